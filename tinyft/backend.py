@@ -1,0 +1,296 @@
+"""The only door to NumPy and CuPy: the data decides which library computes.
+
+`xp_of(x)` returns the namespace that owns an array: `numpy` for host arrays, `cupy` for
+device arrays, and `tinyft.ops` for Tensors (which is why one text of a derivative serves
+first and second order, see autograd/function.py). Everything that the two array
+libraries do differently is a function of this file. Source of the differences: CuPy's
+user guide, "Differences between CuPy and NumPy".
+
+Random numbers are always drawn on the host, so that CPU and GPU see the same numbers.
+"""
+
+import contextlib
+import threading
+
+import numpy as np
+
+float16, float32, float64 = np.dtype("f2"), np.dtype("f4"), np.dtype("f8")
+int64, bool_ = np.dtype("i8"), np.dtype("?")
+
+_namespaces = {np.ndarray: np}  # exact type -> namespace; filled as types are met
+_device_library = None  # cupy (or a stand-in in the tests), set by device_library()
+_state = threading.local()
+
+
+class DeviceError(RuntimeError):
+    """A device that is not there, or arrays of two devices in one operation."""
+
+
+# --- which namespace, which device -------------------------------------------------
+
+
+def register(array_type, namespace):
+    """Let `xp_of` answer `namespace` for arrays of `array_type`."""
+    _namespaces[array_type] = namespace
+
+
+def xp_of(x):
+    """Return the namespace whose functions accept `x` (NumPy for scalars and lists)."""
+    kind = type(x)
+    found = _namespaces.get(kind)
+    if found is None:
+        found = next((_namespaces[k] for k in kind.__mro__ if k in _namespaces), np)
+        _namespaces[kind] = found
+    return found
+
+
+def is_array(x):
+    """True for an array of either library (not for scalars, lists or Tensors)."""
+    return isinstance(x, np.ndarray) or (
+        _device_library is not None and isinstance(x, _device_library.ndarray)
+    )
+
+
+def device_library(library=None):
+    """Return CuPy, importing it at the first use; tests pass a stand-in here."""
+    global _device_library
+    if library is not None:
+        _device_library = library
+    if _device_library is None:
+        available, why = gpu_status()
+        if not available:
+            raise DeviceError(f"device 'cuda' was asked for, but {why}")
+        import cupy
+
+        _device_library = cupy
+    _namespaces[_device_library.ndarray] = _device_library
+    return _device_library
+
+
+def gpu_status():
+    """Return (usable, sentence): whether CuPy and a device are there, and why not."""
+    try:
+        import cupy
+    except ImportError:
+        return False, (
+            'cupy is not installed: run pip install "tinyft[cuda12x]" (or cuda13x; '
+            "nvidia-smi shows the CUDA version of your driver)"
+        )
+    try:
+        count = cupy.cuda.runtime.getDeviceCount()
+    except Exception as error:  # cupy raises its own classes, one for each cause
+        return False, f"cupy {cupy.__version__} finds no usable driver ({error})"
+    return count > 0, f"cupy {cupy.__version__} sees {count} device(s)"
+
+
+def is_gpu_available():
+    """True if CuPy imports and sees at least one device."""
+    return gpu_status()[0]
+
+
+def device_of(x):
+    """Name the device that holds `x`: 'cpu', 'cuda:0', ..."""
+    data = getattr(x, "data", x) if not is_array(x) else x
+    if is_array(data) and not isinstance(data, np.ndarray):
+        return f"cuda:{data.device.id}"
+    return "cpu"
+
+
+def devices_in_use():
+    """True once any array has been on a device: only then is mixing possible."""
+    return _device_library is not None
+
+
+def check_same_device(what, arrays):
+    """Raise DeviceError, naming both, if `arrays` live on two devices."""
+    names = {device_of(a) for a in arrays if is_array(a)}
+    if len(names) > 1:
+        raise DeviceError(
+            f"{what}: its arrays live on {' and '.join(sorted(names))}; move one with "
+            'x.to("cpu") or x.to("cuda"), or the model with model.to("cuda")'
+        )
+
+
+def check_device(name):
+    """Return (kind, index) of a device name; ValueError names the legal ones."""
+    kind, _, index = str(name).partition(":")
+    if kind not in ("cpu", "cuda") or (index and not index.isdigit()):
+        raise ValueError(
+            f"device {name!r} is not known: expected 'cpu', 'cuda' or 'cuda:1'"
+        )
+    return kind, int(index or 0)
+
+
+@contextlib.contextmanager
+def device(name):
+    """Create new tensors on `name` inside this block: `with tinyft.device("cuda"):`.
+
+    It changes creation only; an operation always runs where its arrays are.
+    """
+    kind, _ = check_device(name)
+    if kind == "cuda":
+        device_library()
+    before = default_device()
+    _state.device = name
+    try:
+        yield
+    finally:
+        _state.device = before
+
+
+def default_device():
+    """Name the device on which new tensors are created."""
+    return getattr(_state, "device", "cpu")
+
+
+def to(array, name):
+    """Return `array` on device `name`, copied only if it is elsewhere."""
+    kind, index = check_device(name)
+    if kind == "cpu":
+        return asnumpy(array)
+    library = device_library()
+    with library.cuda.Device(index):
+        return library.asarray(array)
+
+
+def asnumpy(array):
+    """Return a host array (a copy and a synchronisation if it lives on a device)."""
+    if isinstance(array, np.ndarray) or not is_array(array):
+        return np.asarray(array)
+    return _device_library.asnumpy(array)
+
+
+def create(values, dtype=None, copy=True):
+    """Make an array of nested lists, scalars or an array, on the default device.
+
+    Python floats become float32 (the course's default); arrays keep their dtype.
+    """
+    if is_array(values):
+        return values.astype(dtype or values.dtype, copy=copy)
+    array = np.array(values)
+    if array.dtype == object:
+        raise TypeError(
+            "tensor() needs numbers in a rectangular (nested) list or an array, got "
+            f"{type(values).__name__} that NumPy can only hold as objects"
+        )
+    if dtype is None and array.dtype == float64 and not isinstance(values, np.generic):
+        dtype = float32
+    array = array if dtype is None else array.astype(dtype)
+    return array if default_device() == "cpu" else to(array, default_device())
+
+
+def is_scalar(x):
+    """True for Python and NumPy scalars: numbers that must not change a dtype."""
+    return isinstance(x, (bool, int, float, complex, np.generic))
+
+
+def as_array(x):
+    """NumPy gives scalars where a result is 0-d; the tape keeps arrays."""
+    return np.asarray(x) if isinstance(x, np.generic) else x
+
+
+def operand(x):
+    """A value given to an operation beside Tensors: arrays and Python scalars as they are,
+    NumPy scalars as Python's, lists as arrays."""
+    if isinstance(x, np.generic):
+        return x.item()
+    return create(x) if isinstance(x, (list, tuple)) else x
+
+
+def as_float(x):
+    """`x` itself if it holds floats (or complex numbers), else as float32."""
+    return x if x.dtype.kind in "fc" else x.astype(float32)
+
+
+def match(x, y):
+    """Two operands under the course's promotion rule, PyTorch's: integers never raise the
+    precision of floats (NumPy alone would make int64 with float32 a float64)."""
+    kx = x.dtype.kind if hasattr(x, "dtype") else None
+    ky = y.dtype.kind if hasattr(y, "dtype") else None
+    if kx == ky or (kx is None and ky in "fc") or (ky is None and kx in "fc"):
+        return x, y
+    if kx is None or ky is None:  # an integer array and a Python scalar
+        if isinstance(y if ky is None else x, float):
+            return (x, as_float(y)) if kx is None else (as_float(x), y)
+        return x, y
+    if kx in "biu" and ky in "fc":
+        return x.astype(y.dtype), y
+    if ky in "biu" and kx in "fc":
+        return x, y.astype(x.dtype)
+    return x, y
+
+
+# --- what the two libraries do differently -----------------------------------------
+
+
+def rng(seed=None):
+    """Return a host generator; the same numbers reach every device."""
+    return np.random.default_rng(seed)
+
+
+def uniform(generator, shape, dtype, like=None):
+    """Draw U[0, 1) of `dtype` on the host and move it to the device of `like`."""
+    fine = np.dtype(dtype) == float64
+    return _beside(generator.random(shape, dtype=float64 if fine else float32), like)
+
+
+def normal(generator, shape, dtype, like=None):
+    """Draw N(0, 1) of `dtype` on the host and move it to the device of `like`."""
+    draw = generator.standard_normal
+    fine = np.dtype(dtype) == float64
+    return _beside(draw(shape, dtype=float64 if fine else float32), like)
+
+
+def _beside(host, like):
+    where = default_device() if like is None else device_of(like)
+    return host if where == "cpu" else to(host, where)
+
+
+def scatter_add(target, index, values):
+    """target[index] += values, in place; repeated indices accumulate."""
+    if isinstance(target, np.ndarray):
+        np.add.at(target, index, values)
+    else:
+        _device_library.add.at(target, index, values)
+
+
+def windows(x, size, stride):
+    """View x (..., H, W) as (..., Ho, Wo, kh, kw) sliding windows; nothing is copied."""
+    (kh, kw), (sh, sw) = size, stride
+    *rest, H, W = x.shape
+    Ho, Wo = (H - kh) // sh + 1, (W - kw) // sw + 1
+    *steps, step_h, step_w = x.strides
+    strides = (*steps, step_h * sh, step_w * sw, step_h, step_w)
+    as_strided = xp_of(x).lib.stride_tricks.as_strided
+    return as_strided(x, (*rest, Ho, Wo, kh, kw), strides)
+
+
+def errstate(x, **kinds):
+    """NumPy's `errstate` for host arrays; devices raise no floating-point signals."""
+    return np.errstate(**kinds) if isinstance(x, np.ndarray) else contextlib.nullcontext()
+
+
+def result_type(*arrays):
+    """The dtype NumPy's promotion gives these arrays and Python scalars."""
+    return np.result_type(*arrays)
+
+
+def synchronize():
+    """Wait until the device has finished (nothing to wait for on the CPU)."""
+    if _device_library is not None:
+        _device_library.cuda.get_current_stream().synchronize()
+
+
+def memory_stats():
+    """Bytes {'used', 'total'} of the device's memory pool; None without a device."""
+    if _device_library is None:
+        return None
+    pool = _device_library.get_default_memory_pool()
+    return {"used": pool.used_bytes(), "total": pool.total_bytes()}
+
+
+def free_memory():
+    """Give the unused blocks of the device's memory pools back."""
+    if _device_library is not None:
+        _device_library.get_default_memory_pool().free_all_blocks()
+        _device_library.get_default_pinned_memory_pool().free_all_blocks()

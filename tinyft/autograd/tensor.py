@@ -64,7 +64,8 @@ class Tensor:
 
     @data.setter
     def data(self, array):
-        self._data = array._data if isinstance(array, Tensor) else array
+        array = array._data if isinstance(array, Tensor) else array
+        self._data = backend.as_array(array)
         self._version[0] += 1
 
     shape = property(lambda self: self._data.shape)

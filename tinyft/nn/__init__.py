@@ -1,0 +1,49 @@
+"""L3: layers with PyTorch's names, and the Module with the two seams of PEFT."""
+
+from tinyft.nn import init
+from tinyft.nn.activation import GELU, Dropout, ReLU, Sigmoid, SiLU, Softmax, Tanh
+from tinyft.nn.attention import KV, KVCache, MultiHeadAttention, Rotary
+from tinyft.nn.container import Flatten, ModuleDict, ModuleList, Sequential
+from tinyft.nn.conv import AdaptiveAvgPool2d, AvgPool2d, Conv2d, MaxPool2d
+from tinyft.nn.embedding import Embedding
+from tinyft.nn.init import manual_seed
+from tinyft.nn.linear import Identity, Linear
+from tinyft.nn.module import Buffer, Module, Parameter
+from tinyft.nn.norm import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RMSNorm
+from tinyft.nn.recurrent import LSTM
+
+__all__ = [
+    "GELU",
+    "KV",
+    "LSTM",
+    "AdaptiveAvgPool2d",
+    "AvgPool2d",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "Buffer",
+    "Conv2d",
+    "Dropout",
+    "Embedding",
+    "Flatten",
+    "GroupNorm",
+    "Identity",
+    "KVCache",
+    "LayerNorm",
+    "Linear",
+    "MaxPool2d",
+    "Module",
+    "ModuleDict",
+    "ModuleList",
+    "MultiHeadAttention",
+    "Parameter",
+    "RMSNorm",
+    "ReLU",
+    "Rotary",
+    "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Tanh",
+    "init",
+    "manual_seed",
+]

@@ -1,0 +1,98 @@
+"""LSTM (Hochreiter, Schmidhuber 1997; Gers et al. 2000), with PyTorch's names.
+
+i, f, o = sigmoid(x Wᵢᵀ + bᵢ + h Wₕᵀ + bₕ),  g = tanh(...)      rows stacked i, f, g, o
+c' = f c + i g,   h' = o tanh(c')
+"""
+
+import math
+
+from tinyft import ops
+from tinyft.nn import init
+from tinyft.nn.module import Module, Parameter
+from tinyft.nn.shape import empty, positive
+
+
+class LSTM(Module):
+    """Run an LSTM over a sequence.
+
+    x (T, B, in), or (B, T, in) with `batch_first`. Returns (y, (h, c)): y (T, B, D·hidden)
+    the top layer's h at each step, h and c (layers·D, B, hidden) the last ones, where D is
+    2 if `bidirectional`, else 1. Parameters as in PyTorch: weight_ih_l0 (4·hidden, in),
+    weight_hh_l0 (4·hidden, hidden), bias_ih_l0, bias_hh_l0, ..., `_reverse` for the second
+    direction; initialised U(±1/sqrt(hidden)).
+    """
+
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        num_layers=1,
+        bidirectional=False,
+        batch_first=False,
+        rng=None,
+        dtype=None,
+    ):
+        positive("LSTM", input_size=input_size, hidden_size=hidden_size, layers=num_layers)
+        self.input_size, self.hidden_size, self.num_layers = (
+            input_size,
+            hidden_size,
+            num_layers,
+        )
+        self.bidirectional, self.batch_first = bidirectional, batch_first
+        self.ends = ("", "_reverse") if bidirectional else ("",)
+        rng, bound = init.generator(rng), 1 / math.sqrt(hidden_size)
+        for layer in range(num_layers):
+            width = input_size if layer == 0 else hidden_size * len(self.ends)
+            for end in self.ends:
+                for name, columns in (("weight_ih", width), ("weight_hh", hidden_size)):
+                    self._add(f"{name}_l{layer}{end}", (4 * hidden_size, columns), dtype)
+                for name in ("bias_ih", "bias_hh"):
+                    self._add(f"{name}_l{layer}{end}", (4 * hidden_size,), dtype)
+        for p in self.parameters():
+            init.uniform_(p, -bound, bound, rng)
+
+    def _add(self, name, shape, dtype):
+        setattr(self, name, Parameter(empty(shape, dtype)))
+
+    def forward(self, x, state=None):
+        if self.batch_first:
+            x = ops.swapaxes(x, 0, 1)
+        last_h, last_c = [], []
+        for layer in range(self.num_layers):
+            outputs = []
+            for d, end in enumerate(self.ends):
+                at = layer * len(self.ends) + d
+                start = None if state is None else (state[0][at], state[1][at])
+                y, h, c = self._direction(x, f"_l{layer}{end}", start, reverse=bool(d))
+                outputs.append(y)
+                last_h.append(h)
+                last_c.append(c)
+            x = outputs[0] if len(outputs) == 1 else ops.concatenate(outputs, axis=-1)
+        y = ops.swapaxes(x, 0, 1) if self.batch_first else x
+        return y, (ops.stack(last_h, axis=0), ops.stack(last_c, axis=0))
+
+    def _direction(self, x, suffix, start, reverse):
+        """One layer in one direction: (T, B, in) to y (T, B, hidden), h, c."""
+        T, B, _ = x.shape
+        weight, recurrent = (getattr(self, f"weight_{k}{suffix}") for k in ("ih", "hh"))
+        bias = getattr(self, f"bias_ih{suffix}") + getattr(self, f"bias_hh{suffix}")
+        gates = ops.linear(x, weight, bias)  # (T, B, 4H): all steps in one product
+        if start is None:
+            zero = ops.zeros((B, self.hidden_size), dtype=gates.dtype)
+            start = (zero, zero)
+        (h, c), ys = start, [None] * T
+        for t in reversed(range(T)) if reverse else range(T):
+            h, c = self._cell(gates[t] + ops.linear(h, recurrent), c)
+            ys[t] = h
+        return ops.stack(ys, axis=0), h, c
+
+    def _cell(self, gates, c):
+        H = self.hidden_size
+        i, f = ops.sigmoid(gates[:, :H]), ops.sigmoid(gates[:, H : 2 * H])
+        g, o = ops.tanh(gates[:, 2 * H : 3 * H]), ops.sigmoid(gates[:, 3 * H :])
+        c = f * c + i * g
+        return o * ops.tanh(c), c
+
+    def extra_repr(self):
+        ends = "bidirectional" if self.bidirectional else "one direction"
+        return f"{self.num_layers} layer(s), {ends}"

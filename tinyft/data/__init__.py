@@ -1,0 +1,41 @@
+"""Real data that ships with tinyft, tokenizers, and batches: host arrays only."""
+
+from tinyft.data.batches import (
+    IGNORE,
+    BatchStream,
+    batches,
+    check_range,
+    few_shot,
+    lm_batch,
+    mlm_batch,
+    rng_state,
+    set_rng_state,
+)
+from tinyft.data.bpe import BPETokenizer
+from tinyft.data.digits import SHIFTS, load_digits, shift
+from tinyft.data.files import SHA256, DataError
+from tinyft.data.text import domains, load_text
+from tinyft.data.tokenizer import CharTokenizer, Tokenizer, TokenizerError
+
+__all__ = [
+    "IGNORE",
+    "SHA256",
+    "SHIFTS",
+    "BPETokenizer",
+    "BatchStream",
+    "CharTokenizer",
+    "DataError",
+    "Tokenizer",
+    "TokenizerError",
+    "batches",
+    "check_range",
+    "domains",
+    "few_shot",
+    "lm_batch",
+    "load_digits",
+    "load_text",
+    "mlm_batch",
+    "rng_state",
+    "set_rng_state",
+    "shift",
+]

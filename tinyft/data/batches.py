@@ -1,0 +1,232 @@
+"""Batches from host arrays, each drawn from an explicit `numpy.random.Generator`.
+
+`batches` walks once over the examples, `BatchStream` for ever and resumably; `lm_batch`
+and `mlm_batch` cut windows out of one long row of token ids. Ids and labels are checked
+against their range here, on the host: on a GPU an index out of range is no error.
+"""
+
+import numpy as np
+
+from tinyft.data.files import DataError
+
+IGNORE = -100  # a target that does not count (PyTorch's ignore_index)
+
+
+def check_range(values, count, what="token ids", ignore_index=IGNORE):
+    """Return `values` as int64 if each is in 0 .. count-1, or is `ignore_index`."""
+    values = np.asarray(values)
+    if not np.issubdtype(values.dtype, np.integer):
+        raise DataError(f"{what} should be integers, got dtype {values.dtype}.")
+    bad = (values < 0) | (values >= count)
+    if ignore_index is not None:
+        bad &= values != ignore_index
+    if bad.any():
+        where = tuple(map(int, np.argwhere(bad)[0]))
+        raise DataError(
+            f"{what}: value {int(values[where])} at {where} is outside 0..{count - 1}. "
+            "Is it from another tokenizer or another set of classes?"
+        )
+    return values.astype(np.int64, copy=False)
+
+
+def batches(rng, *arrays, batch_size, drop_last=False, shuffle=True):
+    """Yield tuples of slices (batch_size, ...) that cover `arrays` once.
+
+    arrays     one or more of equal length N along axis 0; rows stay together.
+    drop_last  leave out the last, smaller batch.
+    rng        may be None with shuffle=False.
+
+    Raises DataError at the call, not at the first batch, when nothing would come.
+    """
+    arrays = tuple(map(np.asarray, arrays))
+    count = _check(arrays, batch_size, drop_last)
+    order = _order(rng, count, shuffle)
+    stop = count - count % batch_size if drop_last else count
+    starts = range(0, stop, batch_size)
+    return (_take(arrays, order[i : i + batch_size]) for i in starts)
+
+
+def _order(rng, count, shuffle):
+    if not shuffle:
+        return np.arange(count)
+    if not isinstance(rng, np.random.Generator):
+        raise DataError(
+            f"batches: shuffle=True needs a generator, got rng={rng!r}. "
+            "Pass numpy.random.default_rng(seed), or shuffle=False."
+        )
+    return rng.permutation(count)
+
+
+def _take(arrays, index):
+    return tuple(array[index] for array in arrays)
+
+
+def _check(arrays, batch_size, drop_last):
+    """Return the common length N of `arrays` or say what is wrong with them."""
+    if not arrays or any(array.ndim == 0 for array in arrays):
+        raise DataError("batches: pass at least one array of one dimension or more.")
+    lengths = [len(array) for array in arrays]
+    if len(set(lengths)) > 1:
+        raise DataError(
+            f"batches: the arrays have different lengths {lengths}; "
+            "each needs one row an example."
+        )
+    if batch_size < 1:
+        raise DataError(f"batches: batch_size={batch_size} should be 1 or more.")
+    if lengths[0] == 0:
+        raise DataError("batches: the arrays are empty, so there is no batch to give.")
+    if drop_last and batch_size > lengths[0]:
+        raise DataError(
+            f"batches: batch_size={batch_size} is more than the {lengths[0]} examples "
+            "and drop_last=True, so every batch would be dropped. Lower batch_size."
+        )
+    return lengths[0]
+
+
+def _windows(rng, ids, batch, length):
+    """Return (batch, length) windows of `ids` (N,) at random starts."""
+    ids = np.asarray(ids)
+    if ids.ndim != 1 or not np.issubdtype(ids.dtype, np.integer):
+        raise DataError(
+            f"ids should be one row of integers (N,), got {ids.dtype} {ids.shape}."
+        )
+    if batch < 1 or length < 1 or len(ids) < length:
+        raise DataError(
+            f"{len(ids)} token ids cannot give {batch} windows of {length}: both "
+            "numbers should be 1 or more and the text at least one window long."
+        )
+    starts = rng.integers(0, len(ids) - length + 1, size=batch)
+    return ids[starts[:, None] + np.arange(length)].astype(np.int64)
+
+
+def lm_batch(rng, ids, batch, length):
+    """Return inputs and targets, (batch, length) int64: targets[:, t] = inputs[:, t+1].
+
+    Windows of length + 1 at uniform random starts in `ids` (N,): the last target of a
+    row is the token after its last input.
+    """
+    rows = _windows(rng, ids, batch, length + 1)
+    return rows[:, :-1].copy(), rows[:, 1:].copy()
+
+
+def mlm_batch(rng, ids, batch, length, mask_id, vocab, p=0.15, never=()):
+    """Return inputs and targets (batch, length) of masked language modelling.
+
+    Each position is chosen with probability p (one at least in a batch, so that the
+    mean loss exists). Of the chosen, 80 % become `mask_id`, 10 % a uniform token of
+    0..vocab-1, 10 % stay; the target there is the true token, -100 elsewhere. Tokens
+    listed in `never` (padding, separators) are not chosen.
+    Source: Devlin et al. 2019 (BERT, arXiv:1810.04805), section 3.1 and appendix A.1.
+    """
+    rows = check_range(_windows(rng, ids, batch, length), vocab, ignore_index=None)
+    check_range([mask_id], vocab, "mask_id", ignore_index=None)
+    allowed = ~np.isin(rows, list(never))
+    if not 0 < p <= 1 or not allowed.any():
+        raise DataError(
+            f"mlm_batch: p={p} should be in (0, 1] and some token maskable; "
+            f"{int(allowed.sum())} of {rows.size} are outside `never`."
+        )
+    score, action = rng.random(rows.shape), rng.random(rows.shape)
+    words = rng.integers(0, vocab, size=rows.shape)
+    score = np.where(allowed, score, 2.0)
+    chosen = score <= max(p, score.min())
+    x = np.where(chosen & (action < 0.8), mask_id, rows)
+    x = np.where(chosen & (action >= 0.9), words, x)
+    return x, np.where(chosen, rows, IGNORE)
+
+
+def few_shot(rng, x, y, per_class):
+    """Return `per_class` examples of each label in `y` (N,), in mixed order."""
+    x, y = np.asarray(x), np.asarray(y)
+    _check((x, y), 1, False)
+    classes, counts = np.unique(y, return_counts=True)
+    if per_class < 1 or counts.min() < per_class:
+        raise DataError(
+            f"few_shot: per_class={per_class} should be between 1 and {counts.min()}, "
+            f"the examples that label {classes[counts.argmin()]} has."
+        )
+    parts = [rng.choice(np.flatnonzero(y == c), per_class, False) for c in classes]
+    index = rng.permutation(np.concatenate(parts))
+    return x[index], y[index]
+
+
+def rng_state(rng):
+    """Return the complete state of a `default_rng` generator as six uint64 numbers."""
+    state = rng.bit_generator.state
+    if state["bit_generator"] != "PCG64":
+        raise DataError(
+            f"rng_state: the generator is {state['bit_generator']}, expected PCG64. "
+            "Make it with numpy.random.default_rng(seed)."
+        )
+    low = 2**64 - 1
+    big = (state["state"]["state"], state["state"]["inc"])  # 128 bits each
+    words = [part for n in big for part in (n >> 64, n & low)]
+    return np.array([*words, state["has_uint32"], state["uinteger"]], dtype=np.uint64)
+
+
+def set_rng_state(rng, words):
+    """Put a generator into a state that `rng_state` returned."""
+    if np.shape(words) != (6,):
+        raise DataError(f"set_rng_state: expected 6 numbers, got {np.shape(words)}.")
+    a, b, c, d, has, uinteger = (int(word) for word in words)
+    rng.bit_generator.state = {
+        "bit_generator": "PCG64",
+        "state": {"state": a << 64 | b, "inc": c << 64 | d},
+        "has_uint32": has,
+        "uinteger": uinteger,
+    }
+
+
+class BatchStream:
+    """Batches for ever, epoch after epoch, resumable to the bit at any batch.
+
+    `rng` belongs to the stream alone (`rng.spawn(1)[0]` makes one). The state holds the
+    generator as it was when the epoch began; loading it draws the same order again.
+    """
+
+    def __init__(self, rng, *arrays, batch_size, drop_last=False, shuffle=True):
+        self.arrays = tuple(map(np.asarray, arrays))
+        self.count = _check(self.arrays, batch_size, drop_last)
+        self.rng, self.batch_size, self.shuffle = rng, batch_size, shuffle
+        self.stop = self.count - self.count % batch_size if drop_last else self.count
+        self.epoch = 0
+        self._begin()
+
+    def _begin(self):
+        self._rng_at_start = rng_state(self.rng)
+        self._order = _order(self.rng, self.count, self.shuffle)
+        self.position = 0
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self.position >= self.stop:
+            self.epoch += 1
+            self._begin()
+        index = self._order[self.position : self.position + self.batch_size]
+        self.position += len(index)
+        return _take(self.arrays, index)
+
+    def state_dict(self):
+        """Return {epoch, position, count: int, rng: uint64 (6,)}."""
+        return {
+            "epoch": self.epoch,
+            "position": self.position,
+            "count": self.count,
+            "rng": self._rng_at_start.copy(),
+        }
+
+    def load_state_dict(self, state):
+        """Continue where `state` was taken; the data must have the same length."""
+        missing = {"epoch", "position", "count", "rng"} - set(state)
+        if missing:
+            raise DataError(f"BatchStream: the state lacks {sorted(missing)}.")
+        if int(state["count"]) != self.count:
+            raise DataError(
+                f"BatchStream: the state is of a stream over {int(state['count'])} "
+                f"examples, this one has {self.count}. Load the same data first."
+            )
+        set_rng_state(self.rng, state["rng"])
+        self._begin()
+        self.epoch, self.position = int(state["epoch"]), int(state["position"])

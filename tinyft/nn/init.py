@@ -5,11 +5,23 @@ xavier_uniform:     U(-b, b), b = sqrt(6 / (fan_in + fan_out))    (Glorot, Bengi
 `rng=None` draws from the default generator, which `tinyft.manual_seed(n)` seeds.
 """
 
+import contextlib
 import math
 
 from tinyft import backend
 
 _default = [backend.rng(0)]
+_skip = [False]
+
+
+@contextlib.contextmanager
+def skipped():
+    """Leave new parameters at zero inside the block: their values will be loaded."""
+    before, _skip[0] = _skip[0], True
+    try:
+        yield
+    finally:
+        _skip[0] = before
 
 
 def manual_seed(seed):
@@ -27,6 +39,8 @@ def generator(rng=None):
 
 def uniform_(p, low=0.0, high=1.0, rng=None):
     """U[low, high)."""
+    if _skip[0]:
+        return p
     draw = backend.uniform(generator(rng), p.shape, p.dtype, p)
     p.data = (draw * (high - low) + low).astype(p.dtype)
     return p
@@ -34,6 +48,8 @@ def uniform_(p, low=0.0, high=1.0, rng=None):
 
 def normal_(p, mean=0.0, std=1.0, rng=None):
     """N(mean, std²)."""
+    if _skip[0]:
+        return p
     draw = backend.normal(generator(rng), p.shape, p.dtype, p)
     p.data = (draw * std + mean).astype(p.dtype)
     return p

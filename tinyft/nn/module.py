@@ -66,7 +66,7 @@ class Module:
             if fields["_deltas"] and not fields["_factored"]:
                 for delta in self.deltas():
                     if name in delta.changes and value is not None:
-                        value = getattr(delta, name)(value)
+                        value = delta.change(name, value)
             return value
         for kind in ("_modules", "_buffers"):
             if name in fields[kind]:

@@ -1,0 +1,291 @@
+"""One Transformer for the shapes of GPT-2, BERT and Llama.
+
+    pre-norm   x = x + attn(norm(x));  x = x + mlp(norm(x));  a last norm     GPT-2, Llama
+    post-norm  x = norm(x + attn(x));  x = norm(x + mlp(x))                   BERT
+
+mlp: W₂ gelu(W₁ x), or W₂ (silu(W₁ x) ∘ W₃ x) (SwiGLU). Sources: Radford et al. 2019;
+Devlin et al. 2019; Touvron et al. 2023; pre-norm after Xiong et al. 2020.
+"""
+
+from dataclasses import asdict, dataclass, replace
+
+from tinyft import nn, ops
+from tinyft.models.generate import generate
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """Sizes and choices of a Transformer; GPT2, BERT and LLAMA below are presets."""
+
+    vocab: int
+    dim: int
+    layers: int
+    heads: int
+    kv_heads: int | None = None  # fewer than heads: grouped queries
+    hidden: int | None = None  # of the mlp; None: 4 dim
+    length: int = 1024  # longest input (learned positions)
+    norm: str = "layer"  # "layer" or "rms"
+    pre_norm: bool = True
+    positions: str = "learned"  # "learned" or "rotary"
+    rotary_base: float = 10000.0
+    activation: str = "gelu_tanh"  # "gelu", "gelu_tanh", "relu" or "swiglu"
+    causal: bool = True
+    tied: bool = True  # the head is the embedding, transposed
+    bias: bool = True
+    head: str = "lm"  # "lm", "mlm" (BERT's transform, then lm), "none"
+    types: int = 0  # token types (BERT: 2)
+    pooler: bool = False  # BERT's tanh layer on the first token
+    eps: float = 1e-5
+    dropout: float = 0.0
+
+    def to_dict(self):
+        """As a plain dict, for checkpoint headers."""
+        return asdict(self)
+
+
+GPT2 = TransformerConfig(vocab=50257, dim=768, layers=12, heads=12)
+BERT = TransformerConfig(
+    vocab=30522,
+    dim=768,
+    layers=12,
+    heads=12,
+    length=512,
+    pre_norm=False,
+    activation="gelu",
+    causal=False,
+    head="none",
+    types=2,
+    pooler=True,
+    eps=1e-12,
+)
+LLAMA = TransformerConfig(
+    vocab=32000,
+    dim=4096,
+    layers=32,
+    heads=32,
+    hidden=11008,
+    length=2048,
+    norm="rms",
+    positions="rotary",
+    activation="swiglu",
+    tied=False,
+    bias=False,
+    eps=1e-6,
+)
+TINY = {"vocab": 256, "dim": 64, "layers": 2, "heads": 4, "length": 128}
+
+
+def gpt2(rng=None, dtype=None, **changes):
+    """GPT-2 small, 124,439,808 parameters; `changes` are fields of TransformerConfig."""
+    return Transformer(replace(GPT2, **changes), rng, dtype)
+
+
+def bert(rng=None, dtype=None, **changes):
+    """BERT-base, the encoder with its pooler, 109,482,240 parameters."""
+    return Transformer(replace(BERT, **changes), rng, dtype)
+
+
+def llama(rng=None, dtype=None, **changes):
+    """Llama 7B's shape, 6,738,415,616 parameters: change `layers` and `dim` to run it."""
+    return Transformer(replace(LLAMA, **changes), rng, dtype)
+
+
+def gpt2_tiny(rng=None, dtype=None, **changes):
+    """GPT-2's shape in small: 2 layers of width 64."""
+    return gpt2(rng, dtype, **{**TINY, **changes})
+
+
+def bert_tiny(rng=None, dtype=None, **changes):
+    """BERT's shape in small, with its MLM head."""
+    head = {"head": "mlm", "types": 0, "pooler": False}
+    return bert(rng, dtype, **{**TINY, **head, **changes})
+
+
+def llama_tiny(rng=None, dtype=None, **changes):
+    """Llama's shape in small, with grouped queries."""
+    shape = {"kv_heads": 2, "hidden": 128}
+    return llama(rng, dtype, **{**TINY, **shape, **changes})
+
+
+class Positions(nn.Module):
+    """The positions of the new tokens, after those that are already in a cache."""
+
+    def forward(self, count, past=0):
+        return ops.arange(past, past + count)
+
+
+class MLP(nn.Module):
+    """W₂ f(W₁ x), gated for SwiGLU: W₂ (silu(W₁ x) ∘ W₃ x). x (B, T, C)."""
+
+    def __init__(self, config, rng=None, dtype=None):
+        C, hidden = config.dim, config.hidden or 4 * config.dim
+        self.activation = config.activation
+        self.up = nn.Linear(C, hidden, config.bias, rng, dtype)
+        if self.activation == "swiglu":
+            self.gate = nn.Linear(C, hidden, config.bias, rng, dtype)
+        self.down = nn.Linear(hidden, C, config.bias, rng, dtype)
+
+    def forward(self, x):
+        if self.activation == "swiglu":
+            return self.down(ops.silu(self.gate(x)) * self.up(x))
+        return self.down(activate(self.activation, self.up(x)))
+
+
+def activate(name, x):
+    """Apply an activation by its config name."""
+    if name == "gelu_tanh":
+        return ops.gelu(x, "tanh")
+    return {"gelu": ops.gelu, "relu": ops.relu, "tanh": ops.tanh}[name](x)
+
+
+def norm_layer(config, dtype=None):
+    """LayerNorm or RMSNorm of the model's width."""
+    if config.norm == "rms":
+        return nn.RMSNorm(config.dim, config.eps, dtype)
+    return nn.LayerNorm(config.dim, config.eps, dtype=dtype)
+
+
+class Block(nn.Module):
+    """Attention and mlp with their residuals; the norm before (GPT) or after (BERT)."""
+
+    def __init__(self, config, rotary=None, rng=None, dtype=None):
+        self.pre_norm = config.pre_norm
+        self.norm1 = norm_layer(config, dtype)
+        self.attn = nn.MultiHeadAttention(
+            config.dim,
+            config.heads,
+            config.kv_heads,
+            config.bias,
+            config.causal,
+            rotary,
+            config.dropout,
+            rng,
+            dtype,
+        )
+        self.norm2 = norm_layer(config, dtype)
+        self.mlp = MLP(config, rng, dtype)
+        self.drop = nn.Dropout(config.dropout, rng)
+
+    def forward(self, x, mask=None, positions=None, cache=None):
+        if self.pre_norm:
+            a = self.attn(self.norm1(x), mask, positions=positions, cache=cache)
+            x = x + self.drop(a)
+            return x + self.drop(self.mlp(self.norm2(x)))
+        a = self.attn(x, mask, positions=positions, cache=cache)
+        x = self.norm1(x + self.drop(a))
+        return self.norm2(x + self.drop(self.mlp(x)))
+
+
+class MLMHead(nn.Module):
+    """BERT's head: norm(gelu(W x + b)), then the embedding transposed, and a bias."""
+
+    def __init__(self, config, rng=None, dtype=None):
+        self.transform = nn.Linear(config.dim, config.dim, True, rng, dtype)
+        self.norm = nn.LayerNorm(config.dim, config.eps, dtype=dtype)
+        self.decoder = nn.Linear(config.dim, config.vocab, True, rng, dtype)
+        self.activation = config.activation
+
+    def forward(self, x):
+        name = "gelu" if self.activation == "swiglu" else self.activation
+        return self.decoder(self.norm(activate(name, self.transform(x))))
+
+
+class Transformer(nn.Module):
+    """config: a TransformerConfig, or a model whose shape to take.
+
+    Token ids (B, T) to logits (B, T, vocab), or to states (B, T, C) without a head.
+
+    mask: (B, T) booleans, False for padding, or any mask that attention takes.
+    """
+
+    def __init__(self, config, rng=None, dtype=None):
+        self.config = config = getattr(config, "config", config)
+        rng = nn.init.generator(rng)
+        C, rotary = config.dim, None
+        self.embed = nn.Embedding(config.vocab, C, rng, dtype)
+        if config.positions == "learned":
+            self.position = nn.Embedding(config.length, C, rng, dtype)
+        else:
+            rotary = nn.Rotary(C // config.heads, config.rotary_base)
+        if config.types:
+            self.type = nn.Embedding(config.types, C, rng, dtype)
+        if not config.pre_norm:
+            self.norm = norm_layer(config, dtype)
+        self.positions, self.drop = Positions(), nn.Dropout(config.dropout, rng)
+        self.blocks = nn.ModuleList(
+            Block(config, rotary, rng, dtype) for _ in range(config.layers)
+        )
+        if config.pre_norm:
+            self.norm = norm_layer(config, dtype)
+        self._add_heads(config, rng, dtype)
+        self._initialise(rng)
+
+    def _add_heads(self, config, rng, dtype):
+        if config.pooler:
+            self.pooler = nn.Linear(config.dim, config.dim, True, rng, dtype)
+        if config.head == "mlm":
+            self.head = MLMHead(config, rng, dtype)
+        elif config.head == "lm":
+            self.head = nn.Linear(config.dim, config.vocab, False, rng, dtype)
+        if config.tied and config.head != "none":
+            last = self.head.decoder if config.head == "mlm" else self.head
+            last.weight = self.embed.weight
+
+    def _initialise(self, rng):
+        """N(0, 0.02²); GPT-2 divides the layers that write to the residual by sqrt(2L)."""
+        for name, p in self.named_parameters():
+            if p.ndim > 1:
+                writes = name.endswith(("attn.o.weight", "mlp.down.weight"))
+                shrink = (2 * self.config.layers) ** -0.5
+                std = 0.02 * (shrink if writes and self.config.pre_norm else 1.0)
+                nn.init.normal_(p, 0.0, std, rng)
+            elif name.endswith("bias"):
+                nn.init.zeros_(p)
+
+    def forward(self, ids, mask=None, types=None, cache=None):
+        x = self.states(ids, mask, types, cache)
+        return x if self.config.head == "none" else self.head(x)
+
+    def states(self, ids, mask=None, types=None, cache=None):
+        """The last hidden states (B, T, C), before the head."""
+        positions = self.positions(ids.shape[1], len(cache[0]) if cache else 0)
+        x = self.embed_tokens(ids, positions, types)
+        if mask is not None and mask.ndim == 2:
+            mask = mask[:, None, None, :]  # (B, 1, 1, T): which keys may be seen
+        for i, block in enumerate(self.blocks):
+            x = block(x, mask, positions, cache[i] if cache else None)
+        return self.norm(x) if self.config.pre_norm else x
+
+    def embed_tokens(self, ids, positions, types=None):
+        """Token (+ position, + type) embeddings (B, T, C), normalised in BERT."""
+        x = self.embed(ids)
+        if self.config.positions == "learned":
+            self._check_length(ids, positions)
+            x = x + self.position(positions)
+        if self.config.types:
+            types = ops.zeros(ids.shape, dtype="int64") if types is None else types
+            x = x + self.type(types)
+        return self.drop(x if self.config.pre_norm else self.norm(x))
+
+    def _check_length(self, ids, positions):
+        if ids.shape[1] > self.config.length:
+            raise ValueError(
+                f"Transformer: {ids.shape[1]} tokens, but positions were made for "
+                f"{self.config.length}; cut the input or raise config.length"
+            )
+
+    def pooled(self, states):
+        """BERT's summary of a text: tanh(W x₀ + b) of its first token. (B, C)."""
+        return ops.tanh(self.pooler(states[:, 0]))
+
+    def new_cache(self):
+        """An empty key-value cache, one entry a layer, for `forward(ids, cache=...)`."""
+        return [nn.KVCache() for _ in range(self.config.layers)]
+
+    def generate(self, ids, count, **options):
+        """Continue `ids` by `count` tokens; see tinyft/models/generate.py."""
+        return generate(self, ids, count, **options)
+
+    def extra_repr(self):
+        c = self.config
+        return f"vocab={c.vocab}, dim={c.dim}, layers={c.layers}, heads={c.heads}"

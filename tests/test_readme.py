@@ -1,0 +1,34 @@
+"""What README shows is run: its example, its links, its commands."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "README.md").read_text("utf-8")
+
+
+def test_the_example_trains_and_merges(capsys):
+    (code,) = re.findall(r"```python\n(.*?)```", TEXT, re.S)
+    names = {}
+    exec(compile(code, "README.md", "exec"), names)
+    printed = capsys.readouterr().out
+    assert "LoRA" in printed and "trainable 2,048 of" in printed
+    first = float(
+        names["ops"].cross_entropy(
+            names["models"].gpt2_tiny(rng=0, vocab=64)(names["ids"][:, :-1]).reshape(-1, 64),
+            names["ids"][:, 1:].ravel(),
+        )
+    )
+    assert float(names["loss"]) < first  # it learned something
+
+
+@pytest.mark.parametrize("target", re.findall(r"\]\(([^)#]+)\)", TEXT))
+def test_links_exist(target):
+    assert target.startswith("http") or (ROOT / target).exists(), target
+
+
+def test_the_two_commands_stand_as_promised():
+    assert 'python -m pip install -e ".[course]" && tinyft course' in TEXT
+    assert 'python -m pip install -e ".[test]" && pytest' in TEXT

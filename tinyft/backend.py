@@ -18,6 +18,7 @@ float16, float32, float64 = np.dtype("f2"), np.dtype("f4"), np.dtype("f8")
 int64, bool_ = np.dtype("i8"), np.dtype("?")
 
 _namespaces = {np.ndarray: np}  # exact type -> namespace; filled as types are met
+_numbers = (bool, int, float, complex)
 _device_library = None  # cupy (or a stand-in in the tests), set by device_library()
 _state = threading.local()
 
@@ -186,27 +187,33 @@ def is_scalar(x):
 
 def as_array(x):
     """NumPy gives scalars where a result is 0-d; the tape keeps arrays."""
-    return np.asarray(x) if isinstance(x, np.generic) else x
-
-
-def operand(x):
-    """A value given to an operation beside Tensors: arrays and Python scalars as they are,
-    NumPy scalars as Python's, lists as arrays."""
     if isinstance(x, np.generic):
-        return x.item()
-    return create(x) if isinstance(x, (list, tuple)) else x
+        return np.asarray(x)
+    return create(x) if isinstance(x, _numbers) else x
+
+
+def operand(x, scalars=True):
+    """A value given to an operation beside Tensors: arrays and Python scalars as they are,
+    NumPy scalars as Python's, lists (and, with `scalars=False`, scalars) as arrays."""
+    if isinstance(x, np.generic):
+        x = x.item()
+    if isinstance(x, (list, tuple)) or (not scalars and is_scalar(x)):
+        return create(x)
+    return x
 
 
 def as_float(x):
     """`x` itself if it holds floats (or complex numbers), else as float32."""
+    if not hasattr(x, "dtype"):
+        x = create(x)
     return x if x.dtype.kind in "fc" else x.astype(float32)
 
 
 def match(x, y):
     """Two operands under the course's promotion rule, PyTorch's: integers never raise the
     precision of floats (NumPy alone would make int64 with float32 a float64)."""
-    kx = x.dtype.kind if hasattr(x, "dtype") else None
-    ky = y.dtype.kind if hasattr(y, "dtype") else None
+    kx = None if isinstance(x, _numbers) else x.dtype.kind
+    ky = None if isinstance(y, _numbers) else y.dtype.kind
     if kx == ky or (kx is None and ky in "fc") or (ky is None and kx in "fc"):
         return x, y
     if kx is None or ky is None:  # an integer array and a Python scalar
@@ -294,3 +301,8 @@ def free_memory():
     if _device_library is not None:
         _device_library.get_default_memory_pool().free_all_blocks()
         _device_library.get_default_pinned_memory_pool().free_all_blocks()
+
+
+def host():
+    """NumPy, for work that is the host's: sampling tokens, sorting names."""
+    return np

@@ -28,6 +28,7 @@ dict and are popped; saved values are dropped as the walk passes them.
 import contextlib
 import heapq
 import itertools
+import re
 import threading
 
 from tinyft import backend
@@ -81,15 +82,13 @@ class Node:
         "order",
         "parents",
         "saved_here",
-        "where",
     )
 
     graph = False  # True on the instance while a differentiable walk passes it
+    where = None  # the module that ran it, written by anomaly mode
 
     def __init__(self, function, needs):
-        self.function, self.needs = function, needs
-        self.parents = self.saved_here = ()
-        self.where = None
+        self.function, self.needs, self.saved_here = function, needs, ()
 
     def save(self, *values):
         """Keep inputs or outputs of forward; `ctx.saved` returns them in backward.
@@ -102,7 +101,7 @@ class Node:
     @property
     def saved(self):
         """The saved values, checked against in-place changes since forward."""
-        return tuple(self._read(kept) for kept in self.saved_here)
+        return [self._read(kept) for kept in self.saved_here]
 
     def _read(self, kept):
         if type(kept) is not tuple:  # a scalar, or derived in a first-order op
@@ -121,21 +120,21 @@ class Node:
     def finish(self, inputs, output):
         """Link the saved arrays to their Tensors, and the node to its parents."""
         if self.saved_here:
-            owners = {id(t._data): t for t in inputs if isinstance(t, Tensor)}
-            owners.update({id(a): None for a in (output,) if id(a) not in owners})
-            self.saved_here = tuple(_link(a, owners) for a in self.saved_here)
-        self.parents = tuple(
+            self.saved_here = [_link(a, inputs, output) for a in self.saved_here]
+        self.parents = [
             (t._node or t) if need else None for t, need in zip(inputs, self.needs)
-        )
+        ]
         self.order = next(_order)
 
 
-def _link(value, owners):
+def _link(value, inputs, output):
     """(owning Tensor, its version, array); None owns an output; constants stay bare."""
-    if id(value) not in owners:
-        return value
-    tensor = owners[id(value)]
-    return tensor, None if tensor is None else tensor._version[0], value
+    if value is None:
+        return None
+    for t in inputs:
+        if isinstance(t, Tensor) and t._data is value:
+            return t, t._version[0], value
+    return (None, None, value) if value is output else value
 
 
 class Function:
@@ -143,6 +142,7 @@ class Function:
 
     second_order = True  # False: backward is written for arrays only
     view = False  # True: the output shares memory with input 0
+    scalars = True  # False: forward wants Python scalars as 0-d arrays
 
     @staticmethod
     def forward(ctx, *arrays, **options):
@@ -167,21 +167,52 @@ class Function:
                 arrays.append(x._data)
                 needs.append(recording and x.requires_grad)
             else:
-                arrays.append(backend.operand(x))
+                arrays.append(backend.operand(x, cls.scalars))
                 needs.append(False)
         ctx = Node(cls, needs)
         if backend.devices_in_use():
             backend.check_same_device(cls.__name__.lower(), arrays)
-        data = backend.as_array(cls.forward(ctx, *arrays, **options))
+        try:
+            data = backend.as_array(cls.forward(ctx, *arrays, **options))
+        except (ValueError, IndexError) as error:
+            raise explained(error, cls, arrays) from None
         needed = True in needs
         out = Tensor._of(data, ctx if needed else None)
-        if cls.view:
+        if cls.view and isinstance(inputs[0], Tensor):
             out._version = inputs[0]._version
         if needed:
             ctx.finish(inputs, data)
         if mode.anomaly is not None:
             mode.anomaly.after_forward(ctx, data, arrays)
         return out
+
+    @classmethod
+    def call(cls, x, *inputs, **options):
+        """For use inside a backward: `apply` on Tensors, forward alone on arrays."""
+        if isinstance(x, Tensor):
+            return cls.apply(x, *inputs, **options)
+        ctx = Node(cls, [False] * (1 + len(inputs)))
+        return cls.forward(ctx, x, *inputs, **options)
+
+
+def explained(error, function, arrays):
+    """The array library's error as a sentence with the operation and the shapes.
+
+    Sentences that already begin with a name ("matmul: ...") pass as they are.
+    """
+    text = str(error)
+    if re.match(r"[\w.]+(:|\()", text):
+        return error
+    shapes = " and ".join(str(a.shape) for a in arrays if hasattr(a, "shape"))
+    if "broadcast together" in text:
+        text = (
+            "the shapes do not broadcast: compared from the last axis backward, two "
+            "sizes must be equal or one of them 1"
+        )
+    kind = ValueError if isinstance(error, ValueError) else IndexError
+    name = getattr(function, "__name__", function)
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    return kind(f"{name} on {shapes}: {text}")
 
 
 # --- the walk ----------------------------------------------------------------------

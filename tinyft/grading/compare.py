@@ -1,0 +1,125 @@
+"""compare(): an answer against its closed form; on a mismatch, which mistake was made.
+
+    discrepancy = max|got − want| / max|want|      right when it is <= tol
+
+A mismatch is first tried against the task's named mistakes (the value that the mistake
+would give on the same data), then described by what `diagnose` finds.
+"""
+
+import numpy as np
+
+from tinyft.grading import context, diagnose
+
+MARGIN = 10  # a mistake must differ from the answer by this many tolerances
+
+
+class Failed(AssertionError):
+    """A check failed: the sentence, the mistakes it names, how many tolerances off."""
+
+    def __init__(self, message, named=(), margin=None):
+        super().__init__(message)
+        self.message, self.named, self.margin = message, list(named), margin
+
+
+class GraderFault(Exception):
+    """The check itself is badly made: a sentence for its author."""
+
+
+def fail(mistake, said="", equation=""):
+    """Fail a check that is not about a number, naming the mistake."""
+    raise Failed(_join(f"{mistake}.", said, _see(equation)), named=[mistake])
+
+
+def compare(got, want, mistakes=None, tol=1e-9, equation="", called=None, scale=None):
+    """Return None when got equals want within tol; raise Failed, saying why, if not.
+
+    got: what the answer returned.  want: scalar, array, Tensor or a tuple of those.
+    mistakes: {name: value or callable without arguments}.  tol: bound on
+    max|got − want| / max|want|; `scale` replaces max|want|.  equation: "(9.4)".
+    """
+    mistakes = mistakes or {}
+    if context.strict:
+        _distinct(want, mistakes, tol, scale)
+    wrong = _mismatch(got, want, tol, scale)
+    if wrong is None:
+        return
+    described, margin = wrong
+    fits = [name for name in mistakes if _fits(got, mistakes[name], tol, scale)]
+    if fits:
+        what = ", or ".join(fits)
+        described = f"Your answer is the right one with this mistake: {what}."
+    head = _heading(called or context.called, got, want)
+    raise Failed(_join(head, described, _see(equation)), fits, margin)
+
+
+def _mismatch(got, want, tol, scale):
+    """None when right; else (sentence, discrepancy/tol)."""
+    if isinstance(want, tuple):
+        return _tuple_mismatch(got, want, tol, scale)
+    problem = diagnose.kind(got, want)
+    if problem:
+        return problem, None
+    if isinstance(want, str) or want is None:
+        return None
+    a, b = diagnose.numbers(got), diagnose.numbers(want)
+    if a.shape != b.shape:
+        return diagnose.shapes(a, b, tol), None
+    gap = discrepancy(a, b, scale)
+    if gap <= tol:
+        return None
+    return diagnose.values(a, b, max(tol, 1e-9), got), gap / tol if tol else None
+
+
+def _tuple_mismatch(got, want, tol, scale):
+    if not isinstance(got, (tuple, list)) or len(got) != len(want):
+        count = len(got) if isinstance(got, (tuple, list)) else "no"
+        return f"Expected {len(want)} values, got {count} tuple of values.", None
+    for i, (one, other) in enumerate(zip(got, want, strict=True)):
+        wrong = _mismatch(one, other, tol, scale)
+        if wrong:
+            return f"Value {i + 1} of {len(want)} is wrong. {wrong[0]}", wrong[1]
+    return None
+
+
+def discrepancy(a, b, scale=None):
+    """max|a − b| / max|b|; infinite when a NaN or infinity stands on one side only."""
+    if a.size == 0:
+        return 0.0
+    with np.errstate(all="ignore"):
+        same = (a == b) | (np.isnan(a) & np.isnan(b))
+        gap = np.where(same, 0.0, np.abs(a - b))
+        gap = float(np.max(np.where(np.isnan(gap), np.inf, gap)))
+        size = float(np.max(np.abs(b))) if scale is None else scale
+    return gap / size if np.isfinite(size) and size > 0 else gap
+
+
+def _fits(got, mistake, tol, scale):
+    value = mistake() if callable(mistake) else mistake
+    try:
+        return _mismatch(got, value, tol, scale) is None
+    except (TypeError, ValueError):
+        return False
+
+
+def _distinct(want, mistakes, tol, scale):
+    for name, mistake in mistakes.items():
+        value = mistake() if callable(mistake) else mistake
+        if _mismatch(value, want, MARGIN * tol, scale) is None:
+            raise GraderFault(
+                f"the mistake {name!r} gives the right answer on this check's data (to "
+                f"{MARGIN} tolerances): change the data, or drop the mistake"
+            )
+
+
+def _heading(called, got, want):
+    short = diagnose.short
+    head = f"Called {called}. " if called else ""
+    return f"{head}Returned {short(got)}, expected {short(want)}."
+
+
+def _see(equation):
+    return f"See equation {equation}." if equation else ""
+
+
+def _join(*parts):
+    return " ".join(part for part in parts if part)

@@ -1,0 +1,199 @@
+"""Where the exercises are, and how a stub is made from its solution.
+
+    exercises/NN_name/<task>.py             the learner's file, generated
+    exercises/NN_name/test_<task>.py        its grader
+    exercises/NN_name/solutions/<task>.py   the single source, with # YOUR CODE markers
+    exercises/NN_name/hints.toml            tasks in order: title, hints, limits
+    exercises/NN_name/wrong_answers.py      WRONG = {task: [(name, old, new), ...]}
+
+`python -m tinyft.grading.exercise FOLDER...` writes the stubs.
+"""
+
+import ast
+import difflib
+import os
+import re
+import runpy
+import sys
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PACKAGE_PARENT = Path(__file__).resolve().parents[2]
+BEGIN = re.compile(r"^(\s*)# YOUR CODE(?::\s*(.*\S))?\s*$")
+END = re.compile(r"^\s*# END YOUR CODE\s*$")
+
+
+class GradingError(Exception):
+    """A sentence for the learner or the author of an exercise."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One graded file of a chapter."""
+
+    chapter: str
+    name: str
+    folder: Path
+    settings: dict = field(default_factory=dict, hash=False)
+
+    label = property(lambda self: f"{self.chapter}/{self.name}")
+    title = property(lambda self: self.settings.get("title", self.name))
+    hints = property(lambda self: self.settings.get("hints", []))
+    answer = property(lambda self: self.folder / f"{self.name}.py")
+    test = property(lambda self: self.folder / f"test_{self.name}.py")
+    solution = property(lambda self: self.folder / "solutions" / f"{self.name}.py")
+
+
+def find_tasks(root=None):
+    """Every task in course order; found as `tinyft course` finds the chapters.
+
+    Looked for in exercises/ under `root`, else under TINYFT_HOME, the repository that
+    holds the package, and the current folder and its parents.
+    """
+    for folder in [Path(root)] if root else _roots():
+        found = sorted((folder / "exercises").glob("[0-9][0-9]_*"))
+        tasks = [task for chapter in found for task in chapter_tasks(chapter)]
+        if tasks:
+            return tasks
+    return []
+
+
+def _roots():
+    home = os.environ.get("TINYFT_HOME")
+    here = Path.cwd()
+    return ([Path(home)] if home else []) + [PACKAGE_PARENT, here, *here.parents]
+
+
+def chapter_tasks(folder):
+    """The tasks of one chapter's folder: the tables of hints.toml, in their order."""
+    folder = Path(folder)
+    path = folder / "hints.toml"
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except tomllib.TOMLDecodeError as error:
+        raise GradingError(f"{path} is not valid TOML: {error}") from None
+    tests = {path.stem[5:] for path in folder.glob("test_*.py")}
+    names = [name for name in table if name in tests] + sorted(tests - set(table))
+    return [Task(folder.name, name, folder, table.get(name, {})) for name in names]
+
+
+def choose(wanted, tasks):
+    """The tasks asked for, as "09", "l2sp", "09_l2sp/closed_form" or "closed_form"."""
+    if not tasks:
+        raise GradingError(
+            "no exercise was found: there is no exercises/NN_name/test_<task>.py here. "
+            "Run this inside the repository, or set TINYFT_HOME to it"
+        )
+    if not wanted:
+        return list(tasks)
+    keep = {task.label for one in wanted for task in _matching(one, tasks)}
+    return [task for task in tasks if task.label in keep]
+
+
+def _matching(wanted, tasks):
+    text = str(wanted).strip("/").removesuffix(".py").removeprefix("exercises/")
+    found = [task for task in tasks if text in _spellings(task)]
+    if found:
+        return found
+    words = sorted({word for task in tasks for word in _spellings(task)})
+    near = difflib.get_close_matches(text, words, n=3, cutoff=0.5)
+    said = (
+        f"did you mean {' or '.join(near)}?" if near else "tinyft list shows them all"
+    )
+    raise GradingError(f"there is no chapter or task {wanted!r}; {said}")
+
+
+def _spellings(task):
+    number, _, word = task.chapter.partition("_")
+    chapter = {task.chapter, number, str(int(number)), word}
+    return chapter | {f"{one}/{task.name}" for one in chapter} | {task.name}
+
+
+def stub_from(solution, raising="NotImplementedError", said="not implemented yet"):
+    """The learner's text: each block between the markers becomes one `raise`.
+
+    solution: the source text.  A block `# YOUR CODE: equation (9.4)` inside def f turns
+    into `raise NotImplementedError("not implemented yet: f, equation (9.4)")`.
+    """
+    lines, out, inside = solution.splitlines(), [], False
+    for number, line in enumerate(lines):
+        begin = BEGIN.match(line)
+        if begin and inside:
+            raise GradingError(f"line {number + 1}: # YOUR CODE inside # YOUR CODE")
+        if begin:
+            inside = True
+            name = _enclosing(solution, number + 1)
+            what = ", ".join(part for part in (name, begin[2]) if part)
+            out += [line, f'{begin[1]}raise {raising}("{said}: {what}")']
+        elif END.match(line):
+            inside = False
+        elif not inside:
+            out.append(line)
+    if inside or not any(BEGIN.match(line) for line in lines):
+        raise GradingError(
+            "the solution needs # YOUR CODE ... # END YOUR CODE around what the "
+            "learner writes"
+            + ("; the END line is missing" if inside else "; it has none")
+        )
+    return "\n".join(out) + "\n"
+
+
+def _enclosing(source, line):
+    """Name of the innermost def around a line; "" outside every def."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    around = [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, kinds) and node.lineno <= line <= node.end_lineno
+    ]
+    return max(around, key=lambda node: node.lineno).name if around else ""
+
+
+def read_source(path):
+    """The text of a Python file, byte-order mark and Windows line ends removed."""
+    return Path(path).read_text(encoding="utf-8-sig")
+
+
+def drifted(task):
+    """True when the committed stub is not what its solution generates."""
+    stub = read_source(task.answer) if task.answer.exists() else None
+    return stub != stub_from(read_source(task.solution))
+
+
+def write_stub(task):
+    """Generate the learner's file anew."""
+    text = stub_from(read_source(task.solution))
+    task.answer.write_text(text, encoding="utf-8", newline="\n")
+
+
+def wrong_answers(task):
+    """[(name, source)] of the task's named wrong answers, each edit applied once."""
+    path = task.folder / "wrong_answers.py"
+    table = runpy.run_path(str(path))["WRONG"] if path.exists() else {}
+    source = read_source(task.solution)
+    return [
+        (name, _edit(task, source, *edit)) for name, *edit in table.get(task.name, [])
+    ]
+
+
+def _edit(task, source, old, new):
+    times = source.count(old)
+    if times != 1:
+        raise GradingError(
+            f"{task.label}: the wrong answer's text {old!r} occurs {times} times in "
+            f"solutions/{task.name}.py; it must occur exactly once"
+        )
+    return source.replace(old, new)
+
+
+def main(folders):
+    """Write the stubs of the given chapter folders."""
+    for folder in folders:
+        for task in chapter_tasks(folder):
+            write_stub(task)
+            print(f"wrote {task.answer}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,125 @@
+"""What grading yields: one object that text, JSON and exit codes are made from."""
+
+import json
+import secrets
+import time
+from dataclasses import asdict, dataclass, field
+
+from tinyft.grading.exercise import GradingError
+
+
+@dataclass
+class Check:
+    """The outcome of one check."""
+
+    name: str
+    title: str
+    points: float
+    status: str = "failed"  # passed, failed, or fault: the check itself is badly made
+    message: str = ""
+    named: list = field(default_factory=list)
+    margin: float | None = None
+    seconds: float = 0.0
+    output: str = ""
+
+    ok = property(lambda self: self.status == "passed")
+
+
+@dataclass
+class TaskResult:
+    """All checks of one file: text, JSON and exit codes come from this object."""
+
+    task: str
+    title: str
+    path: str
+    checks: list
+    note: str = ""
+
+    score = property(lambda self: sum(one.points for one in self.checks if one.ok))
+    out_of = property(lambda self: sum(one.points for one in self.checks))
+    ok = property(lambda self: bool(self.checks) and all(c.ok for c in self.checks))
+    seconds = property(lambda self: sum(one.seconds for one in self.checks))
+
+    def as_json(self):
+        """Plain data."""
+        numbers = {"score": self.score, "out_of": self.out_of, "ok": self.ok}
+        return asdict(self) | numbers
+
+
+class Heard:
+    """What has been heard from the processes that grade one task."""
+
+    def __init__(self, names):
+        self.names, self.nonce = names, secrets.token_hex(16)
+        self.checks, self.outcomes = None, {}
+        self.running = self.loading = self.fault = None
+        self.finished = False
+        self.restart()
+
+    def restart(self):
+        """A new process starts: nothing heard from it yet."""
+        self.since, self.rest = time.monotonic(), b""
+
+    def hear(self, line):
+        """Take one line of the results; what lacks the nonce counts for nothing."""
+        try:
+            event = json.loads(line)
+        except ValueError:
+            return
+        if not isinstance(event, dict) or event.pop("nonce", None) != self.nonce:
+            return
+        kind = event.pop("event")
+        self.since = time.monotonic()
+        getattr(self, f"_{kind}")(**event)
+
+    def _collected(self, checks):
+        self.checks = checks
+
+    def _fault(self, message):
+        self.fault = message
+
+    def _start(self, candidate, check):
+        self.running = candidate, check
+
+    def _loading(self, candidate):
+        self.loading = candidate
+
+    def _loaded(self, candidate):
+        self.loading = None
+
+    def _check(self, candidate, check, **outcome):
+        self.outcomes[candidate, check] = outcome
+        self.running = None
+
+    def _done(self):
+        self.finished = True
+
+    def after(self, task, ended):
+        """A process ended: blame the check that was running, or the test itself."""
+        if self.fault or (self.finished and not self.checks):
+            reason = self.fault or "it holds no check (def test_...(student))"
+            raise GradingError(f"{task.test.name} cannot grade: {reason}")
+        if self.finished:
+            return
+        if self.running is None:
+            raise GradingError(f"{task.test.name} cannot grade: {ended}")
+        lost = [self.running]
+        if self.loading:
+            lost = [(self.loading, check["name"]) for check in self.checks]
+        where = "while it was imported" if self.loading else "in this check"
+        for key in lost:
+            told = {"status": "failed", "message": f"{task.name}.py {where} {ended}"}
+            self.outcomes.setdefault(key, told)
+        self.running = self.loading = None
+        self.finished = len(self.outcomes) == len(self.names) * len(self.checks)
+
+    def results(self):
+        """{candidate: [Check]} in the order of the test file."""
+        lost = {"status": "failed", "message": "The check did not run."}
+        return {
+            name: [
+                Check(**check, **self.outcomes.get((name, check["name"]), lost))
+                for check in self.checks
+            ]
+            for name in self.names
+        }

@@ -1,0 +1,190 @@
+"""Activations: the functions between the layers.
+
+    relu      max(x, 0)                              1 where x > 0 (0 at 0, as PyTorch)
+    leaky     x or slope x                           1 or slope
+    elu       x or a (e^x - 1)                       1 or a e^x
+    silu      x s(x), s = 1/(1 + e^-x)               s + x s (1 - s)
+    softplus  log(1 + e^x)                           s(x)
+    softmax   p = e^x / sum e^x                      p (g - <g, p>)
+
+The right column is the derivative (for softmax, applied to a gradient g). Sources:
+Elfwing et al. 2018 (SiLU); Clevert et al. 2016 (ELU). GELU has its own file.
+"""
+
+from tinyft import backend
+from tinyft.autograd.function import Function
+from tinyft.ops.blocks import in_blocks
+
+
+class ReLU(Function):
+    @staticmethod
+    def forward(ctx, x):
+        y = backend.xp_of(x).maximum(x, 0)
+        ctx.save(y)  # the next layer keeps it too, so it costs no memory
+        return y
+
+    @staticmethod
+    def backward(ctx, gy):
+        (y,) = ctx.saved
+        return gy * (y > 0)
+
+
+class LeakyReLU(Function):
+    @staticmethod
+    def forward(ctx, x, slope):
+        ctx.save(x)
+        ctx.slope = slope
+        return _leak(x, x, slope)
+
+    @staticmethod
+    def backward(ctx, gy):
+        (x,) = ctx.saved
+        return _leak(x, gy, ctx.slope)
+
+
+def _leak(x, g, slope):
+    """g where x > 0, else slope g."""
+    return backend.xp_of(g).where(x > 0, g, g * slope)
+
+
+class ELU(Function):
+    @staticmethod
+    def forward(ctx, x, alpha):
+        xp = backend.xp_of(x)
+        x = backend.as_float(x)
+        ctx.save(x)
+        ctx.alpha = alpha
+        return xp.maximum(x, 0) + alpha * xp.expm1(xp.minimum(x, 0))
+
+    @staticmethod
+    def backward(ctx, gy):
+        (x,) = ctx.saved
+        xp = backend.xp_of(x)
+        return xp.where(x > 0, gy, gy * (ctx.alpha * xp.exp(xp.minimum(x, 0))))
+
+
+def _sigmoid(x):
+    """1/(1 + e^-x) without overflow, for arrays and Tensors."""
+    return backend.xp_of(x).tanh(x * 0.5) * 0.5 + 0.5
+
+
+class SiLU(Function):
+    @staticmethod
+    def forward(ctx, x):
+        x = backend.as_float(x)
+        ctx.save(x)
+        return in_blocks(lambda x: x * _sigmoid(x), x)
+
+    @staticmethod
+    def backward(ctx, gy):
+        (x,) = ctx.saved
+        return in_blocks(_silu_gradient, x, gy)
+
+
+def _silu_gradient(x, gy):
+    s = _sigmoid(x)
+    return gy * (s + x * (s - s * s))
+
+
+class Softplus(Function):
+    @staticmethod
+    def forward(ctx, x):
+        x = backend.as_float(x)
+        ctx.save(x)
+        return in_blocks(_softplus, x)
+
+    @staticmethod
+    def backward(ctx, gy):
+        (x,) = ctx.saved
+        return in_blocks(lambda x, gy: gy * _sigmoid(x), x, gy)
+
+
+def _softplus(x):
+    xp = backend.xp_of(x)
+    return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.abs(x)))
+
+
+class Softmax(Function):
+    @staticmethod
+    def forward(ctx, x, axis):
+        xp, x = backend.xp_of(x), backend.as_float(x)
+        y = x - row_max(x, axis)
+        xp.exp(y, out=y)
+        y *= 1 / xp.maximum(y.sum(axis=axis, keepdims=True), tiny(y))
+        ctx.save(y)
+        ctx.axis = axis
+        return y
+
+    @staticmethod
+    def backward(ctx, gy):
+        (y,) = ctx.saved
+        gx = gy * y
+        gx -= y * gx.sum(axis=ctx.axis, keepdims=True)
+        return gx
+
+
+class LogSoftmax(Function):
+    @staticmethod
+    def forward(ctx, x, axis):
+        xp, x = backend.xp_of(x), backend.as_float(x)
+        y = x - row_max(x, axis)
+        y -= xp.log(xp.maximum(xp.exp(y).sum(axis=axis, keepdims=True), tiny(y)))
+        ctx.save(y)
+        ctx.axis = axis
+        return y
+
+    @staticmethod
+    def backward(ctx, gy):
+        (y,) = ctx.saved
+        return gy - backend.xp_of(y).exp(y) * gy.sum(axis=ctx.axis, keepdims=True)
+
+
+def row_max(x, axis):
+    """The largest entry, but finite: a row of -inf then gives exp(-inf) = 0, not NaN."""
+    xp = backend.xp_of(x)
+    return xp.maximum(x.max(axis=axis, keepdims=True), xp.finfo(x.dtype).min)
+
+
+def tiny(x):
+    """The smallest normal number of x's dtype: a divisor in place of a zero sum."""
+    return float(backend.xp_of(x).finfo(x.dtype).tiny)
+
+
+def relu(x):
+    """max(x, 0), entry by entry. Returns a Tensor."""
+    return ReLU.apply(x)
+
+
+def leaky_relu(x, slope=0.01):
+    """x where x > 0, else slope x. Returns a Tensor."""
+    return LeakyReLU.apply(x, slope=slope)
+
+
+def elu(x, alpha=1.0):
+    """x where x > 0, else alpha (e^x - 1). Returns a Tensor."""
+    return ELU.apply(x, alpha=alpha)
+
+
+def silu(x):
+    """x / (1 + e^-x), the gate of SwiGLU. Returns a Tensor."""
+    return SiLU.apply(x)
+
+
+def softplus(x):
+    """log(1 + e^x), without overflow. Returns a Tensor."""
+    return Softplus.apply(x)
+
+
+def logsigmoid(x):
+    """log(1/(1 + e^-x)) = -softplus(-x), without overflow. Returns a Tensor."""
+    return -softplus(-x)
+
+
+def softmax(x, axis=-1):
+    """e^x / sum of e^x along `axis`. A row of -inf gives zeros. Returns a Tensor."""
+    return Softmax.apply(x, axis=axis)
+
+
+def log_softmax(x, axis=-1):
+    """x - log(sum of e^x) along `axis`, without overflow. Returns a Tensor."""
+    return LogSoftmax.apply(x, axis=axis)

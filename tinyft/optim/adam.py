@@ -1,0 +1,68 @@
+"""Adam: steps measured in units of the gradient's own size.
+
+    m <- b1 m + (1 - b1) g            v <- b2 v + (1 - b2) g^2
+    p <- p - lr m^ / (sqrt(v^) + eps)     m^ = m / (1 - b1^t)    v^ = v / (1 - b2^t)
+
+eps stands outside the root. The first step is -lr g / (|g| + eps), whatever g's size.
+Source: Kingma and Ba 2015 (arXiv:1412.6980); AMSGrad: Reddi et al. 2018.
+"""
+
+import math
+
+from tinyft.backend import xp_of
+from tinyft.optim.optimizer import Optimizer
+
+
+class Adam(Optimizer):
+    """Adam; `weight_decay` is coupled, g <- g + w p, so the decay too is rescaled by v.
+
+    amsgrad=True divides by the largest v so far.
+    """
+
+    def __init__(
+        self,
+        params,
+        lr=1e-3,
+        betas=(0.9, 0.999),
+        eps=1e-8,
+        weight_decay=0.0,
+        amsgrad=False,
+    ):
+        super().__init__(
+            params,
+            lr=lr,
+            betas=betas,
+            eps=eps,
+            weight_decay=weight_decay,
+            amsgrad=amsgrad,
+        )
+
+    def state_names_of(self, group):
+        return ("m", "v", "v_max") if group["amsgrad"] else ("m", "v")
+
+    def rule(self, p, g, state, t, group):
+        if group["weight_decay"]:
+            g = g + group["weight_decay"] * p
+        adam(p, g, state, t, group)
+
+
+def adam(p, g, state, t, group):
+    """p -= lr m^ / (sqrt(v^) + eps), in place; `a` is the one temporary array."""
+    (m, v, *largest), xp = state, xp_of(p)
+    (beta1, beta2), lr = group["betas"], group["lr"]
+    a = g - m
+    a *= 1 - beta1
+    m += a  # m + (1 - b1)(g - m) = b1 m + (1 - b1) g
+    xp.multiply(g, g, out=a)
+    a -= v
+    a *= 1 - beta2
+    v += a
+    if largest:
+        xp.maximum(largest[0], v, out=largest[0])
+        v = largest[0]
+    root = math.sqrt(1 - beta2**t)  # sqrt(v^) + eps = (sqrt(v) + eps root) / root
+    xp.sqrt(v, out=a)
+    a += group["eps"] * root
+    xp.divide(m, a, out=a)
+    a *= lr * root / (1 - beta1**t)
+    p -= a

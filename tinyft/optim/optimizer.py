@@ -1,0 +1,219 @@
+"""Optimizer: parameter groups, the step that walks them, and the state it can save.
+
+A method is one rule on 1-D arrays, applied in place:
+
+    def rule(self, p, g, state, t, group):
+        p -= group["lr"] * g
+
+`p` parameters, `g` gradients, `state` one array for each name in `state_names` (zeros
+at first), `t` = 1, 2, ... the step, `group` the numbers of the group. Groups have
+PyTorch's form, [{"params": [...], "lr": 1e-4}, ...]; the rest is the default.
+"""
+
+from tinyft import backend
+from tinyft.autograd import Tensor
+from tinyft.optim.slab import slabs
+
+
+class Optimizer:
+    """Base of every optimiser. A parameter whose `.grad` is None is left as it is.
+
+    Raises ValueError for no parameters, one given twice, or a number out of its range;
+    TypeError for something that is not a floating-point leaf Tensor.
+    """
+
+    state_names = ()
+
+    def __init__(self, params, **defaults):
+        self.defaults = {key: _plain(value) for key, value in defaults.items()}
+        self.param_groups, self._slabs = [], []
+        if isinstance(params, Tensor):
+            raise TypeError(
+                f"{self._name}(params): expected an iterable of Tensors, got one "
+                "Tensor; pass [x], or model.parameters()"
+            )
+        params = list(params)
+        if not params:
+            raise ValueError(
+                f"{self._name}(params): there is nothing to optimise, the list is "
+                "empty (a generator used before? a pattern that matched nothing?)"
+            )
+        grouped = isinstance(params[0], dict)
+        for group in params if grouped else [{"params": params}]:
+            self.add_param_group(group)
+
+    _name = property(lambda self: type(self).__name__)
+
+    # --- groups ------------------------------------------------------------------
+    def add_param_group(self, group):
+        """Add {"params": ..., "lr": ..., "name": ...}; the rest is the default."""
+        unknown = set(group) - {"params", "name", *self.defaults}
+        if unknown or "params" not in group:
+            raise ValueError(
+                f"{self._name}: a group holds 'params', perhaps 'name', and any of "
+                f"{sorted(self.defaults)}; got {sorted(group)}"
+            )
+        params = group["params"]
+        params = [params] if isinstance(params, Tensor) else list(params)
+        self._check_params(params, group.get("name", len(self.param_groups)))
+        numbers = {k: _plain(v) for k, v in group.items() if k != "params"}
+        full = {**self.defaults, **numbers, "params": params}
+        self.check_numbers(full)
+        self.param_groups.append(full)
+        self._slabs.append([])
+
+    def _check_params(self, params, name):
+        known = {}
+        for i, group in enumerate(self.param_groups):
+            known |= {id(p): group.get("name", i) for p in group["params"]}
+        for p in params:
+            if not isinstance(p, Tensor) or p.dtype.kind != "f" or not p.is_leaf:
+                what = f"a Tensor of {p.dtype}" if isinstance(p, Tensor) else type(p)
+                raise TypeError(
+                    f"{self._name}: group {name!r} should hold floating-point leaf "
+                    f"Tensors, got {what}"
+                    + (", the result of an operation" if _is_result(p) else "")
+                )
+            if id(p) in known:
+                raise ValueError(
+                    f"{self._name}: a parameter of shape {p.shape} stands in group "
+                    f"{known[id(p)]!r} and again in group {name!r}; each parameter may "
+                    "be stepped once"
+                )
+            known[id(p)] = name
+
+    def check_numbers(self, group):
+        """Raise ValueError for a learning rate, decay or epsilon below zero."""
+        for key in ("lr", "weight_decay", "eps", "momentum"):
+            if group.get(key, 0.0) < 0:
+                raise ValueError(f"{self._name}: {key}={group[key]} should be >= 0")
+        for beta in group.get("betas", ()):
+            if not 0 <= beta < 1:
+                raise ValueError(
+                    f"{self._name}: betas={group['betas']} should lie in [0, 1)"
+                )
+
+    # --- the step ----------------------------------------------------------------
+    def rule(self, p, g, state, t, group):
+        """Change p (and state) in place; all are 1-D arrays of one length."""
+        raise NotImplementedError
+
+    def step(self):
+        """Apply the rule to every parameter that has a gradient."""
+        for group, placed in zip(self.param_groups, self._slabs):
+            self._place_new(group, placed)
+            for slab in placed:
+                slab.update(self.rule, group)
+
+    def _place_new(self, group, placed):
+        """Give state to parameters that have a gradient for the first time."""
+        if sum(len(slab.params) for slab in placed) == len(group["params"]):
+            return
+        known = {id(p) for slab in placed for p in slab.params}
+        new = [p for p in group["params"] if p.grad is not None and id(p) not in known]
+        placed += slabs(new, self.state_names_of(group))
+
+    def state_names_of(self, group):
+        """The names of the state arrays that this group needs."""
+        return self.state_names
+
+    def zero_grad(self):
+        """Forget the gradients (they become None)."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.grad = None
+
+    # --- saving ------------------------------------------------------------------
+    def state_dict(self):
+        """A flat dict of host arrays: `groups.0.lr`, `state.3.step`, `state.3.m`, ...
+
+        Parameters are numbered through all groups, as in PyTorch; arrays are copies.
+        """
+        saved = {
+            f"groups.{i}.{key}": backend.asnumpy(group[key])
+            for i, group in enumerate(self.param_groups)
+            for key in self.defaults
+        }
+        number = self._numbers()
+        for slab in (slab for placed in self._slabs for slab in placed):
+            for i, p in enumerate(slab.params):
+                head = f"state.{number[id(p)]}"
+                saved[f"{head}.step"] = backend.asnumpy(slab.steps[i])
+                for name in slab.state:
+                    saved[f"{head}.{name}"] = backend.asnumpy(slab.view(name, i)).copy()
+        return saved
+
+    def load_state_dict(self, saved):
+        """Take over what `state_dict` of an equally built optimizer gave (strict).
+
+        Raises ValueError, naming the entries, when groups, parameters or shapes differ.
+        """
+        self._check_names(saved)
+        self._slabs = [[] for _ in self.param_groups]
+        number = self._numbers()
+        for i, (group, placed) in enumerate(zip(self.param_groups, self._slabs)):
+            for key in self.defaults:
+                value = saved[f"groups.{i}.{key}"].tolist()
+                group[key] = tuple(value) if isinstance(value, list) else value
+            old = [p for p in group["params"] if f"state.{number[id(p)]}.step" in saved]
+            placed += slabs(old, self.state_names_of(group))
+            for slab in placed:
+                self._fill(slab, saved, number)
+
+    def _fill(self, slab, saved, number):
+        for i, p in enumerate(slab.params):
+            head = f"state.{number[id(p)]}"
+            slab.steps[i] = int(saved[f"{head}.step"])
+            for name in slab.state:
+                array = saved[f"{head}.{name}"]
+                if array.shape != p.shape:
+                    raise ValueError(
+                        f"{self._name}.load_state_dict: {head}.{name} has shape "
+                        f"{array.shape}, the parameter {p.shape}"
+                    )
+                slab.view(name, i)[...] = backend.to(array, p.device)
+
+    def _check_names(self, saved):
+        number, wanted = self._numbers(), set()
+        for i, group in enumerate(self.param_groups):
+            wanted |= {f"groups.{i}.{key}" for key in self.defaults}
+            for p in group["params"]:
+                head = f"state.{number[id(p)]}"
+                if f"{head}.step" in saved:
+                    names = ("step", *self.state_names_of(group))
+                    wanted |= {f"{head}.{name}" for name in names}
+        missing, unexpected = sorted(wanted - set(saved)), sorted(set(saved) - wanted)
+        if missing or unexpected:
+            raise ValueError(
+                f"{self._name}.load_state_dict: this state was saved by another kind "
+                f"of optimizer or for other parameters; missing {missing[:5]}, "
+                f"unexpected {unexpected[:5]}"
+            )
+
+    def _numbers(self):
+        params = (p for group in self.param_groups for p in group["params"])
+        return {id(p): i for i, p in enumerate(params)}
+
+    def __repr__(self):
+        lines = [f"{self._name}("]
+        for i, group in enumerate(self.param_groups):
+            numbers = ", ".join(f"{key}={group[key]}" for key in self.defaults)
+            count = sum(p.size for p in group["params"])
+            lines.append(
+                f"  {group.get('name', i)}: {len(group['params'])} tensors, {count:,} "
+                f"parameters, {numbers}"
+            )
+        return "\n".join([*lines, ")"])
+
+
+def _is_result(p):
+    return isinstance(p, Tensor) and not p.is_leaf
+
+
+def _plain(value):
+    """Python numbers only: NumPy's float64 scalar promotes every array it meets."""
+    if isinstance(value, (tuple, list)):
+        return tuple(float(v) for v in value)
+    if isinstance(value, bool) or not backend.is_scalar(value):
+        return value
+    return float(value)

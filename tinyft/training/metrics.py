@@ -1,0 +1,120 @@
+"""What a model is judged by: means over batches, accuracy, perplexity, confusion.
+
+    accuracy    share of targets that are the largest logit
+    perplexity  exp(mean cross-entropy in nats)
+    standard error of a mean of n runs   s / sqrt(n),  s^2 = sum (x - mean)^2 / (n - 1)
+
+These functions read numbers from the device: call them at log points, not in a step.
+"""
+
+import contextlib
+import math
+import statistics
+
+from tinyft import backend
+from tinyft.autograd import Tensor, no_grad
+
+IGNORE = -100  # a target that does not count
+
+
+@contextlib.contextmanager
+def evaluating(model):
+    """Evaluation mode without gradients; afterwards every module is as it was."""
+    before = [(m, m.training) for m in model.modules()]
+    deltas = [(d, d.training) for m, _ in before for d in m._deltas]
+    model.eval()
+    try:
+        with no_grad():
+            yield model
+    finally:
+        for module, training in before:
+            module.training = training
+        for delta, training in deltas:
+            delta.train(training)
+
+
+def on_device(model, batch):
+    """The arrays of a batch as Tensors where the model is (one move for each)."""
+    first = next(model.parameters(), None)
+    where = "cpu" if first is None else first.device
+    return tuple(
+        x if isinstance(x, Tensor) else Tensor(backend.to(x, where)) for x in batch
+    )
+
+
+def evaluate(model, batches, **metrics):
+    """Return {name: mean of metric(model(x), y)} over batches of (x, y), as floats.
+
+        evaluate(model, batches, loss=ops.cross_entropy, accuracy=accuracy)
+
+    Batches count by their number of targets (those that are not -100), so the last,
+    smaller one weighs less. Dropout is off, BatchNorm uses its running statistics, and
+    each module's mode is restored. Raises ValueError when no target came.
+    """
+    sums, count = dict.fromkeys(metrics, 0.0), 0
+    with evaluating(model):
+        for batch in batches:
+            *inputs, y = on_device(model, batch)
+            output, n = model(*inputs), counted(y)
+            count += n
+            for name, metric in metrics.items():
+                sums[name] += float(metric(output, y)) * n
+    if not count:
+        raise ValueError(
+            "evaluate(): no target came from the batches: an iterator that was used "
+            "before, or targets that are all -100"
+        )
+    return {name: total / count for name, total in sums.items()}
+
+
+def counted(y):
+    """How many targets a mean loss is over: labels other than -100, or rows."""
+    y = getattr(y, "data", y)
+    return int((y != IGNORE).sum()) if y.dtype.kind in "iu" else len(y)
+
+
+def accuracy(logits, targets):
+    """Share of targets (…) that equal argmax of logits (…, classes); -100 is left out."""
+    logits, y = _array(logits), _array(targets)
+    right = logits.argmax(axis=-1) == y
+    n = int((y != IGNORE).sum())
+    if not n:
+        raise ValueError("accuracy(): every target is -100, so none can be right")
+    return int((right & (y != IGNORE)).sum()) / n
+
+
+def perplexity(loss):
+    """exp(loss), loss the mean cross-entropy in nats; infinite beyond float64."""
+    return math.exp(loss) if loss < 709 else math.inf
+
+
+def confusion_matrix(predictions, targets, classes):
+    """C[i, j]: how often a target i was predicted as j, int64 (classes, classes)."""
+    p, y = (_array(a).reshape(-1) for a in (predictions, targets))
+    if p.shape != y.shape or p.size and not 0 <= min(p.min(), y.min()):
+        raise ValueError(
+            f"confusion_matrix(): labels 0 .. {classes - 1} of one length expected, got "
+            f"{p.size} predictions and {y.size} targets"
+        )
+    if p.size and max(p.max(), y.max()) >= classes:
+        raise ValueError(
+            f"confusion_matrix(classes={classes}): a label is {max(p.max(), y.max())}"
+        )
+    xp = backend.xp_of(y)
+    flat = xp.bincount(y * classes + p, minlength=classes * classes)
+    return flat.reshape(classes, classes)
+
+
+def mean_and_error(values):
+    """Return (mean, standard error of the mean); the error is nan for one value."""
+    values = [float(v) for v in values]
+    if not values:
+        raise ValueError("mean_and_error(): no values were given")
+    mean = statistics.fmean(values)
+    if len(values) == 1:
+        return mean, math.nan
+    return mean, statistics.stdev(values) / math.sqrt(len(values))
+
+
+def _array(x):
+    return backend.asnumpy(x.data if isinstance(x, Tensor) else x)

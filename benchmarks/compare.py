@@ -111,7 +111,9 @@ def main(arguments=None):
     a.add_argument("--workload", default=",".join(workloads.NAMES))
     a.add_argument("--peers", default="torch,tinyft")
     a.add_argument("--rounds", type=int, default=9)
-    a.add_argument("--steps", type=int, default=0, help="0: about half a second a round")
+    a.add_argument(
+        "--steps", type=int, default=0, help="0: about half a second a round"
+    )
     a.add_argument("--threads", type=int, default=1)
     a.add_argument("--device", default="cpu")
     a.add_argument("--json")

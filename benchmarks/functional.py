@@ -74,7 +74,9 @@ def gpt(np, c, p, ids):
         path = f"blocks.{i}"
         a = norm(np, p, f"{path}.norm1", x)
         q, k, v = (
-            np.transpose(linear(f"{path}.attn.{n}", a).reshape(B, T, H, -1), (0, 2, 1, 3))
+            np.transpose(
+                linear(f"{path}.attn.{n}", a).reshape(B, T, H, -1), (0, 2, 1, 3)
+            )
             for n in "qkv"
         )
         scores = np.matmul(q, np.swapaxes(k, -1, -2)) * (C // H) ** -0.5

@@ -16,7 +16,9 @@ def conv(x, weight, stride):
         for v in range(size):
             rows = slice(u, u + stride * H - stride + 1, stride)
             columns = slice(v, v + stride * H - stride + 1, stride)
-            total = total + anp.einsum("nchw,oc->nohw", x[:, :, rows, columns], weight[:, :, u, v])
+            total = total + anp.einsum(
+                "nchw,oc->nohw", x[:, :, rows, columns], weight[:, :, u, v]
+            )
     return total
 
 

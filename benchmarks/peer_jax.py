@@ -8,8 +8,10 @@ from serve import serve
 
 def conv(x, weight, stride):
     pad = weight.shape[2] // 2
-    return jax.lax.conv(x, weight, (stride, stride), "VALID") if not pad else (
-        jax.lax.conv_general_dilated(x, weight, (stride,) * 2, [(pad, pad)] * 2)
+    return (
+        jax.lax.conv(x, weight, (stride, stride), "VALID")
+        if not pad
+        else (jax.lax.conv_general_dilated(x, weight, (stride,) * 2, [(pad, pad)] * 2))
     )
 
 

@@ -32,7 +32,12 @@ def value_and_grad(loss):
 def build(name):
     xp = Namespace()
     xp.array = np.array
-    xp.zeros_like, xp.ones, xp.arange, xp.tril = np.zeros_like, np.ones, np.arange, np.tril
+    xp.zeros_like, xp.ones, xp.arange, xp.tril = (
+        np.zeros_like,
+        np.ones,
+        np.arange,
+        np.tril,
+    )
     return functional.build(name, xp, value_and_grad, conv=conv)
 
 

@@ -37,7 +37,9 @@ def make(name, values):
         model = models.mlp(*w.MLP[name]["sizes"])
     elif name in w.RESNET:
         channels = w.RESNET[name]["channels"]
-        model = models.resnet20(channels=channels, depths=(w.BLOCKS,) * 3, widths=w.WIDTHS)
+        model = models.resnet20(
+            channels=channels, depths=(w.BLOCKS,) * 3, widths=w.WIDTHS
+        )
         base |= {k: v for k, v in model.state_dict().items() if k not in base}
     else:
         c = w.GPT[name]

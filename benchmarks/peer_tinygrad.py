@@ -26,7 +26,9 @@ def gpt(c, p, ids):
         path = f"blocks.{i}"
         a = norm(p, f"{path}.norm1", x)
         q, k, v = (
-            linear(p, f"{path}.attn.{n}", a).reshape(B, T, c["heads"], -1).transpose(1, 2)
+            linear(p, f"{path}.attn.{n}", a)
+            .reshape(B, T, c["heads"], -1)
+            .transpose(1, 2)
             for n in "qkv"
         )
         y = q.scaled_dot_product_attention(k, v, is_causal=True)
@@ -62,7 +64,9 @@ def build(name):
     lora = "rank" in w.GPT.get(name, {})
     trained = [v for k, v in p.items() if k.endswith((".A", ".B")) or not lora]
     a = w.ADAMW
-    optimiser = nn.optim.AdamW(trained, a["lr"], *a["betas"], a["eps"], a["weight_decay"])
+    optimiser = nn.optim.AdamW(
+        trained, a["lr"], *a["betas"], a["eps"], a["weight_decay"]
+    )
     x, y = w.batch(name)
     x, y = Tensor(x), Tensor(y.reshape(-1).astype(np.int32))
 

@@ -22,7 +22,9 @@ class Block(nn.Module):
         self.up, self.down = nn.Linear(C, 4 * C), nn.Linear(4 * C, C)
         for kind in ("weight", "bias"):
             parts = [values[f"{path}attn.{p}.{kind}"] for p in "qkv"]
-            put(getattr(self.qkv, kind), torch.cat([torch.from_numpy(p) for p in parts]))
+            put(
+                getattr(self.qkv, kind), torch.cat([torch.from_numpy(p) for p in parts])
+            )
             put(getattr(self.o, kind), values[f"{path}attn.o.{kind}"])
             put(getattr(self.up, kind), values[f"{path}mlp.up.{kind}"])
             put(getattr(self.down, kind), values[f"{path}mlp.down.{kind}"])

@@ -11,8 +11,22 @@ trains with AdamW(1e-3, betas (0.9, 0.999), eps 1e-8, decay 0.01 on everything).
 import numpy as np
 
 GPT = {
-    "T": {"layers": 4, "dim": 128, "heads": 4, "vocab": 512, "batch": 16, "length": 128},
-    "T2": {"layers": 6, "dim": 384, "heads": 6, "vocab": 1000, "batch": 8, "length": 256},
+    "T": {
+        "layers": 4,
+        "dim": 128,
+        "heads": 4,
+        "vocab": 512,
+        "batch": 16,
+        "length": 128,
+    },
+    "T2": {
+        "layers": 6,
+        "dim": 384,
+        "heads": 6,
+        "vocab": 1000,
+        "batch": 8,
+        "length": 256,
+    },
 }
 GPT["T2lora"] = GPT["T2"] | {"rank": 8}
 RESNET = {

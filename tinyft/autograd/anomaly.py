@@ -35,7 +35,11 @@ class Anomaly:
         if not _finite(y):
             raise FloatingPointError(
                 f"{_name(node)} produced {_what(y)} in forward, from "
-                + ("finite inputs" if all(map(_finite, inputs)) else "inputs that already hold it")
+                + (
+                    "finite inputs"
+                    if all(map(_finite, inputs))
+                    else "inputs that already hold it"
+                )
             )
 
     def before_backward(self, node):
@@ -70,7 +74,7 @@ def detect_anomaly():
 
 
 def _arrays(node):
-    kept = [k[2] if type(k) is tuple else k for k in node.saved_here or ()]
+    kept = [k[-1] if type(k) is tuple else k for k in node.saved_here or ()]
     return [a for a in kept if backend.is_array(a)]
 
 

@@ -40,7 +40,9 @@ def gradcheck(fn, *inputs, method="central", full=False, order=1, rtol=None, see
     (_full if full else _directional)(fn, inputs, method, rtol, rng)
     if order == 2:
         gradient, chosen = _gradient_of(fn, inputs, rng)
-        gradcheck(gradient, *chosen, method="central", full=full, rtol=rtol, seed=seed + 1)
+        gradcheck(
+            gradient, *chosen, method="central", full=full, rtol=rtol, seed=seed + 1
+        )
     return True
 
 
@@ -119,7 +121,9 @@ def _gradient_of(fn, inputs, rng):
 
 
 def _checked(inputs):
-    return [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
+    return [
+        i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad
+    ]
 
 
 def _units(shape):

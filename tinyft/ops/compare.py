@@ -1,11 +1,11 @@
-"""Comparisons, rounding and positions: functions whose derivative is 0 or does not exist.
+"""Comparisons, rounding and positions: derivatives that are 0 or do not exist.
 
 They return constants (nothing is recorded), with NumPy's names and argument order.
 Operands broadcast, and integers meet floats by the rule of arithmetic (backend.match).
 """
 
 from tinyft import backend
-from tinyft.autograd.function import explained
+from tinyft.autograd.function import raise_explained
 from tinyft.autograd.tensor import Tensor
 
 
@@ -22,7 +22,7 @@ def _binary(name, x, y):
     try:
         return _constant(getattr(xp, name)(x, y))
     except ValueError as error:
-        raise explained(error, name, [x, y]) from None
+        raise_explained(error, name, [x, y])
 
 
 def _unary(name, x, **options):
@@ -30,7 +30,7 @@ def _unary(name, x, **options):
     try:
         return _constant(getattr(backend.xp_of(x), name)(x, **options))
     except ValueError as error:
-        raise explained(error, name, [x]) from None
+        raise_explained(error, name, [x])
 
 
 def _constant(array):
@@ -138,12 +138,12 @@ def any(x, axis=None, keepdims=False):
 
 
 def argmax(x, axis=None, keepdims=False):
-    """Where the largest entry is (the first of equals): int64, in the flat x by default."""
+    """Where the (first) largest entry is; a position in the flat x by default."""
     return _unary("argmax", x, axis=axis, keepdims=keepdims)
 
 
 def argmin(x, axis=None, keepdims=False):
-    """Where the smallest entry is (the first of equals)."""
+    """Where the (first) smallest entry is; a position in the flat x by default."""
     return _unary("argmin", x, axis=axis, keepdims=keepdims)
 
 
@@ -153,7 +153,7 @@ def argsort(x, axis=-1):
 
 
 def sort(x, axis=-1):
-    """x sorted along `axis`, as a constant; for gradients, take_along_axis(x, argsort(x))."""
+    """x sorted along `axis`; a constant (for gradients: take_along_axis, argsort)."""
     return _unary("sort", x, axis=axis)
 
 
@@ -169,7 +169,7 @@ def one_hot(ids, size, dtype=backend.float32):
 
 
 def check_ids(what, ids, size, name):
-    """Raise unless `ids` are whole numbers in 0..size-1; devices are not asked (a sync)."""
+    """Raise unless ids are integers in 0..size-1; a device is not asked (a sync)."""
     if ids.dtype.kind not in "iu":
         raise TypeError(
             f"{what}: ids must be integers, got {ids.dtype}; convert them with "

@@ -1,7 +1,7 @@
 """New tensors: zeros, ones, a value, a range, the identity; float32 unless asked.
 
-They are made on the default device (`with tinyft.device("cuda"):`); the `_like` forms on
-the device of their model. All are constants until `requires_grad_()`.
+They are made on the default device (`with tinyft.device("cuda"):`); the `_like` forms
+on the device of their model. All are constants until `requires_grad_()`.
 """
 
 from tinyft import backend

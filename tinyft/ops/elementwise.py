@@ -1,10 +1,11 @@
 """Arithmetic, entry by entry, with NumPy's broadcasting.
 
-Each class is a function and, under it, its derivative. Where an input was broadcast, its
-gradient is the sum over the axes that were added or expanded (`unbroadcast`).
+Each class is a function and, under it, its derivative. Where an input was broadcast,
+its gradient is the sum over the axes that were added or expanded (`unbroadcast`).
 
-Powers: d(x^n) = n x^(n-1) dx, d(a^y) = a^y log(a) dy. Small whole exponents are products:
-NumPy's float32 `x**3` calls a library function for each entry, 60x slower than `x*x*x`.
+Powers: d(x^n) = n x^(n-1) dx, d(a^y) = a^y log(a) dy. Small whole exponents are
+products: NumPy's float32 `x**3` calls a library function for each entry, 60x slower
+than `x*x*x`.
 """
 
 import math
@@ -21,7 +22,7 @@ def like(x):
 
 
 def unbroadcast(g, target):
-    """Sum g over the axes that broadcasting added to an operand, and give it its dtype."""
+    """Sum g over the axes that broadcasting added to an operand; give it its dtype."""
     shape, dtype = target
     if g.shape != shape:
         extra = g.ndim - len(shape)

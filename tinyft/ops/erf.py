@@ -9,12 +9,13 @@ e^(-a g). g is replaced by a rational function P(a)/Q(a), fitted here to the sma
 largest relative error (linearised least squares with Lawson's weights, 60 digits):
 
     dtype     P, Q      on        error of g    error of erf
-    float32   4, 3      [0, 4]    2.5e-9        1.2e-7 absolute, 3.1 units in the last place
-    float64   9, 8      [0, 6]    5.8e-17       2.3e-16 absolute, 3 units in the last place
+    float32   4, 3      [0, 4]    2.5e-9        1.2e-7, 3.1 units of the last bit
+    float64   9, 8      [0, 6]    5.8e-17       2.3e-16, 3 units of the last bit
 
-All coefficients are positive, so Horner's rule loses nothing to cancellation; beyond the
-interval erf is 1 to the last bit. Complex x near the real axis works too (gradcheck's
-complex step). On this formula NumPy needs 2.6 ns an entry in float32, `math.erf` 60 ns.
+All coefficients are positive, so Horner's rule loses nothing to cancellation; beyond
+the interval erf is 1 to the last bit. Complex x near the real axis works too
+(gradcheck's complex step). On this formula NumPy needs 2.6 ns an entry in float32,
+`math.erf` 60 ns.
 """
 
 from tinyft import backend

@@ -2,11 +2,11 @@
 
     gx = gy W          gW = gy^T x          gb = sum of gy over the rows           (1)
 
-Fuses the product and the bias: the leading axes are folded into one matrix product, the
-bias is added in place, and its gradient is the product 1^T gy. That is 1.5x faster
-than a product of 3-D arrays, a sum and a broadcast addition, and keeps one array less.
-A frozen weight keeps no x, a constant x keeps no weight. Source: closed form (1) is the
-chain rule; see any text on matrix derivatives.
+Fuses the product and the bias, for memory: the bias is added in place (one array of the
+output's size less), a frozen weight keeps no x, a constant x keeps no weight. In time
+it equals its composed twin, because the product dominates: the leading axes are folded
+into one matrix product, and the gradient of the bias is the product 1^T gy. Source: (1)
+is the chain rule; see any text on matrix derivatives.
 """
 
 import math
@@ -79,8 +79,8 @@ def _check_shapes(x, weight, bias):
     if weight.ndim != 2 or x.ndim == 0 or x.shape[-1] != weight.shape[1]:
         raise ValueError(
             f"linear: x has shape {x.shape} and weight {weight.shape}; expected "
-            "x (..., in) and weight (out, in) with the same `in`: transpose the weight, "
-            "or bring the features of x to its last axis"
+            "x (..., in) and weight (out, in) with the same `in`: transpose the "
+            "weight, or bring the features of x to its last axis"
         )
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ValueError(

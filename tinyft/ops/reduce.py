@@ -1,12 +1,9 @@
-"""Sums, means, extremes and what is made of them, along one axis, several or all.
+"""Sums, means, extremes and products along one axis, several or all.
 
     sum      gx = gy, spread over the axes that were summed
     mean     gx = gy / n
     max      gx = gy / k at the k entries that are equal to the maximum, else 0
-    var      gx = gy · 2 (x - mean) / (n - ddof)            (the mean's own part sums to 0)
-    std      gx = gy · (x - mean) / ((n - ddof) std)        and 0 where std = 0
-    norm     gx = gy · x / norm                             and 0 where norm = 0
-    lse      gx = gy · softmax(x)
+    cumsum   gx = the cumulative sum of gy from the end
 
 `axis` is an int, a tuple or None (all), counted from the end if negative. The sums of
 float32 are float32; those of float16 are carried in float32 and rounded once.
@@ -16,42 +13,24 @@ import math
 
 from tinyft import backend
 from tinyft.autograd.function import Function
-from tinyft.autograd.tensor import Tensor
-from tinyft.ops.elementwise import mul, unbroadcast
-from tinyft.ops.shape import concatenate, moveaxis, ones_beside, reshape
+from tinyft.ops.axes import axes_of
+from tinyft.ops.join import astype, concatenate
+from tinyft.ops.shape import moveaxis, reshape, wrap
 
 
 class Reduction(Function):
-    """Base: remembers how to bring gy, or y, back to the number of axes of x."""
+    """Base: remembers how to bring y and gy back to the number of axes of x."""
 
     scalars = False
 
     @staticmethod
     def remember(ctx, x, axis, keepdims):
-        """Set ctx.kept (shape of y with axes of size 1) and ctx.n (entries per result)."""
+        """Set ctx.kept (y's shape with axes of size 1), ctx.n (entries a result)."""
         axes = axes_of(ctx.function.__name__.lower(), x.shape, axis)
         ctx.shape, ctx.axes = x.shape, axes
-        ctx.kept = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
+        ctx.kept = tuple([1 if i in axes else n for i, n in enumerate(x.shape)])
         ctx.n = math.prod([x.shape[i] for i in axes])
         return {"axis": axes, "keepdims": keepdims}
-
-
-def axes_of(what, shape, axis):
-    """`axis` as a tuple of axes >= 0; ValueError names the operation, axis and shape."""
-    ndim = len(shape)
-    if axis is None:
-        return tuple(range(ndim))
-    given = axis if isinstance(axis, (tuple, list)) else (axis,)
-    axes = tuple([a + ndim if a < 0 else a for a in given])
-    for a, g in zip(axes, given):
-        if not 0 <= a < ndim:
-            raise ValueError(
-                f"{what}: axis {g} does not exist, the shape {shape} has {ndim} axes "
-                f"(legal: {-ndim}..{ndim - 1})"
-            )
-        if axes.count(a) > 1:
-            raise ValueError(f"{what}: axis {g} is named twice in {axis}")
-    return axes
 
 
 def spread(ctx, gy):
@@ -59,17 +38,22 @@ def spread(ctx, gy):
     return backend.xp_of(gy).broadcast_to(gy.reshape(ctx.kept), ctx.shape)
 
 
-def total(x, options):
+def total(x, axis, keepdims):
     """The sum, carried in float32 for float16."""
     if x.dtype != backend.float16:
-        return x.sum(**options)
-    return x.sum(**options, dtype=backend.float32).astype(x.dtype)
+        return x.sum(axis=axis, keepdims=keepdims)
+    return x.sum(axis=axis, keepdims=keepdims, dtype=backend.float32).astype(x.dtype)
+
+
+def divided(x, n):
+    """x / n, and not a number where n is not positive: the mean of nothing."""
+    return x / n if n > 0 else x * math.nan
 
 
 class Sum(Reduction):
     @staticmethod
     def forward(ctx, x, axis, keepdims):
-        return total(x, Reduction.remember(ctx, x, axis, keepdims))
+        return total(x, **Reduction.remember(ctx, x, axis, keepdims))
 
     @staticmethod
     def backward(ctx, gy):
@@ -81,25 +65,21 @@ class Mean(Reduction):
     def forward(ctx, x, axis, keepdims):
         x = backend.as_float(x)
         options = Reduction.remember(ctx, x, axis, keepdims)
-        if x.dtype == backend.float16:  # the sum alone could overflow
-            return (x.sum(**options, dtype=backend.float32) * over(ctx.n)).astype(x.dtype)
-        return x.sum(**options) * over(ctx.n)
+        if x.dtype == backend.float16:  # the sum could overflow where the mean does not
+            y = divided(x.sum(**options, dtype=backend.float32), ctx.n)
+            return y.astype(x.dtype)
+        return divided(x.sum(**options), ctx.n)
 
     @staticmethod
     def backward(ctx, gy):
-        return spread(ctx, gy * over(ctx.n))
-
-
-def over(n):
-    """1/n; not a number for the mean of nothing."""
-    return 1 / n if n > 0 else math.nan
+        return spread(ctx, divided(gy, ctx.n))
 
 
 class Max(Reduction):
     @staticmethod
     def forward(ctx, x, axis, keepdims):
         options = Reduction.remember(ctx, x, axis, keepdims)
-        _refuse_empty("max", x, ctx, axis)
+        _refuse_empty(ctx, x, axis)
         y = backend.as_array(x.max(**options))
         ctx.save(x, y)
         return y
@@ -114,7 +94,7 @@ class Min(Reduction):
     @staticmethod
     def forward(ctx, x, axis, keepdims):
         options = Reduction.remember(ctx, x, axis, keepdims)
-        _refuse_empty("min", x, ctx, axis)
+        _refuse_empty(ctx, x, axis)
         y = backend.as_array(x.min(**options))
         ctx.save(x, y)
         return y
@@ -129,93 +109,16 @@ def share_ties(ctx, gy, x, y):
     """gy, in equal parts, to the entries of x that are equal to the result y."""
     xp = backend.xp_of(gy)
     chosen = x == y.reshape(ctx.kept)
-    count = chosen.sum(axis=ctx.axes, keepdims=True)
-    part = gy.reshape(ctx.kept) / xp.maximum(count, 1).astype(gy.dtype)  # NaN: no winner
-    return xp.where(chosen, part, 0.0)
+    count = xp.maximum(chosen.sum(axis=ctx.axes, keepdims=True), 1)  # 0 beside a NaN
+    return xp.where(chosen, gy.reshape(ctx.kept) / count.astype(gy.dtype), 0.0)
 
 
-def _refuse_empty(what, x, ctx, axis):
+def _refuse_empty(ctx, x, axis):
     if ctx.n == 0:
         raise ValueError(
-            f"{what}: there is no largest or smallest of nothing: shape {x.shape} has no "
-            f"entry along axis {axis}"
+            f"{ctx.function.__name__.lower()}: nothing to choose from: shape {x.shape} "
+            f"has no entries along axis {axis}"
         )
-
-
-class Var(Reduction):
-    @staticmethod
-    def forward(ctx, x, axis, ddof, keepdims):
-        x = backend.as_float(x)
-        options = Reduction.remember(ctx, x, axis, keepdims)
-        ctx.scale = over(ctx.n - ddof)
-        ctx.save(x)
-        d = _centred(ctx, x)
-        return total(d * d, options) * ctx.scale
-
-    @staticmethod
-    def backward(ctx, gy):
-        (x,) = ctx.saved
-        return _centred(ctx, x) * (gy.reshape(ctx.kept) * (2 * ctx.scale))
-
-
-class Std(Reduction):
-    @staticmethod
-    def forward(ctx, x, axis, ddof, keepdims):
-        x = backend.as_float(x)
-        options = Reduction.remember(ctx, x, axis, keepdims)
-        ctx.scale = over(ctx.n - ddof)
-        d = _centred(ctx, x)
-        y = backend.as_array(backend.xp_of(x).sqrt(total(d * d, options) * ctx.scale))
-        ctx.save(x, y)
-        return y
-
-    @staticmethod
-    def backward(ctx, gy):
-        x, y = ctx.saved
-        safe = backend.xp_of(gy).where(y == 0, 1.0, y)  # there x - mean is 0 too
-        return _centred(ctx, x) * (gy / safe * ctx.scale).reshape(ctx.kept)
-
-
-def _centred(ctx, x):
-    """x minus its mean along the axes; for arrays and Tensors."""
-    return x - x.sum(axis=ctx.axes, keepdims=True) * over(ctx.n)
-
-
-class Norm(Reduction):
-    @staticmethod
-    def forward(ctx, x, axis, keepdims):
-        x = backend.as_float(x)
-        options = Reduction.remember(ctx, x, axis, keepdims)
-        y = backend.as_array(backend.xp_of(x).sqrt(total(x * x, options)))
-        ctx.save(x, y)
-        return y
-
-    @staticmethod
-    def backward(ctx, gy):
-        x, y = ctx.saved
-        safe = backend.xp_of(gy).where(y == 0, 1.0, y)
-        return x * (gy / safe).reshape(ctx.kept)
-
-
-class LogSumExp(Reduction):
-    @staticmethod
-    def forward(ctx, x, axis, keepdims):
-        x = backend.as_float(x)
-        options = Reduction.remember(ctx, x, axis, keepdims)
-        xp = backend.xp_of(x)
-        top = x.max(axis=ctx.axes, keepdims=True) if ctx.n else xp.zeros(ctx.kept, x.dtype)
-        top = xp.where(xp.isfinite(top), top, 0)  # so that inf - inf never happens
-        with backend.errstate(x, divide="ignore"):  # log 0 of a row of -inf is right
-            y = xp.log(xp.exp(x - top).sum(axis=ctx.axes, keepdims=True)) + top
-        y = y if keepdims else y.reshape([n for i, n in enumerate(x.shape) if i not in ctx.axes])
-        ctx.save(x, y)
-        return y
-
-    @staticmethod
-    def backward(ctx, gy):
-        x, y = ctx.saved
-        xp, y = backend.xp_of(gy), y.reshape(ctx.kept)
-        return gy.reshape(ctx.kept) * xp.exp(x - xp.where(xp.isfinite(y), y, 0))
 
 
 class Cumsum(Function):
@@ -223,8 +126,72 @@ class Cumsum(Function):
 
     @staticmethod
     def forward(ctx, x, axis):
+        ctx.axis = axis
         return x.cumsum(axis)
 
     @staticmethod
     def backward(ctx, gy):
-        pass
+        axis, xp = ctx.axis, backend.xp_of(gy)
+        return xp.flip(xp.cumsum(xp.flip(gy, axis), axis), axis)
+
+
+def sum(x, axis=None, keepdims=False):
+    """The sum along `axis`; 0 of nothing. Booleans are counted. Returns a Tensor."""
+    return Sum.apply(x, axis=axis, keepdims=keepdims)
+
+
+def mean(x, axis=None, keepdims=False):
+    """The mean along `axis`; integers give float32, nothing gives NaN."""
+    return Mean.apply(x, axis=axis, keepdims=keepdims)
+
+
+def max(x, axis=None, keepdims=False):
+    """The largest entry along `axis`. Returns a Tensor; ValueError for no entries.
+
+    Equal largest entries share the gradient evenly, as in `torch.amax` (`torch.max`
+    with a dim gives all of it to one of them).
+    """
+    return Max.apply(x, axis=axis, keepdims=keepdims)
+
+
+def min(x, axis=None, keepdims=False):
+    """The smallest entry along `axis`; equal ones share the gradient, as in `max`."""
+    return Min.apply(x, axis=axis, keepdims=keepdims)
+
+
+amax, amin = max, min  # PyTorch's names
+
+
+def cumsum(x, axis=None):
+    """y_i = x_0 + ... + x_i along `axis`; of the flat x by default."""
+    x = wrap(x)
+    if axis is None:
+        x, axis = reshape(x, (-1,)), 0
+    (axis,) = axes_of("cumsum", x.shape, axis)
+    return Cumsum.apply(x, axis=axis)
+
+
+def prod(x, axis=None, keepdims=False):
+    """The product along `axis`; 1 of nothing. Returns a Tensor.
+
+    Made of products of pairs, so the derivative is right where entries are 0 (gy · y /
+    x is not), in every order.
+    """
+    x = wrap(x)
+    axes = axes_of("prod", x.shape, axis)
+    n = math.prod([x.shape[i] for i in axes])
+    rest = tuple([m for i, m in enumerate(x.shape) if i not in axes])
+    kept = tuple([1 if i in axes else m for i, m in enumerate(x.shape)])
+    y = reshape(moveaxis(x, axes, tuple(range(-len(axes), 0))), (*rest, n))
+    y = y if x.dtype.kind in "fc" else astype(y, backend.int64)
+    return reshape(_product_of_last(y), kept if keepdims else rest)
+
+
+def _product_of_last(y):
+    if not y.shape[-1]:
+        return sum(y, -1) + 1  # of nothing: 1, and still a function of x
+    while y.shape[-1] > 1:
+        n = y.shape[-1] // 2
+        pairs, odd = y[..., :n] * y[..., n : 2 * n], y[..., 2 * n :]
+        y = concatenate([pairs, odd], axis=-1) if odd.shape[-1] else pairs
+    return y

@@ -18,8 +18,8 @@ def check_same_shape(what, x, y):
     """Raise ValueError where broadcasting would silently compare unlike things."""
     if x.shape != y.shape:
         raise ValueError(
-            f"{what}: the input has shape {x.shape} and the target {y.shape}; they must be "
-            "equal (reshape or broadcast one of them first)"
+            f"{what}: the input has shape {x.shape} and the target {y.shape}; they "
+            "must be equal (reshape or broadcast one of them first)"
         )
 
 

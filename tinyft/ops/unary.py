@@ -14,7 +14,7 @@ from tinyft.ops.erf import erf_values
 
 
 class Unary(Function):
-    """y = value(xp, x), gx = gy · slope(xp, x, y); `keeps` says which of x, y slope reads."""
+    """y = value(xp, x), gx = gy · slope(xp, x, y), which reads x or y (`keeps`)."""
 
     keeps = "x"
 

@@ -6,9 +6,10 @@ rule has about 15 operators, so
     small tensors   are gathered into one array, and the rule runs once for all of them
     large tensors   are passed through the rule in blocks that stay in the L2 cache
 
-Gain, measured for AdamW on one thread against the same rule written tensor by tensor:
-3x on 10.6 M parameters, 2x on the four small tensors of a digit classifier. The rule
-itself (adamw.py) sees 1-D arrays and knows nothing of this.
+Gain for AdamW on one thread against the same rule written tensor by tensor, medians of
+alternating runs: 1.3x on 11.5 M parameters in 77 tensors, 1.7x on 0.9 M in 53, 2x on
+0.27 M in 65 (a ResNet). The rule itself (adamw.py) sees 1-D arrays and knows nothing of
+this.
 """
 
 from tinyft import backend

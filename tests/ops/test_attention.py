@@ -1,0 +1,242 @@
+"""Attention: against its twin for every mask, alignment, head count and block size."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tinyft import grad, gradcheck, ops, tensor
+from tinyft.ops import heads
+
+sys.path.insert(0, str(Path(__file__).parent))
+import twins
+
+
+def draw(*shape, seed=0):
+    return np.random.default_rng([seed, *shape]).standard_normal(shape)
+
+
+def qkv(B=2, H=4, Hkv=4, T=5, S=5, d=3, dv=3):
+    return draw(B, H, T, d), draw(B, Hkv, S, d, seed=1), draw(B, Hkv, S, dv, seed=2)
+
+
+def mask_of(kind, B, H, T, S):
+    rng = np.random.default_rng(7)
+    if kind == "boolean":
+        return rng.random((B, H, T, S)) < 0.6  # some rows see nothing
+    if kind == "padding":
+        return np.arange(S) < np.array([S - 2, S] * B)[:B, None, None, None]
+    if kind == "matrix":
+        return rng.random((T, S)) < 0.7
+    if kind == "additive":
+        return rng.standard_normal((1, H, T, S))
+    return None
+
+
+SIZES = [
+    {},
+    {"Hkv": 2},
+    {"Hkv": 1, "dv": 2},
+    {"T": 1, "S": 6},
+    {"T": 3, "S": 7},
+    {"T": 7, "S": 3},
+    {"B": 1, "H": 1, "Hkv": 1, "T": 1, "S": 1},
+    {"T": 70, "S": 70, "H": 2, "Hkv": 1},  # causal rows in four cuts
+    {"T": 65, "S": 80, "H": 2, "Hkv": 2},
+]
+
+
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("kind", [None, "boolean", "padding", "matrix", "additive"])
+@pytest.mark.parametrize("entries", [heads.ENTRIES, 300])
+def test_equals_its_twin(sizes, causal, kind, entries, monkeypatch):
+    monkeypatch.setattr(heads, "ENTRIES", entries)  # 300: many small blocks
+    q, k, v = qkv(**sizes)
+    mask = mask_of(kind, *q.shape[:3], k.shape[2])
+    twins.compare(ops.attention, twins.attention, q, k, v, mask=mask, causal=causal)
+
+
+@pytest.mark.parametrize("shape", [(4, 5, 5), (1, 1, 1, 5), (2, 1, 5, 1), (5, 5), (1,)])
+@pytest.mark.parametrize("Hkv", [4, 2])
+def test_an_additive_mask_has_a_gradient(shape, Hkv):
+    twins.compare(
+        ops.attention, twins.attention, *qkv(Hkv=Hkv), draw(*shape), causal=True
+    )
+
+
+def test_gradcheck():
+    xs = [tensor(a, requires_grad=True) for a in qkv(B=1, H=2, Hkv=1, T=3, S=4)]
+    gradcheck(lambda *a: ops.attention(*a, causal=True), *xs, full=True)
+
+
+@pytest.mark.parametrize("needs", [(1, 0, 0), (0, 1, 0), (0, 0, 1), (0, 1, 1)])
+def test_each_gradient_alone_is_the_same(needs):
+    arrays = qkv()
+    xs = [tensor(a, requires_grad=True) for a in arrays]
+    everything = grad([(ops.attention(*xs) ** 2).sum()], xs)
+    xs = [tensor(a, requires_grad=bool(n)) for a, n in zip(arrays, needs)]
+    y = (ops.attention(*xs) ** 2).sum()
+    for x, n, g in zip(xs, needs, everything):
+        if n:
+            np.testing.assert_array_equal(
+                grad([y], x, retain_graph=True).numpy(), g.numpy()
+            )
+
+
+def test_without_batch_axis():
+    q, k, v = (tensor(a[0]) for a in qkv())
+    y = ops.attention(q, k, v, causal=True)
+    np.testing.assert_array_equal(
+        y.numpy(), ops.attention(*(tensor(a) for a in qkv()), causal=True).numpy()[0]
+    )
+
+
+def test_causal_looks_at_the_past_only():
+    """With keys as they come, the first row sees one key; the last query sees all."""
+    q, k, v = (tensor(a) for a in qkv(T=4, S=4))
+    y = ops.attention(q, k, v, causal=True)
+    np.testing.assert_allclose(y.numpy()[:, :, 0], v.numpy()[:, :, 0], rtol=1e-14)
+    last = ops.attention(q[:, :, -1:], k, v)
+    np.testing.assert_allclose(y.numpy()[:, :, -1:], last.numpy(), rtol=1e-13)
+
+
+def test_cached_generation_sees_what_the_whole_pass_sees():
+    """Two queries against six keys are the last two rows of six against six."""
+    q, k, v = (tensor(a) for a in qkv(T=6, S=6))
+    whole = ops.attention(q, k, v, causal=True).numpy()[:, :, 4:]
+    np.testing.assert_allclose(
+        ops.attention(q[:, :, 4:], k, v, causal=True).numpy(), whole, rtol=1e-13
+    )
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_rows_that_see_nothing_give_zeros(causal):
+    mask = np.ones((5, 5), bool)
+    mask[2] = False
+    xs = [tensor(a, requires_grad=True) for a in qkv()]
+    y = ops.attention(*xs, mask=mask, causal=causal)
+    assert (y.numpy()[:, :, 2] == 0).all()
+    for g in grad([y.sum()], xs):
+        assert np.isfinite(g.numpy()).all()
+    assert (
+        grad([ops.attention(*xs, mask=mask).sum()], xs[0]).numpy()[:, :, 2] == 0
+    ).all()
+
+
+def test_no_keys_and_no_queries():
+    q, k, v = (tensor(a) for a in qkv(T=2, S=0))
+    assert ops.attention(q, k, v).tolist() == np.zeros((2, 4, 2, 3)).tolist()
+    q, k, v = (tensor(a) for a in qkv(T=0, S=2))
+    assert ops.attention(q, k, v, causal=True).shape == (2, 4, 0, 3)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_large_scores_stay_finite(dtype):
+    """Scores of +-1e4: P is 0 or 1, and no exponential overflows."""
+    q = tensor(np.array([[[[1e4], [-1e4]]]], dtype), requires_grad=True)
+    k = tensor(np.array([[[[1.0], [-1.0]]]], dtype), requires_grad=True)
+    v = tensor(np.array([[[[3.0], [5.0]]]], dtype), requires_grad=True)
+    y = ops.attention(q, k, v)
+    assert y.tolist() == [[[[3], [5]]]] and y.dtype == dtype
+    gs = grad([y.sum()], [q, k, v])
+    assert [g.dtype for g in gs] == [np.dtype(dtype)] * 3
+    assert [g.tolist()[0][0] for g in gs] == [[[0], [0]], [[0], [0]], [[1], [1]]]
+
+
+def test_float32_is_close_to_float64():
+    arrays = qkv(T=70, S=70)
+    exact = ops.attention(*(tensor(a) for a in arrays), causal=True).numpy()
+    y = ops.attention(*(tensor(a.astype("f4")) for a in arrays), causal=True)
+    assert y.dtype == np.float32
+    np.testing.assert_allclose(y.numpy(), exact, atol=5e-6)  # 40 roundings of 1.2e-7
+
+
+def test_views_of_a_packed_projection():
+    """(B, T, 3, H, d) memory read in place; the output folds to features as a view."""
+    packed = tensor(draw(2, 5, 3, 4, 3), requires_grad=True)
+    q, k, v = (packed[:, :, i].transpose(0, 2, 1, 3) for i in range(3))
+    y = ops.attention(q, k, v, causal=True)
+    want = twins.attention(q, k, v, causal=True)
+    np.testing.assert_allclose(y.numpy(), want.numpy(), rtol=1e-12)
+    folded = y.numpy().transpose(0, 2, 1, 3)
+    assert np.shares_memory(folded.reshape(2, 5, 12), folded)
+    g1, g2 = (
+        grad([(a * a).sum()], packed, retain_graph=True).numpy() for a in (y, want)
+    )
+    np.testing.assert_allclose(g1, g2, atol=1e-13)
+
+
+def test_keeps_one_number_a_row_beside_inputs_and_output():
+    xs = [tensor(a, requires_grad=True) for a in qkv(T=70, S=70)]
+    node = ops.attention(*xs)._node
+    assert node.L.shape == (2, 4, 1, 70, 1) and node.keep is None
+
+
+@pytest.mark.parametrize("sizes", SIZES[:6], ids=str)
+def test_weights(sizes):
+    q, k, _ = (tensor(a) for a in qkv(**sizes))
+    for causal in (False, True):
+        P = ops.attention_weights(q, k, causal=causal).numpy()
+        want = twins.attention_weights(q, k, causal=causal).numpy()
+        np.testing.assert_allclose(P, want, atol=1e-14)
+        rows = np.arange(q.shape[2]) + k.shape[2] - q.shape[2] >= 0
+        np.testing.assert_allclose(P.sum(-1)[:, :, rows | (not causal)], 1, rtol=1e-13)
+
+
+def test_scale():
+    q, k, v = (tensor(a) for a in qkv())
+    for scale in (0.0, 2.0):
+        want = twins.attention(q, k, v, scale=scale).numpy()
+        np.testing.assert_allclose(
+            ops.attention(q, k, v, scale=scale).numpy(), want, rtol=1e-12
+        )
+
+
+@pytest.mark.parametrize("p", [0.3, 1.0])
+def test_dropout_equals_the_twin_with_the_same_mask(p):
+    """The mask is one draw of shape (B, Hkv, R, T, S) = (B, H, T, S), in C order."""
+    keep = np.random.default_rng(3).random((2, 4, 70, 70), dtype="float32") < 1 - p
+    factor = keep / (1 - p) if p < 1 else keep * 0.0
+
+    def fused(q, k, v):
+        rng = np.random.default_rng(3)
+        return ops.attention(q, k, v, causal=True, dropout_p=p, rng=rng)
+
+    def twin(q, k, v):
+        return (twins.attention_weights(q, k, causal=True) * factor) @ ops.repeat(
+            v, 2, 1
+        )
+
+    twins.compare(fused, twin, *qkv(Hkv=2, T=70, S=70))
+
+
+@pytest.mark.parametrize(
+    ("shapes", "words"),
+    [
+        ([(2, 3), (2, 3), (2, 3)], r"expected \(B, H, T, d\)"),
+        ([(1, 4, 5, 3), (1, 3, 5, 3), (1, 3, 5, 3)], "H divisible by Hkv"),
+        ([(1, 4, 5, 3), (1, 4, 5, 2), (1, 4, 5, 3)], "do not fit"),
+        ([(2, 4, 5, 3), (1, 4, 5, 3), (1, 4, 5, 3)], "do not fit"),
+        ([(1, 4, 5, 3), (1, 4, 6, 3), (1, 4, 5, 3)], "do not fit"),
+        ([(1, 4, 5, 3), (1, 0, 5, 3), (1, 0, 5, 3)], "do not fit"),
+        ([*[(1, 4, 5, 3)] * 3, (4, 5)], r"mask has shape \(4, 5\).*\(1, 4, 5, 5\)"),
+        ([*[(1, 4, 5, 3)] * 3, (1, 1, 1, 1, 5)], "mask has shape"),
+    ],
+)
+def test_shapes_that_do_not_fit(shapes, words):
+    with pytest.raises(ValueError, match=words):
+        ops.attention(*(tensor(np.zeros(s)) for s in shapes))
+
+
+def test_dropout_needs_a_generator():
+    q, k, v = (tensor(a) for a in qkv())
+    with pytest.raises(ValueError, match="needs a generator"):
+        ops.attention(q, k, v, dropout_p=0.1)
+
+
+def test_second_order_is_refused():
+    q, k, v = (tensor(a, requires_grad=True) for a in qkv())
+    with pytest.raises(RuntimeError, match="Attention has no second derivative"):
+        grad([ops.attention(q, k, v).sum()], q, create_graph=True)

@@ -237,8 +237,8 @@ Y = np.array([1.0, 0.0, 2.5])
 
 @pytest.mark.parametrize(
     "name",
-    ["equal", "not_equal", "less", "less_equal", "greater", "greater_equal",
-     "logical_and", "logical_or"],  # fmt: skip
+    ["equal", "not_equal", "less", "less_equal", "greater", "greater_equal"]
+    + ["logical_and", "logical_or"],
 )
 def test_comparisons_equal_numpy_and_are_off_the_tape(name):
     got = getattr(ops, name)(leaf(X), leaf(Y))

@@ -49,6 +49,9 @@ class no_grad(contextlib.ContextDecorator):
 
     value = False
 
+    def _recreate_cm(self):  # a decorated function may run in several threads at once
+        return type(self)()
+
     def __enter__(self):
         self._before = [*getattr(self, "_before", ()), mode.grad]
         mode.grad = self.value
@@ -129,7 +132,7 @@ class Node:
 
 
 def _link(value, inputs, output):
-    """(owning Tensor, its version counter, the version now, array); constants stay bare.
+    """(owning Tensor, its version counter, version, array); constants stay bare.
 
     The output's owner is given as None: a node that held its output would be a cycle.
     """
@@ -181,7 +184,7 @@ class Function:
         try:
             data = backend.as_array(cls.forward(ctx, *arrays, **options))
         except (ValueError, IndexError) as error:
-            raise explained(error, cls, arrays) from None
+            raise_explained(error, cls, arrays)
         needed = True in needs
         out = Tensor._of(data, ctx if needed else None)
         if cls.view and isinstance(inputs[0], Tensor):
@@ -201,14 +204,14 @@ class Function:
         return cls.forward(ctx, x, *inputs, **options)
 
 
-def explained(error, function, arrays):
-    """The array library's error as a sentence with the operation and the shapes.
+def raise_explained(error, function, arrays):
+    """Raise the array library's error again, with the operation and the shapes.
 
     Sentences that already begin with a name ("matmul: ...") pass as they are.
     """
     text = str(error)
     if re.match(r"[\w.]+(:|\()", text):
-        return error
+        raise error
     shapes = " and ".join(str(a.shape) for a in arrays if hasattr(a, "shape"))
     if "broadcast together" in text:
         text = (
@@ -218,7 +221,7 @@ def explained(error, function, arrays):
     kind = ValueError if isinstance(error, ValueError) else IndexError
     name = getattr(function, "__name__", function)
     name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-    return kind(f"{name} on {shapes}: {text}")
+    raise kind(f"{name} on {shapes}: {text}") from error
 
 
 # --- the walk ----------------------------------------------------------------------

@@ -14,11 +14,12 @@ largest relative error (linearised least squares with Lawson's weights, 60 digit
 
 All coefficients are positive, so Horner's rule loses nothing to cancellation; beyond
 the interval erf is 1 to the last bit. Complex x near the real axis works too
-(gradcheck's complex step). On this formula NumPy needs 2.6 ns an entry in float32,
-`math.erf` 60 ns.
+(gradcheck's complex step). In cache-sized pieces a float32 entry takes about 3 ns on
+a core with AVX-512, where numpy.tanh takes 0.4 ns.
 """
 
 from tinyft import backend
+from tinyft.ops.blocks import slices
 
 # fmt: off
 P32 = (1.12837916996609289, 1.54429485831289078, 0.946462296759987514,
@@ -38,13 +39,35 @@ def erf_values(x):
     """erf of an array of floats, in its dtype (float16 is computed in float32)."""
     if x.dtype == backend.float16:
         return erf_values(x.astype(backend.float32)).astype(backend.float16)
-    xp, single = backend.xp_of(x), x.dtype == backend.float32
+    values = _real if x.dtype.kind == "f" else _complex
+    flat = x.reshape(x.size)  # never 0-d: there NumPy gives scalars, which have no out=
+    y = backend.xp_of(x).empty(x.size, x.dtype)
+    for piece in slices(x.size, 1, x):
+        y[piece] = values(flat[piece])
+    return y.reshape(x.shape)
+
+
+def _real(x):
+    xp, a = backend.xp_of(x), abs(x)
+    y = _minus_erf(xp, a, single=x.dtype == backend.float32)
+    return xp.copysign(y, x, out=y)
+
+
+def _complex(x):
+    xp = backend.xp_of(x)
+    y = _minus_erf(xp, xp.maximum(x, -x), single=False)
+    return xp.where(x.real < 0, y, -y)
+
+
+def _minus_erf(xp, a, single):
+    """expm1(-a g(a)) = -erf(a), for a >= 0; a is overwritten."""
     P, Q, end = (P32, Q32, 4.0) if single else (P64, Q64, 6.0)
-    real = x.dtype.kind == "f"
-    a = xp.minimum(abs(x) if real else xp.maximum(x, -x), end)
-    exponent = horner(P, a) * a
-    y = xp.expm1(-(exponent / horner(Q, a)))
-    return xp.copysign(y, x) if real else xp.where(x.real < 0, y, -y)
+    xp.minimum(a, end, out=a)
+    y = horner(P, a)
+    y /= horner(Q, a)
+    y *= a
+    y *= -1
+    return xp.expm1(y, out=y)
 
 
 def horner(coefficients, x):

@@ -2,14 +2,10 @@
 
 from tinyft.autograd.anomaly import detect_anomaly
 from tinyft.autograd.check import GradcheckError, gradcheck
-from tinyft.autograd.function import (
-    Function,
-    enable_grad,
-    grad,
-    is_grad_enabled,
-    no_grad,
-)
+from tinyft.autograd.function import Function
+from tinyft.autograd.mode import enable_grad, is_grad_enabled, no_grad
 from tinyft.autograd.tensor import Tensor, tensor
+from tinyft.autograd.walk import grad
 
 __all__ = [
     "Function",

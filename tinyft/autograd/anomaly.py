@@ -8,7 +8,7 @@ import contextlib
 import zlib
 
 from tinyft import backend
-from tinyft.autograd.function import mode
+from tinyft.autograd.mode import mode
 
 
 class Anomaly:

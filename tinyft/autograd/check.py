@@ -13,8 +13,10 @@ any text on numerical differentiation.
 """
 
 from tinyft import backend
-from tinyft.autograd.function import Function, enable_grad, grad, no_grad
+from tinyft.autograd.function import Function
+from tinyft.autograd.mode import enable_grad, no_grad
 from tinyft.autograd.tensor import Tensor
+from tinyft.autograd.walk import grad
 
 
 class GradcheckError(AssertionError):

@@ -1,32 +1,31 @@
 """Tensor: an array, whether it wants a gradient, and the Node that made it.
 
-A Tensor behaves as an array: operators, methods and broadcasting are NumPy's. The
-operations themselves live in tinyft/ops, one layer up; that package hands itself to
-`use_ops` when it loads, and function.py its walk to `use_walk`, so nothing here imports
+A Tensor behaves as an array: operators, methods (methods.py) and broadcasting are NumPy's.
+The operations themselves live in tinyft/ops, one layer up; that package hands itself to
+`use_ops` when it loads, and walk.py its loop to `use_walk`, so nothing here imports
 upward.
 """
 
 from tinyft import backend
+from tinyft.autograd import methods
 
-ops = None  # the namespace of tinyft.ops, set by use_ops()
-walk = None  # function.backward, set by use_walk()
+walk = None  # walk.backward, set by use_walk()
 _new = object.__new__
 
 
 def use_ops(namespace):
     """Called once by tinyft.ops: gives Tensors their methods, and `xp_of` its answer."""
-    global ops
-    ops = namespace
+    methods.ops = namespace
     backend.register(Tensor, namespace)
 
 
 def use_walk(backward):
-    """Called once by autograd/function.py: gives `Tensor.backward` the walk."""
+    """Called once by autograd/walk.py: gives `Tensor.backward` the walk."""
     global walk
     walk = backward
 
 
-class Tensor:
+class Tensor(methods.ArrayMethods):
     """A multi-dimensional array on the tape. Make one with `tinyft.tensor(values)`.
 
     `data` is the array, `grad` the gradient (a Tensor or None, on leaves only),
@@ -76,8 +75,6 @@ class Tensor:
     nbytes = property(lambda self: self._data.nbytes)
     device = property(lambda self: backend.device_of(self._data))
     is_leaf = property(lambda self: self._node is None)
-    T = property(lambda self: ops.transpose(self))
-    mT = property(lambda self: ops.swapaxes(self, -1, -2))
 
     def numpy(self):
         """The values as a NumPy array (shared memory on the CPU, a copy from a device)."""
@@ -188,170 +185,6 @@ class Tensor:
             plain = tuple(i._data if isinstance(i, Tensor) else i for i in index)
         self._data[plain] = values._data if isinstance(values, Tensor) else values
         self._version[0] += 1
-
-    # --- where and what ----------------------------------------------------------
-    def to(self, target):
-        """A Tensor on another device ('cuda', 'cpu') or of another dtype."""
-        if isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda"):
-            return ops.to_device(self, target)
-        return self.astype(target)
-
-    def astype(self, dtype):
-        """The values as another dtype; the gradient comes back in this one."""
-        return ops.astype(self, dtype)
-
-    def float(self):
-        """The values as float32."""
-        return ops.astype(self, backend.float32)
-
-    def double(self):
-        """The values as float64, for theory."""
-        return ops.astype(self, backend.float64)
-
-    def clone(self):
-        """A copy that stays on the tape."""
-        return ops.clone(self)
-
-    # --- operators: NumPy's ------------------------------------------------------
-    def __add__(self, other):
-        return ops.add(self, other)
-
-    def __radd__(self, other):
-        return ops.add(other, self)
-
-    def __sub__(self, other):
-        return ops.sub(self, other)
-
-    def __rsub__(self, other):
-        return ops.sub(other, self)
-
-    def __mul__(self, other):
-        return ops.mul(self, other)
-
-    def __rmul__(self, other):
-        return ops.mul(other, self)
-
-    def __truediv__(self, other):
-        return ops.div(self, other)
-
-    def __rtruediv__(self, other):
-        return ops.div(other, self)
-
-    def __pow__(self, other):
-        return ops.pow(self, other)
-
-    def __rpow__(self, other):
-        return ops.pow(other, self)
-
-    def __matmul__(self, other):
-        return ops.matmul(self, other)
-
-    def __rmatmul__(self, other):
-        return ops.matmul(other, self)
-
-    def __neg__(self):
-        return ops.neg(self)
-
-    def __abs__(self):
-        return ops.abs(self)
-
-    def __getitem__(self, index):
-        return ops.index(self, index)
-
-    def __eq__(self, other):
-        return ops.equal(self, other)
-
-    def __ne__(self, other):
-        return ops.not_equal(self, other)
-
-    def __lt__(self, other):
-        return ops.less(self, other)
-
-    def __le__(self, other):
-        return ops.less_equal(self, other)
-
-    def __gt__(self, other):
-        return ops.greater(self, other)
-
-    def __ge__(self, other):
-        return ops.greater_equal(self, other)
-
-    def __invert__(self):
-        return ops.logical_not(self)
-
-    # --- methods: NumPy's names and argument order -------------------------------
-    def sum(self, axis=None, keepdims=False):
-        return ops.sum(self, axis, keepdims)
-
-    def mean(self, axis=None, keepdims=False):
-        return ops.mean(self, axis, keepdims)
-
-    def max(self, axis=None, keepdims=False):
-        return ops.max(self, axis, keepdims)
-
-    def min(self, axis=None, keepdims=False):
-        return ops.min(self, axis, keepdims)
-
-    def var(self, axis=None, ddof=0, keepdims=False):
-        return ops.var(self, axis, ddof, keepdims)
-
-    def std(self, axis=None, ddof=0, keepdims=False):
-        return ops.std(self, axis, ddof, keepdims)
-
-    def cumsum(self, axis=None):
-        return ops.cumsum(self, axis)
-
-    def argmax(self, axis=None, keepdims=False):
-        return ops.argmax(self, axis, keepdims)
-
-    def argmin(self, axis=None, keepdims=False):
-        return ops.argmin(self, axis, keepdims)
-
-    def all(self, axis=None):
-        return ops.all(self, axis)
-
-    def any(self, axis=None):
-        return ops.any(self, axis)
-
-    def reshape(self, *shape):
-        return ops.reshape(self, shape[0] if _is_shape(shape) else shape)
-
-    def transpose(self, *axes):
-        return ops.transpose(self, axes[0] if _is_shape(axes) else axes or None)
-
-    def swapaxes(self, first, second):
-        return ops.swapaxes(self, first, second)
-
-    def squeeze(self, axis=None):
-        return ops.squeeze(self, axis)
-
-    def ravel(self):
-        return ops.reshape(self, (-1,))
-
-    def flatten(self):
-        return ops.reshape(self, (-1,))
-
-    def clip(self, low=None, high=None):
-        return ops.clip(self, low, high)
-
-    def exp(self):
-        return ops.exp(self)
-
-    def log(self):
-        return ops.log(self)
-
-    def sqrt(self):
-        return ops.sqrt(self)
-
-    def abs(self):
-        return ops.abs(self)
-
-    def tanh(self):
-        return ops.tanh(self)
-
-
-def _is_shape(args):
-    return len(args) == 1 and (args[0] is None or isinstance(args[0], (tuple, list)))
 
 
 def tensor(values, requires_grad=False, dtype=None, device=None):

@@ -1,11 +1,14 @@
 """Sampling from a language model, token by token, with a key-value cache.
 
 p = softmax(logits / temperature), restricted to the k most likely tokens (top-k, Fan et
-al. 2018) and to the smallest set whose probability reaches p (top-p, Holtzman et al. 2020).
+al. 2018) and to the smallest set whose probability reaches p (top-p, Holtzman et al.
+2020).
 """
 
+import contextlib
+
 from tinyft import backend
-from tinyft.autograd.function import no_grad
+from tinyft.autograd.mode import no_grad
 from tinyft.autograd.tensor import Tensor
 
 
@@ -21,34 +24,46 @@ def generate(
     cache=True,
     stop=None,
 ):
-    """Return `ids` (B, T) followed by `count` new tokens, as a host array (B, T + count).
+    """Return `ids` (B, T) and `count` new tokens, a host array (B, T + count).
 
     greedy: the most likely token each time; otherwise sampled with `rng` (required).
     cache=False recomputes the whole text at each step: the same tokens, slower.
     stop: a token id; a row that has produced it is filled with it, and generation ends
-    when all rows have. Raises ValueError for impossible options.
+    when all rows have. Raises ValueError for impossible options, FloatingPointError for
+    logits that are NaN.
     """
-    _check(ids, count, temperature, top_k, top_p, greedy, rng)
     xp = backend.host()
     out = backend.asnumpy(getattr(ids, "_data", ids))
     out = out[None] if out.ndim == 1 else out
-    training, kept = model.training, model.new_cache() if cache else None
+    _check(out, count, temperature, top_k, top_p, greedy, rng)
+    kept = model.new_cache() if cache else None
+    ended = xp.zeros(len(out), dtype=bool)
+    with no_grad(), evaluating(model):
+        for _ in range(count):
+            seen = len(kept[0]) if cache else 0
+            logits = model(_on_device(model, out[:, seen:]), cache=kept)[:, -1]
+            scores = logits.numpy().astype("float64")
+            new = _choose(scores, temperature, top_k, top_p, greedy, rng)
+            if stop is not None:
+                new = xp.where(ended, stop, new)
+                ended = new == stop
+            out = xp.concatenate([out, new[:, None]], axis=1)
+            if ended.all():
+                break
+    return out
+
+
+@contextlib.contextmanager
+def evaluating(model):
+    """Evaluation mode inside the block; then each module (and delta) as it was."""
+    below = [m for site in model.modules() for m in (site, *site._deltas)]
+    modes = [(m, m.training) for part in below for m in part.modules()]
     model.eval()
     try:
-        with no_grad():
-            for _ in range(count):
-                seen = len(kept[0]) if cache else 0
-                logits = model(_on_device(model, out[:, seen:]), cache=kept)[:, -1]
-                scores = logits.numpy().astype("float64")
-                new = _choose(scores, temperature, top_k, top_p, greedy, rng)
-                if stop is not None:
-                    new = xp.where((out[:, -1] == stop) & (seen > 0), stop, new)
-                out = xp.concatenate([out, new[:, None]], axis=1)
-                if stop is not None and (new == stop).all():
-                    break
+        yield model
     finally:
-        model.train(training)
-    return out
+        for module, training in modes:
+            module.training = training
 
 
 def _on_device(model, ids):
@@ -58,6 +73,11 @@ def _on_device(model, ids):
 
 def _choose(scores, temperature, top_k, top_p, greedy, rng):
     """One token for each row of scores (B, V), float64 on the host."""
+    if (scores != scores).any():
+        raise FloatingPointError(
+            "generate: the model's logits are NaN; look for a diverged training run, "
+            "or run the model once inside tinyft.detect_anomaly()"
+        )
     if greedy:
         return scores.argmax(axis=-1)
     p = probabilities(scores, temperature, top_k, top_p)
@@ -87,14 +107,17 @@ def probabilities(scores, temperature=1.0, top_k=None, top_p=None):
 
 
 def _check(ids, count, temperature, top_k, top_p, greedy, rng):
-    if 0 in ids.shape:
-        raise ValueError(f"generate: the prompt is empty, its shape is {ids.shape}")
+    if 0 in ids.shape or ids.ndim != 2:
+        raise ValueError(
+            f"generate: the prompt must be token ids (B, T) or (T,), not empty; its "
+            f"shape is {ids.shape}"
+        )
     if count < 0:
         raise ValueError(f"generate: count must not be negative, got {count}")
     if not greedy and temperature <= 0:
         raise ValueError(
-            f"generate: temperature must be positive, got {temperature}; use greedy=True "
-            "for the most likely token"
+            f"generate: temperature must be positive, got {temperature}; use "
+            "greedy=True for the most likely token"
         )
     if top_k is not None and top_k < 1:
         raise ValueError(f"generate: top_k must be at least 1, got {top_k}")
@@ -102,5 +125,6 @@ def _check(ids, count, temperature, top_k, top_p, greedy, rng):
         raise ValueError(f"generate: top_p must be in (0, 1], got {top_p}")
     if not greedy and rng is None:
         raise ValueError(
-            "generate: sampling needs rng=numpy.random.default_rng(seed), or greedy=True"
+            "generate: sampling needs rng=numpy.random.default_rng(seed), or "
+            "greedy=True"
         )

@@ -6,7 +6,7 @@ unmerge puts that array back. Nothing is subtracted, so nothing drifts
 """
 
 from tinyft import backend
-from tinyft.autograd.function import no_grad
+from tinyft.autograd.mode import no_grad
 
 
 def merge(model):

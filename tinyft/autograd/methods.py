@@ -1,0 +1,177 @@
+"""The operators and methods of an array, for Tensors: each calls its function in tinyft.ops."""
+
+from tinyft import backend
+
+ops = None  # the namespace of tinyft.ops; tensor.use_ops() puts it here
+
+
+class ArrayMethods:
+    """What `x + y`, `x.sum(axis=0)`, `x[1:]` mean; names and argument order are NumPy's."""
+
+    __slots__ = ()
+
+    T = property(lambda self: ops.transpose(self))
+    mT = property(lambda self: ops.swapaxes(self, -1, -2))
+
+    def to(self, target):
+        """A Tensor on another device ('cuda', 'cpu') or of another dtype."""
+        if isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda"):
+            return ops.to_device(self, target)
+        return self.astype(target)
+
+    def astype(self, dtype):
+        """The values as another dtype; the gradient comes back in this one."""
+        return ops.astype(self, dtype)
+
+    def float(self):
+        """The values as float32."""
+        return ops.astype(self, backend.float32)
+
+    def double(self):
+        """The values as float64, for theory."""
+        return ops.astype(self, backend.float64)
+
+    def clone(self):
+        """A copy that stays on the tape."""
+        return ops.clone(self)
+
+    # --- operators: NumPy's ------------------------------------------------------
+    def __add__(self, other):
+        return ops.add(self, other)
+
+    def __radd__(self, other):
+        return ops.add(other, self)
+
+    def __sub__(self, other):
+        return ops.sub(self, other)
+
+    def __rsub__(self, other):
+        return ops.sub(other, self)
+
+    def __mul__(self, other):
+        return ops.mul(self, other)
+
+    def __rmul__(self, other):
+        return ops.mul(other, self)
+
+    def __truediv__(self, other):
+        return ops.div(self, other)
+
+    def __rtruediv__(self, other):
+        return ops.div(other, self)
+
+    def __pow__(self, other):
+        return ops.pow(self, other)
+
+    def __rpow__(self, other):
+        return ops.pow(other, self)
+
+    def __matmul__(self, other):
+        return ops.matmul(self, other)
+
+    def __rmatmul__(self, other):
+        return ops.matmul(other, self)
+
+    def __neg__(self):
+        return ops.neg(self)
+
+    def __abs__(self):
+        return ops.abs(self)
+
+    def __getitem__(self, index):
+        return ops.index(self, index)
+
+    def __eq__(self, other):
+        return ops.equal(self, other)
+
+    def __ne__(self, other):
+        return ops.not_equal(self, other)
+
+    def __lt__(self, other):
+        return ops.less(self, other)
+
+    def __le__(self, other):
+        return ops.less_equal(self, other)
+
+    def __gt__(self, other):
+        return ops.greater(self, other)
+
+    def __ge__(self, other):
+        return ops.greater_equal(self, other)
+
+    def __invert__(self):
+        return ops.logical_not(self)
+
+    # --- methods: NumPy's names and argument order -------------------------------
+    def sum(self, axis=None, keepdims=False):
+        return ops.sum(self, axis, keepdims)
+
+    def mean(self, axis=None, keepdims=False):
+        return ops.mean(self, axis, keepdims)
+
+    def max(self, axis=None, keepdims=False):
+        return ops.max(self, axis, keepdims)
+
+    def min(self, axis=None, keepdims=False):
+        return ops.min(self, axis, keepdims)
+
+    def var(self, axis=None, ddof=0, keepdims=False):
+        return ops.var(self, axis, ddof, keepdims)
+
+    def std(self, axis=None, ddof=0, keepdims=False):
+        return ops.std(self, axis, ddof, keepdims)
+
+    def cumsum(self, axis=None):
+        return ops.cumsum(self, axis)
+
+    def argmax(self, axis=None, keepdims=False):
+        return ops.argmax(self, axis, keepdims)
+
+    def argmin(self, axis=None, keepdims=False):
+        return ops.argmin(self, axis, keepdims)
+
+    def all(self, axis=None):
+        return ops.all(self, axis)
+
+    def any(self, axis=None):
+        return ops.any(self, axis)
+
+    def reshape(self, *shape):
+        return ops.reshape(self, shape[0] if _is_shape(shape) else shape)
+
+    def transpose(self, *axes):
+        return ops.transpose(self, axes[0] if _is_shape(axes) else axes or None)
+
+    def swapaxes(self, first, second):
+        return ops.swapaxes(self, first, second)
+
+    def squeeze(self, axis=None):
+        return ops.squeeze(self, axis)
+
+    def ravel(self):
+        return ops.reshape(self, (-1,))
+
+    def flatten(self):
+        return ops.reshape(self, (-1,))
+
+    def clip(self, low=None, high=None):
+        return ops.clip(self, low, high)
+
+    def exp(self):
+        return ops.exp(self)
+
+    def log(self):
+        return ops.log(self)
+
+    def sqrt(self):
+        return ops.sqrt(self)
+
+    def abs(self):
+        return ops.abs(self)
+
+    def tanh(self):
+        return ops.tanh(self)
+
+
+def _is_shape(args):
+    return len(args) == 1 and (args[0] is None or isinstance(args[0], (tuple, list)))

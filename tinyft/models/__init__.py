@@ -1,6 +1,15 @@
 """L4: whole models, without any I/O and without a word of any fine-tuning method."""
 
+from tinyft.models.config import BERT, GPT2, LLAMA, TransformerConfig
 from tinyft.models.mlp import mlp
+from tinyft.models.presets import (
+    bert,
+    bert_tiny,
+    gpt2,
+    gpt2_tiny,
+    llama,
+    llama_tiny,
+)
 from tinyft.models.resnet import (
     ResNet,
     ResNetConfig,
@@ -12,18 +21,12 @@ from tinyft.models.resnet import (
     resnet56,
     resnet_tiny,
 )
-from tinyft.models.transformer import (
-    Transformer,
-    TransformerConfig,
-    bert,
-    bert_tiny,
-    gpt2,
-    gpt2_tiny,
-    llama,
-    llama_tiny,
-)
+from tinyft.models.transformer import Transformer
 
 __all__ = [
+    "BERT",
+    "GPT2",
+    "LLAMA",
     "ResNet",
     "ResNetConfig",
     "Transformer",

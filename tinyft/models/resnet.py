@@ -3,13 +3,15 @@
     y = relu(F(x) + shortcut(x)),   F = conv-bn-relu-conv-bn       basic block
                                     F = 1×1, 3×3, 1×1 (4 × wider)   bottleneck
 
-Names as in torchvision: conv1, bn1, layer1 ... layer4, fc, downsample. The CIFAR shape has
-three stages of n blocks, 6n + 2 layers; ImageNet's has four, after a 7×7 convolution.
+Names as in torchvision: conv1, bn1, layer1 ... layer4, fc, downsample. The CIFAR shape
+has three stages of n blocks, 6n + 2 layers; ImageNet's has four, after a 7×7
+convolution.
 """
 
 from dataclasses import asdict, dataclass, replace
 
 from tinyft import nn, ops
+from tinyft.nn.shape import choice
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,15 @@ class ResNetConfig:
     channels: int = 3  # of the image
     stem: str = "cifar"  # "cifar": 3×3 stride 1; "imagenet": 7×7 stride 2 and max-pool
     block: str = "basic"  # or "bottleneck", four times wider at its end
+
+    def __post_init__(self):
+        choice("ResNetConfig", ("cifar", "imagenet"), stem=self.stem)
+        choice("ResNetConfig", ("basic", "bottleneck"), block=self.block)
+        if len(self.depths) != len(self.widths):
+            raise ValueError(
+                f"ResNetConfig: depths={self.depths} and widths={self.widths} must "
+                "have one entry for each stage"
+            )
 
     def to_dict(self):
         """As a plain dict, for checkpoint headers."""
@@ -81,6 +92,7 @@ class BasicBlock(nn.Module):
     expansion = 1
 
     def __init__(self, inputs, width, stride, rng=None, dtype=None):
+        rng = nn.init.seeded(rng)
         self.conv1 = conv(inputs, width, 3, stride, rng, dtype)
         self.bn1 = nn.BatchNorm2d(width, dtype=dtype)
         self.conv2 = conv(width, width, 3, 1, rng, dtype)
@@ -99,7 +111,7 @@ class Bottleneck(nn.Module):
     expansion = 4
 
     def __init__(self, inputs, width, stride, rng=None, dtype=None):
-        outputs = width * self.expansion
+        outputs, rng = width * self.expansion, nn.init.seeded(rng)
         self.conv1 = conv(inputs, width, 1, 1, rng, dtype)
         self.bn1 = nn.BatchNorm2d(width, dtype=dtype)
         self.conv2 = conv(width, width, 3, stride, rng, dtype)
@@ -119,7 +131,8 @@ def shortcut(inputs, outputs, stride, rng, dtype):
     if stride == 1 and inputs == outputs:
         return nn.Identity()
     return nn.Sequential(
-        conv(inputs, outputs, 1, stride, rng, dtype), nn.BatchNorm2d(outputs, dtype=dtype)
+        conv(inputs, outputs, 1, stride, rng, dtype),
+        nn.BatchNorm2d(outputs, dtype=dtype),
     )
 
 

@@ -1,124 +1,33 @@
 """One Transformer for the shapes of GPT-2, BERT and Llama.
 
-    pre-norm   x = x + attn(norm(x));  x = x + mlp(norm(x));  a last norm     GPT-2, Llama
-    post-norm  x = norm(x + attn(x));  x = norm(x + mlp(x))                   BERT
+    pre-norm   x = x + attn(norm(x));  x = x + mlp(norm(x));  a last norm   GPT-2, Llama
+    post-norm  x = norm(x + attn(x));  x = norm(x + mlp(x))                 BERT
 
 mlp: W₂ gelu(W₁ x), or W₂ (silu(W₁ x) ∘ W₃ x) (SwiGLU). Sources: Radford et al. 2019;
 Devlin et al. 2019; Touvron et al. 2023; pre-norm after Xiong et al. 2020.
 """
 
-from dataclasses import asdict, dataclass, replace
-
 from tinyft import nn, ops
 from tinyft.models.generate import generate
-
-
-@dataclass(frozen=True)
-class TransformerConfig:
-    """Sizes and choices of a Transformer; GPT2, BERT and LLAMA below are presets."""
-
-    vocab: int
-    dim: int
-    layers: int
-    heads: int
-    kv_heads: int | None = None  # fewer than heads: grouped queries
-    hidden: int | None = None  # of the mlp; None: 4 dim
-    length: int = 1024  # longest input (learned positions)
-    norm: str = "layer"  # "layer" or "rms"
-    pre_norm: bool = True
-    positions: str = "learned"  # "learned" or "rotary"
-    rotary_base: float = 10000.0
-    activation: str = "gelu_tanh"  # "gelu", "gelu_tanh", "relu" or "swiglu"
-    causal: bool = True
-    tied: bool = True  # the head is the embedding, transposed
-    bias: bool = True
-    head: str = "lm"  # "lm", "mlm" (BERT's transform, then lm), "none"
-    types: int = 0  # token types (BERT: 2)
-    pooler: bool = False  # BERT's tanh layer on the first token
-    eps: float = 1e-5
-    dropout: float = 0.0
-
-    def to_dict(self):
-        """As a plain dict, for checkpoint headers."""
-        return asdict(self)
-
-
-GPT2 = TransformerConfig(vocab=50257, dim=768, layers=12, heads=12)
-BERT = TransformerConfig(
-    vocab=30522,
-    dim=768,
-    layers=12,
-    heads=12,
-    length=512,
-    pre_norm=False,
-    activation="gelu",
-    causal=False,
-    head="none",
-    types=2,
-    pooler=True,
-    eps=1e-12,
-)
-LLAMA = TransformerConfig(
-    vocab=32000,
-    dim=4096,
-    layers=32,
-    heads=32,
-    hidden=11008,
-    length=2048,
-    norm="rms",
-    positions="rotary",
-    activation="swiglu",
-    tied=False,
-    bias=False,
-    eps=1e-6,
-)
-TINY = {"vocab": 256, "dim": 64, "layers": 2, "heads": 4, "length": 128}
-
-
-def gpt2(rng=None, dtype=None, **changes):
-    """GPT-2 small, 124,439,808 parameters; `changes` are fields of TransformerConfig."""
-    return Transformer(replace(GPT2, **changes), rng, dtype)
-
-
-def bert(rng=None, dtype=None, **changes):
-    """BERT-base, the encoder with its pooler, 109,482,240 parameters."""
-    return Transformer(replace(BERT, **changes), rng, dtype)
-
-
-def llama(rng=None, dtype=None, **changes):
-    """Llama 7B's shape, 6,738,415,616 parameters: change `layers` and `dim` to run it."""
-    return Transformer(replace(LLAMA, **changes), rng, dtype)
-
-
-def gpt2_tiny(rng=None, dtype=None, **changes):
-    """GPT-2's shape in small: 2 layers of width 64."""
-    return gpt2(rng, dtype, **{**TINY, **changes})
-
-
-def bert_tiny(rng=None, dtype=None, **changes):
-    """BERT's shape in small, with its MLM head."""
-    head = {"head": "mlm", "types": 0, "pooler": False}
-    return bert(rng, dtype, **{**TINY, **head, **changes})
-
-
-def llama_tiny(rng=None, dtype=None, **changes):
-    """Llama's shape in small, with grouped queries."""
-    shape = {"kv_heads": 2, "hidden": 128}
-    return llama(rng, dtype, **{**TINY, **shape, **changes})
+from tinyft.nn.shape import steps
 
 
 class Positions(nn.Module):
     """The positions of the new tokens, after those that are already in a cache."""
 
-    def forward(self, count, past=0):
-        return ops.arange(past, past + count)
+    def forward(self, ids, past=0):
+        return steps(past, past + ids.shape[1], ids)
 
 
 class MLP(nn.Module):
     """W₂ f(W₁ x), gated for SwiGLU: W₂ (silu(W₁ x) ∘ W₃ x). x (B, T, C)."""
 
     def __init__(self, config, rng=None, dtype=None):
-        C, hidden = config.dim, config.hidden or 4 * config.dim
+        rng, C, hidden = (
+            nn.init.seeded(rng),
+            config.dim,
+            config.hidden or 4 * config.dim,
+        )
         self.activation = config.activation
         self.up = nn.Linear(C, hidden, config.bias, rng, dtype)
         if self.activation == "swiglu":
@@ -149,7 +58,7 @@ class Block(nn.Module):
     """Attention and mlp with their residuals; the norm before (GPT) or after (BERT)."""
 
     def __init__(self, config, rotary=None, rng=None, dtype=None):
-        self.pre_norm = config.pre_norm
+        self.pre_norm, rng = config.pre_norm, nn.init.seeded(rng)
         self.norm1 = norm_layer(config, dtype)
         self.attn = nn.MultiHeadAttention(
             config.dim,
@@ -180,6 +89,7 @@ class MLMHead(nn.Module):
     """BERT's head: norm(gelu(W x + b)), then the embedding transposed, and a bias."""
 
     def __init__(self, config, rng=None, dtype=None):
+        rng = nn.init.seeded(rng)
         self.transform = nn.Linear(config.dim, config.dim, True, rng, dtype)
         self.norm = nn.LayerNorm(config.dim, config.eps, dtype=dtype)
         self.decoder = nn.Linear(config.dim, config.vocab, True, rng, dtype)
@@ -200,25 +110,34 @@ class Transformer(nn.Module):
 
     def __init__(self, config, rng=None, dtype=None):
         self.config = config = getattr(config, "config", config)
-        rng = nn.init.generator(rng)
-        C, rotary = config.dim, None
-        self.embed = nn.Embedding(config.vocab, C, rng, dtype)
+        rng = nn.init.seeded(rng)
+        with (
+            nn.init.skipped()
+        ):  # _initialise draws all values, in the order of the names
+            self._add_embeddings(config, rng, dtype)
+            self._add_blocks(config, rng, dtype)
+            self._add_heads(config, rng, dtype)
+        self._initialise(rng)
+
+    def _add_embeddings(self, config, rng, dtype):
+        self.embed = nn.Embedding(config.vocab, config.dim, rng, dtype)
         if config.positions == "learned":
-            self.position = nn.Embedding(config.length, C, rng, dtype)
-        else:
-            rotary = nn.Rotary(C // config.heads, config.rotary_base)
+            self.position = nn.Embedding(config.length, config.dim, rng, dtype)
         if config.types:
-            self.type = nn.Embedding(config.types, C, rng, dtype)
+            self.type = nn.Embedding(config.types, config.dim, rng, dtype)
         if not config.pre_norm:
             self.norm = norm_layer(config, dtype)
         self.positions, self.drop = Positions(), nn.Dropout(config.dropout, rng)
+
+    def _add_blocks(self, config, rng, dtype):
+        rotary = None
+        if config.positions == "rotary":
+            rotary = nn.Rotary(config.dim // config.heads, config.rotary_base)
         self.blocks = nn.ModuleList(
             Block(config, rotary, rng, dtype) for _ in range(config.layers)
         )
         if config.pre_norm:
             self.norm = norm_layer(config, dtype)
-        self._add_heads(config, rng, dtype)
-        self._initialise(rng)
 
     def _add_heads(self, config, rng, dtype):
         if config.pooler:
@@ -232,7 +151,7 @@ class Transformer(nn.Module):
             last.weight = self.embed.weight
 
     def _initialise(self, rng):
-        """N(0, 0.02²); GPT-2 divides the layers that write to the residual by sqrt(2L)."""
+        """N(0, 0.02²); what writes to the residual, divided by sqrt(2L) (GPT-2)."""
         for name, p in self.named_parameters():
             if p.ndim > 1:
                 writes = name.endswith(("attn.o.weight", "mlp.down.weight"))
@@ -248,7 +167,9 @@ class Transformer(nn.Module):
 
     def states(self, ids, mask=None, types=None, cache=None):
         """The last hidden states (B, T, C), before the head."""
-        positions = self.positions(ids.shape[1], len(cache[0]) if cache else 0)
+        past = len(cache[0]) if cache else 0
+        self._check(ids, past)
+        positions = self.positions(ids, past)
         x = self.embed_tokens(ids, positions, types)
         if mask is not None and mask.ndim == 2:
             mask = mask[:, None, None, :]  # (B, 1, 1, T): which keys may be seen
@@ -260,18 +181,29 @@ class Transformer(nn.Module):
         """Token (+ position, + type) embeddings (B, T, C), normalised in BERT."""
         x = self.embed(ids)
         if self.config.positions == "learned":
-            self._check_length(ids, positions)
             x = x + self.position(positions)
         if self.config.types:
-            types = ops.zeros(ids.shape, dtype="int64") if types is None else types
+            types = ops.zeros_like(ids) if types is None else types
             x = x + self.type(types)
         return self.drop(x if self.config.pre_norm else self.norm(x))
 
-    def _check_length(self, ids, positions):
-        if ids.shape[1] > self.config.length:
+    def _check(self, ids, past):
+        """Token ids are integers (B, T), and learned positions end somewhere."""
+        if getattr(ids, "ndim", None) != 2 or ids.dtype.kind not in "iu":
+            shape = getattr(ids, "shape", type(ids).__name__)
+            what = f"{getattr(ids, 'dtype', '')} {shape}".strip()
             raise ValueError(
-                f"Transformer: {ids.shape[1]} tokens, but positions were made for "
-                f"{self.config.length}; cut the input or raise config.length"
+                f"Transformer: token ids must be integers (B, T), got {what}; one text "
+                "is ids[None]"
+            )
+        if (
+            self.config.positions == "learned"
+            and past + ids.shape[1] > self.config.length
+        ):
+            raise ValueError(
+                f"Transformer: {past + ids.shape[1]} tokens ({past} of them cached), "
+                f"but positions were made for {self.config.length}; cut the input or "
+                "raise config.length"
             )
 
     def pooled(self, states):
@@ -279,7 +211,7 @@ class Transformer(nn.Module):
         return ops.tanh(self.pooler(states[:, 0]))
 
     def new_cache(self):
-        """An empty key-value cache, one entry a layer, for `forward(ids, cache=...)`."""
+        """An empty key-value cache, an entry a layer, for `forward(ids, cache=...)`."""
         return [nn.KVCache() for _ in range(self.config.layers)]
 
     def generate(self, ids, count, **options):

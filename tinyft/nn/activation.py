@@ -55,6 +55,9 @@ class Softmax(Module):
     def forward(self, x):
         return ops.softmax(x, self.axis)
 
+    def extra_repr(self):
+        return f"axis={self.axis}"
+
 
 class Dropout(Module):
     """Zero each value with probability p while training; the rest is divided by 1 - p.
@@ -63,9 +66,9 @@ class Dropout(Module):
     """
 
     def __init__(self, p=0.5, rng=None):
-        if not 0 <= p < 1:
-            raise ValueError(f"Dropout: p must be in [0, 1), got {p}")
-        self.p, self.rng = p, rng
+        if not 0 <= p <= 1:
+            raise ValueError(f"Dropout: p must be in [0, 1], got {p}")
+        self.p, self.rng = p, init.seeded(rng)
 
     def forward(self, x):
         if not self.training or not self.p:

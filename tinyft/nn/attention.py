@@ -8,9 +8,10 @@ prefix (Li, Liang 2021) is a delta on that site: a trained cache that starts non
 import math
 
 from tinyft import ops
+from tinyft.nn import init
 from tinyft.nn.linear import Linear
 from tinyft.nn.module import Module
-from tinyft.nn.shape import positive
+from tinyft.nn.shape import positive, steps
 
 
 class KVCache:
@@ -41,9 +42,9 @@ class KV(Module):
 class MultiHeadAttention(Module):
     """y = concat_h(softmax(q_h k_hᵀ / sqrt(d)) v_h) Woᵀ + b. x (B, T, C), y (B, T, C).
 
-    mask: boolean (True = may look) or additive, broadcastable to (B, heads, T, S); it may
-    cover the new keys only, those of a cache or a prefix may then always be looked at.
-    causal: query i sees keys 0..i, counted from the end when there are more keys.
+    mask: boolean (True = may look) or additive, broadcastable to (B, heads, T, S); it
+    may cover the new keys only, those of a cache or a prefix may then always be looked
+    at. causal: query i sees keys 0..i, counted from the end when there are more keys.
     context (B, S, C): keys and values come from it (cross-attention).
     `record = True` keeps the weights of the last call in `recorded`, for plots.
     """
@@ -68,6 +69,7 @@ class MultiHeadAttention(Module):
                 f"kv_heads={kv_heads} must divide heads"
             )
         self.heads, self.kv_heads, self.head_dim = heads, kv_heads, dim // heads
+        rng = init.seeded(rng)
         self.causal, self.dropout, self.rng = causal, dropout, rng
         self.record, self.recorded = False, None
         width = kv_heads * self.head_dim
@@ -79,18 +81,21 @@ class MultiHeadAttention(Module):
 
     def forward(self, x, mask=None, context=None, positions=None, cache=None):
         source = x if context is None else context
+        self._check(x, source)
         q = self._split(self.q(x), self.heads)  # (B, H, T, d)
         k = self._split(self.k(source), self.kv_heads)  # (B, Hkv, S, d)
         v = self._split(self.v(source), self.kv_heads)
         if self.rotary is not None:
-            q, k = self.rotary(q, positions), self.rotary(k, positions)
+            q, k = self._rotate(q, k, positions, cache)
+        new = k.shape[2]
         k, v = self.kv(k, v, cache)
-        mask = _widen(mask, k.shape[2])
+        mask = _widen(mask, new, k.shape[2])
         if self.record:
             weights = ops.attention_weights(q, k, mask, self.causal)
             self.recorded = weights.numpy()
         p = self.dropout if self.training else 0.0
-        y = ops.attention(q, k, v, mask, self.causal, dropout_p=p, rng=self.rng)
+        rng = init.generator(self.rng) if p else None
+        y = ops.attention(q, k, v, mask, self.causal, dropout_p=p, rng=rng)
         B, T = x.shape[:2]
         return self.o(ops.reshape(ops.transpose(y, (0, 2, 1, 3)), (B, T, -1)))
 
@@ -98,16 +103,34 @@ class MultiHeadAttention(Module):
         B, T, _ = x.shape
         return ops.transpose(ops.reshape(x, (B, T, heads, self.head_dim)), (0, 2, 1, 3))
 
+    def _rotate(self, q, k, positions, cache):
+        """Turn queries and keys; the default positions follow those in the cache."""
+        past = 0 if cache is None else len(cache)
+        at_q = at_k = positions
+        if positions is None:
+            at_q = steps(past, past + q.shape[2], q)
+            at_k = steps(past, past + k.shape[2], k)
+        return self.rotary(q, at_q), self.rotary(k, at_k)
+
+    def _check(self, x, source):
+        dim = self.heads * self.head_dim
+        for name, a in (("x", x), ("context", source)):
+            if a.ndim != 3 or a.shape[2] != dim or a.shape[0] != x.shape[0]:
+                raise ValueError(
+                    f"MultiHeadAttention: {name} has shape {a.shape}; expected (B, T, "
+                    f"{dim}) with the B of x, {x.shape[0]}"
+                )
+
     def extra_repr(self):
-        return f"heads={self.heads}, kv_heads={self.kv_heads}, causal={self.causal}"
+        grouped = f", kv_heads={self.kv_heads}" if self.kv_heads != self.heads else ""
+        return f"heads={self.heads}{grouped}" + (", causal" if self.causal else "")
 
 
-def _widen(mask, keys):
+def _widen(mask, new, keys):
     """Let a mask over the new keys also admit the ones before them."""
-    missing = 0 if mask is None else keys - mask.shape[-1]
-    if missing <= 0 or mask.shape[-1] == 1:
+    if mask is None or keys == new or mask.shape[-1] != new:
         return mask
-    widths = [(0, 0)] * (mask.ndim - 1) + [(missing, 0)]
+    widths = [(0, 0)] * (mask.ndim - 1) + [(keys - new, 0)]
     return ops.pad(mask, widths, True if mask.dtype.kind == "b" else 0.0)
 
 
@@ -115,8 +138,8 @@ class Rotary(Module):
     """Rotate each pair (x_i, x_{i+d/2}) by the angle position · base^(-2i/d).
 
     x (B, H, T, d), d even; positions (T,) or (B, T) integers. The product of a rotated
-    query and key depends on the distance of their positions only. Source: Su et al. 2021,
-    in the half-split layout of Llama.
+    query and key depends on the distance of their positions only. Source: Su et al.
+    2021, in the half-split layout of Llama.
     """
 
     def __init__(self, head_dim, base=10000.0):
@@ -133,8 +156,11 @@ class Rotary(Module):
 
     def _tables(self, positions, dtype):
         half = self.head_dim // 2
-        rates = ops.exp(ops.arange(half, dtype="float64") * (-math.log(self.base) / half))
-        angles = ops.expand_dims(positions.astype("float64"), -1) * rates  # (..., T, d/2)
+        powers = steps(0, half, positions, "float64")
+        rates = ops.exp(powers * (-math.log(self.base) / half))
+        angles = (
+            ops.expand_dims(positions.astype("float64"), -1) * rates
+        )  # (..., T, d/2)
         if angles.ndim == 3:
             angles = ops.expand_dims(angles, 1)  # (B, 1, T, d/2)
         return ops.cos(angles).astype(dtype), ops.sin(angles).astype(dtype)

@@ -5,12 +5,15 @@ from tinyft.nn.module import Module
 
 
 class Sequential(Module):
-    """Apply modules one after another; they are named '0', '1', ... or by a dict's keys."""
+    """Apply modules one after another; named '0', '1', ... or by a dict's keys."""
 
     def __init__(self, *modules):
-        named = modules[0].items() if modules and isinstance(modules[0], dict) else None
-        for name, module in named or enumerate(modules):
-            setattr(self, str(name), module)
+        if len(modules) == 1 and isinstance(modules[0], dict):
+            named = modules[0].items()
+        else:
+            named = ((str(i), module) for i, module in enumerate(modules))
+        for name, module in named:
+            self.add_module(name, module)
 
     def forward(self, x):
         for module in self.children():
@@ -21,6 +24,9 @@ class Sequential(Module):
         found = list(self.children())[i]
         return Sequential(*found) if isinstance(i, slice) else found
 
+    def __setitem__(self, i, module):
+        self.add_module(list(self._modules)[i], module)
+
     def __len__(self):
         return len(self._modules)
 
@@ -29,12 +35,18 @@ class Sequential(Module):
 
     def append(self, module):
         """Add a module at the end. Returns self."""
-        setattr(self, str(len(self)), module)
+        self.add_module(str(len(self)), module)
+        return self
+
+    def extend(self, modules):
+        """Add modules at the end. Returns self."""
+        for module in modules:
+            self.append(module)
         return self
 
 
 class ModuleList(Sequential):
-    """A list of modules that are found by the tree; the owner decides how to call them."""
+    """A list of modules that the tree finds; their owner calls them."""
 
     def __init__(self, modules=()):
         super().__init__(*modules)
@@ -52,13 +64,16 @@ class ModuleDict(Module):
 
     def __init__(self, modules=()):
         for name, module in dict(modules).items():
-            setattr(self, name, module)
+            self.add_module(name, module)
 
     def __getitem__(self, name):
         return self._modules[name]
 
     def __setitem__(self, name, module):
-        setattr(self, name, module)
+        self.add_module(name, module)
+
+    def __delitem__(self, name):
+        del self._modules[name]
 
     def __contains__(self, name):
         return name in self._modules
@@ -69,8 +84,17 @@ class ModuleDict(Module):
     def __iter__(self):
         return iter(self._modules)
 
+    def keys(self):
+        return self._modules.keys()
+
+    def values(self):
+        return self._modules.values()
+
     def items(self):
         return self._modules.items()
+
+    def forward(self, *inputs):
+        raise NotImplementedError("a ModuleDict is not called; call one of its members")
 
 
 class Flatten(Module):

@@ -4,8 +4,8 @@ import math
 
 from tinyft import ops
 from tinyft.nn import init
-from tinyft.nn.module import Module, Parameter
-from tinyft.nn.shape import empty, pair, positive
+from tinyft.nn.module import Module
+from tinyft.nn.shape import pair, positive, zeros
 
 
 class Conv2d(Module):
@@ -27,7 +27,9 @@ class Conv2d(Module):
         rng=None,
         dtype=None,
     ):
-        positive("Conv2d", in_channels=in_channels, out_channels=out_channels, groups=groups)
+        kh, kw = pair(kernel_size)
+        positive("Conv2d", in_channels=in_channels, out_channels=out_channels)
+        positive("Conv2d", groups=groups, kernel_height=kh, kernel_width=kw)
         if in_channels % groups or out_channels % groups:
             raise ValueError(
                 f"Conv2d: groups={groups} must divide in_channels={in_channels} and "
@@ -37,10 +39,8 @@ class Conv2d(Module):
         self.kernel_size, self.groups = pair(kernel_size), groups
         self.stride, self.padding = pair(stride), pair(padding)
         shape = (out_channels, in_channels // groups, *self.kernel_size)
-        self.weight = Parameter(empty(shape, dtype))
-        self.register_parameter(
-            "bias", Parameter(empty((out_channels,), dtype)) if bias else None
-        )
+        self.weight = zeros(shape, dtype)
+        self.register_parameter("bias", zeros((out_channels,), dtype) if bias else None)
         rng = init.generator(rng)
         init.kaiming_uniform_(self.weight, math.sqrt(5), rng)
         if bias:
@@ -53,7 +53,7 @@ class Conv2d(Module):
         )
 
     def extra_repr(self):
-        options = f"stride={self.stride[0]}, padding={self.padding[0]}"
+        options = f"stride={short(self.stride)}, padding={short(self.padding)}"
         return options + (f", groups={self.groups}" if self.groups > 1 else "")
 
 
@@ -61,7 +61,8 @@ class MaxPool2d(Module):
     """The largest value of each window; see ops.max_pool2d."""
 
     def __init__(self, kernel_size, stride=None, padding=0):
-        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+        self.kernel_size, self.padding = kernel_size, padding
+        self.stride = kernel_size if stride is None else stride
 
     def forward(self, x):
         return ops.max_pool2d(x, self.kernel_size, self.stride, self.padding)
@@ -74,10 +75,14 @@ class AvgPool2d(Module):
     """The mean of each window; see ops.avg_pool2d."""
 
     def __init__(self, kernel_size, stride=None, padding=0):
-        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+        self.kernel_size, self.padding = kernel_size, padding
+        self.stride = kernel_size if stride is None else stride
 
     def forward(self, x):
         return ops.avg_pool2d(x, self.kernel_size, self.stride, self.padding)
+
+    def extra_repr(self):
+        return f"{self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
 class AdaptiveAvgPool2d(Module):
@@ -88,3 +93,11 @@ class AdaptiveAvgPool2d(Module):
 
     def forward(self, x):
         return ops.adaptive_avg_pool2d(x, self.output_size)
+
+    def extra_repr(self):
+        return f"{self.output_size}"
+
+
+def short(pair):
+    """A pair of equal numbers as one."""
+    return pair[0] if pair[0] == pair[1] else pair

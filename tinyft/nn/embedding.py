@@ -2,8 +2,8 @@
 
 from tinyft import ops
 from tinyft.nn import init
-from tinyft.nn.module import Module, Parameter
-from tinyft.nn.shape import empty, positive
+from tinyft.nn.module import Module
+from tinyft.nn.shape import positive, zeros
 
 
 class Embedding(Module):
@@ -13,9 +13,11 @@ class Embedding(Module):
     """
 
     def __init__(self, num_embeddings, embedding_dim, rng=None, dtype=None):
-        positive("Embedding", num_embeddings=num_embeddings, embedding_dim=embedding_dim)
+        positive(
+            "Embedding", num_embeddings=num_embeddings, embedding_dim=embedding_dim
+        )
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
-        self.weight = Parameter(empty((num_embeddings, embedding_dim), dtype))
+        self.weight = zeros((num_embeddings, embedding_dim), dtype)
         init.normal_(self.weight, rng=rng)
 
     def forward(self, ids):

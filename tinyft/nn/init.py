@@ -1,4 +1,4 @@
-"""Initialisers: fill a Parameter in place from a host generator. Names as torch.nn.init.
+"""Initialisers: fill a Parameter from a host generator. Names as torch.nn.init.
 
 kaiming_uniform(a): U(-b, b), b = sqrt(6 / ((1 + a²) fan_in))     (He et al. 2015)
 xavier_uniform:     U(-b, b), b = sqrt(6 / (fan_in + fan_out))    (Glorot, Bengio 2010)
@@ -34,7 +34,19 @@ def generator(rng=None):
     """`rng`, a generator made of it if it is an integer seed, or the default one."""
     if rng is None:
         return _default[0]
-    return backend.rng(rng) if isinstance(rng, int) else rng
+    if isinstance(rng, int):
+        return backend.rng(rng)
+    if not hasattr(rng, "standard_normal"):
+        raise TypeError(
+            f"rng must be a numpy.random.Generator or an integer seed, got {rng!r}"
+        )
+    return rng
+
+
+def seeded(rng=None):
+    """What a module of several parts passes on: an integer seed as one generator, so
+    that the parts differ; None stays None and means the default one at each draw."""
+    return None if rng is None else generator(rng)
 
 
 def uniform_(p, low=0.0, high=1.0, rng=None):
@@ -80,14 +92,18 @@ def fans(shape):
 
 
 def kaiming_uniform_(p, a=0.0, rng=None):
-    """U(-b, b), b = sqrt(6 / ((1 + a²) fan_in)); a = sqrt(5) is PyTorch's layer default."""
+    """U(-b, b), b = sqrt(6 / ((1 + a²) fan_in)); PyTorch's layers: a = sqrt(5)."""
     bound = math.sqrt(6.0 / ((1 + a * a) * max(1, fans(p.shape)[0])))
     return uniform_(p, -bound, bound, rng)
 
 
 def kaiming_normal_(p, a=0.0, mode="fan_in", rng=None):
-    """N(0, 2 / ((1 + a²) fan)); fan_out for convolutions keeps the gradient's variance."""
-    fan = max(1, fans(p.shape)[("fan_in", "fan_out").index(mode)])
+    """N(0, 2 / ((1 + a²) fan)); fan_out keeps the gradient's variance."""
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError(
+            f"kaiming_normal_: mode is 'fan_in' or 'fan_out', got {mode!r}"
+        )
+    fan = max(1, fans(p.shape)[mode == "fan_out"])
     return normal_(p, 0.0, math.sqrt(2.0 / ((1 + a * a) * fan)), rng)
 
 

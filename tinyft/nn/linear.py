@@ -4,8 +4,8 @@ import math
 
 from tinyft import ops
 from tinyft.nn import init
-from tinyft.nn.module import Module, Parameter
-from tinyft.nn.shape import empty, positive
+from tinyft.nn.module import Module
+from tinyft.nn.shape import positive, zeros
 
 
 class Linear(Module):
@@ -17,10 +17,8 @@ class Linear(Module):
     def __init__(self, in_features, out_features, bias=True, rng=None, dtype=None):
         positive("Linear", in_features=in_features, out_features=out_features)
         self.in_features, self.out_features = in_features, out_features
-        self.weight = Parameter(empty((out_features, in_features), dtype))
-        self.register_parameter(
-            "bias", Parameter(empty((out_features,), dtype)) if bias else None
-        )
+        self.weight = zeros((out_features, in_features), dtype)
+        self.register_parameter("bias", zeros((out_features,), dtype) if bias else None)
         rng = init.generator(rng)
         init.kaiming_uniform_(self.weight, math.sqrt(5), rng)
         if bias:

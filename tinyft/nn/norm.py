@@ -1,4 +1,5 @@
-"""Normalisation: x̂ = (x - mean) / sqrt(var + ε) with the biased variance, y = γ x̂ + β.
+"""Normalisation: x̂ = (x - mean) / sqrt(var + ε) with the biased variance, y = γ x̂ +
+β.
 
 LayerNorm   over the last axis of each row     (Ba, Kiros, Hinton 2016)
 RMSNorm     x / sqrt(mean(x²) + ε), no mean    (Zhang, Sennrich 2019)
@@ -8,7 +9,7 @@ BatchNorm2d over the batch and the image       (Ioffe, Szegedy 2015)
 
 from tinyft import backend, ops
 from tinyft.nn.module import Buffer, Module, Parameter
-from tinyft.nn.shape import empty, positive
+from tinyft.nn.shape import empty, positive, zeros
 
 
 def _ones(size, dtype):
@@ -22,9 +23,7 @@ class LayerNorm(Module):
         positive("LayerNorm", size=size)
         self.size, self.eps = size, eps
         self.weight = _ones(size, dtype)
-        self.register_parameter(
-            "bias", Parameter(empty((size,), dtype)) if bias else None
-        )
+        self.register_parameter("bias", zeros((size,), dtype) if bias else None)
 
     def forward(self, x):
         return ops.layer_norm(x, self.weight, self.bias, self.eps)
@@ -48,9 +47,11 @@ class GroupNorm(Module):
     def __init__(self, groups, channels, eps=1e-5, dtype=None):
         positive("GroupNorm", groups=groups, channels=channels)
         if channels % groups:
-            raise ValueError(f"GroupNorm: groups={groups} must divide channels={channels}")
+            raise ValueError(
+                f"GroupNorm: groups={groups} must divide channels={channels}"
+            )
         self.groups, self.channels, self.eps = groups, channels, eps
-        self.weight, self.bias = _ones(channels, dtype), Parameter(empty((channels,), dtype))
+        self.weight, self.bias = _ones(channels, dtype), zeros((channels,), dtype)
 
     def forward(self, x):
         return ops.group_norm(x, self.groups, self.weight, self.bias, self.eps)
@@ -60,12 +61,12 @@ class GroupNorm(Module):
 
 
 class BatchNorm2d(Module):
-    """y = γ (x - mean) / sqrt(var + ε) + β over batch and image. x (N, C, H, W) or (N, C).
+    """y = γ (x - mean) / sqrt(var + ε) + β over batch and image. x (N, C, ...).
 
     Which statistics, `statistics`:
       "update"  PyTorch's: those of the batch while training, and the running ones move,
                 running = (1 - momentum) running + momentum batch; the running ones in
-                eval. `momentum=None` makes the running ones the exact mean over batches.
+                eval. `momentum=None`: the running ones are the exact mean over batches.
       "frozen"  the running ones always; `model.train()` does not undo it.
       "batch"   those of the batch always; the running ones stay
                 (`track_running_stats=False` has none to keep).
@@ -84,11 +85,15 @@ class BatchNorm2d(Module):
         positive("BatchNorm2d", num_features=num_features)
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.statistics = "update" if track_running_stats else "batch"
-        zeros = empty((num_features,), dtype)
-        self.register_parameter("weight", _ones(num_features, dtype) if affine else None)
-        self.register_parameter("bias", Parameter(zeros) if affine else None)
+        none = empty((num_features,), dtype)
+        self.register_parameter(
+            "weight", _ones(num_features, dtype) if affine else None
+        )
+        self.register_parameter(
+            "bias", zeros((num_features,), dtype) if affine else None
+        )
         if track_running_stats:
-            self.running_mean, self.running_var = Buffer(zeros), Buffer(zeros + 1)
+            self.running_mean, self.running_var = Buffer(none), Buffer(none + 1)
             self.num_batches_tracked = Buffer(backend.create(0, backend.int64))
         else:
             self.running_mean = self.running_var = self.num_batches_tracked = None

@@ -8,18 +8,19 @@ import math
 
 from tinyft import ops
 from tinyft.nn import init
-from tinyft.nn.module import Module, Parameter
-from tinyft.nn.shape import empty, positive
+from tinyft.nn.module import Module
+from tinyft.nn.shape import positive, zeros
 
 
 class LSTM(Module):
     """Run an LSTM over a sequence.
 
-    x (T, B, in), or (B, T, in) with `batch_first`. Returns (y, (h, c)): y (T, B, D·hidden)
-    the top layer's h at each step, h and c (layers·D, B, hidden) the last ones, where D is
-    2 if `bidirectional`, else 1. Parameters as in PyTorch: weight_ih_l0 (4·hidden, in),
-    weight_hh_l0 (4·hidden, hidden), bias_ih_l0, bias_hh_l0, ..., `_reverse` for the second
-    direction; initialised U(±1/sqrt(hidden)).
+    x (T, B, in), or (B, T, in) with `batch_first`. Returns (y, (h, c)): y (T, B,
+    D·hidden) the top layer's h at each step, h and c (layers·D, B, hidden) the last
+    ones, where D is 2 if `bidirectional`, else 1. Parameters as in PyTorch:
+    weight_ih_l0 (4·hidden, in), weight_hh_l0 (4·hidden, hidden), bias_ih_l0,
+    bias_hh_l0, ..., `_reverse` for the second direction; initialised
+    U(±1/sqrt(hidden)).
     """
 
     def __init__(
@@ -32,7 +33,9 @@ class LSTM(Module):
         rng=None,
         dtype=None,
     ):
-        positive("LSTM", input_size=input_size, hidden_size=hidden_size, layers=num_layers)
+        positive(
+            "LSTM", input_size=input_size, hidden_size=hidden_size, layers=num_layers
+        )
         self.input_size, self.hidden_size, self.num_layers = (
             input_size,
             hidden_size,
@@ -45,18 +48,21 @@ class LSTM(Module):
             width = input_size if layer == 0 else hidden_size * len(self.ends)
             for end in self.ends:
                 for name, columns in (("weight_ih", width), ("weight_hh", hidden_size)):
-                    self._add(f"{name}_l{layer}{end}", (4 * hidden_size, columns), dtype)
+                    self._add(
+                        f"{name}_l{layer}{end}", (4 * hidden_size, columns), dtype
+                    )
                 for name in ("bias_ih", "bias_hh"):
                     self._add(f"{name}_l{layer}{end}", (4 * hidden_size,), dtype)
         for p in self.parameters():
             init.uniform_(p, -bound, bound, rng)
 
     def _add(self, name, shape, dtype):
-        setattr(self, name, Parameter(empty(shape, dtype)))
+        setattr(self, name, zeros(shape, dtype))
 
     def forward(self, x, state=None):
-        if self.batch_first:
+        if self.batch_first and x.ndim == 3:
             x = ops.swapaxes(x, 0, 1)
+        self._check(x, state)
         last_h, last_c = [], []
         for layer in range(self.num_layers):
             outputs = []
@@ -73,12 +79,12 @@ class LSTM(Module):
 
     def _direction(self, x, suffix, start, reverse):
         """One layer in one direction: (T, B, in) to y (T, B, hidden), h, c."""
-        T, B, _ = x.shape
+        T = len(x)
         weight, recurrent = (getattr(self, f"weight_{k}{suffix}") for k in ("ih", "hh"))
         bias = getattr(self, f"bias_ih{suffix}") + getattr(self, f"bias_hh{suffix}")
         gates = ops.linear(x, weight, bias)  # (T, B, 4H): all steps in one product
         if start is None:
-            zero = ops.zeros((B, self.hidden_size), dtype=gates.dtype)
+            zero = ops.zeros_like(gates[0, :, : self.hidden_size])
             start = (zero, zero)
         (h, c), ys = start, [None] * T
         for t in reversed(range(T)) if reverse else range(T):
@@ -92,6 +98,21 @@ class LSTM(Module):
         g, o = ops.tanh(gates[:, 2 * H : 3 * H]), ops.sigmoid(gates[:, 3 * H :])
         c = f * c + i * g
         return o * ops.tanh(c), c
+
+    def _check(self, x, state):
+        if x.ndim != 3 or x.shape[2] != self.input_size or not len(x):
+            order = "(B, T, in)" if self.batch_first else "(T, B, in)"
+            raise ValueError(
+                f"LSTM: x has shape {x.shape} (steps first); expected {order} with "
+                f"in = {self.input_size} and at least one step"
+            )
+        want = (self.num_layers * len(self.ends), x.shape[1], self.hidden_size)
+        for a in state or ():
+            if a.shape != want:
+                raise ValueError(
+                    f"LSTM: h and c of the state must have shape {want}, (layers x "
+                    f"directions, B, hidden), got {a.shape}"
+                )
 
     def extra_repr(self):
         ends = "bidirectional" if self.bidirectional else "one direction"

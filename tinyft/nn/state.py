@@ -1,4 +1,4 @@
-"""State dicts: what a model is, as {name: values}. Names and strictness as in PyTorch."""
+"""State dicts: what a model is, as {name: values}. Strict, as in PyTorch."""
 
 from tinyft import backend
 from tinyft.autograd.tensor import Tensor
@@ -26,20 +26,44 @@ def load_state(module, state, strict=True):
     if strict and (missing or unexpected):
         raise KeyError(_names_message(module, missing, unexpected))
     values = {name: _values(state[name]) for name in slots if name in state}
-    wrong = [
-        f"{name}: the model has {slots[name].shape}, the state {array.shape}"
-        for name, array in values.items()
-        if array.shape != slots[name].shape
-    ]
-    if wrong:
-        raise ValueError(
-            f"load_state_dict({type(module).__name__}): {len(wrong)} wrong shape(s); "
-            "was the state made by another configuration?\n  " + "\n  ".join(wrong)
-        )
+    _check_values(module, slots, values)
     for name, array in values.items():
         slot = slots[name]
         slot.data = backend.to(array.astype(slot.dtype), slot.device)
     return missing, unexpected
+
+
+def _check_values(module, slots, values):
+    """Raise before anything is changed: shapes, kinds of numbers, tied values."""
+    wrong, first = [], {}
+    for name, array in values.items():
+        slot = slots[name]
+        if array.shape != slot.shape:
+            wrong.append(
+                f"{name}: the model has shape {slot.shape}, the state {array.shape}"
+            )
+        elif array.dtype.kind not in ("fiub" if slot.dtype.kind == "f" else "iub"):
+            wrong.append(
+                f"{name}: the model holds {slot.dtype}, the state {array.dtype}"
+            )
+        twin = first.setdefault(id(slot), name)
+        if twin != name and not wrong and not _same(values[twin], array):
+            wrong.append(
+                f"{name}: tied to {twin} in the model, but the state has two values"
+            )
+    if wrong:
+        raise ValueError(
+            f"load_state_dict({type(module).__name__}): {len(wrong)} value(s) do not "
+            "fit; was the state made by another configuration? Nothing was changed.\n  "
+            + "\n  ".join(wrong)
+        )
+
+
+def _same(x, y):
+    if x is y:
+        return True
+    x, y = backend.asnumpy(x), backend.asnumpy(y)
+    return bool(((x == y) | ((x != x) & (y != y))).all())  # NaN is the same as NaN
 
 
 def _values(value):

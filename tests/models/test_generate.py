@@ -1,0 +1,228 @@
+"""Generation: greedy, the sampling distributions, the cache, stopping, errors."""
+
+import numpy as np
+import pytest
+
+from tinyft import models, nn, no_grad, tensor
+from tinyft.models.generate import generate, probabilities
+
+RNG = np.random.default_rng(6)
+PROMPT = RNG.integers(0, 256, (2, 5))
+
+
+@pytest.fixture(params=["gpt2", "llama"])
+def model(request):
+    """Weights of size 0.2: logits that differ, so that the tokens do not repeat."""
+    m = getattr(models, f"{request.param}_tiny")(rng=0, dtype="f8")
+    rng = np.random.default_rng(0)
+    for p in m.parameters():
+        if p.ndim > 1:
+            p.data = 0.2 * rng.standard_normal(p.shape)
+    return m
+
+
+def test_greedy_is_the_argmax_loop(model):
+    ids = PROMPT
+    for _ in range(12):
+        with no_grad():
+            logits = model(ids).numpy()[:, -1]
+        ids = np.concatenate([ids, logits.argmax(axis=-1)[:, None]], axis=1)
+    for cache in (True, False):
+        got = model.generate(PROMPT, 12, greedy=True, cache=cache)
+        np.testing.assert_array_equal(got, ids)
+    assert len(set(ids[0, 5:])) > 3  # not one token again and again
+
+
+def test_the_cache_changes_no_token_and_no_logit(model):
+    options = {"temperature": 0.8, "top_k": 50, "top_p": 0.9}
+    with_cache, without = (
+        model.generate(PROMPT, 20, rng=np.random.default_rng(1), cache=c, **options)
+        for c in (True, False)
+    )
+    np.testing.assert_array_equal(with_cache, without)
+    with no_grad():
+        whole, kept = model(with_cache).numpy(), model.new_cache()
+        pieces = [
+            model(with_cache[:, i:j], cache=kept).numpy()
+            for i, j in ((0, 5), (5, 6), (6, 9), (9, 25))
+        ]
+    # float64: sums in another order; logits are of order 10
+    np.testing.assert_allclose(
+        np.concatenate(pieces, axis=1), whole, rtol=1e-9, atol=1e-10
+    )
+    assert len(kept[0]) == 25
+
+
+# --- distributions ------------------------------------------------------------------
+
+
+def softmax(x):
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+SCORES = np.log([[0.4, 0.3, 0.2, 0.1], [0.1, 0.2, 0.3, 0.4]])
+
+
+@pytest.mark.parametrize("temperature", [0.25, 1.0, 3.0])
+def test_temperature(temperature):
+    want = softmax(SCORES / temperature)
+    np.testing.assert_allclose(probabilities(SCORES, temperature), want, rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "options, want",
+    [
+        ({}, [0.4, 0.3, 0.2, 0.1]),
+        ({"top_k": 1}, [1, 0, 0, 0]),
+        ({"top_k": 2}, [4 / 7, 3 / 7, 0, 0]),
+        ({"top_k": 9}, [0.4, 0.3, 0.2, 0.1]),
+        ({"top_p": 0.35}, [1, 0, 0, 0]),
+        ({"top_p": 0.5}, [4 / 7, 3 / 7, 0, 0]),
+        ({"top_p": 0.75}, [4 / 9, 3 / 9, 2 / 9, 0]),
+        ({"top_p": 1.0}, [0.4, 0.3, 0.2, 0.1]),
+        ({"top_p": 1e-9}, [1, 0, 0, 0]),
+        # after top-k the rest is 4/7, 3/7: top-p counts from there
+        ({"top_k": 2, "top_p": 0.57}, [1, 0, 0, 0]),
+        ({"top_k": 2, "top_p": 0.58}, [4 / 7, 3 / 7, 0, 0]),
+    ],
+)
+def test_top_k_and_top_p(options, want):
+    got = probabilities(SCORES, **options)
+    np.testing.assert_allclose(got[0], want, rtol=1e-12)
+    np.testing.assert_allclose(got[1], want[::-1], rtol=1e-12)
+
+
+def test_top_p_with_equal_probabilities_keeps_the_first_ones():
+    got = probabilities(np.zeros((1, 4)), top_p=0.5)
+    np.testing.assert_allclose(got, [[0.5, 0.5, 0, 0]])
+
+
+class Constant(nn.Module):
+    """A model with the same logits for every text."""
+
+    def __init__(self, logits):
+        self.logits, self.own = np.asarray(logits), nn.Parameter([0.0])
+
+    def forward(self, ids, cache=None):
+        return tensor(
+            np.broadcast_to(self.logits, (*ids.shape, len(self.logits))).copy()
+        )
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"temperature": 2.0}, {"top_k": 2}, {"top_p": 0.75}]
+)
+def test_frequencies_of_the_sampled_tokens(options):
+    """n draws of a token of probability p: z = (count - np)/sqrt(np(1-p)), |z| < 4."""
+    n, p = 20_000, probabilities(SCORES[:1], **options)[0]
+    prompt = np.zeros((n, 1), int)
+    rng = np.random.default_rng(0)
+    got = generate(Constant(SCORES[0]), prompt, 1, rng=rng, cache=False, **options)[
+        :, 1
+    ]
+    counts = np.bincount(got, minlength=4)
+    assert (counts[p == 0] == 0).all()
+    inside = (p > 0) & (p < 1)
+    z = (counts - n * p)[inside] / np.sqrt(n * p * (1 - p))[inside]
+    assert np.abs(z).max() < 4
+
+
+def test_rows_are_independent_and_the_seed_decides():
+    model = Constant(np.zeros(50))
+    a, b, c = (
+        generate(
+            model, np.zeros((2, 1), int), 30, rng=np.random.default_rng(s), cache=False
+        )
+        for s in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(a, b)
+    assert (a != c).any() and (a[0] != a[1]).any()
+
+
+# --- stopping, modes, prompts -------------------------------------------------------
+
+
+class Script(nn.Module):
+    """Says a fixed token at each position, one script for each row."""
+
+    def __init__(self, scripts):
+        self.scripts, self.own = np.asarray(scripts), nn.Parameter([0.0])
+
+    def forward(self, ids, cache=None):
+        T = ids.shape[1]
+        return tensor(np.eye(10)[self.scripts[:, :T]])
+
+
+def test_stop_fills_a_row_and_ends_when_all_rows_have():
+    m = Script([[1, 9, 3, 4, 5, 6], [2, 3, 4, 9, 6, 7]])
+    got = generate(m, np.zeros((2, 1), int), 6, greedy=True, cache=False, stop=9)
+    np.testing.assert_array_equal(got, [[0, 1, 9, 9, 9], [0, 2, 3, 4, 9]])
+
+
+def test_a_stop_token_in_the_prompt_does_not_count():
+    m = Script([[1, 2, 3]])
+    got = generate(m, np.array([[9]]), 3, greedy=True, cache=False, stop=9)
+    np.testing.assert_array_equal(got, [[9, 1, 2, 3]])
+
+
+def test_stop_with_and_without_cache(model):
+    free = model.generate(PROMPT, 12, greedy=True)
+    stop = int(free[0, 8])
+    a, b = (
+        model.generate(PROMPT, 12, greedy=True, stop=stop, cache=c)
+        for c in (True, False)
+    )
+    np.testing.assert_array_equal(a, b)
+    first = 5 + list(free[0, 5:]).index(stop)
+    assert (a[0, first:] == stop).all()
+    np.testing.assert_array_equal(a[0, :first], free[0, :first])
+
+
+def test_modes_come_back_as_they_were_also_after_an_error():
+    m = models.gpt2_tiny(rng=0, dropout=0.5, length=8)
+    m.blocks[0].eval()
+    before = [part.training for part in m.modules()]
+    a, b = (m.generate(PROMPT, 3, greedy=True) for _ in range(2))
+    np.testing.assert_array_equal(a, b)  # no dropout while generating
+    assert [part.training for part in m.modules()] == before
+    with pytest.raises(ValueError, match=r"9 tokens \(8 of them cached\).*made for 8"):
+        m.generate(PROMPT, 6, greedy=True)
+    assert [part.training for part in m.modules()] == before
+
+
+def test_prompts_of_several_kinds(model):
+    want = model.generate(PROMPT[:1], 3, greedy=True)
+    for prompt in (
+        PROMPT[0],
+        tensor(PROMPT[:1]),
+        PROMPT[:1].astype("i4"),
+        PROMPT[0].tolist(),
+    ):
+        np.testing.assert_array_equal(model.generate(prompt, 3, greedy=True), want)
+    np.testing.assert_array_equal(model.generate(PROMPT, 0, greedy=True), PROMPT)
+    assert all(p.grad is None for p in model.parameters())
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"count": -1}, "count must not be negative, got -1"),
+        ({"temperature": 0}, "temperature must be positive, got 0; use greedy=True"),
+        ({"top_k": 0}, "top_k must be at least 1, got 0"),
+        ({"top_p": 0.0}, r"top_p must be in \(0, 1\], got 0.0"),
+        ({"top_p": 1.5}, r"top_p must be in \(0, 1\], got 1.5"),
+        ({"rng": None}, "sampling needs rng="),
+        ({"ids": np.zeros((1, 0), int)}, r"not empty; its shape is \(1, 0\)"),
+        ({"ids": np.zeros((1, 1, 2), int)}, r"its shape is \(1, 1, 2\)"),
+    ],
+)
+def test_impossible_options(changes, words):
+    options = {"ids": PROMPT, "count": 2, "rng": np.random.default_rng(0), **changes}
+    with pytest.raises(ValueError, match=words):
+        generate(Constant(np.zeros(4)), cache=False, **options)
+
+
+def test_logits_that_are_nan_are_an_error_and_no_token():
+    with pytest.raises(FloatingPointError, match="logits are NaN"):
+        generate(Constant([np.nan, 1.0]), PROMPT, 1, greedy=True, cache=False)

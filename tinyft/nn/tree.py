@@ -1,0 +1,178 @@
+"""Tree: the part of a Module that is a tree of named values: walking it, its state, its
+mode, its device. Names are PyTorch's: 'blocks.0.attn.q.weight'.
+
+Each node keeps three dicts, `_parameters`, `_buffers` and `_modules`, and the tuple
+`_deltas` of the fine-tuning methods that sit on it: they follow `train` and `to`, and
+are found by nothing else (a delta's parameters are not the model's).
+"""
+
+from tinyft import backend
+from tinyft.nn.state import load_state, state_of
+
+
+class Tree:
+    """Base class of Module; see nn/module.py."""
+
+    # --- the tree ----------------------------------------------------------------
+    def named_modules(self, prefix=""):
+        """Yield (path, module) for this module and all below it, each once."""
+        yield from _unique(self._walk(prefix), lambda item: id(item[1]))
+
+    def _walk(self, prefix):
+        yield prefix, self
+        for name, child in self._modules.items():
+            yield from child._walk(f"{prefix}.{name}" if prefix else name)
+
+    def modules(self):
+        """Yield this module and all below it, each once."""
+        return (module for _, module in self.named_modules())
+
+    def named_children(self):
+        """Yield (name, module) of the direct submodules."""
+        yield from self._modules.items()
+
+    def children(self):
+        """Yield the direct submodules."""
+        yield from self._modules.values()
+
+    def _named(self, kind, prefix, unique=True):
+        items = (
+            (f"{path}.{name}" if path else name, value)
+            for path, module in self._walk(prefix)
+            for name, value in module.__dict__[kind].items()
+            if value is not None
+        )
+        return _unique(items, lambda item: id(item[1])) if unique else items
+
+    def named_parameters(self, prefix=""):
+        """Yield (name, Parameter); a shared one once, under its first name."""
+        return self._named("_parameters", prefix)
+
+    def parameters(self):
+        """Yield every Parameter of the model once (a delta's are not among them)."""
+        return (p for _, p in self.named_parameters())
+
+    def named_buffers(self, prefix=""):
+        """Yield (name, Buffer)."""
+        return self._named("_buffers", prefix)
+
+    def buffers(self):
+        """Yield every Buffer."""
+        return (b for _, b in self.named_buffers())
+
+    def get_submodule(self, path):
+        """The module at a path such as 'blocks.0.attn', or AttributeError."""
+        module = self
+        for name in path.split(".") if path else ():
+            if name not in module._modules:
+                raise AttributeError(
+                    f"{type(self).__name__} has no submodule {path!r}: "
+                    f"{type(module).__name__} holds "
+                    f"{', '.join(module._modules) or 'none'}"
+                )
+            module = module._modules[name]
+        return module
+
+    # --- state -------------------------------------------------------------------
+    def state_dict(self, prefix=""):
+        """{name: Tensor} of parameters and persistent buffers, sharing memory."""
+        return state_of(self, prefix)
+
+    def load_state_dict(self, state, strict=True):
+        """Copy values of the same names and shapes in; dtypes and devices stay.
+
+        Raises KeyError listing missing and unexpected names (unless `strict=False`) and
+        ValueError listing wrong shapes; nothing is changed then. Returns (missing,
+        unexpected).
+        """
+        return load_state(self, state, strict)
+
+    def train(self, training=True):
+        """Set training mode here and below (deltas too). Returns self."""
+        for module in self.modules():
+            module.__dict__["training"] = bool(training)
+            for delta in module._deltas:
+                delta.train(training)
+        return self
+
+    def eval(self):
+        """Leave training mode: dropout off, BatchNorm by its running statistics."""
+        return self.train(False)
+
+    def requires_grad_(self, requires_grad=True):
+        """Switch the gradient of every parameter on or off. Returns self."""
+        for p in self.parameters():
+            p.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self):
+        """Forget every gradient."""
+        for p in self.parameters():
+            p.grad = None
+
+    def apply(self, function):
+        """Call function(module) on all modules, children first. Returns self."""
+        for child in self.children():
+            child.apply(function)
+        function(self)
+        return self
+
+    def to(self, target):
+        """Move parameters, buffers and deltas to a device, or floats to a dtype.
+
+        Shared parameters stay shared; gradients are forgotten. Returns self.
+        """
+        target = _checked_target(target)
+        for module in self.modules():
+            for value in (*module._parameters.values(), *module._buffers.values()):
+                if value is not None:
+                    value.data = _moved(value.data, target)
+                    value.grad = None
+            for delta in module._deltas:
+                delta.to(target)
+        return self
+
+    def float(self):
+        """Parameters and buffers as float32."""
+        return self.to(backend.float32)
+
+    def double(self):
+        """Parameters and buffers as float64, for theory."""
+        return self.to(backend.float64)
+
+    def count(self, trainable=None):
+        """Number of parameters, shared ones once; of the (un)trainable if asked."""
+        return sum(
+            p.size for p in self.parameters() if trainable in (None, p.requires_grad)
+        )
+
+
+def _unique(items, key):
+    seen = set()
+    for item in items:
+        if key(item) not in seen:
+            seen.add(key(item))
+            yield item
+
+
+def _checked_target(target):
+    """A device's name as it is, or a floating dtype."""
+    if isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda"):
+        backend.check_device(target)
+        return target
+    try:
+        dtype = backend.result_type(target)
+    except TypeError:
+        dtype = None
+    if dtype is None or dtype.kind != "f":
+        raise ValueError(
+            f"Module.to({target!r}): expected a device, 'cpu', 'cuda' or 'cuda:1', or "
+            "a floating dtype such as 'float32'"
+        )
+    return dtype
+
+
+def _moved(array, target):
+    if isinstance(target, str):
+        return backend.to(array, target)
+    return array.astype(target, copy=False) if array.dtype.kind == "f" else array

@@ -3,6 +3,7 @@
 from tinyft.nn import init
 from tinyft.nn.activation import GELU, Dropout, ReLU, Sigmoid, SiLU, Softmax, Tanh
 from tinyft.nn.attention import KV, KVCache, MultiHeadAttention, Rotary
+from tinyft.nn.checkpoint import checkpoint
 from tinyft.nn.container import Flatten, ModuleDict, ModuleList, Sequential
 from tinyft.nn.conv import AdaptiveAvgPool2d, AvgPool2d, Conv2d, MaxPool2d
 from tinyft.nn.embedding import Embedding
@@ -44,6 +45,7 @@ __all__ = [
     "Sigmoid",
     "Softmax",
     "Tanh",
+    "checkpoint",
     "init",
     "manual_seed",
 ]

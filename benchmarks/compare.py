@@ -2,10 +2,11 @@
 
     python benchmarks/compare.py --workload T --peers torch,tinyft --rounds 9
 
-Each peer is one long-lived process (imports and caches are warm) that runs while the others
-wait; BLAS threads are 1 on all sides unless --threads says otherwise. The ratio of a round
-is the peer's time over the first peer's in the same round, so a slow spell of the machine
-hits both. The first three losses must agree: all peers do the same mathematics.
+Each peer is one long-lived process (imports and caches are warm) that runs while the
+others wait; BLAS threads are 1 on all sides unless --threads says otherwise. The ratio
+of a round is the peer's time over the first peer's in the same round, so a slow spell
+of the machine hits both. The first three losses must agree: all peers do the same
+mathematics.
 """
 
 import argparse

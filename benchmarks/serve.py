@@ -1,7 +1,8 @@
-"""What every peer does: build a workload, say its first losses, then run steps when told.
+"""What every peer does: build a workload, say its first losses, then run steps when
+told.
 
-On standard input: a number N runs N steps and answers a JSON list of seconds; `q` answers
-the peak memory and ends. See compare.py for the other side.
+On standard input: a number N runs N steps and answers a JSON list of seconds; `q`
+answers the peak memory and ends. See compare.py for the other side.
 """
 
 import json

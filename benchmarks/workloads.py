@@ -4,8 +4,9 @@
     T2lora  T2 with a frozen base, LoRA r = 8 on q and v    S       MLP 64-16-10, batch 32
     R       ResNet-20, 3 × 32 × 32, batch 64                R8      1 × 8 × 8, batch 128
 
-Every peer starts from `weights(name)` (names of tinyft's state dicts) and `batch(name)`, and
-trains with AdamW(1e-3, betas (0.9, 0.999), eps 1e-8, decay 0.01 on everything).
+Every peer starts from `weights(name)` (names of tinyft's state dicts) and
+`batch(name)`, and trains with AdamW(1e-3, betas (0.9, 0.999), eps 1e-8, decay 0.01 on
+everything).
 """
 
 import numpy as np

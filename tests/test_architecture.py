@@ -15,7 +15,8 @@ LAYERS = [
     {"nn"},
     {"models", "peft", "transfer", "objectives", "optim"},
     {"training"},
-    {"course", "grading"},
+    {"grading"},
+    {"course"},
     {"cli"},
     {"__main__"},
 ]

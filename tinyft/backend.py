@@ -1,8 +1,8 @@
 """The only door to NumPy and CuPy: the data decides which library computes.
 
 `xp_of(x)` returns the namespace that owns an array: `numpy` for host arrays, `cupy` for
-device arrays, and `tinyft.ops` for Tensors (which is why one text of a derivative serves
-first and second order, see autograd/function.py). Everything that the two array
+device arrays, and `tinyft.ops` for Tensors (which is why one text of a derivative
+serves first and second order, see autograd/function.py). Everything that the two array
 libraries do differently is a function of this file. Source of the differences: CuPy's
 user guide, "Differences between CuPy and NumPy".
 
@@ -195,8 +195,9 @@ def as_array(x):
 
 
 def operand(x, scalars=True):
-    """A value given to an operation beside Tensors: arrays and Python scalars as they are,
-    NumPy scalars as Python's, lists (and, with `scalars=False`, scalars) as arrays."""
+    """A value given to an operation beside Tensors: arrays and Python scalars as they
+    are, NumPy scalars as Python's, lists (and, with `scalars=False`, scalars) as
+    arrays."""
     if isinstance(x, np.generic):
         x = x.item()
     if isinstance(x, (list, tuple)) or (not scalars and is_scalar(x)):
@@ -212,8 +213,8 @@ def as_float(x):
 
 
 def match(x, y):
-    """Two operands under the course's promotion rule, PyTorch's: integers never raise the
-    precision of floats (NumPy alone would make int64 with float32 a float64)."""
+    """Two operands under the course's promotion rule, PyTorch's: integers never raise
+    the precision of floats (NumPy alone would make int64 with float32 a float64)."""
     if type(x) is type(y) is np.ndarray and x.dtype is y.dtype:  # most calls end here
         return x, y
     kx = None if isinstance(x, _numbers) else x.dtype.kind
@@ -268,8 +269,12 @@ def scatter_add(target, index, values):
 
 
 def _picks_rows(target, index, values):
-    rows = isinstance(index, np.ndarray) and index.dtype.kind in "iu" and index.size > 64
-    return rows and target.ndim > 1 and values.shape == index.shape + target.shape[1:]
+    rows = (
+        isinstance(index, np.ndarray) and index.dtype.kind in "iu" and index.size > 64
+    )
+    return (
+        rows and target.ndim > 1 and values.shape == index.shape + target.shape[1:]
+    )
 
 
 def _add_rows(target, ids, rows):

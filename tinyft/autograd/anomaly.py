@@ -1,7 +1,8 @@
 """`with detect_anomaly():` find the operation that makes the first NaN or Inf.
 
 Slow on purpose: every result is checked, in forward and backward, and saved arrays are
-fingerprinted, so that a write the version counter can not see (`x.data[0] = 1`) is found.
+fingerprinted, so that a write the version counter can not see (`x.data[0] = 1`) is
+found.
 """
 
 import contextlib

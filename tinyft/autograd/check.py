@@ -1,7 +1,7 @@
 """gradcheck: is a backward the derivative of its forward?
 
-For y = f(x) and a random upstream gradient u, reverse mode gives g = J^T u. Three ways to
-see the same number without the backward under test:
+For y = f(x) and a random upstream gradient u, reverse mode gives g = J^T u. Three ways
+to see the same number without the backward under test:
 
     central difference   <v, g> = (<u, f(x + hv)> - <u, f(x - hv)>) / 2h + O(h²)      (1)
     complex step         <v, g> = Im <u, f(x + ihv)> / h,  h = 1e-30: no cancellation  (2)
@@ -27,11 +27,12 @@ def gradcheck(fn, *inputs, method="central", full=False, order=1, rtol=None, see
     """Check the backward of `fn(*inputs)` against (1) or (2). Returns True or raises.
 
     fn: a function of Tensors that returns one Tensor, or a Function class.
-    inputs: float64 Tensors (or one tuple of them); those with `requires_grad` are checked. `full=True` compares
-    the whole Jacobian, otherwise one random direction an input. `order=2` also checks
-    the gradient's own gradient. `rtol` is relative to max(1, |expected|): by default
-    1e-6 for central differences (their own error is near 1e-9), 1e-10 for complex steps.
-    Raises GradcheckError, or TypeError for inputs that are not float64.
+    inputs: float64 Tensors (or one tuple of them); those with `requires_grad` are
+    checked. `full=True` compares the whole Jacobian, otherwise one random direction an
+    input. `order=2` also checks the gradient's own gradient. `rtol` is relative to
+    max(1, |expected|): by default 1e-6 for central differences (their own error is near
+    1e-9), 1e-10 for complex steps. Raises GradcheckError, or TypeError for inputs that
+    are not float64.
     """
     if len(inputs) == 1 and isinstance(inputs[0], (tuple, list)):
         inputs = tuple(inputs[0])

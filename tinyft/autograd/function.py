@@ -16,13 +16,13 @@ An operation is a class with two static halves:
             x, y = ctx.saved
             return gy * y, gy * x
 
-`forward` sees arrays. `backward` uses only operators and methods that arrays and Tensors
-share (and `xp_of` where a function is needed): the engine hands it arrays by default and
-Tensors under `create_graph=True`, so one text gives first-order speed and second order
-on demand. An op that cannot do this sets `second_order = False`.
+`forward` sees arrays. `backward` uses only operators and methods that arrays and
+Tensors share (and `xp_of` where a function is needed): the engine hands it arrays by
+default and Tensors under `create_graph=True`, so one text gives first-order speed and
+second order on demand. An op that cannot do this sets `second_order = False`.
 
-Memory: a Node keeps what `ctx.save` was given and nothing else; gradients live in a local
-dict and are popped; saved values are dropped as the walk passes them.
+Memory: a Node keeps what `ctx.save` was given and nothing else; gradients live in a
+local dict and are popped; saved values are dropped as the walk passes them.
 """
 
 import itertools
@@ -31,7 +31,6 @@ import re
 from tinyft import backend
 from tinyft.autograd.mode import mode
 from tinyft.autograd.tensor import Tensor
-
 
 _order = itertools.count()  # creation order is a topological order
 

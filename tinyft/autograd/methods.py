@@ -1,4 +1,4 @@
-"""The operators and methods of an array, for Tensors: each calls its function in tinyft.ops."""
+"""An array's operators and methods, for Tensors: each calls its function in tinyft.ops."""
 
 from tinyft import backend
 

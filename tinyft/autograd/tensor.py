@@ -1,9 +1,9 @@
 """Tensor: an array, whether it wants a gradient, and the Node that made it.
 
-A Tensor behaves as an array: operators, methods (methods.py) and broadcasting are NumPy's.
-The operations themselves live in tinyft/ops, one layer up; that package hands itself to
-`use_ops` when it loads, and walk.py its loop to `use_walk`, so nothing here imports
-upward.
+A Tensor behaves as an array: operators, methods (methods.py) and broadcasting are
+NumPy's. The operations themselves live in tinyft/ops, one layer up; that package hands
+itself to `use_ops` when it loads, and walk.py its loop to `use_walk`, so nothing here
+imports upward.
 """
 
 from tinyft import backend
@@ -55,7 +55,8 @@ class Tensor(methods.ArrayMethods):
     # --- the array ---------------------------------------------------------------
     @property
     def data(self):
-        """The array itself. Assigning (or `x.data -= step`) counts as a change in place.
+        """The array itself. Assigning (or `x.data -= step`) counts as a change in
+        place.
 
         Writing into it by index, `x.data[0] = 1`, is not seen by the version counter,
         as in PyTorch; `tinyft.detect_anomaly()` does see it.
@@ -132,8 +133,8 @@ class Tensor(methods.ArrayMethods):
     def backward(self, gradient=None, retain_graph=False, create_graph=False):
         """Add d(self)/d(leaf) to `.grad` of every leaf that wants it.
 
-        `gradient` (default 1, for a scalar) is dL/d(self); `retain_graph` keeps the tape
-        for another walk; `create_graph` makes the gradients differentiable.
+        `gradient` (default 1, for a scalar) is dL/d(self); `retain_graph` keeps the
+        tape for another walk; `create_graph` makes the gradients differentiable.
         """
         walk([self], [gradient], retain_graph, create_graph)
 

@@ -1,9 +1,9 @@
 """The walk: from the outputs back to the leaves, the newest operation first.
 
-A node comes before all that were made of it, so taking always the newest one leaves each
-node with its whole gradient: the sum over everything it went into (the chain rule of
-several variables; d(x·x)/dx at 3 is 6). The walk is a loop over a heap, not a recursion: a
-chain of any length works. Gradients live in a local dict and are popped.
+A node comes before all that were made of it, so taking always the newest one leaves
+each node with its whole gradient: the sum over everything it went into (the chain rule
+of several variables; d(x·x)/dx at 3 is 6). The walk is a loop over a heap, not a
+recursion: a chain of any length works. Gradients live in a local dict and are popped.
 """
 
 import heapq
@@ -31,11 +31,12 @@ def grad(
     create_graph=False,
     allow_unused=False,
 ):
-    """Return d(sum of outputs · grad_outputs)/d(inputs) as Tensors; `.grad` is untouched.
+    """Return d(sum of outputs · grad_outputs)/d(inputs) as Tensors; `.grad` is
+    untouched.
 
-    As `torch.autograd.grad`: `inputs` may be leaves or results; an input that the outputs
-    do not depend on raises, or gives None with `allow_unused`. With `create_graph=True`
-    the result can be differentiated again.
+    As `torch.autograd.grad`: `inputs` may be leaves or results; an input that the
+    outputs do not depend on raises, or gives None with `allow_unused`. With
+    `create_graph=True` the result can be differentiated again.
     """
     outputs, single = _sequence(outputs), isinstance(inputs, Tensor)
     inputs = _sequence(inputs)

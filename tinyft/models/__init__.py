@@ -21,6 +21,7 @@ from tinyft.models.resnet import (
     resnet56,
     resnet_tiny,
 )
+from tinyft.models.resnet_cost import receptive_field, resnet_layers
 from tinyft.models.transformer import Transformer
 
 __all__ = [
@@ -38,11 +39,13 @@ __all__ = [
     "llama",
     "llama_tiny",
     "mlp",
+    "receptive_field",
     "resnet18",
     "resnet20",
     "resnet32",
     "resnet34",
     "resnet50",
     "resnet56",
+    "resnet_layers",
     "resnet_tiny",
 ]

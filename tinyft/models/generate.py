@@ -37,11 +37,11 @@ def generate(
     out = out[None] if out.ndim == 1 else out
     _check(out, count, temperature, top_k, top_p, greedy, rng)
     kept = model.new_cache() if cache else None
-    ended = xp.zeros(len(out), dtype=bool)
+    ended, seen = xp.zeros(len(out), dtype=bool), 0
     with no_grad(), evaluating(model):
         for _ in range(count):
-            seen = len(kept[0]) if cache else 0
             logits = model(_on_device(model, out[:, seen:]), cache=kept)[:, -1]
+            seen = out.shape[1] if cache else 0
             scores = logits.numpy().astype("float64")
             new = _choose(scores, temperature, top_k, top_p, greedy, rng)
             if stop is not None:

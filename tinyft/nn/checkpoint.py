@@ -3,12 +3,12 @@
     forward:   y = f(x) without a tape; x is kept
     backward:  y = f(x) again, with a tape; gradients from there
 
-Memory for the activations of one module at a time, for one more forward pass: with k equal
-modules, k inputs and one inside in place of k insides (Chen et al. 2016). The second pass
-sees the same world as the first: the same dropout masks (generators are set back), and
-BatchNorm's running statistics move once, not twice. So gradients are the same bit for bit.
-Parameters are inputs of the operation: with a frozen input (huggingface/peft#404) the inside
-still trains.
+Memory for the activations of one module at a time, for one more forward pass: with k
+equal modules, k inputs and one inside in place of k insides (Chen et al. 2016). The
+second pass sees the same world as the first: the same dropout masks (generators are set
+back), and BatchNorm's running statistics move once, not twice. So gradients are the
+same bit for bit. Parameters are inputs of the operation: with a frozen input
+(huggingface/peft#404) the inside still trains.
 """
 
 from tinyft.autograd.function import Function
@@ -22,8 +22,8 @@ from tinyft.nn.module import Module
 def checkpoint(module, on=True):
     """Recompute `module` in backward from now on (or not: on=False). Returns it.
 
-    module: any Module that returns one Tensor, such as each block of a Transformer. Names,
-    state dict and deltas are unchanged. Raises TypeError for something else.
+    module: any Module that returns one Tensor, such as each block of a Transformer.
+    Names, state dict and deltas are unchanged. Raises TypeError for something else.
     """
     if not isinstance(module, Module):
         raise TypeError(

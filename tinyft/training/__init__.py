@@ -10,6 +10,7 @@ from tinyft.training.metrics import (
     mean_and_error,
     perplexity,
 )
+from tinyft.training.pretrained import load_pretrained
 
 __all__ = [
     "Checkpoint",
@@ -19,6 +20,7 @@ __all__ = [
     "evaluate",
     "fit",
     "load_checkpoint",
+    "load_pretrained",
     "mean_and_error",
     "perplexity",
     "save_checkpoint",

@@ -1,10 +1,10 @@
-"""Checkpoints: a whole training run in one safetensors file, written whole or not at all.
+"""Checkpoints: a whole training run in one safetensors file, written all or nothing.
 
     model.*  optim.*  schedule.*  stream.*  early.*  rng.*  extra.*  step
 
 A run that is killed at any point and resumed from its file ends with the same bytes as
-one that was not: weights, optimiser moments, position in the data, and the state of every
-random generator (a model's dropout layers hold theirs) are all here.
+one that was not: weights, optimiser moments, position in the data, and the state of
+every random generator (a model's dropout layers hold theirs) are all here.
 """
 
 from pathlib import Path
@@ -41,7 +41,7 @@ def save_checkpoint(
     }
     for name, part in _optional(optimizer, schedule, stream, early_stopping).items():
         parts[name] = part.state_dict()
-    state = {f"{a}.{b}": value for a, part in parts.items() for b, value in part.items()}
+    state = {f"{a}.{b}": value for a in parts for b, value in parts[a].items()}
     about = {"format": FORMAT, "parts": " ".join(sorted(parts)), **(metadata or {})}
     io.save(path, {**state, "step": backend.asnumpy(int(step))}, about)
 
@@ -92,7 +92,7 @@ def load_checkpoint(
 
 
 class Checkpoint:
-    """A run's file and its parts: `start = checkpoint.resume()`, `checkpoint.save(step)`.
+    """A run's file and its parts: `start = run.resume()`, then `run.save(step)`.
 
     parts: model, optimizer, schedule, rng, stream, early_stopping, as for
     save_checkpoint. `extra` may be a function that returns the dict.
@@ -137,7 +137,7 @@ def _part(state, name):
 
 
 def _generators(model, rng):
-    """{label: generator}: the caller's, those of the layers (each once), the default."""
+    """{label: generator}: the caller's, the layers' (each once), the default one."""
     given = rng if isinstance(rng, dict) else {} if rng is None else {"main": rng}
     found = {f"given.{name}": generator for name, generator in given.items()}
     if model is None:

@@ -45,7 +45,7 @@ class EarlyStopping:
         return gain > self.min_delta
 
     def restore(self, model):
-        """Load the best weights into `model`; nothing happens before the first value."""
+        """Load the best weights into `model`; nothing before the first value."""
         if self.weights is not None:
             model.load_state_dict(self.weights)
 

@@ -32,10 +32,10 @@ def fit(
     evaluate=None,
     early_stopping=None,
     checkpoint=None,
-    on_step=None,
+    on_step=lambda step, loss: None,
     progress=True,
 ):
-    """Train `model` and return its history, {"step", "loss", "lr", ...: list of numbers}.
+    """Train `model` and return its history: {"step", "loss", "lr", ...: list}.
 
     loss_fn   loss_fn(model, *batch) -> scalar Tensor, for example
               lambda model, x, y: ops.cross_entropy(model(x), y)
@@ -54,30 +54,32 @@ def fit(
     Raises ValueError for impossible combinations, before the first step.
     """
     _check(batches, steps, epochs, start, accumulate, every)
-    every = every or (None if steps is None else max(1, steps // 20))
-    params = [p for group in optimizer.param_groups for p in group["params"]]
-    log = _Log(model, optimizer, evaluate, early_stopping, checkpoint)
+    log = _Log(model, optimizer, evaluate, early_stopping, checkpoint, every, steps)
     step = start
-    model.train()
+    if not model.training:  # a module set to eval() on purpose inside stays so
+        model.train()
     with progress_bar(_length(batches, steps, epochs, accumulate), progress) as advance:
         for group in _groups(batches, epochs, steps, start, accumulate):
             if group is not EPOCH_END:
                 loss = _backward(model, loss_fn, group)
-                if clip is not None:
-                    clip_grad_norm(params, clip)
+                _clip(optimizer, clip)
                 optimizer.step()
-                log.add(loss)
                 step += 1
-                if on_step is not None:
-                    on_step(step, loss)
+                log.add(loss)
+                on_step(step, loss)
                 if schedule is not None:
                     schedule.step()
                 optimizer.zero_grad()
                 advance(step, log.text)
-            due = group is EPOCH_END if every is None else step % every == 0
-            if (due or step == steps) and log.write(step):
+            if log.is_due(step, group) and log.write(step):
                 break
     return log.finish(step)
+
+
+def _clip(optimizer, max_norm):
+    if max_norm is not None:
+        groups = optimizer.param_groups
+        clip_grad_norm([p for group in groups for p in group["params"]], max_norm)
 
 
 def _backward(model, loss_fn, group):
@@ -116,11 +118,18 @@ def _groups(batches, epochs, steps, start, accumulate):
 class _Log:
     """What is known between two log points, and what is done at one."""
 
-    def __init__(self, model, optimizer, evaluate, early_stopping, checkpoint):
+    def __init__(self, model, optimizer, evaluate, early, checkpoint, every, steps):
         self.model, self.optimizer, self.evaluate = model, optimizer, evaluate
-        self.early, self.checkpoint = early_stopping, checkpoint
+        self.early, self.checkpoint, self.last = early, checkpoint, steps
+        self.every = every or (steps and max(1, steps // 20))
         self.history = {"step": [], "loss": [], "lr": []}
         self.total, self.count, self.text = 0.0, 0, ""
+
+    def is_due(self, step, group):
+        """True every `every` steps, or at the end of an epoch, and at the last step."""
+        if not self.every:
+            return group is EPOCH_END
+        return group is not EPOCH_END and (step % self.every == 0 or step == self.last)
 
     def add(self, loss):
         self.total, self.count = self.total + loss, self.count + 1
@@ -135,19 +144,21 @@ class _Log:
         row |= {k: float(v) for k, v in (self.evaluate or dict)().items()}
         for name, value in row.items():
             self.history.setdefault(name, []).append(value)
-        self.text = "  ".join(f"{name} {row[name]:.4g}" for name in row if name != "step")
-        stop = self.early is not None and self.early.update(self._watched(row), self.model)
+        self.text = "  ".join(f"{k} {v:.4g}" for k, v in row.items() if k != "step")
+        stop = self._is_enough(row)
         if self.checkpoint is not None:
             self.checkpoint.save(step)
         return stop
 
-    def _watched(self, row):
+    def _is_enough(self, row):
+        if self.early is None:
+            return False
         if self.early.monitor not in row:
             raise ValueError(
-                f"fit(): early stopping watches {self.early.monitor!r}, but a log point "
-                f"has only {sorted(row)}; evaluate() should return it"
+                f"fit(): early stopping watches {self.early.monitor!r}, but a log "
+                f"point has only {sorted(row)}; evaluate() should return it"
             )
-        return row[self.early.monitor]
+        return self.early.update(row[self.early.monitor], self.model)
 
     def finish(self, step):
         self.write(step)
@@ -173,7 +184,7 @@ def _check(batches, steps, epochs, start, accumulate, every):
         ("every", every, 1),
     ):
         if value is not None and (not isinstance(value, int) or value < least):
-            raise ValueError(f"fit(): {name}={value} should be a whole number >= {least}")
+            raise ValueError(f"fit(): {name}={value} should be an integer >= {least}")
     if start and steps is None:
         raise ValueError(
             f"fit(): start={start} continues a run that is counted in steps; give the "

@@ -38,7 +38,7 @@ def on_device(model, batch):
     first = next(model.parameters(), None)
     where = "cpu" if first is None else first.device
     return tuple(
-        x if isinstance(x, Tensor) else Tensor(backend.to(x, where)) for x in batch
+        Tensor(backend.to(x, where)) if backend.is_array(x) else x for x in batch
     )
 
 
@@ -74,7 +74,7 @@ def counted(y):
 
 
 def accuracy(logits, targets):
-    """Share of targets (…) that equal argmax of logits (…, classes); -100 is left out."""
+    """Share of targets (…) equal to argmax of logits (…, classes); -100 is left out."""
     logits, y = _array(logits), _array(targets)
     right = logits.argmax(axis=-1) == y
     n = int((y != IGNORE).sum())
@@ -91,10 +91,10 @@ def perplexity(loss):
 def confusion_matrix(predictions, targets, classes):
     """C[i, j]: how often a target i was predicted as j, int64 (classes, classes)."""
     p, y = (_array(a).reshape(-1) for a in (predictions, targets))
-    if p.shape != y.shape or p.size and not 0 <= min(p.min(), y.min()):
+    if p.shape != y.shape or (p.size and min(p.min(), y.min()) < 0):
         raise ValueError(
-            f"confusion_matrix(): labels 0 .. {classes - 1} of one length expected, got "
-            f"{p.size} predictions and {y.size} targets"
+            f"confusion_matrix(): labels 0 .. {classes - 1} of one length expected, "
+            f"got {p.size} predictions and {y.size} targets"
         )
     if p.size and max(p.max(), y.max()) >= classes:
         raise ValueError(

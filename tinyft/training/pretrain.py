@@ -1,0 +1,77 @@
+"""`tinyft pretrain NAME`: make one of the course's own checkpoints again.
+
+The file holds float32 weights; its header says how they came to be: command, seed,
+steps, SHA-256 of the data, configuration, losses. On one machine two runs give the same
+bytes.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+from tinyft import data, io
+from tinyft.training import recipes
+from tinyft.training.pretrained import checkpoint_path, stored_state
+
+NAMES = {
+    name: getattr(recipes, name)
+    for name in ("resnet_digits6", "resnet_digits", "gpt_text", "bert_text")
+}
+
+
+def pretrain(name, out=None, progress=True, steps=None):
+    """Train a recipe and write OUT/NAME.safetensors; return its path.
+
+    out: a folder, build/checkpoints by default; a tokenizer is written beside the
+    weights. `steps` shortens the recipe (to try it).
+    Raises ValueError for an unknown name.
+    """
+    if name not in NAMES:
+        raise ValueError(
+            f"pretrain: there is no recipe {name!r}, only {', '.join(NAMES)}"
+        )
+    folder = Path(out) if out is not None else Path("build/checkpoints")
+    folder.mkdir(parents=True, exist_ok=True)
+    trained = NAMES[name](steps, progress)
+    path = folder / f"{name}.safetensors"
+    metrics = recipes.judge(trained.model, trained.tokenizer, trained.classes)
+    io.save(path, stored_state(trained.model), describe(name, trained, metrics))
+    if trained.tokenizer is not None:
+        trained.tokenizer.save(folder / f"{name}.tokenizer.json")
+    if progress:
+        print(report(name, path, trained.model.count(), metrics))
+    return path
+
+
+def describe(name, trained, metrics):
+    """The header of a checkpoint: {str: str}, JSON where it is not plain text."""
+    return {
+        "name": name,
+        "command": f"OPENBLAS_NUM_THREADS=1 tinyft pretrain {name}",
+        "model": type(trained.model).__name__,
+        "config": json.dumps(trained.model.config.to_dict()),
+        "parameters": str(trained.model.count()),
+        "classes": json.dumps(trained.classes),
+        "seed": str(recipes.SEED),
+        "steps": str(trained.steps),
+        "data": json.dumps({file: data.SHA256[file] for file in trained.files}),
+        "training_loss": f"{trained.history['loss'][-1]:.6f}",
+        "held_out": json.dumps({k: round(v, 6) for k, v in metrics.items()}),
+    }
+
+
+def report(name, path, count, metrics):
+    """What came out, and whether it is the published file."""
+    numbers = "  ".join(f"{k} {v:.4f}" for k, v in metrics.items())
+    text = f"{path}: {count:,} parameters, held out: {numbers}"
+    shipped = checkpoint_path(name)
+    if shipped.exists() and shipped.resolve() != path.resolve():
+        same = digest(shipped) == digest(path)
+        word = "the same bytes as" if same else "other bytes than (another BLAS?)"
+        text += f"\n{word} the published file"
+    return text
+
+
+def digest(path):
+    """SHA-256 of a file, in hexadecimal."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

@@ -1,0 +1,196 @@
+"""How our own checkpoints are trained: one function a checkpoint, all numbers in sight.
+
+    resnet_digits6   ResNet-14 on the digits 0..5: the source task of many chapters
+    resnet_digits    the same on all ten digits
+    gpt_text         GPT-2's shape on early modern English (Shakespeare and the Bible)
+    bert_text        BERT's shape on the same text, masked language modelling
+
+Every random number comes from one generator with a fixed seed, so on one machine (and
+with one number of BLAS threads) a recipe gives the same bytes each time.
+"""
+
+import itertools
+from dataclasses import dataclass
+
+from tinyft import backend, data, models, ops
+from tinyft.nn import Module
+from tinyft.optim import AdamW, Schedule
+from tinyft.optim.schedule import warmup_cosine
+from tinyft.training.loop import fit
+from tinyft.training.metrics import accuracy, evaluate
+
+SEED = 2026
+TEXTS = ("shakespeare", "bible")
+FILES = tuple(f"{name}.txt" for name in TEXTS)
+SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[BOS]", "[EOS]")
+VOCAB, LENGTH, BATCH = 1024, 128, 16
+
+
+@dataclass
+class Trained:
+    """What a recipe returns: everything that goes into the checkpoint."""
+
+    model: Module
+    steps: int
+    files: tuple  # of tinyft/data, for their hashes
+    history: dict
+    tokenizer: object = None
+    classes: tuple = ()
+
+
+def train(model, loss_fn, batches, steps, lr, decay, progress):
+    """AdamW, a tenth of the steps warm-up, then the cosine; norm clipped at 1."""
+    optimizer = AdamW(groups(model, decay), lr=lr, betas=(0.9, 0.98))
+    schedule = Schedule(optimizer, warmup_cosine, warmup=steps // 10, total=steps)
+    return fit(
+        model,
+        loss_fn,
+        batches,
+        optimizer,
+        steps=steps,
+        schedule=schedule,
+        clip=1.0,
+        progress=progress,
+    )
+
+
+def groups(model, decay):
+    """Matrices and filters decay; biases and norm parameters do not."""
+    params = list(model.parameters())
+    return [
+        {"params": [p for p in params if p.ndim > 1], "weight_decay": decay},
+        {"params": [p for p in params if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+# --- digits ------------------------------------------------------------------------
+
+
+def resnet_digits6(steps=None, progress=True):
+    """Digits 0..5, 864 training images."""
+    return _digits(tuple(range(6)), steps or 400, progress)
+
+
+def resnet_digits(steps=None, progress=True):
+    """All ten digits, 1438 training images."""
+    return _digits(tuple(range(10)), steps or 600, progress)
+
+
+def _digits(classes, steps, progress):
+    rng = backend.rng(SEED)
+    model = models.resnet_tiny(rng, depths=(2, 2, 2), classes=len(classes))
+    x, y = data.load_digits("train", classes)
+    history = train(
+        model,
+        lambda model, x, y: ops.cross_entropy(model(x), y),
+        lambda: data.batches(rng, x, y, batch_size=64, drop_last=True),
+        steps,
+        lr=3e-3,
+        decay=0.05,
+        progress=progress,
+    )
+    return Trained(model, steps, ("digits.npz",), history, classes=classes)
+
+
+# --- text --------------------------------------------------------------------------
+
+
+def gpt_text(steps=None, progress=True):
+    """Next-token prediction; 3 layers of width 128, 0.74 M parameters."""
+    steps, rng, tokenizer = steps or 800, backend.rng(SEED), _tokenizer()
+    model = models.gpt2_tiny(rng, **_shape(tokenizer))
+    ids = _training_ids(tokenizer)
+    batches = (data.lm_batch(rng, ids, BATCH, LENGTH) for _ in itertools.count())
+    history = train(model, lm_loss, batches, steps, 2e-3, 0.1, progress)
+    return Trained(model, steps, FILES, history, tokenizer)
+
+
+def bert_text(steps=None, progress=True):
+    """Masked tokens, [CLS] first; 3 layers of width 128, 0.76 M parameters.
+
+    The first two fifths of the steps see only what stands to the left and predict the
+    next token: each position is a target, not 15 % of them, and on a text this short
+    masking alone stays near the frequencies of single words. One model under both
+    masks is UniLM (Dong et al. 2019, arXiv:1905.03197).
+    """
+    steps, rng, tokenizer = steps or 1000, backend.rng(SEED), _tokenizer()
+    model = models.bert_tiny(rng, **_shape(tokenizer))
+    ids = _training_ids(tokenizer)
+    history = train(
+        model,
+        lm_loss,
+        _left_then_masked(rng, tokenizer, ids, 2 * steps // 5),
+        steps,
+        lr=2e-3,
+        decay=0.1,
+        progress=progress,
+    )
+    return Trained(model, steps, FILES, history, tokenizer)
+
+
+def _left_then_masked(rng, tokenizer, ids, first):
+    left = ops.tril(ops.ones((1, 1, LENGTH, LENGTH), dtype="bool"))
+    for _ in range(first):
+        yield *data.lm_batch(rng, ids, BATCH, LENGTH), left
+    while True:
+        yield _masked(rng, tokenizer, ids, BATCH)
+
+
+def _tokenizer():
+    text = "".join(data.load_text(name, "train") for name in TEXTS)
+    return data.BPETokenizer.train(text, VOCAB, SPECIALS)
+
+
+def _shape(tokenizer):
+    return {"vocab": len(tokenizer), "dim": 128, "layers": 3, "length": LENGTH}
+
+
+def _training_ids(tokenizer):
+    return tokenizer.encode("\n".join(data.load_text(name, "train") for name in TEXTS))
+
+
+def lm_loss(model, x, y, mask=None):
+    """Mean cross-entropy over the targets (B, T) that count."""
+    return _flat_loss(model(x, mask), y)
+
+
+def _flat_loss(logits, y):
+    return ops.cross_entropy(logits.reshape(-1, logits.shape[-1]), y.reshape(-1))
+
+
+def _masked(rng, tokenizer, ids, batch):
+    x, y = data.mlm_batch(rng, ids, batch, LENGTH, tokenizer.mask_id, len(tokenizer))
+    x[:, 0], y[:, 0] = tokenizer.cls_id, data.IGNORE
+    return x, y
+
+
+# --- held-out data -----------------------------------------------------------------
+
+
+def judge(model, tokenizer=None, classes=()):
+    """{name: float} on held-out data: loss and accuracy, or the loss on each text."""
+    if tokenizer is None:
+        x, y = data.load_digits("test", classes)
+        test = data.batches(None, x, y, batch_size=100, shuffle=False)
+        return evaluate(model, test, loss=ops.cross_entropy, accuracy=accuracy)
+    pairs = _next_tokens if model.config.causal else _masked_tokens
+    return {
+        f"loss_{name}": evaluate(model, pairs(tokenizer, name), loss=_flat_loss)["loss"]
+        for name in TEXTS
+    }
+
+
+def _next_tokens(tokenizer, name):
+    """The held-out text in consecutive rows, 32 a batch."""
+    ids = tokenizer.encode(data.load_text(name, "valid"))
+    count = len(ids) // (LENGTH + 1)
+    rows = ids[: count * (LENGTH + 1)].reshape(count, -1)
+    parts = [rows[i : i + 32] for i in range(0, count, 32)]
+    return [(part[:, :-1], part[:, 1:]) for part in parts]
+
+
+def _masked_tokens(tokenizer, name):
+    """256 windows of the held-out text, masked with a seed of their own."""
+    rng = backend.rng(SEED + 1)
+    ids = tokenizer.encode(data.load_text(name, "valid"))
+    return [_masked(rng, tokenizer, ids, 16) for _ in range(16)]

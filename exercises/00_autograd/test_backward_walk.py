@@ -1,0 +1,269 @@
+"""Grader of backward_walk: expression graphs, differentiated by the complex step.
+
+Bounds: graphs of at most 20 operations, rounding below 1e-14.
+"""
+
+import numpy as np
+import pytest
+
+from tinyft.grading import compare, fail
+
+TOL = 1e-10
+EQ = "(0.2)"
+ONCE = "a node passes its gradient on more than once"
+PARTIAL = "a node passes on what came first, before the rest is there"
+AGAIN = "what a node has passed on already is passed on again"
+LAST = "a second gradient replaces the first: they are not added"
+START = "the walk starts with 1, not with gy"
+
+
+class Node:
+    """A value with its parents; `backward` gives one gradient a parent, and counts."""
+
+    def __init__(self, value, parents=(), pull=None):
+        self.value, self.parents, self.pull = value, parents, pull
+        self.calls, self.most = 0, None
+
+    def backward(self, g):
+        self.calls += 1
+        if self.most is not None and self.calls > self.most:
+            said = "wait until every use has sent its part; then call backward once"
+            fail(ONCE, said, equation=EQ)
+        return self.pull(g)
+
+
+def add(a, b):
+    return Node(a.value + b.value, (a, b), lambda g: (g, g))  # one array for both
+
+
+def mul(a, b):
+    return Node(a.value * b.value, (a, b), lambda g: (g * b.value, g * a.value))
+
+
+def sub(a, b):
+    return Node(a.value - b.value, (a, b), lambda g: (g, -g))
+
+
+def sin(a):
+    return Node(np.sin(a.value), (a,), lambda g: (g * np.cos(a.value),))
+
+
+# --- graphs: leaves to the last node -------------------------------------------------
+
+
+def square(x):
+    return mul(x, x)
+
+
+def ladder(x):
+    """b = a + a, c = b + b, ...: a short way and a long way into every node."""
+    b = add(x, x)
+    c = add(b, sin(b))
+    return mul(c, add(c, b))
+
+
+def crossed(x, w):
+    """A node is used at once and again much later, whichever parent comes first."""
+    a = mul(x, w)
+    b = sin(a)
+    c = mul(sin(b), x)
+    d = sub(c, a)  # a: once more, after b and c
+    e = mul(d, b)  # b: once more
+    return add(mul(w, e), mul(e, d))
+
+
+def right(build, gy, *values):
+    """d Σ gy·y / d leaf by the complex step; y is computed entry by entry."""
+    found, h = [], 1e-30
+    for i in range(len(values)):
+        moved = [Node(v + 1j * h * (i == k)) for k, v in enumerate(values)]
+        found.append(gy * build(*moved).value.imag / h)
+    return tuple(found)
+
+
+# --- walks that are wrong ------------------------------------------------------------
+
+
+def in_order(y):
+    """Every node, each after all that use it."""
+    order, seen = [], set()
+
+    def visit(node):
+        if node not in seen:
+            seen.add(node)
+            for parent in node.parents:
+                visit(parent)
+            order.append(node)
+
+    visit(y)
+    return order[::-1]
+
+
+def replacing(y, gy):
+    found = {y: gy}
+    for node in in_order(y):
+        if node.parents:
+            found.update(zip(node.parents, node.pull(found[node])))
+    return found
+
+
+def partial(y, gy, place):
+    """Each node is taken once, at its first arrival, from the end or the front."""
+    sums, waiting, seen = {y: gy}, [y], {y}
+    while waiting:
+        node = waiting.pop(place)
+        if not node.parents:
+            continue
+        for parent, g in zip(node.parents, node.pull(sums[node])):
+            sums[parent] = sums.get(parent, 0) + g
+            if parent not in seen:
+                seen.add(parent)
+                waiting.append(parent)
+    return sums
+
+
+def again(y, gy):
+    """Each arrival passes on the whole sum, with what went before."""
+    sums = {y: gy}
+
+    def visit(node):
+        if node.parents:
+            for parent, g in zip(node.parents, node.pull(sums[node])):
+                sums[parent] = sums.get(parent, 0) + g
+            for parent in node.parents:
+                visit(parent)
+
+    visit(y)
+    return sums
+
+
+def mistakes(build, gy, values, names):
+    def run(walk, gy=gy):
+        leaves = [Node(v) for v in values]
+        found = walk(build(*leaves), gy)
+        return tuple(found[leaf] for leaf in leaves)
+
+    every = {
+        LAST: lambda: run(replacing),
+        PARTIAL: lambda: run(lambda y, g: partial(y, g, -1)),
+        f"{PARTIAL} (by layers)": lambda: run(lambda y, g: partial(y, g, 0)),
+        AGAIN: lambda: run(again),
+        START: lambda: right(build, 1 + 0 * gy, *values),
+    }
+    return {name: every[name] for name in names}
+
+
+def gradients(student, build, gy, *values):
+    """The learner's gradients of the leaves, in order."""
+    leaves = tuple(Node(v) for v in values)
+    found = student.backward_walk(build(*leaves), gy)
+    assert isinstance(found, dict), (
+        f"backward_walk returned a {type(found).__name__}; "
+        "a dict {leaf: gradient} is asked"
+    )
+    for i, leaf in enumerate(leaves):
+        assert leaf in found, f"leaf {i + 1} of {len(leaves)} is not in the dict"
+    if len(found) > len(leaves):
+        fail(
+            "gradients of intermediate nodes are kept",
+            "return the leaves only: pop the others as you pass, to free their memory",
+            equation=EQ,
+        )
+    return tuple(found[leaf] for leaf in leaves)
+
+
+@pytest.mark.points(1)
+def test_square(student):
+    """d(x·x)/dx at 3 is 6."""
+    x, one = np.array(3.0), np.array(1.0)
+    compare(
+        gradients(student, square, one, x),
+        want=(6.0,),
+        mistakes={LAST: (3.0,)},
+        tol=TOL,
+        equation=EQ,
+        called="backward_walk(x·x, 1) at x = 3",
+    )
+
+
+@pytest.mark.points(2)
+def test_ladder(student, rng):
+    """A ladder: b = x + x, c = b + sin b, y = c (c + b)."""
+    x, gy = rng.uniform(0.5, 1.0, size=3), rng.uniform(1.5, 2.5, size=3)
+    compare(
+        gradients(student, ladder, gy, x),
+        want=right(ladder, gy, x),
+        mistakes=mistakes(ladder, gy, [x], [LAST, AGAIN, START]),
+        tol=TOL,
+        equation=EQ,
+        called="backward_walk on b = x + x, c = b + sin b, y = c (c + b)",
+    )
+
+
+@pytest.mark.points(2)
+def test_crossed(student, rng):
+    """Two leaves, and nodes that are used early and late."""
+    x, w, gy = (rng.uniform(0.6, 1.4, size=4) for _ in range(3))
+    gy = gy + 1.0
+    names = [LAST, PARTIAL, f"{PARTIAL} (by layers)", AGAIN, START]
+    compare(
+        gradients(student, crossed, gy, x, w),
+        want=right(crossed, gy, x, w),
+        mistakes=mistakes(crossed, gy, [x, w], names),
+        tol=TOL,
+        equation=EQ,
+        called="backward_walk on a graph of 10 nodes",
+    )
+
+
+def test_each_node_once(student):
+    """Sixteen doublings have 65,536 paths, and 16 calls of backward are enough."""
+    x = y = Node(np.array(1.0))
+    for _ in range(16):
+        y = add(y, y)
+        y.most = 1
+    compare(
+        student.backward_walk(y, np.array(1.0))[x],
+        want=2.0**16,
+        tol=TOL,
+        equation=EQ,
+        called="backward_walk on 16 doublings",
+    )
+
+
+def test_shared_arrays(student, rng):
+    """y = (x + w) + x: addition hands one array to both; gy belongs to the caller."""
+    x, w, gy = (rng.normal(size=3) for _ in range(3))
+    kept = gy.copy()
+    found = gradients(student, lambda x, w: add(add(x, w), x), gy, x, w)
+    if not np.array_equal(gy, kept) or not np.array_equal(found[1], kept):
+        fail(
+            "a gradient that others hold was changed in place",
+            "write sums[parent] = sums[parent] + g, not +=",
+            equation=EQ,
+        )
+    compare(
+        found,
+        want=(2 * kept, kept),
+        mistakes={LAST: (kept, kept)},
+        tol=TOL,
+        equation=EQ,
+    )
+
+
+def test_long_chain(student):
+    """A chain of 10,000 nodes, and a leaf alone."""
+    x = y = Node(np.array(1.0))
+    for _ in range(10_000):
+        y = mul(y, Node(np.array(1.0001)))
+    try:
+        got = student.backward_walk(y, np.array(1.0))[x]
+    except RecursionError:
+        fail(
+            "the walk calls itself, and Python allows about 1000 nested calls",
+            "use a loop and a list as a stack",
+            equation=EQ,
+        )
+    compare(got, want=1.0001**10_000, tol=TOL, equation="(0.1)", called="backward_walk")
+    leaf, gy = Node(np.array(2.0)), np.array(7.0)
+    compare(student.backward_walk(leaf, gy)[leaf], want=7.0, tol=TOL, equation="(0.1)")

@@ -43,7 +43,9 @@ def test_pattern_that_matches_nothing_lists_near_misses(model):
 
 
 def test_pattern_that_names_a_container_lists_its_children(model):
-    with pytest.raises(ValueError, match="MultiHeadAttention.*can not sit.*q, k, v, o"):
+    with pytest.raises(
+        ValueError, match=r"MultiHeadAttention.*can not sit.*q, k, v, o"
+    ):
         peft.attach(model, peft.LoRA(r=2), "attn")
 
 
@@ -53,7 +55,7 @@ def test_broken_pattern(model):
 
 
 def test_tied_weight_names_both(model):
-    with pytest.raises(ValueError, match="embed.weight and head.weight"):
+    with pytest.raises(ValueError, match=r"embed.weight and head.weight"):
         peft.attach(model, peft.LoRA(r=2), "embed")
 
 
@@ -72,7 +74,7 @@ def test_a_failed_attach_changes_nothing(model):
     with pytest.raises(ValueError):
         peft.attach(model, peft.LoRA(r=2), "nothing_like_it")
     assert all(p.requires_grad for p in model.parameters())
-    assert not peft.adapters(model)
+    assert not peft.attached(model)
 
 
 def test_merge_refuses_nan_and_changes_nothing():
@@ -113,3 +115,114 @@ def test_unmerge_after_training_the_merged_weight():
     model.one.weight.data = model.one.weight.data + 1
     with pytest.raises(ValueError, match="was changed after merge"):
         peft.unmerge(model)
+
+
+# --- further methods and options ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (lambda: peft.DoRA(r=0), "DoRA: the rank r must be a positive integer"),
+        (lambda: peft.PiSSA(alpha=0), "PiSSA: alpha must be positive"),
+        (lambda: peft.VeRA(r=0), "r must be a positive integer"),
+        (lambda: peft.VeRA(dropout=1), r"dropout must be in \[0, 1\)"),
+        (
+            lambda: peft.LoRA(bias="some"),
+            "bias must be one of 'none', 'lora_only', 'all'",
+        ),
+        (lambda: peft.LoRA(alpha=float("nan")), "alpha must be positive, got nan"),
+    ],
+)
+def test_options_of_the_others(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()
+
+
+def test_lora_bias_where_there_is_none():
+    model = nn.Sequential({"fc": nn.Linear(4, 3, bias=False)})
+    with pytest.raises(ValueError, match=r"LoRA\(lora_bias=True\): 'fc' has no bias"):
+        peft.attach(model, peft.LoRA(2, lora_bias=True), "fc")
+
+
+def test_no_target():
+    with pytest.raises(TypeError, match=r"which modules.*pass target"):
+        peft.attach(two_layers(), peft.LoRA(2))
+
+
+def test_patterns_of_a_method_without_a_rank():
+    with pytest.raises(ValueError, match=r"BitFit.*no r, so rank_pattern"):
+        peft.attach(two_layers(), peft.BitFit(), rank_pattern={"one": 2})
+    with pytest.raises(ValueError, match=r"VeRA.*no alpha"):
+        peft.attach(two_layers(), peft.VeRA(2), "one", alpha_pattern={"one": 2})
+
+
+def test_layers_and_exclusions_that_leave_nothing(model):
+    for options in ({"layers": [7]}, {"exclude": "q"}, {"also": r"attn\.q"}):
+        with pytest.raises(
+            ValueError, match="can not sit, or which other options exclude"
+        ):
+            peft.attach(model, peft.LoRA(2), r"attn\.q", **options)
+    with pytest.raises(ValueError, match=r"exclude '\(' is not a regular expression"):
+        peft.attach(model, peft.LoRA(2), r"attn\.q", exclude="(")
+
+
+def test_also_that_names_nothing_or_a_tied_weight(model):
+    with pytest.raises(
+        ValueError, match=r"also 'haed' matches no module; nearest.*head"
+    ):
+        peft.attach(model, peft.LoRA(2), r"attn\.q", also="haed")
+    with pytest.raises(ValueError, match=r"embed.weight and head.weight"):
+        peft.attach(model, peft.LoRA(2), r"attn\.q", also="head")
+    assert all(p.requires_grad for p in model.parameters())
+
+
+def test_merging_what_can_not(model):
+    peft.attach(model, peft.pfeiffer(3))
+    with pytest.raises(
+        ValueError, match=r"Bottleneck at blocks\.0\.mlp.*can not be merged"
+    ):
+        peft.merge(model)
+
+
+def test_a_vera_file_without_its_matrices(tmp_path):
+    import json
+
+    model = two_layers()
+    peft.attach(model, peft.VeRA(2), "one")
+    folder = peft.save(model, tmp_path / "a")
+    path = folder / "adapter_config.json"
+    config = json.loads(path.read_text()) | {"save_projection": False}
+    path.write_text(json.dumps(config))
+    with pytest.raises(ValueError, match="save_projection=true"):
+        peft.load(two_layers(), folder)
+
+
+def test_a_fusion_file_without_its_adapters(tmp_path):
+    def gpt2():
+        return models.gpt2_tiny(0, vocab=11, dim=12, heads=3, length=9)
+
+    model = gpt2()
+    peft.attach(model, peft.pfeiffer(3), name="a")
+    peft.attach(model, peft.Fusion(("a",)), name="fusion")
+    folder = peft.save(model, tmp_path / "f", "fusion")
+    with pytest.raises(ValueError, match=r"matches no module.*Fusion can sit"):
+        peft.load(gpt2(), folder)
+
+
+def test_report_as_text_and_html():
+    model = nn.Sequential(
+        {"a<b": nn.Linear(4, 3, rng=0), "two": nn.Linear(3, 2, rng=0)}
+    )
+    peft.attach(model, peft.LoRA(2), ["a<b"], also="two")
+    report = peft.report(model)
+    base, lora, full = 4 * 3 + 3 + 3 * 2 + 2, 2 * (4 + 3), 3 * 2 + 2
+    assert [row[1:] for row in report.rows] == [
+        ("LoRA", "a<b", lora, 4 * lora),
+        ("Full", "two", full, 4 * full),
+    ]
+    assert (report.trainable, report.total) == (lora + full, base + lora + full)
+    text, page = str(report), report._repr_html_()
+    share = f"{100 * (lora + full) / (base + lora + full):.2f} %"
+    assert share in text and share in page and "default" in text.splitlines()[1]
+    assert "<td>a&lt;b</td>" in page and "<td>a<b" not in page

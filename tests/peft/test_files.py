@@ -74,7 +74,10 @@ def test_an_existing_folder_is_kept_unless_asked(saved):
 @pytest.mark.parametrize(
     "change, words",
     [
-        (lambda s: s.pop("base_model.model.one.lora_B.weight"), r"missing: .*one.lora_B"),
+        (
+            lambda s: s.pop("base_model.model.one.lora_B.weight"),
+            r"missing: .*one.lora_B",
+        ),
         (lambda s: s.update({"x.y": np.ones(2)}), r"unexpected: x\.y"),
         (
             lambda s: s.update({"base_model.model.two.lora_A.weight": np.ones((5, 3))}),
@@ -88,7 +91,7 @@ def test_what_does_not_fit_is_listed_and_the_model_is_unchanged(saved, change, w
     model = two_layers()
     with pytest.raises(ValueError, match=words):
         peft.load(model, folder)
-    assert not peft.adapters(model)
+    assert not peft.attached(model)
     assert all(p.requires_grad for p in model.parameters())
 
 
@@ -104,14 +107,14 @@ def test_truncated_missing_and_foreign_files(saved, tmp_path):
     folder, _ = saved
     weights = folder / "adapter_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-7])
-    with pytest.raises(io.CheckpointError, match="adapter_model.safetensors"):
+    with pytest.raises(io.CheckpointError, match=r"adapter_model.safetensors"):
         peft.load(two_layers(), folder)
     with pytest.raises(FileNotFoundError, match="expected a folder with"):
         peft.load(two_layers(), tmp_path / "nothing")
     config = folder / "adapter_config.json"
     config.write_text('{"peft_type": "NEW", "target_modules": ["one"]}')
     io.save(weights, {"a": np.ones(1)})
-    with pytest.raises(ValueError, match="peft_type 'NEW'; this version reads .*LORA"):
+    with pytest.raises(ValueError, match=r"peft_type 'NEW'; this version reads .*LORA"):
         peft.load(two_layers(), folder)
     config.write_text("{")
     with pytest.raises(ValueError, match="not valid JSON"):
@@ -119,6 +122,6 @@ def test_truncated_missing_and_foreign_files(saved, tmp_path):
 
 
 def test_saving_an_adapter_that_is_not_there(tmp_path):
-    with pytest.raises(ValueError, match="no adapter named 'default'.*none"):
+    with pytest.raises(ValueError, match=r"no adapter named 'default'.*none"):
         peft.save(two_layers(), tmp_path / "a")
     assert not (tmp_path / "a").exists()

@@ -180,7 +180,7 @@ def _truncated(path, expected, content):
 
 
 def _refuse_other_formats(path, content):
-    if content.startswith(PICKLES):
+    if content.startswith(PICKLES) and content[8:9] != b"{":  # else a header's length
         raise CheckpointError(
             f"{path} is a pickle or a zip (an old PyTorch checkpoint?), which could "
             "run code when read. tinyft reads safetensors only; convert it first."

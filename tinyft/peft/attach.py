@@ -1,4 +1,4 @@
-"""attach, detach, disabled: put a method on a model and take it off again.
+"""attach, detach, disabled, switch: put a method on a model and take it off again.
 
 Attaching freezes the base: every parameter's `requires_grad` is remembered by name and
 switched off, and BatchNorm statistics are frozen (a "frozen" base whose running
@@ -8,106 +8,88 @@ adapter restores exactly what was.
 
 import contextlib
 
-from tinyft.nn import BatchNorm2d
+from tinyft.nn import BatchNorm2d, init
 from tinyft.peft.delta import Delta
-from tinyft.peft.sites import find_sites
+from tinyft.peft.full import Full
+from tinyft.peft.handle import Adapter
+from tinyft.peft.sites import find_sites, find_whole, pattern_value
 
 
-class Adapter:
-    """A handle on what one `attach` put on a model: `name` and `deltas`, {path: delta}."""
-
-    def __init__(self, model, name, template, target, deltas):
-        self.model, self.name, self.template = model, name, template
-        self.target, self.deltas = target, deltas
-
-    def named_parameters(self):
-        """Yield (site.parameter, Parameter) of every delta."""
-        for path, delta in self.deltas.items():
-            yield from delta.named_parameters(path)
-
-    def parameters(self):
-        """The parameters to train: give them to an optimiser."""
-        return [p for _, p in self.named_parameters()]
-
-    def state_dict(self):
-        """{site.parameter: Tensor} of every delta."""
-        state = {}
-        for path, delta in self.deltas.items():
-            state.update(delta.state_dict(f"{path}."))
-        return state
-
-    def load_state_dict(self, state):
-        """Copy a state of the same sites in; raises KeyError or ValueError, listing all."""
-        own = self.state_dict()
-        missing, unexpected = sorted(own.keys() - state), sorted(state.keys() - own)
-        if missing or unexpected:
-            raise KeyError(
-                f"adapter {self.name!r}: missing {', '.join(missing) or 'nothing'}; "
-                f"unexpected {', '.join(unexpected) or 'nothing'}"
-            )
-        for path, delta in self.deltas.items():
-            start = f"{path}."
-            mine = {k.removeprefix(start): state[k] for k in own if k.startswith(start)}
-            delta.load_state_dict({k: mine[k] for k in delta.state_dict()})
-
-    def count(self):
-        """How many numbers it trains."""
-        return sum(p.size for p in self.parameters())
-
-    def enable(self, enabled=True):
-        """Switch all its deltas on or off. Returns self."""
-        for delta in self.deltas.values():
-            delta.enabled = bool(enabled)
-        return self
-
-    def __repr__(self):
-        method = type(self.template).__name__
-        return (
-            f"Adapter({self.name!r}: {method} on {len(self.deltas)} sites, "
-            f"{self.count():,} parameters)"
-        )
-
-
-def adapters(model):
+def attached(model):
     """{name: Adapter} of what is attached to `model`, in order of attachment."""
     return model.__dict__.setdefault("_adapters", {})
 
 
-def attach(model, delta, target, name="default", rng=None):
+def attach(
+    model,
+    delta,
+    target=None,
+    name="default",
+    rng=None,
+    *,
+    also=None,
+    rank_pattern=None,
+    alpha_pattern=None,
+    layers=None,
+    exclude=None,
+):
     """Put a copy of `delta` on every module that `target` names; freeze the base.
 
-    target: a regular expression for the end of module paths, or a list of names.
-    rng: a numpy Generator (or seed) for the initial values. Returns an Adapter.
+    target: a regular expression for the end of module paths, or a list of names; None for
+    the method's own sites. rng: a numpy Generator (or seed) for the initial values.
+    also: modules that train whole, as a copy in this adapter (a new head, a BatchNorm with
+    its statistics). rank_pattern, alpha_pattern: {pattern: value} in place of the method's
+    r and alpha, the first key that matches a path's end. layers: only where the first
+    number in the path is one of these. exclude: not these. Returns an Adapter.
     Raises ValueError if the name is taken, nothing matches (near misses are listed), or a
     site's weight is tied.
     """
-    if not isinstance(delta, Delta):
+    _check_free(model, delta, name)
+    target = delta.sites if target is None else target
+    if target is None:
         raise TypeError(
-            f"attach(model, delta, target): expected a method such as peft.LoRA(r=8), got "
-            f"{type(delta).__name__}"
+            f"attach({type(delta).__name__}): which modules? pass target, a pattern such "
+            r"as r'attn\.(q|v)' or a list of names"
         )
-    if name in adapters(model):
-        raise ValueError(
-            f"attach: an adapter named {name!r} is already there; detach it first, or "
-            'give this one another name: attach(..., name="second")'
-        )
-    if any(d.merged for m in model.modules() for d in m._deltas):
-        raise ValueError("attach: another adapter is merged; call unmerge(model) first")
-    sites = find_sites(model, delta, target)
-    bound = {path: delta.bind(path, module, rng) for path, module in sites.items()}
-    if not adapters(model):
+    saved = {} if also is None else find_whole(model, Full(), also)
+    sites = find_sites(model, delta, target, layers, exclude, saved)
+    changes = {
+        path: _changes(delta, path, rank_pattern, alpha_pattern) for path in sites
+    }
+    return put(model, delta, sites, name, rng, saved, changes, target)
+
+
+def put(model, delta, sites, name, rng=None, saved=(), changes=None, target=None):
+    """Bind `delta` to `sites`, {path: module}, and make them act; see `attach`."""
+    _check_free(model, delta, name)
+    rng, changes = init.seeded(rng), changes or {}
+    shared = delta.prepare(model, sites, rng)
+    bound = {
+        path: delta.bind(path, module, rng, shared, **changes.get(path, {}))
+        for path, module in sites.items()
+    }
+    for path, extra in delta.companions(model, sites).items():
+        if path not in saved:
+            bound[path] = extra.bind(path, model.get_submodule(path), rng, shared)
+    for path in saved:
+        bound[path] = Full().bind(path, saved[path], rng)
+        _thaw_copy(model, path, bound[path])
+    if not attached(model):
         _freeze(model)
-    for path, module in sites.items():
-        module.__dict__["_deltas"] = (*module._deltas, bound[path])
-    adapters(model)[name] = Adapter(model, name, delta, target, bound)
-    return adapters(model)[name]
+    for path, one in bound.items():
+        module = model.get_submodule(path)
+        module.__dict__["_deltas"] = (*module._deltas, one)
+    attached(model)[name] = Adapter(model, name, delta, target, bound)
+    return attached(model)[name]
 
 
 def detach(adapter):
     """Take an adapter off; after the last one, the base trains as it did before."""
     model = adapter.model
-    if adapters(model).get(adapter.name) is not adapter:
-        raise ValueError(f"detach: the adapter {adapter.name!r} is not attached any more")
+    if attached(model).get(adapter.name) is not adapter:
+        raise ValueError(
+            f"detach: the adapter {adapter.name!r} is not attached any more"
+        )
     if any(d.merged for d in adapter.deltas.values()):
         raise ValueError(
             f"detach: adapter {adapter.name!r} is merged; call unmerge(model) first, or "
@@ -117,28 +99,82 @@ def detach(adapter):
     for module in model.modules():
         kept = tuple(d for d in module._deltas if id(d) not in gone)
         module.__dict__["_deltas"] = kept
-    del adapters(model)[adapter.name]
-    if not adapters(model):
+    del attached(model)[adapter.name]
+    if not attached(model):
         _thaw(model)
+
+
+def find(model, name):
+    """The adapter of that name; ValueError listing those that are there."""
+    if name not in attached(model):
+        there = ", ".join(map(repr, attached(model))) or "none"
+        raise ValueError(f"no adapter named {name!r} on this model; there is {there}")
+    return attached(model)[name]
+
+
+def switch(model, *names):
+    """Let only the adapters of these names act (none: the base). Returns model."""
+    wanted = [find(model, name) for name in names]
+    for adapter in attached(model).values():
+        adapter.enable(any(adapter is one for one in wanted))
+    return model
 
 
 @contextlib.contextmanager
 def disabled(model):
     """Inside the block the model is its base; afterwards each delta is as it was."""
-    before = [(d, d.enabled) for m in model.modules() for d in m._deltas]
-    try:
-        for delta, _ in before:
+    with _restored(model) as deltas:
+        for delta in deltas:
             delta.enabled = False
         yield model
+
+
+@contextlib.contextmanager
+def _restored(model):
+    """Yield all deltas; afterwards each is on or off as it was."""
+    before = [(d, d.enabled) for m in model.modules() for d in m._deltas]
+    try:
+        yield [delta for delta, _ in before]
     finally:
         for delta, enabled in before:
             delta.enabled = enabled
 
 
+def _check_free(model, delta, name):
+    if not isinstance(delta, Delta):
+        raise TypeError(
+            f"attach(model, delta, target): expected a method such as peft.LoRA(r=8), got "
+            f"{type(delta).__name__}"
+        )
+    if name in attached(model):
+        raise ValueError(
+            f"attach: an adapter named {name!r} is already there; detach it first, or "
+            'give this one another name: attach(..., name="second")'
+        )
+    if any(d.merged for m in model.modules() for d in m._deltas):
+        raise ValueError("attach: another adapter is merged; call unmerge(model) first")
+
+
+def _changes(delta, path, rank_pattern, alpha_pattern):
+    """The options that rank_pattern and alpha_pattern change at one site."""
+    changes = {}
+    for option, patterns in (("r", rank_pattern), ("alpha", alpha_pattern)):
+        if patterns and option not in delta.options:
+            raise ValueError(
+                f"attach({type(delta).__name__}): this method has no {option}, so "
+                "rank_pattern and alpha_pattern mean nothing to it"
+            )
+        if patterns:
+            changes[option] = pattern_value(patterns, path, delta.options[option])
+    return changes
+
+
 def _freeze(model):
     was = {name: p.requires_grad for name, p in model.named_parameters()}
     norms = {
-        path: m.statistics for path, m in model.named_modules() if isinstance(m, BatchNorm2d)
+        path: m.statistics
+        for path, m in model.named_modules()
+        if isinstance(m, BatchNorm2d)
     }
     model.__dict__["_before_attach"] = was, norms
     model.requires_grad_(False)
@@ -153,3 +189,10 @@ def _thaw(model):
         p.requires_grad_(was.get(name, True))
     for path, statistics in norms.items():
         model.get_submodule(path).statistics = statistics
+
+
+def _thaw_copy(model, path, full):
+    """A trained copy of a BatchNorm has the statistics mode from before any attach."""
+    norms = model.__dict__.get("_before_attach", ({}, {}))[1]
+    if path in norms:
+        full.copy.statistics = norms[path]

@@ -8,116 +8,107 @@ in·out. rsLoRA scales by α/sqrt(r) (Kalajdzievski 2023). Layouts, as Hugging F
     Embedding  A (r, V) zero,      B (d, r) random:    ΔW = s (B A)ᵀ
 """
 
-import math
-
-from tinyft import nn, ops
+from tinyft import ops
 from tinyft.nn import init
 from tinyft.nn.module import Parameter
-from tinyft.nn.shape import empty
-from tinyft.peft.delta import Delta
+from tinyft.nn.shape import choice, empty
+from tinyft.peft.full import Full
+from tinyft.peft.lowrank import LowRank, refuse_unread
 
 
-class LoRA(Delta, kind="LORA"):
+class LoRA(LowRank, kind="LORA"):
     """W' = W + s B A, s = α/r, or α/sqrt(r) with `rslora`.
 
-    dropout acts on the input of A only, while training. Sites: Linear, Conv2d with
-    groups=1, Embedding. Raises ValueError for a rank below 1 or above the matrix's, α <= 0,
-    or dropout outside [0, 1).
+    dropout acts on the input of A only, while training (a merged weight has none).
+    lora_bias: a trained b beside B, bias' = bias + s b. bias: "lora_only" trains copies of
+    the sites' biases, "all" those of every other layer too.
+    Sites: Linear, Conv2d with groups=1, Embedding. Raises ValueError for a rank below 1 or
+    above the matrix's (unless `wide`, which files and combinations need), α <= 0, dropout
+    outside [0, 1), or a lora_bias where there is no bias.
     """
 
-    changes, additive = ("weight",), True
+    formula, where = "W' = W + (α/r) B A", "Linear, Conv2d, Embedding"
+    counts, chapter = "r (in + out)", "15_lora"
 
-    def __init__(self, r=8, alpha=8, dropout=0.0, rslora=False):
-        if not isinstance(r, int) or r < 1:
-            raise ValueError(f"LoRA: the rank r must be a positive integer, got {r!r}")
-        if not alpha > 0:
-            raise ValueError(f"LoRA: alpha must be positive, got {alpha!r}")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"LoRA: dropout must be in [0, 1), got {dropout!r}")
-        super().__init__(r=r, alpha=alpha, dropout=dropout, rslora=rslora)
-        self.scale = alpha / (math.sqrt(r) if rslora else r)
-
-    def fits(self, module):
-        if isinstance(module, nn.Conv2d):
-            return module.groups == 1
-        return isinstance(module, (nn.Linear, nn.Embedding))
+    def __init__(
+        self,
+        r=8,
+        alpha=8,
+        dropout=0.0,
+        rslora=False,
+        lora_bias=False,
+        bias="none",
+        wide=False,
+    ):
+        choice("LoRA", ("none", "lora_only", "all"), bias=bias)
+        super().__init__(
+            r, alpha, rslora, dropout=dropout, lora_bias=lora_bias, bias=bias, wide=wide
+        )
 
     def build(self, module, rng):
-        W = module.parameter("weight")
-        self.layer, self.rng = _layer(module), rng
-        rows, columns = W.shape[0], math.prod(W.shape[1:])
-        if self.r > min(rows, columns):
+        super().build(module, rng)
+        bias = module._parameters.get("bias")
+        if self.lora_bias and bias is None:
             raise ValueError(
-                f"LoRA at {self.path!r}: rank {self.r} is above the rank of its "
-                f"{rows}×{columns} weight, at most {min(rows, columns)}"
+                f"LoRA(lora_bias=True): {self.path!r} has no bias to change"
             )
-        A, B = _shapes(self.layer, self.r, W.shape)
-        self.A, self.B = Parameter(empty(A, W.dtype)), Parameter(empty(B, W.dtype))
-        if self.layer == "embedding":
-            init.normal_(self.B, rng=rng)
-        else:
-            init.kaiming_uniform_(self.A, math.sqrt(5), rng)
-        if self.layer == "conv":
-            self.stride, self.padding = module.stride, module.padding
+        if self.lora_bias:
+            self.b = Parameter(empty(bias.shape, bias.dtype))
+        if self.options["bias"] != "none" and bias is not None:
+            self.full_bias = Parameter(bias.data.copy())
+        if self.lora_bias or "full_bias" in self._parameters:
+            self.changes = ("weight", "bias")
 
-    def product(self):
-        """B A as a matrix: (out, in) for Linear, (out, in·kh·kw) for Conv2d, (d, V)."""
-        B, A = self.B, self.A
-        return ops.reshape(B, (B.shape[0], self.r)) @ ops.reshape(A, (self.r, -1))
+    def companions(self, model, sites):
+        if self.options["bias"] != "all":
+            return {}
+        modules = [(p, m) for p, m in model.named_modules() if p not in sites]
+        held = [p for p, m in modules if m._parameters.get("bias") is not None]
+        return {path: Full(only=("bias",)) for path in held}
 
-    def weight(self, W):
-        change = self.scale * self.product()
-        if self.layer == "embedding":
-            return W + change.T
-        return W + ops.reshape(change, W.shape)
+    def change(self, name, value):
+        if name == "weight":
+            return self.weight(value)
+        value = self._parameters.get("full_bias", value)
+        return value + self.scale * self.b if self.lora_bias else value
 
     def output(self, x, y):
-        if self.layer == "embedding":
-            return y + self.scale * ops.linear(ops.embedding(x, self.A.T), self.B)
-        if self.dropout and self.training:
+        if self.dropout and self.training and self.layer != "embedding":
             x = ops.dropout(x, self.dropout, init.generator(self.rng), True)
-        if self.layer == "conv":
-            low = ops.conv2d(x, self.A, None, self.stride, self.padding)
-            return y + self.scale * ops.conv2d(low, self.B)
-        return y + self.scale * ops.linear(ops.linear(x, self.A), self.B)
+        y = y + self.scale * self.low(x, self.A, self.B)
+        if "bias" not in self.changes:
+            return y
+        bias = self.site.parameter("bias")
+        change = self.change("bias", bias) - bias
+        return y + (ops.reshape(change, (-1, 1, 1)) if self.layer == "conv" else change)
 
-    def extra_repr(self):
-        return f"r={self.r}, alpha={self.alpha}"
+    def file_names(self):
+        names = super().file_names()
+        names |= {"b": "lora_B.bias"} if self.lora_bias else {}
+        return names | (
+            {"full_bias": "base_layer.bias"} if "full_bias" in self._parameters else {}
+        )
 
-    def file_names(self, module):
-        if _layer(module) == "embedding":
-            return {"A": "lora_embedding_A", "B": "lora_embedding_B"}
-        return {"A": "lora_A.weight", "B": "lora_B.weight"}
-
-    def to_config(self):
-        return {
-            "r": self.r,
-            "lora_alpha": self.alpha,
+    def to_config(self, deltas):
+        return super().to_config(deltas) | {
             "lora_dropout": self.dropout,
-            "use_rslora": self.rslora,
-            "fan_in_fan_out": False,
-            "bias": "none",
+            "lora_bias": self.lora_bias,
+            "bias": self.options["bias"],
         }
 
     @classmethod
+    def reads(cls, config):
+        return config.get("peft_type") == "LORA" and not config.get("use_dora")
+
+    @classmethod
     def from_config(cls, config):
+        refuse_unread(config)
         return cls(
-            r=config.get("r", 8),
-            alpha=config.get("lora_alpha", 8),
-            dropout=config.get("lora_dropout", 0.0),
-            rslora=config.get("use_rslora", False),
+            config.get("r", 8),
+            config.get("lora_alpha", 8),
+            config.get("lora_dropout", 0.0),
+            config.get("use_rslora", False),
+            config.get("lora_bias", False),
+            config.get("bias", "none"),
+            wide=True,
         )
-
-
-def _layer(module):
-    kinds = {"conv": nn.Conv2d, "embedding": nn.Embedding, "linear": nn.Linear}
-    return next(name for name, kind in kinds.items() if isinstance(module, kind))
-
-
-def _shapes(layer, r, weight):
-    """Shapes of A and B for a weight of this shape."""
-    if layer == "embedding":
-        V, d = weight
-        return (r, V), (d, r)
-    ones = (1,) * (len(weight) - 2)
-    return (r, *weight[1:]), (weight[0], r, *ones)

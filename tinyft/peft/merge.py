@@ -17,7 +17,9 @@ def merge(model):
     """
     sites = {p: m for p, m in model.named_modules() if m.deltas()}
     if any("_unmerged" in m.__dict__ for m in model.modules()):
-        raise ValueError("merge: this model is merged already; call unmerge(model) first")
+        raise ValueError(
+            "merge: this model is merged already; call unmerge(model) first"
+        )
     if not sites:
         raise ValueError("merge: no active adapter on this model; attach one first")
     _refuse_unmergeable(sites)
@@ -25,10 +27,10 @@ def merge(model):
     for path, module in sites.items():
         kept = {}
         for name, array in merged[path].items():
-            parameter = module.parameter(name)
-            kept[name] = parameter.data
-            parameter.data = array
-        versions = {name: module.parameter(name)._version[0] for name in kept}
+            slot = _slot(module, name)
+            kept[name] = slot.data
+            slot.data = array
+        versions = {name: _slot(module, name)._version[0] for name in kept}
         active = module.deltas()
         module.__dict__["_unmerged"] = kept, versions, active
         for delta in active:
@@ -47,7 +49,7 @@ def unmerge(model):
         raise ValueError("unmerge: this model is not merged")
     for path, module in sites.items():
         for name, version in module.__dict__["_unmerged"][1].items():
-            if module.parameter(name)._version[0] != version:
+            if _slot(module, name)._version[0] != version:
                 raise ValueError(
                     f"unmerge: {path}.{name} was changed after merge, and going back "
                     "would lose that; keep the merged model, or reload the base"
@@ -55,7 +57,7 @@ def unmerge(model):
     for module in sites.values():
         kept, _, deltas = module.__dict__.pop("_unmerged")
         for name, array in kept.items():
-            module.parameter(name).data = array
+            _slot(module, name).data = array
         for delta in deltas:
             delta.merged = False
     return model
@@ -76,18 +78,27 @@ def _refuse_unmergeable(sites):
 
 
 def _merged_values(path, module):
-    """{parameter name: adapted array} of one site."""
-    names = {name for delta in module.deltas() for name in delta.changes}
+    """{parameter or buffer name: adapted array} of one site."""
+    active = module.deltas()
+    names = {n for delta in active for n in (*delta.changes, *delta.buffers_too)}
     values = {}
     for name in sorted(names):
-        if module._parameters.get(name) is None:
+        slot = _slot(module, name)
+        if slot is None:
             continue
         with no_grad():
-            array = getattr(module, name).data
+            for delta in active:
+                if name in delta.changes or name in delta.buffers_too:
+                    slot = delta.change(name, slot)
+        values[name] = array = slot.data.copy()
         if not bool(backend.xp_of(array).isfinite(array).all()):
             raise ValueError(
                 f"merge: the adapted {path}.{name} holds NaN or Inf; nothing was merged. "
                 "Look at the adapter's values (a diverged run?) before you try again"
             )
-        values[name] = array
     return values
+
+
+def _slot(module, name):
+    """The bare parameter or buffer of that name, None if the module has none."""
+    return module._parameters.get(name, module._buffers.get(name))

@@ -2,7 +2,7 @@
 
 import html
 
-from tinyft.peft.attach import adapters
+from tinyft.peft.attach import attached
 
 
 class Report:
@@ -47,15 +47,19 @@ class Report:
 def report(model):
     """What is attached to `model`: a Report of every site, with the totals.
 
-    `total` counts the base and the deltas; `trainable` those that take a gradient.
+    `total` counts the base and the deltas; `trainable` those that take a gradient. What
+    several sites share counts at the first; bytes include stored buffers.
     """
-    rows, extra, extra_trainable = [], 0, 0
-    for name, adapter in adapters(model).items():
+    rows, extra, extra_trainable, seen = [], 0, 0, set()
+    for name, adapter in attached(model).items():
         for path, delta in adapter.deltas.items():
-            size = delta.count()
-            bytes_ = sum(p.nbytes for p in delta.parameters())
-            rows.append((name, type(delta).__name__, path, size, bytes_))
+            slots = [s for s in delta.slots().values() if id(s) not in seen]
+            seen.update(id(s) for s in slots)
+            own = [p for p in delta.parameters() if any(p is s for s in slots)]
+            size, bytes_ = sum(p.size for p in own), sum(s.nbytes for s in slots)
+            if delta.slots():
+                rows.append((name, type(delta).__name__, path, size, bytes_))
             extra += size
-            extra_trainable += delta.count(trainable=True)
+            extra_trainable += sum(p.size for p in own if p.requires_grad)
     trainable = model.count(trainable=True) + extra_trainable
     return Report(rows, trainable, model.count() + extra)

@@ -1,0 +1,577 @@
+"""Adapters travel to Hugging Face PEFT and back: the same files, the same numbers.
+
+Each direction: the folder is read without a warning (an error here) and the outputs agree.
+float64 networks, and float64 in the files: outputs agree to 1e-12 of their size, sums of a
+few hundred products in another order. Where PEFT itself rounds to float32, the test says so.
+"""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import tinyft
+from tinyft import models, nn, ops, peft
+from tinyft.io.huggingface import to_gpt2, to_llama
+from tinyft.peft.sites import Rules, pattern_value
+
+hf = pytest.importorskip("peft", reason="parity tests compare with Hugging Face PEFT")
+torch = pytest.importorskip("torch")
+
+# PEFT asks transformers an old question whenever it wraps a model of it
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*is_gradient_checkpointing:FutureWarning"
+)
+
+TOLERANCE = 1e-12
+SHAPES = {
+    "emb": (13, 6),
+    "fc": (6, 10),
+    "up": (10, 8),
+    "head": (8, 3),
+}
+
+
+class Words(nn.Module):
+    """ids (B, T) to (B, T, 3)."""
+
+    def __init__(self, rng=0):
+        rng = np.random.default_rng(rng)
+        self.emb = nn.Embedding(*SHAPES["emb"], rng)
+        for name in ("fc", "up", "head"):
+            setattr(self, name, nn.Linear(*SHAPES[name], rng=rng))
+
+    def forward(self, ids):
+        return self.head(ops.tanh(self.up(ops.tanh(self.fc(self.emb(ids))))))
+
+
+class Images(nn.Module):
+    """(N, 3, 6, 6) to (N, 4)."""
+
+    def __init__(self, rng=0):
+        rng = np.random.default_rng(rng)
+        self.conv = nn.Conv2d(3, 8, 3, 2, 1, rng=rng)
+        self.bn, self.pw = nn.BatchNorm2d(8), nn.Conv2d(8, 6, 1, bias=False, rng=rng)
+        self.head = nn.Linear(6, 4, rng=rng)
+
+    def forward(self, x):
+        y = ops.relu(self.pw(ops.relu(self.bn(self.conv(x)))))
+        return self.head(y.mean(axis=(2, 3)))
+
+
+class TorchWords(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.emb = torch.nn.Embedding(*SHAPES["emb"])
+        for name in ("fc", "up", "head"):
+            setattr(self, name, torch.nn.Linear(*SHAPES[name]))
+
+    def forward(self, ids):
+        return self.head(torch.tanh(self.up(torch.tanh(self.fc(self.emb(ids))))))
+
+
+class TorchImages(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, 8, 3, 2, 1)
+        self.bn, self.pw = torch.nn.BatchNorm2d(8), torch.nn.Conv2d(8, 6, 1, bias=False)
+        self.head = torch.nn.Linear(6, 4)
+
+    def forward(self, x):
+        y = torch.relu(self.pw(torch.relu(self.bn(self.conv(x)))))
+        return self.head(y.mean((2, 3)))
+
+
+def pair(kind):
+    """Our network, PyTorch's with the same float64 weights, and an input."""
+    ours, theirs = (
+        (Words(), TorchWords()) if kind == "words" else (Images(), TorchImages())
+    )
+    ours.double()
+    state = {k: torch.tensor(v.numpy()) for k, v in ours.state_dict().items()}
+    theirs.double().load_state_dict(state)
+    draw = np.random.default_rng(1)
+    x = (
+        draw.integers(0, 13, (2, 5))
+        if kind == "words"
+        else draw.normal(size=(2, 3, 6, 6))
+    )
+    return ours.eval(), theirs.eval(), x
+
+
+def run(model, x):
+    if isinstance(model, nn.Module):
+        with tinyft.no_grad():
+            return model.eval()(tinyft.tensor(x)).numpy()
+    with torch.no_grad():
+        y = model.eval()(torch.tensor(x))
+    return getattr(y, "logits", y).numpy()
+
+
+def far(got, want):
+    return np.abs(got - want).max() / np.abs(want).max()
+
+
+def randomise(parameters, seed=2):
+    rng = np.random.default_rng(seed)
+    for p in parameters:
+        noise = 0.3 * rng.normal(size=tuple(p.shape))
+        p.data = p.data + (
+            torch.tensor(noise) if isinstance(p, torch.Tensor) else noise
+        )
+
+
+def L(**options):
+    return lambda: hf.LoraConfig(r=3, lora_alpha=5, **options)
+
+
+EMB, MLP = ["emb"], ["fc", "up"]
+CASES = {  # network, ours, its target and options, PEFT's config
+    "lora": ("words", peft.LoRA(3, 5), "fc|up", {}, L(target_modules=MLP)),
+    "embedding": ("words", peft.LoRA(3, 5), "emb", {}, L(target_modules=EMB)),
+    "rslora": (
+        "words",
+        peft.LoRA(3, 5, rslora=True),
+        "fc|up",
+        {},
+        L(target_modules=MLP, use_rslora=True),
+    ),
+    "lora bias": (
+        "words",
+        peft.LoRA(3, 5, lora_bias=True),
+        "fc|up",
+        {},
+        L(target_modules=MLP, lora_bias=True),
+    ),
+    "bias of the sites": (
+        "words",
+        peft.LoRA(3, 5, bias="lora_only"),
+        "fc|up",
+        {},
+        L(target_modules=MLP, bias="lora_only"),
+    ),
+    "all biases": (
+        "images",
+        peft.LoRA(3, 5, bias="all"),
+        "conv|pw",
+        {},
+        L(target_modules=["conv", "pw"], bias="all"),
+    ),
+    "conv": (
+        "images",
+        peft.LoRA(3, 5),
+        "conv|pw",
+        {},
+        L(target_modules=["conv", "pw"]),
+    ),
+    "saved modules": (
+        "images",
+        peft.LoRA(3, 5),
+        "conv|pw",
+        {"also": "bn|head"},
+        L(target_modules=["conv", "pw"], modules_to_save=["bn", "head"]),
+    ),
+    "patterns": (
+        "words",
+        peft.LoRA(3, 5),
+        "fc|up|head",
+        {"rank_pattern": {"up": 2}, "alpha_pattern": {"head|fc": 7}},
+        L(
+            target_modules="fc|up|head",
+            rank_pattern={"up": 2},
+            alpha_pattern={"head": 9},
+        ),
+    ),
+    "dora": (
+        "words",
+        peft.DoRA(3, 5),
+        "fc|up",
+        {},
+        L(target_modules=MLP, use_dora=True),
+    ),
+    "dora embedding": (
+        "words",
+        peft.DoRA(3, 5),
+        "emb|fc",
+        {},
+        L(target_modules=["emb", "fc"], use_dora=True),
+    ),
+    "dora conv": (
+        "images",
+        peft.DoRA(3, 5, rslora=True),
+        "conv|pw",
+        {},
+        L(target_modules=["conv", "pw"], use_dora=True, use_rslora=True),
+    ),
+    "pissa": ("words", peft.PiSSA(3, 5), "fc|up", {}, None),
+    "pissa conv": ("images", peft.PiSSA(3, 5, rslora=True), "conv|head", {}, None),
+    "ia3": (
+        "words",
+        peft.IA3("up"),
+        "fc|up",
+        {},
+        lambda: hf.IA3Config(target_modules=MLP, feedforward_modules=["up"]),
+    ),
+    "ia3 conv": (
+        "images",
+        peft.IA3("pw"),
+        "conv|pw|head",
+        {},
+        lambda: hf.IA3Config(
+            target_modules=["conv", "pw", "head"], feedforward_modules=["pw"]
+        ),
+    ),
+    "vera": (
+        "words",
+        peft.VeRA(7),
+        "fc|up",
+        {},
+        lambda: hf.VeraConfig(r=7, target_modules=MLP, save_projection=True),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_ours_in_theirs(case, tmp_path):
+    kind, template, target, options, _ = CASES[case]
+    ours, theirs, x = pair(kind)
+    base = run(ours, x)
+    randomise(peft.attach(ours, template, target, rng=1, **options).parameters())
+    folder = peft.save(ours, tmp_path / "a")
+    loaded = load(theirs, folder)
+    want = run(ours, x)
+    assert far(run(loaded, x), want) < TOLERANCE
+    assert far(base, want) > 1e-3
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if CASES[c][4]])
+def test_theirs_in_ours(case, tmp_path):
+    kind, _, _, _, config = CASES[case]
+    ours, theirs, x = pair(kind)
+    model = hf.get_peft_model(theirs, config(), autocast_adapter_dtype=False).double()
+    randomise(p for p in model.parameters() if p.requires_grad)
+    want = run(model, x)
+    with warnings.catch_warnings():  # PEFT doubts its own lora_bias when it saves it
+        warnings.filterwarnings("ignore", ".*invalid shape")
+        model.save_pretrained(tmp_path / "a")
+    peft.load(ours, tmp_path / "a")
+    assert far(run(ours, x), want) < TOLERANCE
+
+
+def load(theirs, folder):
+    """PEFT reads a folder; a warning is an error (pytest is set so), and said here too."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing")
+        model = hf.PeftModel.from_pretrained(
+            theirs, str(folder), autocast_adapter_dtype=False
+        )
+    return model.double()
+
+
+def test_names_that_are_endings_of_others_stay_apart(tmp_path):
+    """'fc' on the outside only, though 'inner.fc' ends in it too."""
+    ours = nn.Sequential(
+        {
+            "fc": nn.Linear(4, 5, rng=0),
+            "inner": nn.Sequential({"fc": nn.Linear(5, 4, rng=1)}),
+        }
+    )
+    ours.double()
+    theirs = torch.nn.Sequential()
+    theirs.add_module("fc", torch.nn.Linear(4, 5))
+    theirs.add_module("inner", torch.nn.Sequential())
+    theirs.inner.add_module("fc", torch.nn.Linear(5, 4))
+    state = {k: torch.tensor(v.numpy()) for k, v in ours.state_dict().items()}
+    theirs.double().load_state_dict(state)
+    x = np.random.default_rng(0).normal(size=(3, 4))
+    randomise(
+        peft.attach(ours, peft.LoRA(2), ["fc"], exclude=r"inner\.fc").parameters()
+    )
+    loaded = load(theirs, peft.save(ours, tmp_path / "a"))
+    assert far(run(loaded, x), run(ours, x)) < TOLERANCE
+    again = nn.Sequential(
+        {
+            "fc": nn.Linear(4, 5, rng=0),
+            "inner": nn.Sequential({"fc": nn.Linear(5, 4, rng=1)}),
+        }
+    )
+    assert list(peft.load(again, tmp_path / "a").deltas) == ["fc"]
+
+
+# --- one network for both: DoRA's two gradients ------------------------------------
+
+
+def test_dora_gradients_are_peft_s_when_the_norm_is_detached():
+    ours, theirs, x = pair("words")
+    adapter = peft.attach(ours, peft.DoRA(3, 5), "fc", rng=1)
+    config = hf.LoraConfig(r=3, lora_alpha=5, target_modules=["fc"], use_dora=True)
+    model = hf.get_peft_model(theirs, config, autocast_adapter_dtype=False).double()
+    randomise(adapter.parameters())
+    layer, delta = model.base_model.model.fc, adapter.deltas["fc"]
+    weights = (
+        (layer.lora_A["default"].weight, delta.A),
+        (layer.lora_B["default"].weight, delta.B),
+        (layer.lora_magnitude_vector["default"].weight, delta.m),
+    )
+    for p, q in weights:
+        p.data = torch.tensor(q.numpy())
+    model(torch.tensor(x)).square().sum().backward()
+    (ours(tinyft.tensor(x)) ** 2).sum().backward()
+    for p, q in weights:
+        assert far(q.grad.numpy(), p.grad.numpy()) < TOLERANCE
+    detached = delta.A.grad.numpy()
+    delta.detach = False
+    delta.A.zero_grad()
+    (ours(tinyft.tensor(x)) ** 2).sum().backward()
+    assert far(detached, delta.A.grad.numpy()) > 1e-2  # the exact one is another
+
+
+# --- prefixes and prompts on a GPT-2 and a Llama with grouped queries --------------
+
+PROMPTS = {
+    "prefix": (
+        lambda: peft.Prefix(3),
+        lambda: hf.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=3),
+    ),
+    "projected prefix": (
+        lambda: peft.Prefix(3, hidden=5),
+        lambda: hf.PrefixTuningConfig(
+            task_type="CAUSAL_LM",
+            num_virtual_tokens=3,
+            prefix_projection=True,
+            encoder_hidden_size=5,
+        ),
+    ),
+    "prompt": (
+        lambda: peft.Prompt(3),
+        lambda: hf.PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=3),
+    ),
+    "p-tuning mlp": (
+        lambda: peft.PTuning(3, hidden=5),
+        lambda: hf.PromptEncoderConfig(
+            task_type="CAUSAL_LM", num_virtual_tokens=3, encoder_hidden_size=5
+        ),
+    ),
+    "p-tuning lstm": (
+        lambda: peft.PTuning(3, "lstm", hidden=5),
+        lambda: hf.PromptEncoderConfig(
+            task_type="CAUSAL_LM",
+            num_virtual_tokens=3,
+            encoder_hidden_size=5,
+            encoder_reparameterization_type="LSTM",
+        ),
+    ),
+}
+
+
+def gpt2():
+    """Our GPT-2, and transformers' with the same float64 weights."""
+    transformers = pytest.importorskip("transformers")
+    ours = models.gpt2_tiny(0, "float64", vocab=11, dim=12, heads=3, length=16).eval()
+    randomise(ours.parameters(), 4)
+    config = transformers.GPT2Config(
+        vocab_size=11, n_positions=16, n_embd=12, n_layer=2, n_head=3
+    )
+    theirs = transformers.GPT2LMHeadModel(config).double().eval()
+    state = to_gpt2(ours.state_dict(), ours.config)
+    theirs.load_state_dict({k: torch.tensor(v) for k, v in state.items()})
+    return ours, theirs, np.random.default_rng(1).integers(0, 11, (2, 5))
+
+
+@pytest.mark.parametrize("case", PROMPTS)
+def test_our_prompts_in_gpt2(case, tmp_path):
+    ours, theirs, x = gpt2()
+    assert far(run(theirs, x), run(ours, x)) < TOLERANCE
+    randomise(peft.attach(ours, PROMPTS[case][0](), rng=1).parameters())
+    loaded = load(theirs, peft.save(ours, tmp_path / "a"))
+    assert far(run(loaded, x)[:, -5:], run(ours, x)) < 1e-7  # PEFT reads it as float32
+
+
+@pytest.mark.parametrize("case", PROMPTS)
+def test_their_prompts_in_gpt2(case, tmp_path):
+    ours, theirs, x = gpt2()
+    model = hf.get_peft_model(theirs, PROMPTS[case][1](), autocast_adapter_dtype=False)
+    randomise(p for p in model.double().parameters() if p.requires_grad)
+    want = run(model, x)[:, -5:]
+    model.save_pretrained(tmp_path / "a")
+    peft.load(ours, tmp_path / "a")
+    assert far(run(ours, x), want) < TOLERANCE
+
+
+@pytest.mark.parametrize("kind", ["lora", "dora", "ia3"])
+def test_their_adapters_of_fused_attention(kind, tmp_path):
+    ours, theirs, x = gpt2()
+    names = ["c_attn", "c_proj", "mlp.c_fc"]
+    config = (
+        hf.IA3Config(
+            target_modules=names, feedforward_modules=["c_proj"], fan_in_fan_out=True
+        )
+        if kind == "ia3"
+        else hf.LoraConfig(
+            r=3, target_modules=names, fan_in_fan_out=True, use_dora=kind == "dora"
+        )
+    )
+    model = hf.get_peft_model(theirs, config, autocast_adapter_dtype=False).double()
+    randomise(p for p in model.parameters() if p.requires_grad)
+    want = run(model, x)
+    model.save_pretrained(tmp_path / "a")
+    adapter = peft.load(ours, tmp_path / "a")
+    assert len(adapter.deltas) == 12  # q, k, v, o, up, down of two blocks
+    assert far(run(ours, x), want) < TOLERANCE
+
+
+OURS_IN_GPT2 = {
+    "lora": (lambda: peft.LoRA(3, 5), r"attn\.\w|up|down", {}),
+    "some": (lambda: peft.LoRA(3, 5), r"attn\.(q|v)", {"rank_pattern": {"v": 2}}),
+    "rslora": (lambda: peft.LoRA(3, 5, rslora=True), r"attn\.(k|v)|up", {"layers": 1}),
+    "ia3": (lambda: peft.IA3("down"), r"attn\.(k|v)|down", {}),
+    "saved": (lambda: peft.LoRA(3, 5), r"attn\.o", {"also": r"1\.attn\.[qkv]|norm2"}),
+    "dora": (lambda: peft.DoRA(3, 5), r"attn\.o|up", {}),
+}
+
+
+@pytest.mark.parametrize("case", OURS_IN_GPT2)
+def test_our_adapters_in_gpt2(case, tmp_path):
+    ours, theirs, x = gpt2()
+    make, target, options = OURS_IN_GPT2[case]
+    randomise(peft.attach(ours, make(), target, rng=1, **options).parameters())
+    want = run(ours, x)
+    folder = peft.save(ours, tmp_path / "a", names="gpt2")
+    again = gpt2()[0]
+    peft.load(again, folder)
+    assert far(run(again, x), want) < TOLERANCE
+    assert far(run(load(theirs, folder), x), want) < TOLERANCE
+
+
+def test_fused_parts_of_dora_are_no_layer(tmp_path):
+    ours, _, _ = gpt2()
+    peft.attach(ours, peft.DoRA(2), r"attn\.q")
+    with pytest.raises(ValueError, match=r"fused layer.*LoRA and IA3 can"):
+        peft.save(ours, tmp_path / "a", names="gpt2")
+    assert not (tmp_path / "a").exists()
+
+
+def test_prefix_of_grouped_queries_and_lora_in_llama(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    sizes = {
+        "vocab": 11,
+        "dim": 12,
+        "heads": 6,
+        "kv_heads": 2,
+        "hidden": 10,
+        "length": 16,
+    }
+    ours = models.llama_tiny(0, "float64", **sizes).eval()
+    randomise(ours.parameters(), 4)
+    config = transformers.LlamaConfig(
+        vocab_size=11,
+        hidden_size=12,
+        num_attention_heads=6,
+        num_key_value_heads=2,
+        intermediate_size=10,
+        num_hidden_layers=2,
+        max_position_embeddings=16,
+    )
+    theirs = transformers.LlamaForCausalLM(config).double().eval()
+    state = to_llama(ours.state_dict(), ours.config)
+    theirs.load_state_dict({k: torch.tensor(v) for k, v in state.items()})
+    x = np.random.default_rng(1).integers(0, 11, (2, 5))
+    lora = hf.LoraConfig(r=3, target_modules=["q_proj", "down_proj"], bias="none")
+    prefix = hf.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=3)
+    for name, config in (("lora", lora), ("prefix", prefix)):
+        model = hf.get_peft_model(theirs, config, autocast_adapter_dtype=False).double()
+        randomise(p for p in model.parameters() if p.requires_grad)
+        want = run(model, x)[:, -5:]
+        model.save_pretrained(tmp_path / name)
+        adapter = peft.load(ours, tmp_path / name)
+        assert far(run(ours, x), want) < 1e-6  # its rotary angles are float32
+        peft.detach(adapter)
+        theirs = model.unload() if name == "lora" else theirs
+
+
+# --- formulas alone: kinds whose weights can be read without a method -----------------
+
+FORMULAS = {  # alpha/r exact: PEFT keeps these scales as float32
+    "loha": lambda **o: hf.LoHaConfig(r=3, alpha=6, target_modules=["conv", "pw"], **o),
+    "lokr": lambda **o: hf.LoKrConfig(r=2, alpha=6, target_modules=["conv", "pw"], **o),
+}
+
+
+@pytest.mark.parametrize("effective", [False, True])
+@pytest.mark.parametrize("kind", FORMULAS)
+def test_changes_of_convolutions(kind, effective, tmp_path):
+    _, theirs, _ = pair("images")
+    base = {k: v.numpy().copy() for k, v in theirs.state_dict().items()}
+    config = FORMULAS[kind](use_effective_conv2d=effective)
+    model = hf.get_peft_model(theirs, config, autocast_adapter_dtype=False).double()
+    randomise(p for p in model.parameters() if p.requires_grad)
+    model.save_pretrained(tmp_path / "a")
+    changes = peft.huggingface.read(tmp_path / "a")
+    merged = model.merge_and_unload().state_dict()
+    for name in ("conv.weight", "pw.weight"):
+        want = merged[name].numpy() - base[name]
+        assert far(changes[name](base[name]), want) < TOLERANCE
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if CASES[c][4]])
+def test_changes_of_every_kind(case, tmp_path):
+    kind, _, _, _, config = CASES[case]
+    _, theirs, _ = pair(kind)
+    base = {k: v.numpy().copy() for k, v in theirs.state_dict().items()}
+    model = hf.get_peft_model(theirs, config(), autocast_adapter_dtype=False).double()
+    randomise(p for p in model.parameters() if p.requires_grad)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*invalid shape")
+        model.save_pretrained(tmp_path / "a")
+    changes = peft.huggingface.read(tmp_path / "a")
+    merged = model.merge_and_unload().state_dict()
+    assert changes
+    for name, array in base.items():
+        want = merged[name].numpy() - array
+        got = changes[name](array) if name in changes else 0 * array
+        assert np.abs(got - want).max() < 1e-12 * max(1, np.abs(array).max()), name
+
+
+# --- names: PEFT's own functions on the same paths -------------------------------------
+
+PATHS = [
+    *("fc", "head", "xfc", "a.fc", "a.b.head", "fc.inner", "layers.1.q", "layers.0.fc"),
+    *("m.layers.0.q", "m.layers.1.q", "m.layers.1.moe.0.q", "m.blocks.1.v", "t.h.11.q"),
+]
+RULES = [
+    *({"target_modules": t} for t in (["fc"], ["q", "b.head"], "fc", ".*fc", "fc|.*q")),
+    {"target_modules": ["q", "fc"], "exclude_modules": ["layers.1.q"]},
+    {"target_modules": ["q", "fc"], "exclude_modules": ".*0.*"},
+    {"target_modules": ["q", "fc"], "modules_to_save": ["fc"]},
+    {"target_modules": ["q", "v"], "layers_to_transform": 1},
+    {"target_modules": ["q", "v"], "layers_to_transform": [0, 11]},
+    {"target_modules": ["q"], "layers_to_transform": [1], "layers_pattern": "layers"},
+    {
+        "target_modules": ["q"],
+        "layers_to_transform": [1],
+        "layers_pattern": ["h", "moe"],
+    },
+]
+
+
+@pytest.mark.parametrize("fields", RULES, ids=str)
+def test_targets_are_peft_s(fields):
+    from peft.tuners.tuners_utils import check_target_module_exists
+
+    config, rules = hf.LoraConfig(**fields), Rules(fields)
+    for path in PATHS:
+        assert rules.targets(path) == bool(check_target_module_exists(config, path)), (
+            path
+        )
+
+
+def test_patterns_are_peft_s():
+    from peft.utils.other import get_pattern_key
+
+    keys = ["c", "^fc", r"layers\.1\.q", "q", "b.head", "a.*"]
+    for path in PATHS:
+        for start in range(len(keys)):
+            own = {key: key for key in keys[start:]}
+            want = get_pattern_key(keys[start:], path)
+            assert pattern_value(own, path, path) == want, (path, keys[start:])

@@ -1,0 +1,74 @@
+"""Full: a module trained whole, as a copy: W' = W₁, with W₁ = W at the start.
+
+    y' = copy(x)
+
+The copy has all that the module has: parameters, and for BatchNorm the running statistics,
+which follow the data while the base's rest. So switching it off gives the base back bit for
+bit, BatchNorm buffers too (frozen statistics that drift: huggingface/peft#1732, #1734; a
+head that was trained but not saved: #310). `attach(..., also="fc|bn1")` puts it beside
+another method, as Hugging Face's `modules_to_save`.
+
+Two copies on one module do not add: the last one that is on decides.
+"""
+
+import copy
+
+from tinyft.nn.module import Parameter
+from tinyft.peft.delta import Delta
+
+
+class Full(Delta, kind="FULL"):
+    """A trained copy of a module's own parameters and buffers, or of those in `only`."""
+
+    additive, composes = True, False
+    formula, where = (
+        "W' = W₁, trained, W₁ = W at the start",
+        "any module with parameters",
+    )
+    counts, chapter = "all of the module", "10_batchnorm"
+
+    def __init__(self, only=None):
+        super().__init__(only=only)
+
+    def fits(self, module):
+        names = [n for n, p in module._parameters.items() if p is not None]
+        return (
+            bool(names) and not module._modules and set(self.only or names) <= {*names}
+        )
+
+    def build(self, module, rng):
+        if self.only:
+            self.changes, self.additive, self.output = tuple(self.only), False, None
+            for name in self.only:
+                setattr(
+                    self, f"new_{name}", Parameter(module.parameter(name).data.copy())
+                )
+            return
+        self.copy = _copied(module)
+        self.copy.requires_grad_(True)
+        self.changes = tuple(name for name, _ in self.copy.named_parameters())
+        self.buffers_too = tuple(name for name, _ in self.copy.named_buffers())
+
+    def change(self, name, value):
+        if self.only:
+            return self.parameter(f"new_{name}")
+        return self.slots()[f"copy.{name}"]
+
+    def output(self, x, y):
+        return self.copy(x)
+
+    def file_names(self):
+        return {
+            name: name.removeprefix("copy.").removeprefix("new_")
+            for name in self.slots()
+        }
+
+
+def _copied(module):
+    """A copy of a module without what is attached to it."""
+    fields = module.__dict__
+    deltas, fields["_deltas"] = fields["_deltas"], ()
+    try:
+        return copy.deepcopy(module)
+    finally:
+        fields["_deltas"] = deltas

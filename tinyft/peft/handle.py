@@ -1,0 +1,68 @@
+"""Adapter: the handle on what one `attach` put on a model."""
+
+
+class Adapter:
+    """What one `attach` put on a model.
+
+    name      its name; `attached(model)[name]` finds it again
+    deltas    {path: delta}, one for each site
+    template  the method as it was given, target as it was asked for
+    """
+
+    def __init__(self, model, name, template, target, deltas):
+        self.model, self.name, self.template = model, name, template
+        self.target, self.deltas = target, deltas
+
+    def named_parameters(self):
+        """Yield (site.parameter, Parameter) of every delta, a shared one once."""
+        seen = set()
+        for path, delta in self.deltas.items():
+            for name, p in delta.named_parameters(path):
+                if id(p) not in seen:
+                    seen.add(id(p))
+                    yield name, p
+
+    def parameters(self):
+        """The parameters to train: give them to an optimiser."""
+        return [p for _, p in self.named_parameters()]
+
+    def state_dict(self):
+        """{site.parameter: Tensor} of every delta, buffers too."""
+        state = {}
+        for path, delta in self.deltas.items():
+            state.update(delta.state_dict(f"{path}."))
+        return state
+
+    def load_state_dict(self, state):
+        """Copy a state of the same sites in; raises KeyError or ValueError, listing all."""
+        own = self.state_dict()
+        missing, unexpected = sorted(own.keys() - state), sorted(state.keys() - own)
+        if missing or unexpected:
+            raise KeyError(
+                f"adapter {self.name!r}: missing {', '.join(missing) or 'nothing'}; "
+                f"unexpected {', '.join(unexpected) or 'nothing'}"
+            )
+        for path, delta in self.deltas.items():
+            delta.load_state_dict({k: state[f"{path}.{k}"] for k in delta.state_dict()})
+
+    def count(self):
+        """How many numbers it trains."""
+        return sum(p.size for p in self.parameters())
+
+    def enable(self, enabled=True):
+        """Switch all its deltas on or off. Returns self."""
+        for delta in self.deltas.values():
+            delta.enabled = bool(enabled)
+        return self
+
+    def penalty(self):
+        """The method's own regulariser, to be added to the loss (0 for most)."""
+        penalties = (getattr(d, "penalty", None) for d in self.deltas.values())
+        return sum(p() for p in penalties if p is not None)
+
+    def __repr__(self):
+        method = type(self.template).__name__
+        return (
+            f"Adapter({self.name!r}: {method} on {len(self.deltas)} sites, "
+            f"{self.count():,} parameters)"
+        )

@@ -1,0 +1,122 @@
+"""Names of public checkpoints in adapter files, and ours: h.0.attn.c_attn is q, k and v.
+
+    theirs = translator(model, state, names)
+    theirs.path("blocks.0.attn.q")  -> "transformer.h.0.attn.c_attn"
+    theirs.state(state)             -> the tensors under our names
+
+A fused layer is split by rows: B, biases, magnitudes and output factors in parts, A the
+same for each (adapters are never transposed, the base weights of GPT-2's Conv1D are). That
+is exact: the rows of B A are the rows of B, times A.
+"""
+
+import re
+
+from tinyft import backend
+from tinyft.io.huggingface_names import _FORMATS
+from tinyft.peft.delta import PREFIX
+
+PARTS = re.compile(
+    r"(?P<path>.*?)\.(?P<part>lora_[AB]\.\w+|lora_embedding_[AB]|lora_magnitude_vector|ia3_l|"
+    r"vera_lambda_[bd]|hada_\w+|lokr_\w+|base_layer\.\w+|\w+)"
+)
+
+
+def translator(model, state, names=None):
+    """The Names for `names` ("gpt2", "bert", "llama"), or what the file looks like.
+
+    Raises ValueError for an unknown name or a model whose layers have no such names.
+    """
+    if names is not None and names not in _FORMATS:
+        raise ValueError(
+            f"peft.load(names={names!r}): expected one of {', '.join(_FORMATS)}, or None"
+        )
+    config = getattr(model, "config", None)
+    if not hasattr(config, "kv_heads"):  # no Transformer
+        if names is not None:
+            raise ValueError(
+                f"peft.load(names={names!r}): {type(model).__name__} is no Transformer"
+            )
+        return Names()
+    paths = {PARTS.fullmatch(key.removeprefix(PREFIX)) for key in state}
+    paths = {found["path"] for found in paths if found}
+    for kind in _FORMATS if names is None else (names,):
+        table = _table(kind, config)
+        _, _, prefix, _ = _FORMATS[kind]
+        if names or any(path.removeprefix(prefix) in table for path in paths):
+            lead = prefix if any(path.startswith(prefix) for path in paths) else ""
+            own = {path for path, _ in model.named_modules()}
+            if names or not paths <= own:
+                return Names(table, lead)
+    return Names()
+
+
+def names_of(model, kind):
+    """The Names that `peft.save(names=kind)` writes: those of the model with its head."""
+    translator(model, {}, kind)
+    return Names(_table(kind, model.config), _FORMATS[kind][2])
+
+
+class Names:
+    """Their module names for ours; without a table they are the same."""
+
+    def __init__(self, table=None, lead=""):
+        self.table, self.lead = table, lead
+        self.theirs = {
+            our: self.full(their)
+            for their, (ours, _) in (table or {}).items()
+            for our in ours
+        }
+
+    def full(self, their):
+        """Their name with the prefix that this file has (the head stands outside it)."""
+        return their if their.startswith(("lm_head", "cls")) else self.lead + their
+
+    def path(self, ours):
+        """Their name of our module; '' if they have none."""
+        return ours if self.table is None else self.theirs.get(ours, "")
+
+    def state(self, state):
+        """The tensors of a file under our names; unknown ones keep theirs."""
+        if self.table is None:
+            return state
+        ours = {}
+        for key, array in state.items():
+            found = PARTS.fullmatch(key.removeprefix(PREFIX))
+            path = found["path"].removeprefix(self.lead) if found else None
+            if path not in self.table:
+                ours[key] = array
+                continue
+            paths, transposed = self.table[path]
+            for i, piece in enumerate(
+                _pieces(found["part"], array, len(paths), transposed)
+            ):
+                ours[f"{PREFIX}{paths[i]}.{found['part']}"] = piece
+        return ours
+
+
+def _pieces(part, array, count, transposed):
+    """One tensor of a fused layer, for each of its parts."""
+    if part == "weight" and transposed:
+        array = array.T
+    if count == 1:
+        return [array]
+    if part.startswith("vera"):
+        raise ValueError(
+            "peft.load: VeRA on a fused layer takes rows of B by their place in it, and "
+            "can not be split"
+        )
+    same = part == "lora_A.weight" or (part == "ia3_l" and len(array) == 1)
+    return [array] * count if same else backend.xp_of(array).split(array, count)
+
+
+def _table(kind, config):
+    """{their module: (our modules, is their weight the transpose)} of one format."""
+    rows = _FORMATS[kind][0](config)
+    return {
+        theirs.rpartition(".")[0]: (
+            tuple(name.rpartition(".")[0] for name in ours),
+            transposed,
+        )
+        for theirs, ours, transposed in rows
+        if theirs.endswith(".weight")
+    }

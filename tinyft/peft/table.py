@@ -1,0 +1,56 @@
+"""The table of every method, made from the registry: docs/methods.md.
+
+python -m tinyft.peft.table > docs/methods.md
+"""
+
+import sys
+
+from tinyft.peft.delta import registry
+
+HEAD = """# Methods
+
+Every fine-tuning method of `tinyft.peft`, one file each. Made from the registry by
+`python -m tinyft.peft.table > docs/methods.md`; a test compares the two.
+
+`PEFT` is the `peft_type` in Hugging Face's adapter files; a dash means that PEFT has no
+such method, and the file is tinyft's own in the same layout.
+
+"""
+COLUMNS = (
+    "method",
+    "formula",
+    "sits on",
+    "parameters a site",
+    "merges",
+    "base at start",
+    "PEFT",
+    "file",
+    "chapter",
+)
+HUGGING_FACE = ("LORA", "IA3", "VERA", "PREFIX_TUNING", "PROMPT_TUNING", "P_TUNING")
+
+
+def table():
+    """The table as Markdown."""
+    rows = [COLUMNS, ["---"] * len(COLUMNS), *map(_cells, registry.values())]
+    return HEAD + "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _cells(cls):
+    peft = cls.peft_type if cls.peft_type in HUGGING_FACE else "–"
+    yes = {True: "yes", False: "no"}
+    return (
+        f"`{cls.__name__}`",
+        cls.formula.replace("|", "\\|"),
+        cls.where,
+        cls.counts,
+        yes[cls.mergeable],
+        yes[cls.identity_at_start],
+        peft,
+        f"`{cls.__module__.replace('.', '/')}.py`",
+        f"`{cls.chapter}`",
+    )
+
+
+if __name__ == "__main__":
+    sys.stdout.write(table())

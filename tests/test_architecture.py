@@ -106,7 +106,8 @@ def test_one_name_everywhere():
     assert notebooks == exercises
     for name in notebooks:
         topic = name[3:]
-        assert list((root / "tinyft").rglob(f"{topic}.py")), (
+        files = (f"{topic}.py", f"{topic}/__init__.py")  # a file, or a folder of them
+        assert any(list((root / "tinyft").rglob(file)) for file in files), (
             f"no library file for {name}"
         )
         assert list((root / "tests").rglob(f"test_{topic}.py")), f"no test for {name}"

@@ -17,7 +17,9 @@ def test_the_example_trains_and_merges(capsys):
     assert "LoRA" in printed and "trainable 2,048 of" in printed
     first = float(
         names["ops"].cross_entropy(
-            names["models"].gpt2_tiny(rng=0, vocab=64)(names["ids"][:, :-1]).reshape(-1, 64),
+            names["models"]
+            .gpt2_tiny(rng=0, vocab=64)(names["ids"][:, :-1])
+            .reshape(-1, 64),
             names["ids"][:, 1:].ravel(),
         )
     )

@@ -23,8 +23,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+LEARN, PROVE, TEACH = "Your exercises", "The course", "For instructors"
+
 Chapters = Annotated[list[str] | None, typer.Argument(help="09, l2sp or 09_l2sp")]
 Tasks = Annotated[list[str] | None, typer.Argument(help="CHAPTER or CHAPTER/TASK")]
+Task = Annotated[str, typer.Argument(help="CHAPTER/TASK, or the task's name alone")]
 Json = Annotated[Path | None, typer.Option("--json", help="also write the result here")]
 Student = Annotated[str, typer.Option(help="ID from which the data are drawn")]
 
@@ -42,7 +45,108 @@ def root(
     """Every fine-tuning method, small enough to read, proved in closed form."""
 
 
-@app.command()
+@app.command(rich_help_panel=LEARN)
+def start(folder: Path, tasks: Tasks = None):
+    """Make a folder of your own: notebooks, exercises, progress. Overwrites nothing."""
+    from tinyft.grading import instructor
+
+    instructor.start(folder, tasks or ())
+
+
+@app.command(name="list", rich_help_panel=LEARN)
+def list_tasks():
+    """The tasks, their points, the file to open, and how far you are."""
+    from tinyft.grading import screen
+
+    screen.list_tasks()
+
+
+@app.command(rich_help_panel=LEARN)
+def watch(tasks: Tasks = None, student: Student = ""):
+    """Grade again whenever you save; one key for a hint or the next task."""
+    from tinyft.grading.watch import watch
+
+    watch(tasks or (), student)
+
+
+def _option(panel, kind, text, *names):
+    return Annotated[kind, typer.Option(*names, help=text, rich_help_panel=panel)]
+
+
+_Out = _option(TEACH, Path, "folder of the tables and reports of --submissions")
+_Jobs = _option(TEACH, int, "submissions graded side by side", "--jobs", "-j")
+
+
+@app.command(rich_help_panel=LEARN)
+def grade(
+    tasks: Tasks = None,
+    student: Student = "",
+    json: Json = None,
+    csv: _option("Options", Path | None, "a row for every check") = None,
+    gradescope: _option(TEACH, Path | None, "write Gradescope's results.json") = None,
+    submission: _option(TEACH, Path | None, "grade the files in this folder") = None,
+    submissions: _option(TEACH, Path | None, "a folder for every student in it") = None,
+    out: _Out = Path("grades"),
+    jobs: _Jobs = 2,
+    selftest: _option(TEACH, bool, "prove the graders", "--selftest") = False,
+    mutants: _option(TEACH, bool, "attack the graders blindly", "--mutants") = False,
+):
+    """Grade your answers; exits with 0 only on full marks.
+
+    tinyft grade 09_l2sp grades a chapter, tinyft grade 09_l2sp/closed_form one task.
+    """
+    from tinyft.grading import instructor, proofs, screen
+
+    wanted = tasks or ()
+    if selftest or mutants:
+        _exit((proofs.selftest if selftest else proofs.mutants)(wanted, json))
+    if submissions:
+        _exit(instructor.grade_submissions(submissions, wanted, out, jobs))
+    _exit(screen.grade(wanted, student, json, csv, gradescope, submission))
+
+
+@app.command(rich_help_panel=LEARN)
+def hint(task: Task):
+    """The next hint of a task: each call tells a little more."""
+    from tinyft.grading import screen
+
+    screen.hint(task)
+
+
+@app.command(rich_help_panel=LEARN)
+def solution(task: Task):
+    """Yours and ours side by side, once you have full marks."""
+    from tinyft.grading import screen
+
+    screen.solution(task)
+
+
+@app.command(rich_help_panel=LEARN)
+def reset(
+    task: Task,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask")] = False,
+):
+    """Put a task's file back as it was at the start; your text is kept beside it."""
+    from tinyft.grading import screen
+
+    if not yes:
+        typer.confirm(f"Put {task} back to its start?", abort=True)
+    screen.reset(task)
+
+
+@app.command(rich_help_panel=TEACH)
+def release(
+    folder: Annotated[Path | None, typer.Argument(help="a new folder")] = None,
+    tasks: Tasks = None,
+    gradescope: _option("Options", Path | None, "write autograder.zip here") = None,
+):
+    """What students get: stubs, public tests, hints, notebooks; no solutions."""
+    from tinyft.grading import instructor
+
+    instructor.release(folder, tasks or (), gradescope)
+
+
+@app.command(rich_help_panel=PROVE)
 def course(
     names: Chapters = None,
     json: Json = None,
@@ -57,7 +161,7 @@ def course(
     _exit(course(names or (), json, out, seconds))
 
 
-@app.command()
+@app.command(rich_help_panel=PROVE)
 def doctor(
     require_gpu: Annotated[bool, typer.Option(help="exit 1 when no GPU works")] = False,
 ):
@@ -68,7 +172,7 @@ def doctor(
     _exit(can_run and (gpu or not require_gpu))
 
 
-@app.command()
+@app.command(rich_help_panel=PROVE)
 def pretrain(
     name: Annotated[str, typer.Argument(help="the checkpoint's name")],
     out: Annotated[Path | None, typer.Option(help="folder for the checkpoint")] = None,
@@ -82,55 +186,15 @@ def pretrain(
     pretrain(name, out=out)
 
 
-@app.command()
-def grade(
-    tasks: Tasks = None,
-    student: Student = "",
-    json: Json = None,
-    selftest: Annotated[bool, typer.Option(help="prove the grader itself")] = False,
-):
-    """Grade your answers; --selftest grades the grader."""
-    from tinyft.grading import screen
-
-    run = screen.selftest if selftest else screen.grade
-    _exit(run(tasks or (), json) if selftest else run(tasks or (), json, student))
-
-
-@app.command()
-def hint(task: Annotated[str, typer.Argument(help="CHAPTER/TASK")]):
-    """The next hint of a task: each call tells a little more."""
-    from tinyft.grading import screen
-
-    screen.hint(task)
-
-
-@app.command(name="list")
-def list_tasks():
-    """The tasks, their points, and the file to open."""
-    from tinyft.grading import screen
-
-    screen.list_tasks()
-
-
-@app.command()
-def reset(
-    task: Annotated[str, typer.Argument(help="CHAPTER/TASK")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask")] = False,
-):
-    """Put a task's file back as it was at the start; your text is kept beside it."""
-    from tinyft.grading import screen
-
-    if not yes:
-        typer.confirm(f"Put {task} back to its start?", abort=True)
-    screen.reset(task)
-
-
 def _exit(ok):
     raise typer.Exit(0 if ok else 1)
 
 
 def main():
     """Run the command; an error that the user can mend is one sentence."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal whose encoding has no λ
     try:
         app()
     except KeyboardInterrupt:

@@ -86,6 +86,42 @@ def test_the_loop_of_a_learner(exercise, monkeypatch, capsys):
     assert code == 1 and "at least 5" in said  # the tiny task names no wrong answers
 
 
+def _ctrl_c(*_):
+    raise KeyboardInterrupt
+
+
+def test_the_commands_around_the_loop(exercise, monkeypatch, capsys, tmp_path):
+    def run(*arguments):
+        code = tinyft_command(monkeypatch, *map(str, arguments))
+        return code, " ".join(capsys.readouterr().out.split())
+
+    assert run("reset", "one", "--yes")[0] == 0
+    code, said = run("start", tmp_path / "mine")
+    assert code == 0 and "4 files written" in said
+    code, said = run("release", tmp_path / "out", "--gradescope", tmp_path / "a.zip")
+    assert code == 0 and "no solution is among them" in said and "a.zip" in said
+    code, said = run("grade", "--mutants")
+    assert code == 0 and "1 mutants: 1 killed, 0 survive" in said  # 1.0 → 2.0
+    exercise.write_text("def one():\n    return 1.0\n")
+    code, said = run("solution", "one")
+    assert code == 0 and "return 1.0" in said
+    folder = tmp_path / "in" / "ada"
+    folder.mkdir(parents=True)
+    (folder / "one.py").write_text(exercise.read_text())
+    where = ("--submissions", tmp_path / "in", "--out", tmp_path / "grades")
+    code, said = run("grade", *where, "--jobs", 1)
+    assert code == 0 and "1 graded now" in said
+    marks = tmp_path / "results.json"
+    code, _ = run("grade", "--submission", folder, "--gradescope", marks)
+    assert code == 0 and '"score": 1' in marks.read_text()
+    (folder / "one.py").write_text("def one():\n    return 3.0\n")
+    code, _ = run("grade", "tiny", "--submission", folder, "--csv", tmp_path / "c.csv")
+    assert code == 1 and "The difference is 2" in (tmp_path / "c.csv").read_text()
+    monkeypatch.setattr("tinyft.grading.keys.NoKeys.get", _ctrl_c)
+    code, said = run("watch", "tiny", "--student", "ada")
+    assert code == 0 and "Ctrl-C stops" in said
+
+
 def test_reset_asks_first(exercise, monkeypatch, capsys):
     exercise.write_text("mine")
     monkeypatch.setattr("builtins.input", lambda *_: "n")

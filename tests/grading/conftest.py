@@ -1,10 +1,14 @@
 """A small chapter made in tmp_path: one task, two checks, five named wrong answers."""
 
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from tinyft.grading import exercise
+
+sys.path.insert(0, str(Path(__file__).parent))  # for hostile.py
 
 SOLUTION = '''"""Scale a vector."""
 

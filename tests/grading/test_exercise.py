@@ -144,6 +144,6 @@ def test_a_folder_that_cannot_be_written_is_told(home, monkeypatch):
     def refuse(*_):
         raise PermissionError
 
-    monkeypatch.setattr("tinyft.grading.progress.os.replace", refuse)
+    monkeypatch.setattr("tinyft.io.atomic.os.replace", refuse)
     with pytest.raises(GradingError, match=r"progress.json cannot be written"):
         screen.hint("scale")

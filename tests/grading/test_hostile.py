@@ -6,139 +6,13 @@ after each: what one does to Python, NumPy or the grader must not reach the next
 """
 
 import json
-import sys
 import time
 
 import pytest
+from hostile import CASES, OUTSIDE_ONLY, RIGHT, TRUE, body
 
 from tinyft.grading import runner, worker
-from tinyft.grading.exercise import GradingError
-
-RIGHT = "def scale(x, n, lam):\n    return x / (1 + 2 * n * lam)\n"
-TRUE = "def scale(x, n, lam):\n    return 0 * x\n"
-
-
-def body(*lines):
-    """An answer whose function has these lines."""
-    return "def scale(x, n, lam):\n" + "".join(f"    {line}\n" for line in lines)
-
-
-TENSOR = """
-class Tensor:
-    def __init__(self, x):
-        self.x, self.shape = x, x.shape
-    def numpy(self):
-        return self.x
-def scale(x, n, lam):
-    return Tensor(x / (1 + 2 * n * lam))
-"""
-
-CASES = {
-    "syntax error": ("def scale(x:\n", "scale.py, line 1 is not valid Python"),
-    "import error": ("import torchh\n" + RIGHT, "No module named 'torchh'"),
-    "empty file": ("", "scale.py is empty: tinyft reset puts the stub back"),
-    "renamed function": (
-        RIGHT.replace("scale", "scales"),
-        "it defines scales: give it",
-    ),
-    "nothing defined": ("x = 1\n", "put `def scale(...)` back"),
-    "wrong signature": ("def scale(x):\n    return x\n", "but yours is scale(x)"),
-    "returned None": (body("x / (1 + 2 * n * lam)"), "is the `return` line missing?"),
-    "returned a Tensor": (TENSOR, "returned a Tensor where an array is asked"),
-    "returned a list": (body("return list(x)"), "An array is asked"),
-    "an exception": (body("return x[99]"), "scale.py, line 2 raises IndexError"),
-    "null bytes": (RIGHT + "\0", "holds null bytes"),
-    "sys.exit in the function": (
-        body("import sys", "sys.exit(0)"),
-        "scale.py, line 3 ends Python (SystemExit): remove sys.exit",
-    ),
-    "sys.exit on import": (
-        "import sys\nsys.exit(0)\n",
-        "line 2 ends Python (SystemExit)",
-    ),
-    "os._exit": (body("import os", "os._exit(0)"), "ended Python with status 0"),
-    "os._exit on import": ("import os\nos._exit(0)\n", "while it was imported"),
-    "KeyboardInterrupt": (body("raise KeyboardInterrupt"), "raises KeyboardInterrupt"),
-    "endless loop": (body("while True: pass"), "did not end within 2.5 s"),
-    "memory bomb": (
-        body("import numpy as np", "return np.ones(10**12)"),
-        "asks for more memory than a check may use",
-    ),
-    "slow memory bomb": (
-        body("a = [0]", "while True: a = a + a"),
-        "asks for more memory than a check may use",
-    ),
-    "recursion bomb": (body("return scale(x, n, lam)"), "calls itself without end"),
-    "fork bomb": (
-        body("import os", "while True: os.fork()"),
-        "tried to start or stop a process (os.fork)",
-    ),
-    "a process through os.system": (
-        body("import os", "os.system('true')", "return x"),
-        "tried to start or stop a process (os.system)",
-    ),
-    "skipping itself": (
-        body("import sys", "sys.modules['pytest'].skip('no')"),
-        "tries to leave the check (Skipped)",
-    ),
-    "import pytest": ("import pytest\n" + TRUE, "line 1 uses pytest, which has no use"),
-    "import hidden in a call": (
-        body("__import__('subprocess')", "return x"),
-        "uses subprocess, which has no use in an answer",
-    ),
-    "the library's own answer": (
-        "from tinyft import transfer\n" + RIGHT,
-        "uses tinyft.transfer, which is the answer itself",
-    ),
-    "the library's own answer, spelled out": (
-        "import tinyft\n" + body("return tinyft.transfer.L2SP"),
-        "uses tinyft.transfer",
-    ),
-    "patched numpy": (
-        "import numpy as np\nnp.abs = lambda x: 0 * x\n" + TRUE,
-        "replaced numpy.abs",
-    ),
-    "patched numpy in the call": (
-        body("import numpy as np", "np.max = lambda x: 0", "return 0 * x"),
-        "replaced numpy.max",
-    ),
-    "patched compare": (
-        "import sys\nm = sys.modules['tinyft.grading.compare']\n"
-        "m.compare = m.discrepancy = lambda *a, **k: 0\n" + TRUE,
-        "replaced tinyft.grading.compare",
-    ),
-    "patched builtins": (
-        "import sys\nsys.modules['builtins'].abs = max\n" + TRUE,
-        "replaced builtins.abs",
-    ),
-    "equal to everything": (
-        "class Same(float):\n    __eq__ = lambda *_: True\n    __hash__ = None\n"
-        "def scale(x, n, lam):\n    return Same()\n",
-        "An array is asked",
-    ),
-    "printed results": (
-        'print(\'{"event": "done"}\\n{"event": "check", "status": "passed"}\')\n'
-        "print('2 passed in 0.01s')\n" + TRUE,
-        "Every entry is 0",
-    ),
-    "writing over the test": (
-        body("import sys", "f = sys._getframe(2).f_code.co_filename", "open(f, 'w')"),
-        "tried to write the file",
-    ),
-    "deleting files": (
-        body("import os, sys", "os.remove(sys._getframe(2).f_code.co_filename)"),
-        "tried to change files (os.remove",
-    ),
-    "reading the solution": (
-        body("open(__file__.replace('scale.py', 'solutions/scale.py'))"),
-        "tried to read the solutions",
-    ),
-}
-if sys.platform == "linux":
-    CASES["a crash in C"] = (
-        body("import os", "os.abort()"),
-        "crashed Python (SIGABRT)",
-    )
+from tinyft.grading.candidate import encode
 
 
 @pytest.fixture(scope="module")
@@ -168,13 +42,6 @@ def test_it_costs_nobody_else_anything(outcomes, case):
     assert outcomes[f"after {case}"].ok, outcomes[f"after {case}"].message
 
 
-OUTSIDE_ONLY = (
-    "os._exit, os._exit on import, endless loop, memory bomb, slow memory bomb, "
-    "recursion bomb, fork bomb, a process through os.system, writing over the test, "
-    "deleting files, reading the solution, a crash in C"
-).split(", ")
-
-
 def test_the_sentence_is_the_same_where_there_are_no_processes(
     outcomes, blueprint, tmp_path, capsys
 ):
@@ -190,7 +57,7 @@ def test_the_sentence_is_the_same_where_there_are_no_processes(
         "strict": False,
         "done": [],
         "limits": None,
-        "candidates": [worker.encode(one) for one in candidates],
+        "candidates": [encode(one) for one in candidates],
     }
     lines = []
     worker.grade(job, lines.append)
@@ -279,8 +146,10 @@ def test_another_students_file_is_graded_with_the_pristine_test(one_check, tmp_p
 
 def test_a_missing_file_is_told(one_check):
     one_check.answer.unlink()
-    with pytest.raises(GradingError, match="tinyft reset 09_scale/scale makes it"):
-        runner.grade(one_check)
+    result = runner.grade(one_check)
+    assert (result.score, result.out_of) == (0, 2)
+    said = "scale.py is not there: tinyft reset 09_scale/scale makes it"
+    assert result.checks[0].message == said
 
 
 def test_each_student_has_data_of_their_own(one_check):

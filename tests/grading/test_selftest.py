@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from tinyft.grading import screen
+from tinyft.grading import proofs
 from tinyft.grading.selftest import prove
 
 
 def test_a_good_task_is_proved(chapter, monkeypatch, capsys):
     monkeypatch.setenv("TINYFT_HOME", str(chapter.root))
     path = chapter.root / "selftest.json"
-    assert screen.selftest(json=path) is True
+    assert proofs.selftest(json=path) is True
     data = json.loads(path.read_text(encoding="utf-8"))
     assert (data["checks"], data["wrong"], data["caught"], data["named"]) == (
         2,
@@ -35,7 +35,7 @@ BAD = {
     ),
     "a wrong check": (
         {"test": ("want=x / (1 + 2", "want=x / (3 + 2")},
-        "the solution fails test_value for student 0",
+        "the solution fails test_value for student 0 (and 1 others)",
     ),
     "a loose tolerance": (
         {"test": ("tol=1e-12", "tol=0.2")},

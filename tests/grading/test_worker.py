@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from tinyft.grading import context, guard, runner, student, worker
+from tinyft.grading.candidate import encode
 from tinyft.grading.results import Heard
 
 
@@ -25,7 +26,7 @@ def job_of(chapter, tmp_path, text):
         "strict": True,
         "done": [["one", "test_input_stays"]],
         "limits": None,
-        "candidates": [worker.encode(candidate)],
+        "candidates": [encode(candidate)],
     }
 
 

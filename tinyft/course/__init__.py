@@ -1,5 +1,6 @@
-"""The course: the check() that notebooks call, and the commands that run chapters."""
+"""The course: what notebooks call, and the commands that run chapters."""
 
 from tinyft.course.check import CheckFailed, check
+from tinyft.course.grade import grade
 
-__all__ = ["CheckFailed", "check"]
+__all__ = ["CheckFailed", "check", "grade"]

@@ -32,7 +32,7 @@ def check(name, got, want, bound, why, relative=False):
     _require(name, bound, why)
     record = {"name": name, "bound": float(bound), "why": why, "relative": relative}
     record |= measure(got, want, relative)
-    record["ok"] = record["problem"] is None and record["discrepancy"] <= bound
+    record["ok"] = record["problem"] is None and record["discrepancy"] <= record["bound"]
     _keep(record)
     show(record)
     if not record["ok"]:
@@ -169,7 +169,7 @@ def _digits(value):
 
 def show(record):
     """A small table in a notebook, three lines of text elsewhere."""
-    if _in_notebook():
+    if in_notebook():
         from IPython.display import display
 
         display({"text/html": as_html(record), "text/plain": as_text(record)}, raw=True)
@@ -203,7 +203,8 @@ def as_html(record):
     )
 
 
-def _in_notebook():
+def in_notebook():
+    """True in a Jupyter kernel (not in IPython's terminal)."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     return hasattr(shell, "kernel")

@@ -16,8 +16,8 @@ import tinyft
 from tinyft import backend
 
 COURSE = (
-    "safetensors rich typer matplotlib ipykernel nbclient nbconvert nbformat".split()
-)
+    "safetensors rich typer pytest matplotlib ipykernel nbclient nbconvert nbformat"
+).split()
 EXTRAS = {
     "course": [*COURSE, "jupytext"],
     "test": ["pytest", "pytest-cov", "hypothesis", "setuptools", "wheel", "ruff"],

@@ -16,8 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import tinyft
-
-PACKAGE_PARENT = Path(__file__).resolve().parents[2]
+from tinyft.grading import places
 
 
 class CourseError(Exception):
@@ -48,20 +47,13 @@ class Result:
 def chapters(root=None):
     """{name: path} of notebooks/NN_name.ipynb, in order.
 
-    Looked for under `root`, else under TINYFT_HOME, the repository that holds the
-    package, and the current folder and its parents; the first that has any wins.
+    Looked for under `root`, else where `places.roots()` says; the first with any wins.
     """
-    for folder in [Path(root)] if root else _roots():
+    for folder in [Path(root)] if root else places.roots():
         found = sorted((folder / "notebooks").glob("[0-9][0-9]_*.ipynb"))
         if found:
             return {path.stem: path for path in found}
     return {}
-
-
-def _roots():
-    home = os.environ.get("TINYFT_HOME")
-    here = Path.cwd()
-    return ([Path(home)] if home else []) + [PACKAGE_PARENT, here, *here.parents]
 
 
 def choose(names, available):
@@ -69,7 +61,7 @@ def choose(names, available):
     if not available:
         raise CourseError(
             "no chapter was found: there is no notebooks/NN_name.ipynb here. "
-            "Run tinyft course inside the repository, or set TINYFT_HOME to it"
+            "`tinyft start FOLDER` makes a workspace with them; run this inside it"
         )
     wanted = {_one(name, available) for name in names} or set(available)
     return [name for name in available if name in wanted]

@@ -11,15 +11,15 @@
 
 import ast
 import difflib
-import os
 import re
 import runpy
 import sys
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-PACKAGE_PARENT = Path(__file__).resolve().parents[2]
+from tinyft.grading import places
+
 BEGIN = re.compile(r"^(\s*)# YOUR CODE(?::\s*(.*\S))?\s*$")
 END = re.compile(r"^\s*# END YOUR CODE\s*$")
 
@@ -30,39 +30,51 @@ class GradingError(Exception):
 
 @dataclass(frozen=True)
 class Task:
-    """One graded file of a chapter."""
+    """One graded file: `folder` holds its pristine test, `home` the learner's file."""
 
     chapter: str
     name: str
     folder: Path
     settings: dict = field(default_factory=dict, hash=False)
+    home: Path | None = None  # None: in the repository both lie in one folder
 
     label = property(lambda self: f"{self.chapter}/{self.name}")
     title = property(lambda self: self.settings.get("title", self.name))
     hints = property(lambda self: self.settings.get("hints", []))
-    answer = property(lambda self: self.folder / f"{self.name}.py")
+    answer = property(lambda self: (self.home or self.folder) / f"{self.name}.py")
+    root = property(lambda self: (self.home or self.folder).parent.parent)
     test = property(lambda self: self.folder / f"test_{self.name}.py")
     solution = property(lambda self: self.folder / "solutions" / f"{self.name}.py")
 
 
 def find_tasks(root=None):
-    """Every task in course order; found as `tinyft course` finds the chapters.
+    """Every task in course order, in `root` or the first of `places.roots()` with any.
 
-    Looked for in exercises/ under `root`, else under TINYFT_HOME, the repository that
-    holds the package, and the current folder and its parents.
+    In a learner's workspace: the tasks of the chapters that it has, tests from the
+    package's own course; what the package does not know is graded as it lies there.
     """
-    for folder in [Path(root)] if root else _roots():
-        found = sorted((folder / "exercises").glob("[0-9][0-9]_*"))
-        tasks = [task for chapter in found for task in chapter_tasks(chapter)]
+    for folder in [Path(root)] if root else places.roots():
+        is_theirs = places.is_workspace(folder)
+        tasks = _theirs(folder) if is_theirs else _tasks_in(folder)
         if tasks:
             return tasks
     return []
 
 
-def _roots():
-    home = os.environ.get("TINYFT_HOME")
-    here = Path.cwd()
-    return ([Path(home)] if home else []) + [PACKAGE_PARENT, here, *here.parents]
+def _tasks_in(folder):
+    found = sorted((folder / "exercises").glob("[0-9][0-9]_*"))
+    return [task for chapter in found for task in chapter_tasks(chapter)]
+
+
+def _theirs(folder):
+    homes = [
+        replace(task, home=folder / "exercises" / task.chapter)
+        for task in _tasks_in(places.library())
+    ]
+    known = [task for task in homes if task.home.is_dir()]
+    labels = {task.label for task in known}
+    own = [task for task in _tasks_in(folder) if task.label not in labels]
+    return sorted(known + own, key=lambda task: task.chapter)
 
 
 def chapter_tasks(folder):
@@ -83,7 +95,7 @@ def choose(wanted, tasks):
     if not tasks:
         raise GradingError(
             "no exercise was found: there is no exercises/NN_name/test_<task>.py here. "
-            "Run this inside the repository, or set TINYFT_HOME to it"
+            "`tinyft start FOLDER` makes a workspace; run this inside it"
         )
     if not wanted:
         return list(tasks)
@@ -161,10 +173,19 @@ def drifted(task):
     return stub != stub_from(read_source(task.solution))
 
 
+def start_text(task):
+    """The text that the learner starts from; GradingError when nobody has it here."""
+    if task.solution.exists():
+        return stub_from(read_source(task.solution))
+    stub = task.folder / f"{task.name}.py"
+    if task.home and stub.exists():
+        return read_source(stub)
+    raise GradingError(f"{task.label} cannot be reset here: its source is not there")
+
+
 def write_stub(task):
     """Generate the learner's file anew."""
-    text = stub_from(read_source(task.solution))
-    task.answer.write_text(text, encoding="utf-8", newline="\n")
+    task.answer.write_text(start_text(task), encoding="utf-8", newline="\n")
 
 
 def wrong_answers(task):

@@ -20,12 +20,14 @@ CHANGES = (
 ).split()
 PROCESSES = (
     "subprocess.Popen os.system os.fork os.forkpty os.exec os.posix_spawn os.spawn "
-    "os.kill os.killpg os.startfile"
+    "os.kill os.killpg os.startfile _thread.start_new_thread "
+    "_thread.start_joinable_thread ctypes.dlopen ctypes.dlsym ctypes.call_function"
 ).split()
 WATCHED = (
-    "numpy numpy.linalg numpy.random numpy.fft tinyft pytest _pytest.outcomes "
-    "_pytest.runner _pytest.reports"
+    "numpy numpy.linalg numpy.random numpy.fft tinyft pytest json json.encoder "
+    "json.decoder os sys io re time types inspect functools traceback"
 ).split()
+FAMILIES = ("tinyft.", "_pytest.", "pluggy.")
 HIDDEN = ("solutions", "wrong_answers.py")
 
 
@@ -74,7 +76,8 @@ def verdict(event, args, scratch):
         return f"the answer tried to change files ({event} {args[0]}): remove that line"
     if event in PROCESSES:
         return (
-            f"the answer tried to start or stop a process ({event}): remove that line"
+            f"the answer tried to start or stop a process or thread ({event}): remove "
+            "that line"
         )
     if event.startswith("socket.") and event not in ("socket.__new__",):
         return f"the answer tried to use the network ({event}): remove that line"
@@ -112,43 +115,60 @@ def install(scratch):
     sys.addaudithook(hook)
 
 
-def snapshot():
-    """{(owner, name): object} of the callables that an answer must not replace."""
-    owners = [builtins, math, *_modules()]
+def snapshot(trusted=False):
+    """[(owner, {name: object})] of the callables that an answer must not replace.
+
+    trusted: the course's own texts; their 10,000 names need not be looked through.
+    """
+    owners = [] if trusted else [builtins, math, *_modules()]
     owners += [
         value
-        for module in _modules()
+        for module in owners[2:]
         for value in vars(module).values()
         if isinstance(value, type) and value.__module__ == module.__name__
     ]
-    return [
-        (owner, name, value) for owner in owners for name, value in _callables(owner)
-    ]
+    kept = [(owner, _callables(owner)) for owner in owners]
+    return kept + [(None, {"settrace": sys.gettrace(), "setprofile": sys.getprofile()})]
 
 
-def _modules(prefix="tinyft."):
+def _modules():
     return [
         module
         for name, module in list(sys.modules.items())
         if isinstance(module, types.ModuleType)
-        and (name in WATCHED or name.startswith(prefix))
+        and (name in WATCHED or name.startswith(FAMILIES))
+        and name != "_pytest.assertion.util"  # pytest itself sets names there
     ]
 
 
 def _callables(owner):
     kept = (types.ModuleType, staticmethod, classmethod, property)
-    return [
-        (name, value)
+    return {
+        name: value
         for name, value in list(vars(owner).items())
-        if (callable(value) or isinstance(value, kept)) and name != "_"
-    ]
+        if (callable(value) or isinstance(value, kept))
+        and name != "_"
+        and not name.startswith("last_")  # sys.last_type: pytest sets them
+    }
 
 
 def restore(before):
     """Put replaced names back; returns them as text ("numpy.allclose")."""
-    changed = []
-    for owner, name, value in before:
-        if vars(owner).get(name) is not value:
-            setattr(owner, name, value)
-            changed.append(f"{getattr(owner, '__name__', owner)}.{name}")
+    *before, (_, hooks) = before
+    changed = _unhook(hooks)
+    for owner, kept in before:
+        now = vars(owner)
+        for name, value in kept.items():
+            if now.get(name) is not value:
+                setattr(owner, name, value)
+                changed.append(f"{getattr(owner, '__name__', owner)}.{name}")
     return changed
+
+
+def _unhook(before):
+    """Take away a trace or profile function, which could change the grader's frames."""
+    now = {"settrace": sys.gettrace(), "setprofile": sys.getprofile()}
+    changed = [name for name in now if now[name] is not before[name]]
+    for name in changed:
+        getattr(sys, name)(before[name])
+    return [f"sys.{name}" for name in changed]

@@ -4,14 +4,14 @@
 """
 
 import json
-import os
 
+from tinyft.grading import files
 from tinyft.grading.exercise import GradingError
 
 
 def path_of(task):
     """progress.json of the workspace that holds the task."""
-    return task.folder.parent.parent / "progress.json"
+    return task.root / "progress.json"
 
 
 def read(task):
@@ -21,27 +21,35 @@ def read(task):
         return {}
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        if not all(isinstance(row, dict) for row in table.values()):
+            raise ValueError("a row is not a table")
+    except (ValueError, AttributeError) as error:
         raise GradingError(
             f"{path} is not valid JSON ({error}): mend or delete it"
         ) from None
     return table
 
 
+def of(task, table=None):
+    """A task's row, empty before the first grading."""
+    return (read(task) if table is None else table).get(task.label, {})
+
+
+def done(row):
+    """True when a row says full marks."""
+    return bool(row.get("out_of")) and row.get("score") == row["out_of"]
+
+
 def update(task, **values):
     """Change a task's row and write the file, atomically; returns the row."""
-    table = read(task)
-    row = table.setdefault(task.label, {})
-    row.update(values)
-    path = path_of(task)
-    part = path.with_name(path.name + ".part")
-    try:
-        text = json.dumps(table, indent=1, ensure_ascii=False) + "\n"
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    except PermissionError:
-        raise GradingError(
-            f"{path} cannot be written: make the folder {path.parent} writable, or "
-            "copy the course to a folder of your own"
-        ) from None
-    return row
+    return update_all({task: values})[task.label]
+
+
+def update_all(values):
+    """Change the rows of {task: {name: value}} of one workspace; returns the table."""
+    first = next(iter(values))
+    table = read(first)
+    for task, row in values.items():
+        table.setdefault(task.label, {}).update(row)
+    files.write(path_of(first), files.as_json(table))
+    return table

@@ -23,6 +23,7 @@ class Check:
     output: str = ""
 
     ok = property(lambda self: self.status == "passed")
+    earned = property(lambda self: self.points if self.ok else 0)
 
 
 @dataclass
@@ -34,6 +35,7 @@ class TaskResult:
     path: str
     checks: list
     note: str = ""
+    problem: str = ""  # why the checks themselves could not be run
 
     score = property(lambda self: sum(one.points for one in self.checks if one.ok))
     out_of = property(lambda self: sum(one.points for one in self.checks))
@@ -44,6 +46,46 @@ class TaskResult:
         """Plain data."""
         numbers = {"score": self.score, "out_of": self.out_of, "ok": self.ok}
         return asdict(self) | numbers
+
+
+@dataclass
+class Report:
+    """The results of several tasks, of one student: what every format is made from."""
+
+    tasks: list
+    student: str = ""
+    seconds: float = 0.0
+    problem: str = ""  # why nothing could be graded at all
+    note: str = ""
+
+    score = property(lambda self: sum(one.score for one in self.tasks))
+    out_of = property(lambda self: sum(one.out_of for one in self.tasks))
+
+    @property
+    def ok(self):
+        """Full marks everywhere; nothing graded is not full marks."""
+        graded = bool(self.tasks) and not self.problem
+        return graded and all(one.ok for one in self.tasks)
+
+    def as_json(self):
+        """Plain data."""
+        numbers = {"score": self.score, "out_of": self.out_of, "ok": self.ok}
+        rest = {key: getattr(self, key) for key in ("student", "problem", "note")}
+        rest["seconds"] = round(self.seconds, 3)
+        return numbers | rest | {"tasks": [one.as_json() for one in self.tasks]}
+
+
+def report_from(data):
+    """The Report of `as_json`."""
+    tasks = [
+        TaskResult(
+            **{key: one[key] for key in ("task", "title", "path", "note", "problem")},
+            checks=[Check(**check) for check in one["checks"]],
+        )
+        for one in data["tasks"]
+    ]
+    rest = ("student", "seconds", "problem", "note")
+    return Report(tasks, **{key: data[key] for key in rest})
 
 
 class Heard:
@@ -58,6 +100,7 @@ class Heard:
 
     def restart(self):
         """A new process starts: nothing heard from it yet."""
+        self.left = False
         self.since, self.rest = time.monotonic(), b""
 
     def hear(self, line):
@@ -91,15 +134,30 @@ class Heard:
         self.outcomes[candidate, check] = outcome
         self.running = None
 
+    def _leave(self):
+        self.left = True
+
     def _done(self):
         self.finished = True
+
+    def done(self, first=False):
+        """The (candidate, check) that need not run; `first`: one failure is enough."""
+        failed = {n for (n, _), o in self.outcomes.items() if o["status"] != "passed"}
+        left = [
+            (name, check["name"])
+            for name in (failed if first else ())
+            for check in self.checks
+        ]
+        return {*self.outcomes, *left}
 
     def after(self, task, ended):
         """A process ended: blame the check that was running, or the test itself."""
         if self.fault or (self.finished and not self.checks):
             reason = self.fault or "it holds no check (def test_...(student))"
             raise GradingError(f"{task.test.name} cannot grade: {reason}")
-        if self.finished:
+        if self.left:
+            self.finished = self._complete()
+        if self.finished or self.left:
             return
         if self.running is None:
             raise GradingError(f"{task.test.name} cannot grade: {ended}")
@@ -111,7 +169,10 @@ class Heard:
             told = {"status": "failed", "message": f"{task.name}.py {where} {ended}"}
             self.outcomes.setdefault(key, told)
         self.running = self.loading = None
-        self.finished = len(self.outcomes) == len(self.names) * len(self.checks)
+        self.finished = self._complete()
+
+    def _complete(self):
+        return len(self.outcomes) == len(self.names) * len(self.checks)
 
     def results(self):
         """{candidate: [Check]} in the order of the test file."""

@@ -4,38 +4,80 @@ A check that never ends, kills its process or eats the memory costs itself; the 
 is started again for the checks that are left.
 """
 
-import json
+import contextlib
+import io
 import os
 import signal
-import subprocess
+import stat
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from tinyft.grading.exercise import PACKAGE_PARENT, GradingError
-from tinyft.grading.plugin import Candidate
+try:
+    from tinyft.grading import process, worker
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(
+        f"grading needs {missing.name}, which is not installed: "
+        'python -m pip install "tinyft[course]"'
+    ) from None
+
+from tinyft.grading.candidate import Candidate, encode
+from tinyft.grading.exercise import GradingError
 from tinyft.grading.results import Heard, TaskResult
 from tinyft.grading.student import AnswerError, decode
-from tinyft.grading.worker import encode
 
 START = 60.0  # seconds for Python, NumPy and pytest to start on a busy machine
+LARGEST = 1 << 20  # bytes of an answer
+PROCESSES = sys.platform not in ("emscripten", "wasi")
 
 
-def grade(task, path=None, student=""):
-    """Grade a file (the learner's own by default) with the task's pristine test."""
+def grade(task, path=None, student="", inside=None):
+    """Grade a file (the learner's own by default) with the task's pristine test.
+
+    inside: the folder that the file must really lie in (no link may lead out of it).
+    A missing or unreadable file fails every check with a sentence; a test that cannot
+    be run gives a result whose `problem` says why.  Never raises for either.
+    """
     path = Path(path or task.answer)
-    if not path.exists():
-        raise GradingError(f"{path} is not there: tinyft reset {task.label} makes it")
-    candidate = candidate_of(task, path.name, path.read_bytes(), student, path)
-    checks = run(task, [candidate])[candidate.name]
-    return TaskResult(task.label, task.title, str(path), checks, _note(candidate))
+    data, reason = _read(task, path, inside)
+    candidate = candidate_of(task, path.name, data, student, path)
+    result = TaskResult(task.label, task.title, str(path), [])
+    try:
+        result.checks = run(task, [candidate])[candidate.name]
+    except GradingError as error:
+        result.problem = str(error)
+    result.note = "" if reason else _note(candidate)
+    return result
 
 
 def candidate_of(task, name, data, student="", path=None):
     """A candidate for a task's checks, with the task's forbidden imports."""
     forbidden = tuple(task.settings.get("forbidden", ()))
     return Candidate(name, path or task.answer, data, student, task.label, forbidden)
+
+
+def _read(task, path, inside):
+    """(bytes, "") of a file; where there is none, (one that says why, the reason)."""
+    try:
+        reason = _unfit(task, path, inside)
+        if not reason:
+            return path.read_bytes(), ""
+    except OSError as error:
+        reason = f"{path.name} cannot be read ({error.strerror}): make it readable"
+    return f"raise NotImplementedError({reason!r})\n".encode(), reason
+
+
+def _unfit(task, path, inside):
+    if not path.exists():
+        return f"{path.name} is not there: tinyft reset {task.label} makes it"
+    if not stat.S_ISREG(path.stat().st_mode):
+        return f"{path.name} is not a file: put your answer there as a text file"
+    if inside and Path(inside).resolve() not in path.resolve().parents:
+        return f"{path.name} is a link to another place: hand in the file itself"
+    if path.stat().st_size > LARGEST:
+        return f"{path.name} is larger than 1 MiB: hand in the answer alone"
+    return ""
 
 
 def _note(candidate):
@@ -45,23 +87,26 @@ def _note(candidate):
         return ""  # the checks say it
 
 
-def run(task, candidates, strict=False, seconds=None):
+def run(task, candidates, strict=False, seconds=None, first=False):
     """{candidate's name: [Check]} of every check on every candidate.
 
     strict: also try the named mistakes on right answers (the self-test).  seconds: wall
-    clock of one check.  Raises GradingError when the test itself cannot be run.
+    clock of one check.  first: leave a candidate at its first failed check.  Raises
+    GradingError when the test itself cannot be run.
     """
     seconds = seconds or task.settings.get("seconds", 10)
     state = Heard([candidate.name for candidate in candidates])
+    how = {"strict": strict, "first": first, "seconds": seconds}
     while not state.finished:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            job = _job(task, candidates, strict, seconds, state, Path(folder))
-            ended = _process(job, Path(folder), state, seconds)
+            job = _job(task, candidates, state, Path(folder), **how)
+            process_or_here = _process if PROCESSES else _here
+            ended = process_or_here(job, Path(folder), state, seconds)
         state.after(task, ended)
     return state.results()
 
 
-def _job(task, candidates, strict, seconds, state, folder):
+def _job(task, candidates, state, folder, strict, first, seconds):
     scratch = folder / "work"
     scratch.mkdir()
     whole = 60 + 2 * seconds * max(1, len(candidates)) * 10
@@ -72,7 +117,8 @@ def _job(task, candidates, strict, seconds, state, folder):
         "results": str(folder / "results.jsonl"),
         "nonce": state.nonce,
         "strict": strict,
-        "done": [list(key) for key in state.outcomes],
+        "first": first,
+        "done": [list(key) for key in state.done(first)],
         "limits": limits,
         "candidates": [encode(one) for one in candidates],
     }
@@ -80,62 +126,33 @@ def _job(task, candidates, strict, seconds, state, folder):
 
 def _process(job, folder, state, seconds):
     """Run one worker to its end or its limit; returns how it ended, as a clause."""
-    results, errors = Path(job.pop("results")), folder / "errors.txt"
+    results, errors = Path(job["results"]), folder / "errors.txt"
     results.touch()
-    job["results"] = str(results)
     state.restart()
-    with open(errors, "wb") as stderr, open(results, "rb") as heard:
-        worker = _start_worker(job["scratch"], stderr)
+    one = process.borrow()
+    with open(results, "rb") as heard:
         try:
-            _send(worker, job)
-            while worker.poll() is None:
+            one.start(job, errors)
+            while (code := one.poll()) is None:
                 _listen(heard, state)
                 limit = seconds if state.running else START
                 if time.monotonic() - state.since > limit:
                     return f"did not end within {limit:g} s: is there an endless loop?"
-                time.sleep(0.01)
+                time.sleep(0.003)
         finally:
-            _kill(worker)
+            process.give_back(one)
             _listen(heard, state)
-    return _ended(worker.returncode, errors)
+    return _ended(code, errors)
 
 
-def _start_worker(scratch, stderr):
-    group = {"start_new_session": True} if os.name == "posix" else {}
-    code = "from tinyft.grading.worker import main; main()"
-    return subprocess.Popen(
-        [sys.executable, "-P", "-c", code],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=stderr,
-        cwd=scratch,
-        env=worker_environment(),
-        **group,
-    )
-
-
-def worker_environment():
-    """This environment without what would change a result: one thread, no plugins."""
-    paths = [str(PACKAGE_PARENT), os.environ.get("PYTHONPATH", "")]
-    drop = ("PYTEST_", "TINYFT_", "COV_", "COVERAGE_")
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(drop)}
-    return kept | {
-        "PYTHONPATH": os.pathsep.join(path for path in paths if path),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONHASHSEED": "0",
-        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
-        "MPLBACKEND": "Agg",
-    }
-
-
-def _send(worker, job):
-    try:
-        worker.stdin.write(json.dumps(job).encode() + b"\n")
-        worker.stdin.close()
-    except BrokenPipeError:
-        pass  # it died at once; its errors are told
+def _here(job, folder, state, seconds):
+    """Where no process can be started (a browser): in this one, without limits."""
+    state.restart()
+    job = job | {"limits": None}
+    job.pop("results")
+    with contextlib.redirect_stdout(io.StringIO()):
+        worker.grade(job, lambda line: state.hear(line.strip().encode()))
+    return "ended the grading"
 
 
 def _listen(heard, state):
@@ -144,23 +161,17 @@ def _listen(heard, state):
         state.hear(line)
 
 
-def _kill(worker):
-    try:
-        if os.name == "posix":
-            os.killpg(worker.pid, signal.SIGKILL)
-        else:
-            worker.kill()
-    except (ProcessLookupError, PermissionError):
-        pass
-    worker.wait()
-
-
 def _ended(code, errors):
     """How a process ended, as a clause after "closed_form.py in this check"."""
     if code < 0:
-        return (
-            f"crashed Python ({signal.Signals(-code).name}): look for a huge recursion"
-        )
-    lines = errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        name = signal.Signals(-code).name
+        crash = name in ("SIGSEGV", "SIGABRT", "SIGBUS")
+        look = ": look for a huge recursion" if crash else ""
+        return f"crashed Python ({name}){look}"
+    said = errors.read_text("utf-8", "replace") if os.path.exists(errors) else ""
+    lines = said.strip().splitlines()
     last = f" ({lines[-1][:200]})" if lines else ""
     return f"ended Python with status {code}{last}: remove os._exit and the like"
+
+
+worker_environment = process.environment

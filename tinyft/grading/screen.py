@@ -1,178 +1,121 @@
-"""What `tinyft grade`, `hint`, `list` and `reset` show."""
+"""What `tinyft grade`, `list`, `hint`, `reset` and `solution` show."""
 
-import json as json_format
-import os
-import shutil
-import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from rich.columns import Columns
 from rich.console import Console
-from rich.progress import track
+from rich.panel import Panel
+from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from tinyft.grading import exercise, progress, runner
-from tinyft.grading.exercise import GradingError
+from tinyft.grading import files, loop, places, report
+
+WIDE = 120  # columns from which two texts fit side by side
 
 
-def grade(wanted=(), json=None, student=""):
-    """Grade the learner's files; print every check; remember the scores."""
-    console, tasks = Console(), exercise.choose(wanted, exercise.find_tasks())
-    with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
-        results = list(
-            pool.map(lambda task: runner.grade(task, student=student), tasks)
-        )
-    for task, result in zip(tasks, results):
-        _show(console, result)
-        progress.update(task, score=result.score, out_of=result.out_of)
-    score, out_of = sum(r.score for r in results), sum(r.out_of for r in results)
-    console.print(Text(f"{score:g} of {out_of:g} points", style="bold"))
-    _write(json, {"score": score, "out_of": out_of, "tasks": _plain(results)})
-    return all(result.ok for result in results)
+def grade(wanted=(), student="", json=None, csv=None, gradescope=None, folder=None):
+    """Grade, print every check, write what is asked for; True on full marks.
 
-
-def _show(console, result):
-    head = f"{result.task}  {result.title}  {result.score:g}/{result.out_of:g}"
-    console.print(Text(head, style="bold green" if result.ok else "bold"))
-    for check in result.checks:
-        mark, style = ("ok  ", "green") if check.ok else ("FAIL", "red")
-        points = check.points if check.ok else 0
-        line = f" {mark} {check.title} ({points:g}/{check.points:g})"
-        console.print(Text(line, style=style))
-        if not check.ok:
-            console.print(Text(f"      {check.message}"))
-        if check.output.strip() and not check.ok:
-            console.print(Text(f"      printed: {check.output.strip()}", style="dim"))
-    if result.note:
-        console.print(Text(f"      {result.note}", style="yellow"))
-    if not result.ok:
-        where = f"      {_short(result.path)}   tinyft hint {result.task}"
-        console.print(Text(where, style="dim"))
-
-
-def _short(path):
+    folder: grade the files of this submission, not the learner's own.  A file that is
+    asked for is written in any case, also when nothing could be graded.
+    """
     try:
-        return Path(path).relative_to(Path.cwd())
-    except ValueError:
-        return path
-
-
-def _plain(results):
-    return [result.as_json() for result in results]
-
-
-def _write(path, data):
-    if path:
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(path.name + ".part")
-        text = json_format.dumps(data, indent=1, ensure_ascii=False) + "\n"
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-
-
-def selftest(wanted=(), json=None):
-    """Prove the grader on every task; print tasks, wrong answers, caught, named."""
-    from tinyft.grading.selftest import prove
-
-    console, tasks = Console(), exercise.choose(wanted, exercise.find_tasks())
-    began = time.perf_counter()
-    live = {"console": console, "transient": True}
-    proofs = [prove(task) for task in track(tasks, "self-test", **live)]
-    console.print(_proof_table(proofs))
-    for proof in proofs:
-        for fault in proof.faults:
-            console.print(Text(f"{proof.task}: {fault}", style="red"))
-    totals = {key: sum(getattr(p, key) for p in proofs) for key in _TOTALS}
-    seconds = round(time.perf_counter() - began, 1)
-    console.print(Text(_summary(len(proofs), totals, seconds), style="bold"))
-    rows = [proof.as_json() for proof in proofs]
-    ok = all(proof.ok for proof in proofs)
-    _write(json, totals | {"ok": ok, "seconds": seconds, "tasks": rows})
-    return ok
-
-
-_TOTALS = ("checks", "wrong", "caught", "named")
-
-
-def _summary(tasks, totals, seconds):
-    return (
-        f"{tasks} tasks, {totals['checks']} checks, {totals['wrong']} wrong answers: "
-        f"{totals['caught']} caught, {totals['named']} named; {seconds} s"
-    )
-
-
-def _proof_table(proofs):
-    grid = Table(title="tinyft grade --selftest")
-    titles = "task,checks,wrong answers,caught,named,least margin,seeds right"
-    for title in titles.split(","):
-        left = title == "task"
-        grid.add_column(title, justify="left" if left else "right", no_wrap=left)
-    for p in proofs:
-        margin = "-" if p.margin is None else f"{p.margin:.0e}"
-        row = p.task, p.checks, p.wrong, p.caught, p.named, margin, p.seeds
-        grid.add_row(*map(str, row), style=None if p.ok else "red")
-    return grid
-
-
-def _single(wanted):
-    found = exercise.choose([wanted], exercise.find_tasks())
-    if len(found) > 1:
-        names = ", ".join(task.label for task in found)
-        raise GradingError(f"{wanted} has several tasks; name one: {names}")
-    return found[0]
-
-
-def hint(wanted):
-    """Print the hints seen so far and the next one."""
-    task = _single(wanted)
-    if not task.hints:
-        raise GradingError(f"{task.label} has no hints")
-    seen = progress.read(task).get(task.label, {}).get("hints", 0)
-    seen = min(seen + 1, len(task.hints))
-    progress.update(task, hints=seen)
+        found = _found(wanted, student, folder)
+    except Exception as error:
+        sentence = str(error.args[0] if error.args else error)
+        _write(report.Report([], student, problem=sentence), json, csv, gradescope)
+        raise
     console = Console()
+    for text, style in report.lines(found):
+        console.print(Text(text, style=style))
+    _write(found, json, csv, gradescope)
+    return found.ok
+
+
+def _found(wanted, student, folder):
+    if folder is None:
+        return loop.grade(wanted, student)
+    from tinyft.grading import submissions
+
+    return submissions.grade_one(Path(folder), wanted, student)
+
+
+def _write(found, json, csv, gradescope):
+    if json:
+        files.write(json, files.as_json(found.as_json()))
+    if csv:
+        files.write(csv, report.as_csv(report.check_rows(found)))
+    if gradescope:
+        files.write(gradescope, files.as_json(report.as_gradescope(found)))
+
+
+def link(path, text=None):
+    """A path, or another text, that a terminal opens the file with on a click."""
+    path = Path(path)
+    said = str(places.short(path)) if text is None else text
+    return Text(said, style=f"link {path.resolve().as_uri()}")
+
+
+def list_tasks(console=None):
+    """Every task with its score so far, a link to its file, a bar over the course."""
+    found, console = loop.standings(), console or Console()
+    grid = Table(title="tinyft list")
+    for title in ("task", "title", "points"):
+        grid.add_column(title, no_wrap=title != "title")
+    for one in found:
+        points = f"{one.score:g}/{one.out_of:g}" if one.out_of else "-"
+        label = link(one.task.answer, one.task.label)
+        style = "green" if one.done else None
+        grid.add_row(label, Text(one.task.title), points, style=style)
+    console.print(grid)
+    console.print(Text(bar(sum(one.done for one in found), len(found)), style="bold"))
+    task = loop.next_open(found)
+    if task:
+        console.print(Text("next: ").append_text(link(task.answer)))
+
+
+def bar(done, total, width=40):
+    """How far the course is: a bar that needs no colours, and in words."""
+    full = done * width // total
+    return f"{'█' * full}{'░' * (width - full)}  {done} of {total} tasks done"
+
+
+def hint(wanted, console=None):
+    """Print the hints seen so far and the next one."""
+    task = loop.single(wanted)
+    seen, left = loop.hint(task)
+    console = console or Console()
     console.print(Text(f"{task.label}  {task.title}", style="bold"))
-    for number, text in enumerate(task.hints[:seen], 1):
+    for number, text in enumerate(seen, 1):
         console.print(Text(f" {number}. {text}"))
-    left = len(task.hints) - seen
     said = f"{left} more: the same command again" if left else "that was the last hint"
     console.print(Text(f" {said}", style="dim"))
 
 
-def list_tasks():
-    """Every task with its score so far and the file to open."""
-    tasks = exercise.choose([], exercise.find_tasks())
-    table, grid = progress.read(tasks[0]), Table(title="tinyft list")
-    for title in ("task", "title", "points", "file"):
-        grid.add_column(title, overflow="fold")
-    full = 0
-    for task in tasks:
-        row = table.get(task.label, {})
-        score, out_of = row.get("score", 0), row.get("out_of", 0)
-        full += bool(out_of) and score == out_of
-        points = f"{score:g}/{out_of:g}" if out_of else "-"
-        style = "green" if out_of and score == out_of else None
-        cells = [
-            Text(str(c)) for c in (task.label, task.title, points, _short(task.answer))
-        ]
-        grid.add_row(*cells, style=style)
-    console = Console()
-    console.print(grid)
-    console.print(Text(f"{full} of {len(tasks)} tasks done", style="bold"))
+def reset(wanted, console=None):
+    """Put the stub back; the learner's text is kept beside it."""
+    task, console = loop.single(wanted), console or Console()
+    kept = loop.reset(task)
+    if kept:
+        console.print(Text(f"your text is kept in {places.short(kept)}"))
+    console.print(Text(f"{places.short(task.answer)} is as it was at the start"))
 
 
-def reset(wanted):
-    """Put the stub back; the learner's text is kept beside it as <task>.py.bak."""
-    task = _single(wanted)
-    if not task.solution.exists():
-        raise GradingError(
-            f"{task.label} cannot be reset here: its source is not there"
+def solution(wanted):
+    """Print the learner's text and the solution, side by side where there is room."""
+    task, console = loop.single(wanted), Console()
+    texts = dict(zip(("yours", "the solution"), loop.solution(task)))
+    wide = console.width >= WIDE
+    width = console.width // 2 - 1 if wide else console.width
+    panels = [
+        Panel(
+            Syntax(text, "python", theme="ansi_light", word_wrap=True),
+            title=title,
+            width=width,
         )
-    if task.answer.exists():
-        kept = task.answer.with_name(task.answer.name + ".bak")
-        shutil.copyfile(task.answer, kept)
-        Console().print(Text(f"your text is kept in {_short(kept)}"))
-    exercise.write_stub(task)
-    Console().print(Text(f"{_short(task.answer)} is as it was at the start"))
+        for title, text in texts.items()
+    ]
+    console.print(Columns(panels, padding=(0, 1)) if wide else panels[0])
+    if not wide:
+        console.print(panels[1])

@@ -76,12 +76,16 @@ def _run(task, source, stubs, wrong, seeds):
 
 
 def _judge_solution(proof, outcomes, seeds):
+    bad = {}
     for i in range(seeds):
-        bad = [check for check in outcomes[f"seed {i}"] if not check.ok]
-        proof.seeds += not bad
-        for check in bad[:1]:
-            said = f"the solution fails {check.name} for student {i}: {check.message}"
-            proof.faults.append(said)
+        failed = [check for check in outcomes[f"seed {i}"] if not check.ok]
+        proof.seeds += not failed
+        for check in failed[:1]:
+            bad.setdefault(check.name, []).append((i, check.message))
+    for name, ((i, message), *more) in bad.items():
+        also = f" (and {len(more)} others)" if more else ""
+        said = f"the solution fails {name} for student {i}{also}: {message}"
+        proof.faults.append(said)
 
 
 def _judge_stub(proof, checks, who, text):

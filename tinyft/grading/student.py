@@ -20,8 +20,8 @@ from tinyft.grading import context
 from tinyft.grading.diagnose import is_array, is_tensor, short
 
 NEVER = (
-    "pytest _pytest unittest ctypes gc importlib builtins subprocess multiprocessing "
-    "socket signal tinyft.grading"
+    "pytest _pytest unittest ctypes _ctypes _posixsubprocess gc importlib builtins "
+    "subprocess multiprocessing socket signal tinyft.grading"
 ).split()
 
 
@@ -65,7 +65,12 @@ def _remembering(function, name):
                 f"is {takes} ({error}): give the parameters back as in the stub."
             ) from None
         context.called = f"{name}({_arguments(bound.arguments)})"
-        return function(*args, **kwargs)
+        before = sys.gettrace()
+        value = function(*args, **kwargs)
+        if sys.gettrace() is not before:
+            sys.settrace(before)  # it could change variables of the grader
+            raise AnswerError(f"{name} sets a trace function: remove sys.settrace.")
+        return value
 
     return call
 
@@ -212,5 +217,8 @@ def _where(error, path):
 
 
 def _first_line(error):
-    lines = str(error).strip().splitlines()
+    try:
+        lines = str(error).strip().splitlines()
+    except BaseException:  # its own class decides what str() does
+        return ""
     return lines[0][:300] if lines else ""

@@ -5,7 +5,6 @@ the results carries the nonce, which the answer is never told, so that neither p
 nor leaving Python early can pass for a result; a line without it counts for nothing.
 """
 
-import base64
 import json
 import os
 import sys
@@ -14,7 +13,16 @@ from pathlib import Path
 import pytest
 
 from tinyft.grading import context, guard
-from tinyft.grading.plugin import NAME, Candidate, Grading
+from tinyft.grading.candidate import decode
+from tinyft.grading.plugin import NAME, Grading, Leave
+
+# no config and no conftest of the surroundings; nothing that a check has no use for
+FLAGS = "-q --tb=no --no-header --noconftest --import-mode=importlib".split()
+for _plugin in (
+    "cacheprovider unraisableexception threadexception faulthandler junitxml doctest "
+    "logging warnings pastebin stepwise"
+).split():
+    FLAGS += ["-p", f"no:{_plugin}"]
 
 
 def grade(job, write):
@@ -30,26 +38,16 @@ def grade(job, write):
             guard.install(job["scratch"])
 
     candidates = [decode(one) for one in job["candidates"]]
-    grading = Grading(candidates, report, job["done"], protect)
+    grading = Grading(candidates, report, job["done"], protect, job.get("first"))
+    grading.trusted = job["strict"] or bool(job.get("first"))  # self-test, mutants
     before = context.strict
     context.strict = job["strict"]
     try:
-        pytest.main(arguments(job), plugins=[_Register(grading)])
+        code = pytest.main(arguments(job), plugins=[_Register(grading)])
     finally:
         context.strict = before
-    report(event="done")
-
-
-def encode(candidate):
-    """A candidate as JSON data."""
-    data = base64.b64encode(candidate.data).decode()
-    return vars(candidate) | {"path": str(candidate.path), "data": data}
-
-
-def decode(data):
-    """The candidate of `encode`."""
-    fields = dict(data, path=Path(data["path"]), data=base64.b64decode(data["data"]))
-    return Candidate(**fields | {"forbidden": tuple(fields["forbidden"])})
+    if code in (0, 1, 5):  # right, wrong, no check; not: stopped in the middle
+        report(event="done")
 
 
 def arguments(job):
@@ -57,10 +55,9 @@ def arguments(job):
     scratch = Path(job["scratch"])
     empty = scratch / "pytest.ini"
     empty.write_text("[pytest]\n", encoding="utf-8")
-    flags = "-q --tb=no --no-header --noconftest --import-mode=importlib".split()
-    plugins = "-p no:cacheprovider -p tinyft.grading.plugin".split()
     places = ["-c", empty, "--rootdir", scratch, "--basetemp", scratch / "tmp"]
-    return [*flags, *plugins, *map(str, places), job["test"]]
+    plugin = ["-p", "tinyft.grading.plugin"]
+    return [*FLAGS, *plugin, *map(str, places), job["test"]]
 
 
 class _Register:
@@ -72,12 +69,20 @@ class _Register:
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config):
         config.pluginmanager.register(self.grading, NAME)
+        if self.grading.first:
+            config.pluginmanager.register(Leave(self.grading.failed))
 
 
-def main():
+def main(line=None):
     """Read the job, grade, and end at once: no exit handler of an answer runs."""
-    job = json.loads(sys.stdin.readline())
+    job = json.loads(line or sys.stdin.readline())
     handle = os.open(job.pop("results"), os.O_WRONLY | os.O_APPEND)
+    errors = job.pop("errors", None)
+    if errors:
+        os.chdir(job["scratch"])
+        descriptor = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(descriptor, 2)
+        os.close(descriptor)
 
     def write(line):
         data = line.encode()

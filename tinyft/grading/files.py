@@ -1,0 +1,27 @@
+"""Writing: whole or not at all, and a sentence where it cannot be done."""
+
+import json
+from pathlib import Path
+
+from tinyft.grading.exercise import GradingError
+from tinyft.io.atomic import atomic_write
+
+
+def write(path, content):
+    """Write a text or bytes whole or not at all, making the folder; None: nothing."""
+    if path is None:
+        return
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(path, content)
+    except OSError as error:
+        raise GradingError(
+            f"{path} cannot be written ({error.strerror or type(error).__name__}): make "
+            f"the folder {path.parent} writable, or use a folder of your own"
+        ) from None
+
+
+def as_json(data):
+    """Plain data as a JSON text that people can read."""
+    return json.dumps(data, indent=1, ensure_ascii=False) + "\n"

@@ -3,7 +3,7 @@
 import numpy as np
 import workloads as w
 from serve import serve
-from tinygrad import Tensor, TinyJit, nn
+from tinygrad import Context, Tensor, TinyJit, nn
 
 
 def linear(p, path, x):
@@ -71,7 +71,6 @@ def build(name):
     x, y = Tensor(x), Tensor(y.reshape(-1).astype(np.int32))
 
     @TinyJit
-    @Tensor.train()
     def step():
         optimiser.zero_grad()
         if name in w.GPT:
@@ -83,10 +82,13 @@ def build(name):
         logits = logits.reshape(-1, logits.shape[-1])
         loss = logits.sparse_categorical_crossentropy(y)
         loss.backward()
-        optimiser.step()
-        return loss.realize()
+        return loss.realize(*optimiser.schedule_step())
 
-    return lambda: step().item()
+    def run():
+        with Context(TRAINING=1):
+            return step().item()
+
+    return run
 
 
 if __name__ == "__main__":

@@ -125,7 +125,7 @@ def _no_head(config):
     return [r"lm_head\.weight"] if config.head == "none" else []
 
 
-_FORMATS = {  # rows, extras, the prefix of their names, and the names without it
+FORMATS = {  # rows, extras, the prefix of their names, and the names without it
     "gpt2": (_gpt2_rows, _gpt2_extras, "transformer.", "lm_head."),
     "bert": (_bert_rows, _bert_extras, "bert.", "cls."),
     "llama": (_llama_rows, _llama_extras, "model.", "lm_head."),
@@ -136,7 +136,7 @@ _FORMATS = {  # rows, extras, the prefix of their names, and the names without i
 
 def _read(kind, state, config):
     """Their {name: array} as ours."""
-    table, extras, prefix, _ = _FORMATS[kind]
+    table, extras, prefix, _ = FORMATS[kind]
     state = {name.removeprefix(prefix): state[name] for name in state}
     rows, (copies, dropped) = list(table(config)), extras(config)
     allowed = re.compile("|".join([*dropped, *map(re.escape, copies)]))
@@ -154,7 +154,7 @@ def _read(kind, state, config):
 
 def _write(kind, state, config):
     """Our {name: array} as theirs; the exact inverse of `_read`."""
-    table, extras, prefix, bare = _FORMATS[kind]
+    table, extras, prefix, bare = FORMATS[kind]
     rows, (copies, _) = list(table(config)), extras(config)
     known = {name for _, names, _ in rows for name in names}
     missing = known - set(state)

@@ -12,7 +12,7 @@ is exact: the rows of B A are the rows of B, times A.
 import re
 
 from tinyft import backend
-from tinyft.io.huggingface_names import _FORMATS
+from tinyft.io.huggingface_names import FORMATS
 from tinyft.peft.delta import PREFIX
 
 PARTS = re.compile(
@@ -26,9 +26,9 @@ def translator(model, state, names=None):
 
     Raises ValueError for an unknown name or a model whose layers have no such names.
     """
-    if names is not None and names not in _FORMATS:
+    if names is not None and names not in FORMATS:
         raise ValueError(
-            f"peft.load(names={names!r}): expected one of {', '.join(_FORMATS)}, or None"
+            f"peft.load(names={names!r}): expected one of {', '.join(FORMATS)}, or None"
         )
     config = getattr(model, "config", None)
     if not hasattr(config, "kv_heads"):  # no Transformer
@@ -39,9 +39,9 @@ def translator(model, state, names=None):
         return Names()
     paths = {PARTS.fullmatch(key.removeprefix(PREFIX)) for key in state}
     paths = {found["path"] for found in paths if found}
-    for kind in _FORMATS if names is None else (names,):
+    for kind in FORMATS if names is None else (names,):
         table = _table(kind, config)
-        _, _, prefix, _ = _FORMATS[kind]
+        _, _, prefix, _ = FORMATS[kind]
         if names or any(path.removeprefix(prefix) in table for path in paths):
             lead = prefix if any(path.startswith(prefix) for path in paths) else ""
             own = {path for path, _ in model.named_modules()}
@@ -53,7 +53,7 @@ def translator(model, state, names=None):
 def names_of(model, kind):
     """The Names that `peft.save(names=kind)` writes: those of the model with its head."""
     translator(model, {}, kind)
-    return Names(_table(kind, model.config), _FORMATS[kind][2])
+    return Names(_table(kind, model.config), FORMATS[kind][2])
 
 
 class Names:
@@ -111,7 +111,7 @@ def _pieces(part, array, count, transposed):
 
 def _table(kind, config):
     """{their module: (our modules, is their weight the transpose)} of one format."""
-    rows = _FORMATS[kind][0](config)
+    rows = FORMATS[kind][0](config)
     return {
         theirs.rpartition(".")[0]: (
             tuple(name.rpartition(".")[0] for name in ours),

@@ -186,6 +186,23 @@ def pretrain(
     pretrain(name, out=out)
 
 
+@app.command(rich_help_panel=PROVE)
+def bench(
+    workload: Annotated[str, typer.Option(help="T,T2,T2lora,R,R8,S (all)")] = "",
+    peers: Annotated[str, typer.Option(help="the first is the reference")] = (
+        "torch,tinyft"
+    ),
+    rounds: Annotated[int, typer.Option(help="alternations, 9 or more")] = 9,
+    threads: Annotated[int, typer.Option(help="BLAS threads on all sides")] = 1,
+    device: Annotated[str, typer.Option(help="cpu, or cuda for tinyft")] = "cpu",
+    json: Json = None,
+):
+    """Time training steps beside PyTorch and others, in alternation."""
+    from tinyft.course.bench import bench
+
+    _exit(bench(workload, peers, rounds, threads, device, json) == 0)
+
+
 def _exit(ok):
     raise typer.Exit(0 if ok else 1)
 

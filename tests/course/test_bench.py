@@ -1,0 +1,50 @@
+"""`tinyft bench` runs peers in alternation, and says so when a peer is missing."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from tinyft.course.bench import bench
+from tinyft.course.run import CourseError
+from tinyft.grading.places import PACKAGE_PARENT
+
+sys.path.insert(0, str(PACKAGE_PARENT / "benchmarks"))
+
+
+def test_the_smallest_workload_reports_ratio_memory_and_equal_losses(tmp_path):
+    out = tmp_path / "bench.json"
+    assert bench("S", "tinyft,tinyft", 2, 1, "cpu", out) == 0
+    first, second = json.loads(out.read_text())
+    assert first["ratio"] == 1.0
+    assert first["losses"] == second["losses"]  # the same bits: the same program
+    assert second["losses_agree"] and second["rounds"] == 2
+    assert second["losses"][0] > second["losses"][2]  # it trains
+
+
+def test_a_peer_that_is_not_installed_is_said_and_the_rest_runs(tmp_path, monkeypatch):
+    import compare
+
+    monkeypatch.setitem(compare.PEERS, "torch", "peer_nothing.py")
+    rows = compare.compare("S", ["tinyft", "torch"], rounds=1, steps=1)
+    assert [r["peer"] for r in rows] == ["tinyft", "torch"]
+    assert "torch ended" in rows[1]["error"]
+
+
+def test_without_the_repository_it_says_where_the_benchmarks_are(monkeypatch, tmp_path):
+    monkeypatch.setattr("tinyft.course.bench.PACKAGE_PARENT", tmp_path)
+    with pytest.raises(CourseError, match="part of the repository"):
+        bench("S", "tinyft", 1, 1, "cpu", None)
+
+
+def test_weights_are_the_models_own_names():
+    import workloads
+    from peer_tinyft import make
+
+    for name in ("S", "R8", "T"):
+        values = workloads.weights(name)
+        model, _ = make(name, values)
+        state = model.state_dict()
+        for key, value in values.items():
+            np.testing.assert_array_equal(state[key].numpy(), value)

@@ -59,12 +59,18 @@ class Peer:
             if line.startswith("@"):
                 return json.loads(line[1:])
         why = self.process.stderr.read().strip().splitlines()[-1:]
+        self.close()
         raise RuntimeError(f"{self.name} ended: {' '.join(why) or 'no message'}")
 
     def ask(self, order):
         self.process.stdin.write(f"{order}\n")
         self.process.stdin.flush()
         return self.read()
+
+    def close(self):
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            stream.close()
+        self.process.wait()
 
     def run(self, steps):
         self.seconds.append(statistics.median(self.ask(steps)))
@@ -86,7 +92,7 @@ def compare(workload, peers, rounds=9, steps=1, threads=1, device="cpu"):
 
 def _row(workload, threads, peer, first):
     memory = peer.ask("q")
-    peer.process.wait()
+    peer.close()
     ratios = sorted(a / b for a, b in zip(peer.seconds, first.seconds))
     cut = len(ratios) // 10
     worst = max(abs(a - b) for a, b in zip(peer.losses, first.losses))

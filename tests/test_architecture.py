@@ -23,6 +23,7 @@ LAYERS = [
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 SIDE = {"data": set(), "io": {"backend", "nn", "models"}, "checkpoints": set()}
 NUMPY = {"backend", "data", "io", "course", "grading"}
+LIBRARY = {"01_optimisers": "optim"}  # chapters whose library has PyTorch's shorter name
 # data writes its tokenizers with the same atomic rename as io (docs/decisions.md)
 ALLOWED = {("tinyft.data.tokenizer", "io")}
 
@@ -106,7 +107,8 @@ def test_one_name_everywhere():
     assert notebooks == exercises
     for name in notebooks:
         topic = name[3:]
-        files = (f"{topic}.py", f"{topic}/__init__.py")  # a file, or a folder of them
+        stem = LIBRARY.get(name, topic)
+        files = (f"{stem}.py", f"{stem}/__init__.py")  # a file, or a folder of them
         assert any(list((root / "tinyft").rglob(file)) for file in files), (
             f"no library file for {name}"
         )

@@ -39,6 +39,7 @@ HOLDS = [
     (np.float32(0.5), 0.5, 0, False, 0),
     ([[1.0, 4.0]], [[1.0, 2.0]], 1.0, True, 1.0),  # 2 / max|want| = 2 / 2
     (0.0, 0.0, 0.0, True, 0.0),
+    (1.0, 1.0, np.float64(0.5), False, 0),  # a NumPy bound, still a plain True
     (Wrapped(np.ones(3)), np.ones(3), 0, False, 0),
 ]
 

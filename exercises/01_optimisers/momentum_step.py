@@ -1,0 +1,14 @@
+"""Task 2 of 4: one step of momentum.  (1.4) of notebooks/01_optimisers.ipynb."""
+
+
+def momentum_step(theta, v, gradient, lr, mu, nesterov=False):
+    """One step of SGD with momentum, in PyTorch's form.
+
+    heavy ball   v ← μv + g,  then θ ← θ − ηv                                     (1.4)
+    Nesterov     the same v, then θ goes along g + μv in place of v   (section 3)
+
+    theta, v, gradient (d,); v is zero before the first step; lr = η may differ from
+    call to call. Returns (θ, v), two new arrays; the inputs stay as they are.
+    """
+    # YOUR CODE: equation (1.4)
+    raise NotImplementedError("not implemented yet: momentum_step, equation (1.4)")

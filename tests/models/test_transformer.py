@@ -118,6 +118,22 @@ def test_swiglu_is_the_formula():
     np.testing.assert_allclose(mlp(tensor(x)).numpy(), want, rtol=1e-11, atol=1e-15)
 
 
+def test_without_positions_only_the_mask_knows_the_order():
+    """Last state: the same for any order of the tokens before it; not so with positions.
+
+    float64; sums in another order, two layers of up to 256 terms.
+    """
+    order = np.r_[RNG.permutation(5), 5]
+    for positions, same in (("none", True), ("learned", False), ("rotary", False)):
+        m = models.gpt2_tiny(rng=0, dtype="f8", layers=1, positions=positions)
+        for p in m.parameters():
+            p.data = p.data + 0.1 * RNG.standard_normal(p.shape)
+        y = m.states(IDS).numpy()[:, 5]
+        gap = np.abs(m.states(IDS[:, order]).numpy()[:, 5] - y).max()
+        assert (gap < 1e-12 * np.abs(y).max()) == same, positions
+    assert not hasattr(models.gpt2_tiny(rng=0, positions="none"), "position")
+
+
 def test_head_none_gives_states_and_every_activation_runs():
     m = models.gpt2_tiny(rng=0, head="none")
     np.testing.assert_array_equal(m(IDS).numpy(), m.states(IDS).numpy())

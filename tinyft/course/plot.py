@@ -1,7 +1,7 @@
 """Plots for everyone: colours that the colour-blind can tell apart, and a text for each.
 
     use_style()               once, in the first cell
-    show(fig, alt)            the figure as <img alt="...">; `alt` says what it shows
+    show(fig, alt)            the figure as a PNG whose alternative text is `alt`
 
 The eight colours are Okabe and Ito's, "Color Universal Design" (2008); their order here
 puts those with the largest difference in brightness first. Curves that matter should
@@ -9,7 +9,6 @@ differ in marker or dashes too.
 """
 
 import base64
-import html
 import io
 
 from tinyft.course.check import in_notebook
@@ -66,8 +65,8 @@ def show(fig, alt):
     from IPython.display import display
 
     code = base64.b64encode(picture.getvalue()).decode()
-    tag = f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{code}"/>'
-    display({"text/html": tag, "text/plain": f"[plot] {alt}"}, raw=True)
+    shown = {"image/png": code, "text/plain": f"[plot] {alt}"}
+    display(shown, metadata={"image/png": {"alt": alt}}, raw=True)
 
 
 def _require_labels(fig):

@@ -21,7 +21,11 @@ from tinyft.models.resnet import (
     resnet56,
     resnet_tiny,
 )
-from tinyft.models.resnet_cost import receptive_field, resnet_layers
+from tinyft.models.resnet_cost import (
+    receptive_field,
+    receptive_fields,
+    resnet_layers,
+)
 from tinyft.models.transformer import Transformer
 
 __all__ = [
@@ -40,6 +44,7 @@ __all__ = [
     "llama_tiny",
     "mlp",
     "receptive_field",
+    "receptive_fields",
     "resnet18",
     "resnet20",
     "resnet32",

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 
 from tinyft.nn.shape import choice
 
+POSITIONS = ("learned", "rotary", "none")
 ACTIVATIONS = ("gelu", "gelu_tanh", "relu", "swiglu")
 
 
@@ -20,7 +21,7 @@ class TransformerConfig:
     length: int = 1024  # longest input (learned positions)
     norm: str = "layer"  # "layer" or "rms"
     pre_norm: bool = True
-    positions: str = "learned"  # "learned" or "rotary"
+    positions: str = "learned"  # "learned", "rotary" or "none"
     rotary_base: float = 10000.0
     activation: str = "gelu_tanh"  # "gelu", "gelu_tanh", "relu" or "swiglu"
     causal: bool = True
@@ -34,7 +35,7 @@ class TransformerConfig:
 
     def __post_init__(self):
         choice("TransformerConfig", ("layer", "rms"), norm=self.norm)
-        choice("TransformerConfig", ("learned", "rotary"), positions=self.positions)
+        choice("TransformerConfig", POSITIONS, positions=self.positions)
         choice("TransformerConfig", ACTIVATIONS, activation=self.activation)
         choice("TransformerConfig", ("lm", "mlm", "none"), head=self.head)
 

@@ -71,7 +71,10 @@ def resnet_layers(config, size):
                 )
             layers += [a._replace(name=f"layer{i + 1}.{j}.{a.name}") for a in parts]
             width = outputs
-    return [*_sized(layers, size), Layer("fc", "linear", width, config.classes, 1, 1, 1)]
+    return [
+        *_sized(layers, size),
+        Layer("fc", "linear", width, config.classes, 1, 1, 1),
+    ]
 
 
 def _basic(width, inner, stride):
@@ -99,6 +102,18 @@ def _sized(layers, size):
         if layer.kind != "shortcut":
             size = (size + 2 * (layer.taps // 2) - layer.taps) // layer.stride + 1
         yield layer._replace(size=size)
+
+
+def receptive_fields(config):
+    """{"layer1.0": (r, jump), ...}: what the output of each block sees of the image."""
+    chain, found = [], {}
+    for layer in resnet_layers(config, 1):
+        if layer.kind in ("conv", "pool"):
+            chain.append((layer.taps, layer.stride))
+            block, _, _ = layer.name.rpartition(".")
+            found[block] = receptive_field(*zip(*chain))
+    found.pop("")  # the stem
+    return found
 
 
 def receptive_field(taps, strides, dilations=None):

@@ -172,6 +172,8 @@ class Transformer(nn.Module):
         positions = self.positions(ids, past)
         x = self.embed_tokens(ids, positions, types)
         if mask is not None and mask.ndim == 2:
+            front = x.shape[1] - ids.shape[1]  # vectors that the embedding put in front
+            mask = ops.pad(mask, [(0, 0), (front, 0)], True) if front else mask
             mask = mask[:, None, None, :]  # (B, 1, 1, T): which keys may be seen
         for i, block in enumerate(self.blocks):
             x = block(x, mask, positions, cache[i] if cache else None)

@@ -3,7 +3,7 @@
     resnet_digits6   ResNet-14 on the digits 0..5: the source task of many chapters
     resnet_digits    the same on all ten digits
     gpt_text         GPT-2's shape on early modern English (Shakespeare and the Bible)
-    bert_text        BERT's shape on the same text, masked language modelling
+    bert_text        BERT's shape, rotary positions, masked tokens of the same text
 
 Every random number comes from one generator with a fixed seed, so on one machine (and
 with one number of BLAS threads) a recipe gives the same bytes each time.
@@ -106,34 +106,21 @@ def gpt_text(steps=None, progress=True):
 
 
 def bert_text(steps=None, progress=True):
-    """Masked tokens, [CLS] first; 3 layers of width 128, 0.76 M parameters.
+    """15 % of the tokens masked, [CLS] first; 3 layers of width 128, 0.74 M parameters.
 
-    The first two fifths of the steps see only what stands to the left and predict the
-    next token: each position is a target, not 15 % of them, and on a text this short
-    masking alone stays near the frequencies of single words. One model under both
-    masks is UniLM (Dong et al. 2019, arXiv:1905.03197).
+    Two departures from BERT: rotary positions (RoFormer, Su et al. 2021), and matrices
+    drawn with 0.08, about 1/sqrt(128), for 0.02 is made for width 768. With learned
+    positions 1000 steps on this text stay at the frequencies of single words (5.1 nats).
     """
-    steps, rng, tokenizer = steps or 1000, backend.rng(SEED), _tokenizer()
-    model = models.bert_tiny(rng, **_shape(tokenizer))
+    steps, rng, tokenizer = steps or 800, backend.rng(SEED), _tokenizer()
+    model = models.bert_tiny(rng, **_shape(tokenizer), positions="rotary")
+    for p in model.blocks.parameters():
+        if p.ndim > 1:
+            p.data *= 4.0
     ids = _training_ids(tokenizer)
-    history = train(
-        model,
-        lm_loss,
-        _left_then_masked(rng, tokenizer, ids, 2 * steps // 5),
-        steps,
-        lr=2e-3,
-        decay=0.1,
-        progress=progress,
-    )
+    batches = (_masked(rng, tokenizer, ids, BATCH) for _ in itertools.count())
+    history = train(model, lm_loss, batches, steps, 2e-3, 0.1, progress)
     return Trained(model, steps, FILES, history, tokenizer)
-
-
-def _left_then_masked(rng, tokenizer, ids, first):
-    left = ops.tril(ops.ones((1, 1, LENGTH, LENGTH), dtype="bool"))
-    for _ in range(first):
-        yield *data.lm_batch(rng, ids, BATCH, LENGTH), left
-    while True:
-        yield _masked(rng, tokenizer, ids, BATCH)
 
 
 def _tokenizer():
@@ -149,9 +136,9 @@ def _training_ids(tokenizer):
     return tokenizer.encode("\n".join(data.load_text(name, "train") for name in TEXTS))
 
 
-def lm_loss(model, x, y, mask=None):
+def lm_loss(model, x, y):
     """Mean cross-entropy over the targets (B, T) that count."""
-    return _flat_loss(model(x, mask), y)
+    return _flat_loss(model(x), y)
 
 
 def _flat_loss(logits, y):

@@ -1,0 +1,52 @@
+"""What chapters on text measure: losses of single tokens, n-gram baselines, attention.
+
+    loss of a token     −log q(token | the tokens before it), in nats
+    unigram             p_i = (n_i + 1) / (N + V)
+    bigram              p_ij = (n_ij + k p_j) / (n_i + k), k imaginary pairs after each i
+
+The means of the last two on held-out text are what a language model has to beat.
+"""
+
+import numpy as np
+
+from tinyft import no_grad
+
+
+def rows_of(ids, length):
+    """Consecutive rows of length + 1 tokens: inputs and targets, each (n, length)."""
+    rows = ids[: len(ids) // (length + 1) * (length + 1)].reshape(-1, length + 1)
+    return rows[:, :-1], rows[:, 1:]
+
+
+def token_losses(model, x, y, batch=32):
+    """−log q of every target, (n, T) float64; x, y (n, T) host arrays of token ids."""
+    parts = [x[i : i + batch] for i in range(0, len(x), batch)]
+    with no_grad():
+        z = np.concatenate([model(part).numpy() for part in parts]).astype(np.float64)
+    right = np.take_along_axis(z, y[..., None], axis=-1)[..., 0]
+    return np.logaddexp.reduce(z, axis=-1) - right
+
+
+def ngrams(ids, vocab, pairs=5):
+    """(unigram (V,), bigram (V, V)) of the token ids (N,), smoothed so that none is 0."""
+    p = (np.bincount(ids, minlength=vocab) + 1) / (len(ids) + vocab)
+    counts = np.zeros((vocab, vocab))
+    np.add.at(counts, (ids[:-1], ids[1:]), 1)
+    return p, (counts + pairs * p) / (counts.sum(axis=1, keepdims=True) + pairs)
+
+
+def attention_maps(model, ids):
+    """The weights of every head of a Transformer on ids (B, T): (B, layers, heads, T, T).
+
+    Switches `record` on in each attention layer for one call, and off again.
+    """
+    layers = [block.attn for block in model.blocks]
+    try:
+        for layer in layers:
+            layer.record = True
+        with no_grad():
+            model(ids)
+        return np.stack([layer.recorded for layer in layers], axis=1)
+    finally:
+        for layer in layers:
+            layer.record, layer.recorded = False, None

@@ -1,0 +1,19 @@
+"""Task 4 of 4: temperature and top-p sampling.  (2.20) of
+notebooks/02_transformer.ipynb."""
+
+import numpy as np
+
+
+def sample_top_p(logits, p, temperature, u):
+    """Draw from the smallest set of tokens that holds the probability p          (2.20)
+
+    q = softmax(logits / temperature). Keep the fewest tokens, likeliest first, whose q
+    sums to p or more (the one that reaches p stays in; at least one is kept); the
+    others get 0 and q is scaled to sum to 1. The draw is the first id i with
+    q_0 + .. + q_i > u.
+
+    logits (V,) without ties, p in (0, 1], temperature > 0, u in [0, 1) the uniform
+    random number; returns the token (an int) and the distribution q (V,).
+    """
+    # YOUR CODE: equation (2.20)
+    raise NotImplementedError("not implemented yet: sample_top_p, equation (2.20)")

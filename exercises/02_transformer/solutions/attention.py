@@ -1,0 +1,24 @@
+"""Task 1 of 4: scaled dot-product attention.  (2.1), (2.2) of
+notebooks/02_transformer.ipynb."""
+
+import numpy as np
+
+
+def attention(q, k, v, causal=False):
+    """O = P v  with  P = softmax(q kᵀ / √d), a distribution over the keys         (2.1)
+
+    causal: query t of T stands at position t + S − T, so that the last query stands at
+    the last key, and it looks at no key after its position                        (2.2)
+
+    q (H, T, d), k (H, S, d), v (H, S, e), T <= S; returns O (H, T, e), float64. Finite
+    for any finite scores, also for scores of ±1000. The inputs stay as they are.
+    """
+    # YOUR CODE: equations (2.1), (2.2)
+    scores = np.einsum("htd,hsd->hts", q, k) / np.sqrt(q.shape[-1])
+    if causal:
+        T, S = scores.shape[-2:]
+        scores = np.where(np.tri(T, S, S - T), scores, -np.inf)
+    P = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    P = P / P.sum(axis=-1, keepdims=True)
+    return P @ v
+    # END YOUR CODE

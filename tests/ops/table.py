@@ -5,12 +5,10 @@ To add an operation, append one line to the list of its family:
     Row("name", function, reference, shape, shape, ...)
 
 `function` takes one float Tensor for each shape, `reference` the same as NumPy arrays
-(float64); other arguments (axes,
- index arrays) are written into both. Then say what does
+(float64); other arguments (axes, index arrays) are written into both. Then say what does
 not hold, by keyword:
 
-    draw="normal"       how inputs are drawn: normal, positive (0.5..2),
-    unit (-0.9..0.9),
+    draw="normal"       how inputs are drawn: normal, positive (0.5..2), unit (-0.9..0.9),
                         apart (all entries of all inputs at least 0.1 from each other
                         and from 0: for kinks and ties, where no derivative exists)
     complex_step=True   the function is analytic and its code takes complex numbers:

@@ -44,5 +44,5 @@ def choice(layer, allowed, **options):
 
 def steps(start, stop, like, dtype="int64"):
     """start, ..., stop - 1 as a Tensor on the device of `like`."""
-    values = backend.host().arange(start, stop, dtype=dtype)
-    return Tensor._of(backend.to(values, backend.device_of(like)), None)
+    xp = backend.xp_of(like._data if isinstance(like, Tensor) else like)
+    return Tensor._of(xp.arange(start, stop, dtype=dtype), None)

@@ -93,10 +93,11 @@ class Delta(Module):
         delta = type(self)(**{**self.options, **changes})
         delta.path = path
         delta.__dict__.update(site=module, shared=shared)  # not part of the tree
-        delta.build(module, rng)
+        here = next((p.device for p in module.parameters()), backend.default_device())
+        with backend.device(here):
+            delta.build(module, rng)
         delta.train(module.training)
-        device = next((p.device for p in module.parameters()), None)
-        return delta if device is None else delta.to(device)
+        return delta.to(here)
 
     # --- the Hugging Face file format: names in the file, fields of the config -----
     @classmethod

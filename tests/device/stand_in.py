@@ -1,0 +1,336 @@
+"""A device on the CPU: arrays that compute with NumPy and refuse what CuPy refuses.
+
+`library` stands in for the module `cupy`. It has only the names and keywords that
+CuPy 14.2 has (cupy_api.json, recorded from its signatures), refuses to mix host and device
+arrays, keeps 0-d results as device arrays, wraps indices out of range, and counts
+
+    counts["sync"]   copies to the host, each of which waits for the device
+    counts["h2d"]    arrays sent to the device
+    counts["launch"] functions called (a lower bound for kernels)
+
+What it refuses and what it lets through follows CuPy's documentation, "Differences between
+CuPy and NumPy", and its signatures; it says nothing of speed or of races.
+"""
+
+import contextlib
+import json
+import types
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+API = json.loads((Path(__file__).parent / "cupy_api.json").read_text())
+counts = Counter()
+
+# Functions that copy a size or a check back to the host inside CuPy, and how often.
+SYNCING = {"nonzero": 1, "argwhere": 1, "flatnonzero": 1, "unique": 1, "bincount": 2}
+SYNCING |= {"argpartition": 2, "tril_indices": 2, "triu_indices": 2, "average": 1}
+REDUCES = {"add", "multiply"}  # the ufuncs whose .reduce exists
+AT = {"add", "maximum", "minimum"}  # the ufuncs whose .at exists for floats
+ABSENT = {"where", "initial", "subok", "like", "device"}  # keywords of no method
+
+
+def sync(times=1):
+    counts["sync"] += times
+
+
+@contextlib.contextmanager
+def expect(syncs, transfers=0):
+    """Fail if the block synchronises or sends arrays more or less often than said."""
+    before = counts["sync"], counts["h2d"]
+    yield
+    seen = counts["sync"] - before[0], counts["h2d"] - before[1]
+    assert seen == (syncs, transfers), f"(syncs, transfers) = {seen}"
+
+
+def host_of(x):
+    """The NumPy array inside a device argument; host arrays are refused as CuPy does."""
+    if isinstance(x, ndarray):
+        return x._a
+    if isinstance(x, np.ndarray):
+        raise TypeError(f"Unsupported type {type(x)}")
+    if isinstance(x, (list, tuple)):
+        return type(x)(map(host_of, x))
+    return x
+
+
+def wrap(result):
+    if isinstance(result, (np.ndarray, np.generic)):
+        return ndarray._of(np.asarray(result))
+    if type(result) in (tuple, list):
+        return type(result)(map(wrap, result))
+    return result
+
+
+def checked_dtype(dtype):
+    if np.dtype(dtype).kind not in "biufc":
+        raise ValueError(f"Unsupported dtype {np.dtype(dtype)}")
+
+
+class Device:
+    """What `array.device` and `cuda.Device(i)` are."""
+
+    def __init__(self, id=0):
+        self.id = id
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        return None
+
+
+class ndarray:
+    """A device array. Everything it can do goes through `library`, and is counted."""
+
+    __slots__ = ("__weakref__", "_a")
+    __array_priority__ = 100
+    __hash__ = None
+    device = Device(0)
+
+    @classmethod
+    def _of(cls, a):
+        checked_dtype(a.dtype)
+        self = object.__new__(cls)
+        self._a = a
+        return self
+
+    def __array__(self, *args, **options):
+        raise TypeError("Implicit conversion to a NumPy array is not allowed.")
+
+    def __array_ufunc__(self, ufunc, method, *args, **options):
+        function = getattr(library, ufunc.__name__)
+        if method != "__call__":
+            function = getattr(function, method)
+        return function(*args, **options)
+
+    def __array_function__(self, function, kinds, args, options):
+        return getattr(library, function.__name__)(*args, **options)
+
+    def get(self):
+        sync()
+        return self._a.copy()
+
+    def item(self):
+        sync()
+        return self._a.item()
+
+    def tolist(self):
+        sync()
+        return self._a.tolist()
+
+    def __repr__(self):
+        sync()
+        return repr(self._a)
+
+    def __bool__(self):
+        sync()
+        return bool(self._a)
+
+    def _scalar(self, kind):
+        if self._a.ndim:
+            raise TypeError("only 0-dimensional arrays can be converted to scalars")
+        sync()
+        return kind(self._a)
+
+    def __float__(self):
+        return self._scalar(float)
+
+    def __int__(self):
+        return self._scalar(int)
+
+    def __len__(self):
+        return len(self._a)
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self._a)))
+
+    def __getitem__(self, index):
+        return ndarray._of(np.asarray(self._a[wrapped_index(index, self._a.shape)]))
+
+    def __setitem__(self, index, values):
+        if isinstance(values, np.ndarray) and values.ndim:
+            raise ValueError("non-scalar numpy.ndarray cannot be used for fill")
+        counts["launch"] += 1
+        self._a[wrapped_index(index, self._a.shape)] = host_of(values)
+
+    def __getattr__(self, name):
+        if name.startswith("__") or name not in API["ndarray.*"]:
+            raise AttributeError(f"'ndarray' object has no attribute {name!r}")
+        value = getattr(self._a, name)
+        if not callable(value):
+            return wrap(value) if isinstance(value, np.ndarray) else value
+
+        def method(*args, **options):
+            if ABSENT & set(options):
+                raise TypeError(f"{name}() got an unexpected keyword argument")
+            counts["launch"] += 1
+            options = {k: host_of(v) for k, v in options.items()}
+            return wrap(value(*map(host_of, args), **options))
+
+        return method
+
+
+def wrapped_index(index, shape):
+    """Index arrays modulo the axis length, as CuPy gathers; masks cost a copy back."""
+    keys, plain, axis = index if isinstance(index, tuple) else (index,), [], 0
+    used = sum(k is not None and k is not Ellipsis for k in keys)
+    for key in keys:
+        if isinstance(key, (list, np.ndarray)):
+            counts["h2d"] += 1
+            key = np.asarray(key)
+        key = key._a if isinstance(key, ndarray) else key
+        if key is Ellipsis:
+            axis += len(shape) - used
+        elif isinstance(key, np.ndarray) and key.dtype == bool:
+            sync()
+            axis += key.ndim
+        elif key is not None:
+            if isinstance(key, np.ndarray):
+                key = np.mod(key, max(shape[axis], 1))
+            axis += 1
+        plain.append(key)
+    return tuple(plain)
+
+
+def _operators():
+    names = {"add": "add", "sub": "subtract", "mul": "multiply", "matmul": "matmul"}
+    names |= {"truediv": "true_divide", "floordiv": "floor_divide", "mod": "remainder"}
+    names |= {"pow": "power", "and": "bitwise_and", "or": "bitwise_or"}
+    compared = {"lt": "less", "le": "less_equal", "gt": "greater", "eq": "equal"}
+    compared |= {"ge": "greater_equal", "ne": "not_equal"}
+    for name, function in (names | compared).items():
+        _operator(name, function, reflected=name in names)
+    del ndarray.__imatmul__  # CuPy has none
+    ndarray.__neg__ = lambda self: library.negative(self)
+    ndarray.__abs__ = lambda self: library.absolute(self)
+    ndarray.__invert__ = lambda self: library.invert(self)
+
+
+def _operator(name, function, reflected):
+    def forward(self, other):
+        return getattr(library, function)(self, other)
+
+    def backward(self, other):
+        return getattr(library, function)(other, self)
+
+    def in_place(self, other):
+        result = host_of(forward(self, other))
+        self._a[...] = result.astype(self._a.dtype, casting="same_kind")
+        return self
+
+    setattr(ndarray, f"__{name}__", forward)
+    if reflected:
+        setattr(ndarray, f"__r{name}__", backward)
+        setattr(ndarray, f"__i{name}__", in_place)
+
+
+class Ufunc:
+    """A ufunc without `where=`, with the methods that CuPy's have."""
+
+    def __init__(self, name):
+        self.name, self.function = name, getattr(np, name)
+
+    def __call__(self, *args, out=None, dtype=None, casting="same_kind", **more):
+        if more:
+            raise TypeError(f"Wrong arguments {more}")
+        if out is not None and not isinstance(out, ndarray):
+            raise TypeError(f"Unsupported type {type(out)}")
+        counts["launch"] += 1
+        options = {"dtype": dtype, "casting": casting}
+        result = self.function(*map(host_of, args), out=host_of(out), **options)
+        return wrap(result) if out is None else out
+
+    def at(self, target, index, values=None):
+        if self.name not in AT:
+            raise NotImplementedError(f"{self.name}.at is not supported yet")
+        counts["launch"] += 1
+        self.function.at(
+            target._a, wrapped_index(index, target._a.shape), host_of(values)
+        )
+
+    def reduce(self, a, axis=0, dtype=None, out=None, keepdims=False):
+        if self.name not in REDUCES:
+            raise NotImplementedError(f"{self.name}.reduce is not supported yet")
+        return wrap(self.function.reduce(host_of(a), axis, dtype, None, keepdims))
+
+
+class Namespace:
+    """`cupy` and its sub-modules: recorded names only, recorded keywords only."""
+
+    def __init__(self, prefix=""):
+        self._prefix = prefix
+
+    def __getattr__(self, name):
+        full = self._prefix + name
+        if full in ("linalg", "lib", "lib.stride_tricks"):
+            value = Namespace(full + ".")
+        elif full not in API:
+            raise AttributeError(f"module 'cupy' has no attribute {full!r}")
+        else:
+            value = np
+            for part in full.split("."):
+                value = getattr(value, part)
+            if isinstance(value, np.ufunc) and name != "matmul":
+                value = Ufunc(name)
+            elif callable(value) and not isinstance(value, type):
+                value = guarded(name, value, API[full])
+        self.__dict__[name] = value
+        return value
+
+
+def guarded(name, function, keywords):
+    def call(*args, **options):
+        if keywords and "kwargs" not in keywords:
+            for key in options:
+                if key not in keywords:
+                    raise TypeError(
+                        f"{name}() got an unexpected keyword argument {key!r}"
+                    )
+        counts["launch"] += 1
+        sync(SYNCING.get(name, 0) + (name == "where" and len(args) == 1))
+        options = {k: host_of(v) for k, v in options.items()}
+        return wrap(function(*map(host_of, args), **options))
+
+    return call
+
+
+def asarray(values, dtype=None, copy=None):
+    if isinstance(values, ndarray):
+        return ndarray._of(np.array(values._a, dtype=dtype, copy=copy))
+    array = np.array(values, dtype=dtype)
+    counts["h2d"] += array.ndim > 0  # 0-d values travel as kernel arguments
+    return ndarray._of(array)
+
+
+def asnumpy(values):
+    return values.get() if isinstance(values, ndarray) else np.asarray(values)
+
+
+class Pool:
+    """A memory pool with figures."""
+
+    def used_bytes(self):
+        return 1024
+
+    def total_bytes(self):
+        return 4096
+
+    def free_all_blocks(self):
+        counts["freed"] += 1
+
+
+library = Namespace()
+_stream = types.SimpleNamespace(synchronize=lambda: sync())
+library.__dict__.update(
+    __name__="cupy",
+    ndarray=ndarray,
+    asarray=asarray,
+    array=lambda values, dtype=None, copy=True: asarray(values, dtype, copy),
+    asnumpy=asnumpy,
+    cuda=types.SimpleNamespace(Device=Device, get_current_stream=lambda: _stream),
+    get_default_memory_pool=Pool,
+    get_default_pinned_memory_pool=Pool,
+)
+_operators()

@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tinyft import ops
+from tinyft import backend, ops
 
 
 @dataclass
@@ -88,6 +88,11 @@ def binary(name, reference, **flags):
     return Row(name, getattr(ops, name), reference, (2, 3), (2, 3), **flags)
 
 
+def here(constant, x):
+    """A constant argument on the device of the input x (tests/device runs these rows)."""
+    return backend.to(constant, backend.device_of(x))
+
+
 def _erf(x):
     import math
 
@@ -129,12 +134,12 @@ ARITHMETIC = [
 MASK = np.array([[True, False, True], [False, False, True]])
 
 CHOICES = [
-    Row("where", lambda x, y: ops.where(MASK, x, y), lambda x, y: np.where(MASK, x, y),
+    Row("where", lambda x, y: ops.where(here(MASK, x), x, y), lambda x, y: np.where(MASK, x, y),
         (2, 3), (3,)),
-    Row("where scalar", lambda x: ops.where(MASK, x, 2.0),
+    Row("where scalar", lambda x: ops.where(here(MASK, x), x, 2.0),
         lambda x: np.where(MASK, x, 2.0),
         (2, 3)),
-    Row("masked_fill", lambda x: ops.masked_fill(x, MASK, -5.0),
+    Row("masked_fill", lambda x: ops.masked_fill(x, here(MASK, x), -5.0),
         lambda x: np.where(MASK, -5.0, x), (2, 3)),
     Row("clip", lambda x: ops.clip(x, -0.3, 0.41), lambda x: np.clip(x, -0.3, 0.41),
         (2, 3), **KINK, scalar=True, empty=(0, 3)),
@@ -276,15 +281,15 @@ KEYS = {
 INDEXING = [
     *[Row(f"index {name}", lambda x, k=key: x[k], lambda x, k=key: x[k], (3, 4))
       for name, key in KEYS.items()],
-    pair("take_along_axis", lambda xp, x: xp.take_along_axis(x, PLACES, 1), (2, 4)),
-    pair("take_along_axis 0", lambda xp, x: xp.take_along_axis(x, PLACES[:1, :1], 0),
+    pair("take_along_axis", lambda xp, x: xp.take_along_axis(x, here(PLACES, x), 1), (2, 4)),
+    pair("take_along_axis 0", lambda xp, x: xp.take_along_axis(x, here(PLACES[:1, :1], x), 0),
         (2, 4)),
-    pair("take_along_axis one", lambda xp, x: xp.take_along_axis(x, PLACES[:, :1], -1),
+    pair("take_along_axis one", lambda xp, x: xp.take_along_axis(x, here(PLACES[:, :1], x), -1),
         (2, 4)),
-    Row("gather", lambda x: ops.gather(x, PLACES[:1], 1), lambda x: x[:1, PLACES[0]],
+    Row("gather", lambda x: ops.gather(x, here(PLACES[:1], x), 1), lambda x: x[:1, PLACES[0]],
         (2, 4)),
-    Row("embedding", lambda w: ops.embedding(PLACES, w), lambda w: w[PLACES], (5, 3)),
-    Row("embedding none", lambda w: ops.embedding(np.zeros((0, 2), int), w),
+    Row("embedding", lambda w: ops.embedding(here(PLACES, w), w), lambda w: w[PLACES], (5, 3)),
+    Row("embedding none", lambda w: ops.embedding(here(np.zeros((0, 2), int), w), w),
         lambda w: w[np.zeros((0, 2), int)], (5, 3)),
 ]  # fmt: skip
 
@@ -424,9 +429,9 @@ LOSSES = [
             **REAL | POSITIVE, rtol32=5e-6),
     *losses("kl_div log", lambda x, y, **how: ops.kl_div(x, y, log_target=True, **how),
             lambda x, y: np.exp(y) * (y - x), (2, 3), (2, 3), rtol32=5e-6),
-    *losses("nll_loss", lambda x, **how: ops.nll_loss(x, CLASSES, **how),
+    *losses("nll_loss", lambda x, **how: ops.nll_loss(x, here(CLASSES, x), **how),
             lambda x: -x[np.arange(3), CLASSES], (3, 4), complex_step=False),
-    *losses("cross_entropy", lambda x, **how: ops.cross_entropy(x, CLASSES, **how),
+    *losses("cross_entropy", lambda x, **how: ops.cross_entropy(x, here(CLASSES, x), **how),
             lambda x: -np.log(_softmax(x))[np.arange(3), CLASSES], (3, 4), **FUSED),
 ]  # fmt: skip
 

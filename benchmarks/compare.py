@@ -90,6 +90,27 @@ def compare(workload, peers, rounds=9, steps=1, threads=1, device="cpu"):
     return [_row(workload, threads, peer, running[0]) for peer in running] + rows
 
 
+def pair(first, second, peer="tinyft", rounds=9, threads=1):
+    """Ratio of two workloads of one peer, in alternation: time and memory above import."""
+    a, b = (Peer(peer, workload, threads, "cpu") for workload in (first, second))
+    for _ in range(rounds):
+        a.run(1)
+        b.run(1)
+    ratios = sorted(x / y for x, y in zip(a.seconds, b.seconds))
+    over = []
+    for one in (a, b):
+        memory = one.ask("q")
+        over.append(memory["peak_mb"] - memory["base_mb"])
+        one.close()
+    return {
+        "pair": f"{first}/{second}",
+        "peer": peer,
+        "ratio": statistics.median(ratios),
+        "best": min(a.seconds) / min(b.seconds),
+        "memory": over[0] / over[1],
+    }
+
+
 def _row(workload, threads, peer, first):
     memory = peer.ask("q")
     peer.close()
@@ -124,10 +145,21 @@ def main(arguments=None):
     a.add_argument("--threads", type=int, default=1)
     a.add_argument("--device", default="cpu")
     a.add_argument("--json")
+    a.add_argument("--pair", help="two workloads of the last peer: T2lora/T2")
     a = a.parse_args(arguments)
     rows = []
+    if a.pair:
+        rows.append(
+            pair(*a.pair.split("/"), a.peers.split(",")[-1], a.rounds, a.threads)
+        )
+        print(
+            "{pair} {peer}: time {ratio:.3f} (best {best:.3f}), memory {memory:.3f}".format(
+                **rows[0]
+            )
+        )
+        a.workload = a.workload if a.workload != ",".join(workloads.NAMES) else ""
     print("workload peer      ratio  [p10, p90]     best   ms/step  peak MB  losses")
-    for name in a.workload.split(","):
+    for name in filter(None, a.workload.split(",")):
         steps = a.steps or {"S": 200, "R8": 5}.get(name, 1)
         got = compare(name, a.peers.split(","), a.rounds, steps, a.threads, a.device)
         rows += got

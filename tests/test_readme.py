@@ -34,3 +34,8 @@ def test_links_exist(target):
 def test_the_two_commands_stand_as_promised():
     assert 'python -m pip install -e ".[course]" && tinyft course' in TEXT
     assert 'python -m pip install -e ".[test]" && pytest' in TEXT
+
+
+def test_every_chapter_is_on_the_map():
+    for notebook in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"):
+        assert f"[`{notebook.stem}`](notebooks/{notebook.name})" in TEXT

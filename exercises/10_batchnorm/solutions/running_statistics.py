@@ -1,0 +1,33 @@
+"""Task 1 of 4: running statistics.  (10.2), (10.4) of notebooks/10_batchnorm.ipynb."""
+
+import numpy as np
+
+
+def running_statistics(batches, momentum):
+    """The running mean and variance of a BatchNorm layer after these batches.
+
+    r ← (1 − m) r + m b, from a mean of 0 and a variance of 1                     (10.2)
+
+    batches: a list of arrays (N_k, C), in the order they came, each N_k >= 2; b are the
+    mean and the unbiased variance of each channel; momentum m in (0, 1] is the weight of
+    the new batch. Returns (mean, variance), each (C,).
+    """
+    # YOUR CODE: (10.2)
+    mean, var = np.zeros(batches[0].shape[1]), np.ones(batches[0].shape[1])
+    for x in batches:
+        mean = (1 - momentum) * mean + momentum * x.mean(axis=0)
+        var = (1 - momentum) * var + momentum * x.var(axis=0, ddof=1)
+    return mean, var
+    # END YOUR CODE
+
+
+def batches_until(delta, momentum):
+    """How many batches until the statistics of the start weigh δ or less, an int.
+
+    The least t with (1 − m)^t <= δ                                               (10.5)
+
+    delta and momentum in (0, 1).
+    """
+    # YOUR CODE: (10.5)
+    return int(np.ceil(np.log(delta) / np.log(1 - momentum)))
+    # END YOUR CODE

@@ -226,3 +226,11 @@ def test_report_as_text_and_html():
     share = f"{100 * (lora + full) / (base + lora + full):.2f} %"
     assert share in text and share in page and "default" in text.splitlines()[1]
     assert "<td>a&lt;b</td>" in page and "<td>a<b" not in page
+
+
+def test_evaluating_leaves_deltas_in_the_mode_they_had(model):
+    adapter = peft.attach(model, peft.LoRA(r=2, dropout=0.5), r"attn\.q", rng=1)
+    model.train()
+    with model.evaluating():
+        assert not any(d.training for d in adapter.deltas.values())
+    assert all(d.training for d in adapter.deltas.values())

@@ -5,8 +5,6 @@ al. 2018) and to the smallest set whose probability reaches p (top-p, Holtzman e
 2020).
 """
 
-import contextlib
-
 from tinyft import backend
 from tinyft.autograd.mode import no_grad
 from tinyft.autograd.tensor import Tensor
@@ -38,7 +36,7 @@ def generate(
     _check(out, count, temperature, top_k, top_p, greedy, rng)
     kept = model.new_cache() if cache else None
     ended, seen = xp.zeros(len(out), dtype=bool), 0
-    with no_grad(), evaluating(model):
+    with no_grad(), model.evaluating():
         for _ in range(count):
             logits = model(_on_device(model, out[:, seen:]), cache=kept)[:, -1]
             seen = out.shape[1] if cache else 0
@@ -51,19 +49,6 @@ def generate(
             if ended.all():
                 break
     return out
-
-
-@contextlib.contextmanager
-def evaluating(model):
-    """Evaluation mode inside the block; then each module (and delta) as it was."""
-    below = [m for site in model.modules() for m in (site, *site._deltas)]
-    modes = [(m, m.training) for part in below for m in part.modules()]
-    model.eval()
-    try:
-        yield model
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def _on_device(model, ids):

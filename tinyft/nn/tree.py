@@ -6,6 +6,8 @@ Each node keeps three dicts, `_parameters`, `_buffers` and `_modules`, and the t
 are found by nothing else (a delta's parameters are not the model's).
 """
 
+import contextlib
+
 from tinyft import backend
 from tinyft.nn.state import load_state, state_of
 
@@ -98,6 +100,20 @@ class Tree:
     def eval(self):
         """Leave training mode: dropout off, BatchNorm by its running statistics."""
         return self.train(False)
+
+    @contextlib.contextmanager
+    def evaluating(self):
+        """Evaluation mode inside the block; then each module and delta is as it was."""
+        modules = [(m, m.training) for m in self.modules()]
+        deltas = [(d, d.training) for m, _ in modules for d in m._deltas]
+        self.eval()
+        try:
+            yield self
+        finally:
+            for module, training in modules:
+                module.__dict__["training"] = training
+            for delta, training in deltas:
+                delta.train(training)
 
     def requires_grad_(self, requires_grad=True):
         """Switch the gradient of every parameter on or off. Returns self."""

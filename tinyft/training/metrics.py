@@ -7,7 +7,6 @@
 These functions read numbers from the device: call them at log points, not in a step.
 """
 
-import contextlib
 import math
 import statistics
 
@@ -15,22 +14,6 @@ from tinyft import backend
 from tinyft.autograd import Tensor, no_grad
 
 IGNORE = -100  # a target that does not count
-
-
-@contextlib.contextmanager
-def evaluating(model):
-    """Evaluation mode without gradients; afterwards every module is as it was."""
-    before = [(m, m.training) for m in model.modules()]
-    deltas = [(d, d.training) for m, _ in before for d in m._deltas]
-    model.eval()
-    try:
-        with no_grad():
-            yield model
-    finally:
-        for module, training in before:
-            module.training = training
-        for delta, training in deltas:
-            delta.train(training)
 
 
 def on_device(model, batch):
@@ -52,7 +35,7 @@ def evaluate(model, batches, **metrics):
     each module's mode is restored. Raises ValueError when no target came.
     """
     sums, count = dict.fromkeys(metrics, 0.0), 0
-    with evaluating(model):
+    with no_grad(), model.evaluating():
         for batch in batches:
             *inputs, y = on_device(model, batch)
             output, n = model(*inputs), counted(y)

@@ -10,8 +10,6 @@ square comes before the mean over examples, so each example needs its own backwa
 the `importance` of l2sp.py.
 """
 
-import contextlib
-
 from tinyft import backend, ops
 from tinyft.autograd import Tensor, grad, tensor
 
@@ -40,7 +38,7 @@ def fisher_diagonal(model, batches, kind="true", rng=None):
             "fisher_diagonal: the model has no parameter to measure, frozen?"
         )
     count, device = 0, next(model.parameters()).device
-    with evaluating(model):
+    with model.evaluating():
         for x, y in _one_by_one(batches, device):
             logp = ops.log_softmax(model(x))  # (1, C)
             for start in _starts(logp.data, y, kind, rng):
@@ -74,18 +72,6 @@ def _starts(logp, y, kind, rng):
 def _draw(p, rng):
     cumulative = backend.asnumpy(p)[0].cumsum()
     return int((cumulative < rng.random() * cumulative[-1]).sum())
-
-
-@contextlib.contextmanager
-def evaluating(model):
-    """Evaluation mode inside the block; afterwards each module is as it was."""
-    before = [(m, m.training) for m in model.modules()]
-    model.eval()
-    try:
-        yield model
-    finally:
-        for m, training in before:
-            m.training = training
 
 
 def check_importance(importance, shared, every):

@@ -66,7 +66,9 @@ def main():
     if name in w.GPT:
         need = gpt_gflop(w.GPT[name])
         floor = need / max(rates.values())
-        print(f"{name}: {need:.1f} GFLOP of matrix products, {need / best:.0f} GFLOP/s;")
+        print(
+            f"{name}: {need:.1f} GFLOP of matrix products, {need / best:.0f} GFLOP/s;"
+        )
         print(f"at the peak they take {1e3 * floor:.1f} ms, {100 * floor / best:.0f} %")
 
 

@@ -23,7 +23,9 @@ LAYERS = [
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 SIDE = {"data": set(), "io": {"backend", "nn", "models"}, "checkpoints": set()}
 NUMPY = {"backend", "data", "io", "course", "grading"}
-LIBRARY = {"01_optimisers": "optim"}  # chapters whose library has PyTorch's shorter name
+LIBRARY = {
+    "01_optimisers": "optim"
+}  # chapters whose library has PyTorch's shorter name
 # data writes its tokenizers with the same atomic rename as io (docs/decisions.md)
 ALLOWED = {("tinyft.data.tokenizer", "io")}
 

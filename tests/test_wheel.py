@@ -45,7 +45,14 @@ sys.path[:0] = {places}
 def wheel(tmp_path_factory):
     """Built without the network: setuptools and wheel are in the `test` extra."""
     folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--no-build-isolation",
+        "--no-deps",
+    ]
     command += ["--quiet", "--wheel-dir", str(folder), str(ROOT)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -272,9 +272,7 @@ def _picks_rows(target, index, values):
     rows = (
         isinstance(index, np.ndarray) and index.dtype.kind in "iu" and index.size > 64
     )
-    return (
-        rows and target.ndim > 1 and values.shape == index.shape + target.shape[1:]
-    )
+    return rows and target.ndim > 1 and values.shape == index.shape + target.shape[1:]
 
 
 def _add_rows(target, ids, rows):
@@ -300,7 +298,9 @@ def windows(x, size, stride):
 
 def errstate(x, **kinds):
     """NumPy's `errstate` for host arrays; devices raise no floating-point signals."""
-    return np.errstate(**kinds) if isinstance(x, np.ndarray) else contextlib.nullcontext()
+    return (
+        np.errstate(**kinds) if isinstance(x, np.ndarray) else contextlib.nullcontext()
+    )
 
 
 def result_type(*arrays):

@@ -118,23 +118,40 @@ ARITHMETIC = [
     unary("square", np.square),
     unary("reciprocal", np.reciprocal, **POSITIVE),
     *[
-        Row(f"pow {n}", lambda x, n=n: ops.pow(x, n), lambda x, n=n: x**n, (2, 3),
-            **POSITIVE)
+        Row(
+            f"pow {n}",
+            lambda x, n=n: ops.pow(x, n),
+            lambda x, n=n: x**n,
+            (2, 3),
+            **POSITIVE,
+        )
         for n in (0, 1, 2, 3, 7, -1, -2, 0.5, -0.5, 2.5)
     ],
-    Row("pow 17", lambda x: ops.pow(x, 17), lambda x: x**17, (2, 3), **POSITIVE,
-        half=False),
+    Row(
+        "pow 17",
+        lambda x: ops.pow(x, 17),
+        lambda x: x**17,
+        (2, 3),
+        **POSITIVE,
+        half=False,
+    ),
     Row("scalar pow", lambda x: ops.pow(2.0, x), lambda x: 2.0**x, (2, 3)),
     Row("rsub", lambda x: 1.5 - x, lambda x: 1.5 - x, (2, 3), scalar=True),
     Row("rdiv", lambda x: 2 / x, lambda x: 2 / x, (2, 3), **POSITIVE),
-    Row("lerp", lambda x, y: ops.lerp(x, y, 0.3), lambda x, y: x + 0.3 * (y - x),
-        (2, 3), (3,)),
+    Row(
+        "lerp",
+        lambda x, y: ops.lerp(x, y, 0.3),
+        lambda x, y: x + 0.3 * (y - x),
+        (2, 3),
+        (3,),
+    ),
 ]
 
 MASK = np.array([[True, False, True], [False, False, True]])
 
 CHOICES = [
-    Row("where", lambda x, y: ops.where(here(MASK, x), x, y), lambda x, y: np.where(MASK, x, y),
+    Row("where", lambda x, y: ops.where(here(MASK, x), x, y),
+        lambda x, y: np.where(MASK, x, y),
         (2, 3), (3,)),
     Row("where scalar", lambda x: ops.where(here(MASK, x), x, 2.0),
         lambda x: np.where(MASK, x, 2.0),
@@ -214,8 +231,9 @@ REDUCTIONS = [
 
 def pair(name, fn, *shapes, **flags):
     """A row whose function is written once, for ops and for NumPy: fn(xp, x, ...)."""
-    return Row(name, lambda *xs: fn(ops, *xs), lambda *xs: fn(np, *xs), *shapes,
-    **flags)
+    return Row(
+        name, lambda *xs: fn(ops, *xs), lambda *xs: fn(np, *xs), *shapes, **flags
+    )
 
 
 SHAPES = [
@@ -281,14 +299,16 @@ KEYS = {
 INDEXING = [
     *[Row(f"index {name}", lambda x, k=key: x[k], lambda x, k=key: x[k], (3, 4))
       for name, key in KEYS.items()],
-    pair("take_along_axis", lambda xp, x: xp.take_along_axis(x, here(PLACES, x), 1), (2, 4)),
-    pair("take_along_axis 0", lambda xp, x: xp.take_along_axis(x, here(PLACES[:1, :1], x), 0),
+    pair("take_along_axis", lambda xp, x: xp.take_along_axis(x, here(PLACES, x), 1),
         (2, 4)),
-    pair("take_along_axis one", lambda xp, x: xp.take_along_axis(x, here(PLACES[:, :1], x), -1),
-        (2, 4)),
-    Row("gather", lambda x: ops.gather(x, here(PLACES[:1], x), 1), lambda x: x[:1, PLACES[0]],
-        (2, 4)),
-    Row("embedding", lambda w: ops.embedding(here(PLACES, w), w), lambda w: w[PLACES], (5, 3)),
+    pair("take_along_axis 0",
+        lambda xp, x: xp.take_along_axis(x, here(PLACES[:1, :1], x), 0), (2, 4)),
+    pair("take_along_axis one",
+        lambda xp, x: xp.take_along_axis(x, here(PLACES[:, :1], x), -1), (2, 4)),
+    Row("gather", lambda x: ops.gather(x, here(PLACES[:1], x), 1),
+        lambda x: x[:1, PLACES[0]], (2, 4)),
+    Row("embedding", lambda w: ops.embedding(here(PLACES, w), w), lambda w: w[PLACES],
+        (5, 3)),
     Row("embedding none", lambda w: ops.embedding(here(np.zeros((0, 2), int), w), w),
         lambda w: w[np.zeros((0, 2), int)], (5, 3)),
 ]  # fmt: skip

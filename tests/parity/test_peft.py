@@ -2,7 +2,7 @@
 
 Each direction: the folder is read without a warning (an error here) and the outputs agree.
 float64 networks, and float64 in the files: outputs agree to 1e-12 of their size, sums of a
-few hundred products in another order. Where PEFT itself rounds to float32, the test says so.
+few hundred products in another order. Where PEFT rounds to float32, the test says so.
 """
 
 import warnings

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from tinyft import Tensor, nn, ops, training
-from tinyft.training import metrics
 
 
 def test_accuracy_leaves_ignored_targets_out():

@@ -32,7 +32,9 @@ def check(name, got, want, bound, why, relative=False):
     _require(name, bound, why)
     record = {"name": name, "bound": float(bound), "why": why, "relative": relative}
     record |= measure(got, want, relative)
-    record["ok"] = record["problem"] is None and record["discrepancy"] <= record["bound"]
+    record["ok"] = (
+        record["problem"] is None and record["discrepancy"] <= record["bound"]
+    )
     _keep(record)
     show(record)
     if not record["ok"]:

@@ -1,8 +1,8 @@
 """Circular and hyperbolic functions, entry by entry, with their derivatives.
 
-    sin' = cos                 cos' = -sin                  tan' = 1 + tan²
-    sinh' = cosh               cosh' = sinh                 tanh' = 1 - tanh²
-    arcsin' = 1/√(1 - x²)      arccos' = -1/√(1 - x²)       arctan' = 1/(1 + x²)
+sin' = cos                 cos' = -sin                  tan' = 1 + tan²
+sinh' = cosh               cosh' = sinh                 tanh' = 1 - tanh²
+arcsin' = 1/√(1 - x²)      arccos' = -1/√(1 - x²)       arctan' = 1/(1 + x²)
 """
 
 from tinyft.ops.unary import Unary

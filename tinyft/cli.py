@@ -154,11 +154,12 @@ def course(
         "build/course"
     ),
     seconds: Annotated[float, typer.Option(help="limit for each chapter")] = 600,
+    jobs: Annotated[int, typer.Option(help="chapters side by side, 0: two")] = 0,
 ):
     """Execute chapters on real data, each checked against its closed form."""
     from tinyft.course.screen import course
 
-    _exit(course(names or (), json, out, seconds))
+    _exit(course(names or (), json, out, seconds, jobs=jobs))
 
 
 @app.command(rich_help_panel=PROVE)

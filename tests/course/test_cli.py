@@ -37,7 +37,7 @@ def test_an_error_of_the_user_is_one_sentence(monkeypatch, capsys, tmp_path):
 
 
 def test_an_error_of_ours_keeps_its_traceback(monkeypatch):
-    def broken(*_):
+    def broken(*_, **options):
         raise ZeroDivisionError("ours")
 
     monkeypatch.setattr("tinyft.course.screen.course", broken)

@@ -179,3 +179,18 @@ def _until(true, seconds=30):
     while not true():
         assert time.monotonic() < end, "it did not come to pass in time"
         time.sleep(0.05)
+
+
+def test_two_chapters_run_side_by_side(tmp_path, write):
+    """Each waits for the other's mark: one after the other, neither could end."""
+    cell = (
+        "import time, pathlib\n"
+        "pathlib.Path('{own}').touch()\n"
+        "end = time.monotonic() + 60\n"
+        "while not pathlib.Path('{other}').exists() and time.monotonic() < end:\n"
+        "    time.sleep(0.05)\n"
+        "check('both', float(pathlib.Path('{other}').exists()), 1.0, 0, 'a mark')"
+    )
+    for number, own, other in (("01", "a", "b"), ("02", "b", "a")):
+        write(f"{number}_{own}", IMPORT, cell.format(own=own, other=other))
+    assert course(out=tmp_path / "out", root=tmp_path, jobs=2)

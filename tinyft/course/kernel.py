@@ -10,6 +10,7 @@ import concurrent.futures
 import os
 import sys
 import tempfile
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,13 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 from tinyft.grading.places import PACKAGE_PARENT
+
+
+stop = threading.Event()  # set by the main thread: every running notebook ends
+
+# BLAS threads of one notebook: small products gain nothing from two, and chapters run
+# side by side. A reader who has set these is obeyed.
+BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass
@@ -91,12 +99,16 @@ def _manager(scratch):
 def kernel_environment(scratch, checks):
     """This environment: tinyft importable, plots inline, no personal IPython."""
     paths = [str(PACKAGE_PARENT), os.environ.get("PYTHONPATH", "")]
-    return os.environ | {
-        "PYTHONPATH": os.pathsep.join(path for path in paths if path),
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-        "IPYTHONDIR": str(Path(scratch) / "ipython"),
-        "TINYFT_CHECKS": str(checks),
-    }
+    return (
+        dict.fromkeys(BLAS_THREADS, "1")
+        | os.environ
+        | {
+            "PYTHONPATH": os.pathsep.join(path for path in paths if path),
+            "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+            "IPYTHONDIR": str(Path(scratch) / "ipython"),
+            "TINYFT_CHECKS": str(checks),
+        }
+    )
 
 
 async def _run(client, environment, seconds):
@@ -114,7 +126,7 @@ async def _run(client, environment, seconds):
 
 
 def _beside_main_thread(job):
-    """Run a coroutine in another thread; Ctrl-C cancels it and waits for its end."""
+    """Run a coroutine in another thread; Ctrl-C (or `stop`) cancels it and waits."""
     runner = asyncio.Runner(
         loop_factory=asyncio.SelectorEventLoop
     )  # zmq needs add_reader
@@ -125,6 +137,8 @@ def _beside_main_thread(job):
         try:
             while not done.done():  # short waits: Windows cannot interrupt a long one
                 concurrent.futures.wait([done], timeout=0.2)
+                if stop.is_set():
+                    raise KeyboardInterrupt
         except KeyboardInterrupt:
             loop.call_soon_threadsafe(task.cancel)
             concurrent.futures.wait([done], timeout=20)

@@ -1,6 +1,8 @@
 """What `tinyft course` shows: a live bar with the current cell, then one table."""
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 from rich.console import Console
@@ -11,27 +13,28 @@ from rich.table import Table
 from tinyft.course import run
 
 
-def course(names=(), json_path=None, out="build/course", seconds=600, root=None):
+def course(
+    names=(), json_path=None, out="build/course", seconds=600, root=None, jobs=None
+):
     """Execute the chapters, print the table, write the JSON; True when all pass.
 
     names: as `run.choose` takes them, none means all.  out: folder of the executed
-    copies and HTML pages.  seconds: limit for each notebook.
+    copies and HTML pages.  seconds: limit for each notebook.  jobs: chapters that run
+    side by side; None means two, or one on a machine with one core.
     """
     console = Console()
     available = run.chapters(root)
     chosen = run.choose(names, available)
     _require_tools()
-    results = []
+    jobs = jobs or min(2, os.cpu_count() or 1)
     columns = [
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.fields[at]}"),
     ]
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
-        for name in chosen:
-            result = _one(progress, available[name], Path(out), seconds)
-            results.append(result)
-            progress.console.print(_line(result))
+        paths = [available[name] for name in chosen]
+        results = _run_all(progress, paths, Path(out), seconds, jobs)
     console.print(table(results))
     _explain(console, results)
     if json_path:
@@ -39,6 +42,23 @@ def course(names=(), json_path=None, out="build/course", seconds=600, root=None)
         run.write_atomically(json_path, text + "\n")
     console.print(f"executed copies and pages: {escape(str(out))}", highlight=False)
     return all(result.ok for result in results)
+
+
+def _run_all(progress, paths, out, seconds, jobs):
+    """Run the notebooks, `jobs` at a time; Ctrl-C stops every kernel first."""
+    from tinyft.course import kernel
+
+    kernel.stop.clear()
+    with ThreadPoolExecutor(jobs) as pool:
+        futures = [pool.submit(_one, progress, path, out, seconds) for path in paths]
+        try:
+            while not all(future.done() for future in futures):
+                wait(futures, timeout=0.2)  # short: Windows cannot interrupt a long one
+        except KeyboardInterrupt:
+            kernel.stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+    return [future.result() for future in futures]
 
 
 def _require_tools():
@@ -63,6 +83,7 @@ def _one(progress, path, out, seconds):
 
     result = run.run_chapter(path, out, seconds, on_cell=cell)
     progress.remove_task(bar)
+    progress.console.print(_line(result))
     return result
 
 

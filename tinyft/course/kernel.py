@@ -21,7 +21,6 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 from tinyft.grading.places import PACKAGE_PARENT
 
-
 stop = threading.Event()  # set by the main thread: every running notebook ends
 
 # BLAS threads of one notebook: small products gain nothing from two, and chapters run

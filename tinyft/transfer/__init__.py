@@ -1,7 +1,39 @@
 """L4: transfer without new parameters: what to hold, where, and how hard."""
 
+from tinyft.transfer.batchnorm import (
+    batchnorm,
+    ema_batches,
+    shift_score,
+    shift_scores,
+)
+from tinyft.transfer.discriminative_lr import (
+    discriminative_groups,
+    gradual_unfreeze,
+    layer_groups,
+    layer_rates,
+    slice_rule,
+)
+from tinyft.transfer.drift import FeatureDrift
 from tinyft.transfer.fisher import fisher_diagonal
 from tinyft.transfer.freeze import freeze, unfreeze
 from tinyft.transfer.l2sp import L2SP
+from tinyft.transfer.stochnorm import StochNorm2d, stochnorm
 
-__all__ = ["L2SP", "fisher_diagonal", "freeze", "unfreeze"]
+__all__ = [
+    "L2SP",
+    "FeatureDrift",
+    "StochNorm2d",
+    "batchnorm",
+    "discriminative_groups",
+    "ema_batches",
+    "fisher_diagonal",
+    "freeze",
+    "gradual_unfreeze",
+    "layer_groups",
+    "layer_rates",
+    "shift_score",
+    "shift_scores",
+    "slice_rule",
+    "stochnorm",
+    "unfreeze",
+]

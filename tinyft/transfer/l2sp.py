@@ -109,7 +109,8 @@ def closed_form(X, y, theta0, strength, loss="half_mean"):
             f"{n}, {d}); its limit at 0 is theta0 + pinv(X) @ (y - X @ theta0)"
         )
     pull = c[:, None] * theta0 if theta0.ndim == 2 else c * theta0
-    return xp.linalg.solve(X.T @ X + xp.diag(c), X.T @ y + pull)
+    linalg = backend.linalg_of("closed_form", X)
+    return linalg.solve(X.T @ X + xp.diag(c), X.T @ y + pull)
 
 
 def _check(strength, head_strength, head):

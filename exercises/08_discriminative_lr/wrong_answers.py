@@ -1,0 +1,162 @@
+"""Named wrong answers: small edits of the solutions, to be caught and named."""
+
+WHOLE = """    drift, relative = np.zeros_like(X), []
+    for W, step, below, here in zip(Ws, steps, h, h[1:]):
+        drift = W @ drift + step @ below
+        relative.append(np.linalg.norm(drift) / np.linalg.norm(here))
+"""
+BY_HAND = """    relative, new = [], X
+    for W, step, here in zip(Ws, steps, h[1:]):
+        new = (W + step) @ new
+        drift = new - here
+        relative.append(np.linalg.norm(drift) / np.linalg.norm(here))
+"""
+RATE = "lr * decay ** (count - layer)"
+GEOMETRIC = "return lo * factor ** np.arange(count)"
+NORM = "np.linalg.norm(drift) / np.linalg.norm(here)"
+DRIFT = "np.abs(1 - left) * np.abs(delta)"
+
+WRONG = {
+    "rates": [
+        (
+            "the order is inverted: the top layer has the smallest rate",
+            RATE,
+            "lr * decay ** (layer - 1)",
+        ),
+        (
+            "exponent l: the bottom has α·η0 and the rates fall towards the top",
+            RATE,
+            "lr * decay**layer",
+        ),
+        (
+            "layers numbered from 0: the top layer has α·η0",
+            "np.arange(1, count + 1)",
+            "np.arange(count)",
+        ),
+        (
+            "the top layer has η0/α: one layer too many",
+            "(count - layer)",
+            "(count - layer - 1.0)",
+        ),
+        ("(1 − α) in place of α", "lr * decay **", "lr * (1 - decay) **"),
+        ("divided by α, not multiplied", "lr * decay **", "lr / decay **"),
+        ("the rates fall in equal differences", RATE, "lr * decay * layer"),
+        ("η0 is missing", "lr * decay", "decay"),
+        ("exponent 2(L−l)", "(count - layer)", "(2 * (count - layer))"),
+    ],
+    "slice_rule": [
+        (
+            "evenly spaced rates, not even factors",
+            GEOMETRIC,
+            "return np.linspace(lo, hi, count)",
+        ),
+        (
+            "1/L in place of 1/(L−1): hi is not reached",
+            "(1 / (count - 1))",
+            "(1 / count)",
+        ),
+        (
+            "1/L in place of 1/(L−1): lo is left out",
+            "(1 / (count - 1))\n    return lo * factor ** np.arange(count)",
+            "(1 / count)\n    return lo * factor ** np.arange(1, count + 1)",
+        ),
+        ("the order is inverted", GEOMETRIC, GEOMETRIC + "[::-1]"),
+        (
+            "lo for all groups but the top",
+            GEOMETRIC,
+            "return np.array([lo] * (count - 1) + [hi])",
+        ),
+        (
+            "each group has ten times the one below",
+            GEOMETRIC,
+            "return hi / 10.0 ** np.arange(count)[::-1]",
+        ),
+        ("hi/3 in place of hi/10", "[hi / 10]", "[hi / 3]"),
+        (
+            "slice(hi) is a geometric sequence from hi/10",
+            "return np.array([hi / 10] * (count - 1) + [hi])",
+            "lo = hi / 10",
+        ),
+        ("slice(hi) is hi for all", "[hi / 10]", "[hi]"),
+        ("slice(hi) also divides the top", "(count - 1) + [hi])", "count)"),
+        ("one group has lo", "return np.array([hi])", "return np.array([lo or hi])"),
+        ("one group has hi/10", "return np.array([hi])", "return np.array([hi / 10])"),
+        ("one group divides by zero", "count == 1", "count == 0"),
+    ],
+    "first_step_drift": [
+        ("only the layer's own step, not those below", "W @ drift + step", "step"),
+        (
+            "only the layers below, not the own step",
+            "np.linalg.norm(drift) /",
+            "np.linalg.norm(drift - step @ below) /",
+        ),
+        ("the gradient is not divided by N", " / X.shape[1]", ""),
+        ("the step goes up the gradient", "-lr * back", "lr * back"),
+        (
+            "the gradient is that of ‖E‖²/N, twice too large",
+            "/ X.shape[1]",
+            "* 2 / X.shape[1]",
+        ),
+        ("the rates are in inverted order", "rates[::-1]", "rates"),
+        ("one rate, the top's, for all layers", "-lr * back", "-rates[-1] * back"),
+        (
+            "the gradients were normalised to length 1",
+            "-lr * back @ below.T",
+            "-lr * (back @ below.T) / np.linalg.norm(back @ below.T)",
+        ),
+        ("not divided by ‖h_l‖", NORM, "np.linalg.norm(drift)"),
+        (
+            "divided by the norm of the layer's input",
+            "np.linalg.norm(here)",
+            "np.linalg.norm(below)",
+        ),
+        ("the squared norms", f"({NORM})", f"(({NORM}) ** 2)"),
+        ("the whole change, with its higher orders", WHOLE, BY_HAND),
+        (
+            "the weights were changed in place",
+            "        drift = W @ drift + step @ below\n",
+            "        drift = W @ drift + step @ below\n        W += step\n",
+        ),
+    ],
+    "accumulated_drift": [
+        (
+            "linearised: t times the first step",
+            DRIFT,
+            "steps * rates * curvature * np.abs(delta)",
+        ),
+        (
+            "what is left to go, not what was covered",
+            "np.abs(1 - left)",
+            "np.abs(left)",
+        ),
+        (
+            "the rates are in inverted order",
+            "(count - np.arange(1, count + 1))",
+            "np.arange(count)",
+        ),
+        (
+            "layers numbered from 0: the top layer has α·η0",
+            "np.arange(1, count + 1)",
+            "np.arange(count)",
+        ),
+        (
+            "one rate for all layers",
+            "decay ** (count - np.arange(1, count + 1))",
+            "np.ones(count)",
+        ),
+        ("the curvature is missing", "rates * curvature", "rates"),
+        ("the distance |δ_l| is missing", " * np.abs(delta)", ""),
+        ("the sign of δ_l was kept", "np.abs(delta)", "delta"),
+        (
+            "the limit of small steps, 1 − exp(−ηkt)",
+            "(1 - rates * curvature) ** steps",
+            "np.exp(-rates * curvature * steps)",
+        ),
+        ("one step too few", "** steps", "** max(steps - 1, 0)"),
+        (
+            "the step of a quadratic without its ½, twice too long",
+            "1 - rates * curvature",
+            "1 - 2 * rates * curvature",
+        ),
+    ],
+}

@@ -1,0 +1,23 @@
+"""Task 2 of 4: what a task costs.  Equation (14.2) of notebooks/14_adapters.ipynb."""
+
+SITES = {"houlsby": 2, "pfeiffer": 1, "parallel": 1}  # adapters in one block
+
+
+def adapter_parameters(kind, layers, d, m):
+    """How many numbers a task adds to a Transformer of `layers` blocks of width d.
+
+    layers · (adapters a block) · (D, b, U and c of one adapter)           (14.2)
+
+    kind is "houlsby", "pfeiffer" or "parallel", m the width inside. Returns an int.
+    """
+    # YOUR CODE: (14.2)
+    raise NotImplementedError("not implemented yet: adapter_parameters, (14.2)")
+
+
+def fusion_parameters(kind, layers, d):
+    """How many numbers AdapterFusion trains on top: Q with a bias, K with one, V without.
+
+    One fusion at every site of the adapters; the same for two adapters and for ten.
+    """
+    # YOUR CODE: Q, K and V
+    raise NotImplementedError("not implemented yet: fusion_parameters, Q, K and V")

@@ -1,0 +1,24 @@
+"""Task 4 of 4: AdapterFusion.  Equation (14.7) of notebooks/14_adapters.ipynb."""
+
+import numpy as np
+
+
+def fusion(y, A, Q, K, V):
+    """Mix what N adapters add to y, row by row; returns (y', weights).
+
+    w_n = softmax_n(q·k_n),  q = Q y,  k_n = K a_n,   y' = y + Σ_n w_n V a_n   (14.7)
+
+    y (B, d) the layer's result, A (B, N, d) what each adapter adds to it, Q, K, V
+    (d, d). Returns y' (B, d) and the weights w (B, N). No temperature, no 1/√d.
+    """
+    # YOUR CODE: equation (14.7)
+    raise NotImplementedError("not implemented yet: fusion, equation (14.7)")
+
+
+def value_penalty(V, strength):
+    """strength·‖V − I‖²: keeps V (d, d) near the identity, where it starts.
+
+    The squared Frobenius norm: a sum, not a mean.
+    """
+    # YOUR CODE: ‖V − I‖²
+    raise NotImplementedError("not implemented yet: value_penalty, ‖V − I‖²")

@@ -234,3 +234,8 @@ def test_evaluating_leaves_deltas_in_the_mode_they_had(model):
     with model.evaluating():
         assert not any(d.training for d in adapter.deltas.values())
     assert all(d.training for d in adapter.deltas.values())
+
+
+def test_a_model_without_any_site_for_the_method_says_where_it_sits():
+    with pytest.raises(ValueError, match="no module .* can hold it; BitFit sits on: any"):
+        peft.attach(models.llama_tiny(0, vocab=11), peft.BitFit())

@@ -105,6 +105,34 @@ def test_the_gate():
     np.testing.assert_allclose(weights[..., :2].sum(-1, keepdims=True), gate)
 
 
+def test_the_gate_of_a_causal_layer_with_grouped_queries():
+    """The prefix's share is e^LSE_P / (e^LSE_P + e^LSE_K), LSE_K over visible tokens."""
+    rng = np.random.default_rng(3)
+    model = nn.MultiHeadAttention(12, 6, 2, causal=True, rng=rng, dtype="float64")
+    x = tensor(rng.normal(size=(1, 5, 12)))
+    adapter = peft.attach(model, peft.Prefix(3), rng=rng)
+    P_k, _ = (p.numpy() for p in adapter.deltas["kv"].keys_values())
+    assert P_k.shape == (2, 3, 2)
+    model.record = True
+    model(x)
+    q, k = (
+        layer(x).numpy().reshape(5, -1, 2).transpose(1, 0, 2)
+        for layer in (model.q, model.k)
+    )
+    for h, i in np.ndindex(6, 5):  # query heads 0, 1, 2 share key head 0
+        front = np.exp(P_k[h // 3] @ q[h, i] / 2**0.5).sum()
+        text = np.exp(k[h // 3, : i + 1] @ q[h, i] / 2**0.5).sum()
+        share = model.recorded[0, h, i, :3].sum()
+        assert abs(share - front / (front + text)) < TOLERANCE
+
+
+def test_a_prefix_in_some_layers_only():
+    adapter = peft.attach(build(), peft.Prefix(3), layers=[1])
+    assert adapter.count() == 2 * 3 * 12
+    assert "blocks.1.attn.kv" in adapter.deltas
+    assert "blocks.0.attn.kv" not in adapter.deltas
+
+
 def test_a_reparametrised_prefix_is_the_one_it_folds_to(tmp_path):
     model = build()
     adapter = peft.attach(model, peft.Prefix(3, hidden=4), rng=1)
@@ -216,7 +244,7 @@ def test_bad_options(make, error, words):
 
 
 def test_sites_that_are_none():
-    with pytest.raises(ValueError, match=r"matches no module|can not sit"):
+    with pytest.raises(ValueError, match=r"no module of this ResNet can hold it"):
         peft.attach(models.resnet_tiny(0), peft.Prefix(2))
     with pytest.raises(ValueError, match="not inside a MultiHeadAttention"):
         peft.attach(nn.Sequential({"kv": nn.KV()}), peft.Prefix(2))

@@ -134,6 +134,11 @@ def _named(path, target):
 
 def _no_site(model, delta, target, named):
     method = type(delta).__name__
+    if not any(delta.fits(m) for m in model.modules()):
+        return (
+            f"attach({method}): no module of this {type(model).__name__} can hold it; "
+            f"{method} sits on: {delta.where or 'see its docstring'}"
+        )
     if named:
         path, module = next(iter(named.items()))
         below = [name for name, _ in module.named_children()]

@@ -1,0 +1,27 @@
+"""Task 4 of 4: from a file's matrix to keys and values.  Section 10 of
+notebooks/18_prefix.ipynb."""
+
+import numpy as np
+
+
+def past_key_values(prompt, layers, kv_heads):
+    """[(P_k, P_v), ...], a pair for each layer, from the one matrix of a prefix's file.
+
+    Row t of the matrix belongs to prefix row t. It holds layer after layer, of each layer
+    the key and then the value, of each of them head after head, d numbers a head:
+
+        prompt[t] = [k of layer 0 | v of layer 0 | k of layer 1 | v of layer 1 | ...]
+
+    prompt (l, layers · 2 · kv_heads · d); returns a list of `layers` pairs of arrays, each
+    (kv_heads, l, d). With grouped queries kv_heads is the number of key heads. Raises
+    ValueError when the columns are not a multiple of 2 · layers · kv_heads.
+    """
+    # YOUR CODE: section 10
+    length, columns = prompt.shape
+    parts = 2 * layers * kv_heads
+    if columns % parts:
+        raise ValueError(f"{columns} columns are not a multiple of {parts}")
+    cut = prompt.reshape(length, layers, 2, kv_heads, columns // parts)
+    cut = cut.transpose(1, 2, 3, 0, 4)
+    return [(cut[i, 0], cut[i, 1]) for i in range(layers)]
+    # END YOUR CODE

@@ -1,0 +1,24 @@
+"""Task 1 of 4: attention with a prefix in front.  (18.1) of notebooks/18_prefix.ipynb."""
+
+import numpy as np
+
+
+def prefix_attention(q, k, v, P_k, P_v):
+    """o = softmax(q [P_k; K]ᵀ / √d) [P_v; V], causal over the text               (18.1)
+
+    Query i sees all l rows of the prefix and the text's keys 0..i. Grouped queries: query
+    head h uses key head h // (H // G), so neighbours share one.
+
+    q (H, T, d), k (G, T, d), v (G, T, e), P_k (G, l, d), P_v (G, l, e), H a multiple of
+    G; returns (H, T, e), float64. Finite for any finite scores, also for scores of
+    ±2000. The inputs stay as they are.
+    """
+    # YOUR CODE: equation (18.1)
+    share, (T, d), length = len(q) // len(k), q.shape[1:], P_k.shape[1]
+    keys = np.repeat(np.concatenate([P_k, k], axis=1), share, axis=0)
+    values = np.repeat(np.concatenate([P_v, v], axis=1), share, axis=0)
+    scores = q @ keys.transpose(0, 2, 1) / np.sqrt(d)
+    scores = np.where(np.tri(T, length + T, length), scores, -np.inf)
+    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return weights / weights.sum(axis=-1, keepdims=True) @ values
+    # END YOUR CODE

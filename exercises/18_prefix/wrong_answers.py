@@ -1,0 +1,186 @@
+"""Named wrong answers: small edits of the solutions, to be caught and named."""
+
+PA_REPEAT = """    keys = np.repeat(np.concatenate([P_k, k], axis=1), share, axis=0)
+    values = np.repeat(np.concatenate([P_v, v], axis=1), share, axis=0)"""
+
+WRONG = {
+    "prefix_attention": [
+        ("1/√d is missing", " / np.sqrt(d)", ""),
+        ("1/d in place of 1/√d", "np.sqrt(d)", "d"),
+        ("no causal mask", "np.tri(T, length + T, length", "np.tri(T, length + T, 99"),
+        (
+            "the prefix is masked like the text: query i sees columns 0..i",
+            "np.tri(T, length + T, length",
+            "np.tri(T, length + T, 0",
+        ),
+        (
+            "a query does not see its own key",
+            "np.tri(T, length + T, length",
+            "np.tri(T, length + T, length - 1",
+        ),
+        (
+            "each query sees one key of the future",
+            "np.tri(T, length + T, length",
+            "np.tri(T, length + T, length + 1",
+        ),
+        (
+            "the prefix stands behind the text",
+            PA_REPEAT,
+            PA_REPEAT.replace("[P_k, k]", "[k, P_k]").replace("[P_v, v]", "[v, P_v]"),
+        ),
+        (
+            "key heads are tiled: query head h uses h % G",
+            PA_REPEAT,
+            PA_REPEAT.replace("repeat", "tile").replace(
+                "share, axis=0", "(share, 1, 1)"
+            ),
+        ),
+        (
+            "the prefix is left out",
+            "    share, (T, d)",
+            "    P_k, P_v = P_k[:, :0], P_v[:, :0]\n    share, (T, d)",
+        ),
+        (
+            "e^score overflows",
+            "np.exp(scores - scores.max(axis=-1, keepdims=True))",
+            "np.exp(scores)",
+        ),
+        (
+            "An input was changed in place",
+            "    share, (T, d)",
+            "    q *= 1.01\n    share, (T, d)",
+        ),
+    ],
+    "gate": [
+        (
+            "a constant λ = l/(l + visible tokens)",
+            "lam = np.exp(-np.logaddexp(0.0, -difference))",
+            "lam = len(P_k) / (len(P_k) + 1.0 + np.arange(T))",
+        ),
+        ("LSE_K runs over the future too", "np.tri(T)", "True"),
+        (
+            "1/√d is missing in LSE_P",
+            "front = q @ P_k.T / np.sqrt(d)",
+            "front = q @ P_k.T",
+        ),
+        (
+            "1/√d is missing in both",
+            "    text = np.where",
+            "    d = 1\n    text = np.where",
+        ),
+        ("1 − λ in place of λ", "(0.0, -difference)", "(0.0, difference)"),
+        (
+            "the largest score in place of LSE",
+            "np.logaddexp.reduce(front, axis=1) - np.logaddexp.reduce(text, axis=1)",
+            "np.max(front, axis=1) - np.max(text, axis=1)",
+        ),
+        (
+            "the mean score in place of LSE",
+            "np.logaddexp.reduce(front, axis=1) - np.logaddexp.reduce(text, axis=1)",
+            "np.mean(front, axis=1) - np.mean(text, axis=1, where=np.isfinite(text))",
+        ),
+        (
+            "the sum of e^score without its logarithm",
+            "np.logaddexp.reduce(front, axis=1) - np.logaddexp.reduce(text, axis=1)",
+            "np.exp(front).sum(1) - np.exp(text).sum(1)",
+        ),
+        ("o_K is not multiplied by 1 − λ", "(1 - lam[:, None]) * o_K", "o_K"),
+        (
+            "e^score overflows",
+            "difference = np.logaddexp.reduce(front, axis=1) - "
+            "np.logaddexp.reduce(text, axis=1)",
+            "difference = np.log(np.exp(front).sum(1)) - np.log(np.exp(text).sum(1))",
+        ),
+    ],
+    "prefix_gradients": [
+        ("1/√d is missing in the gradient of P_k", "@ q / root", "@ q"),
+        (
+            "o is not subtracted: the softmax's own slope",
+            "gain = g @ P_v.T - np.sum(g * o, axis=1, keepdims=True)",
+            "gain = g @ P_v.T",
+        ),
+        (
+            "the text's o in place of the whole o",
+            "    o = w @ values",
+            "    o = w[:, length:] @ v / w[:, length:].sum(axis=1, keepdims=True)",
+        ),
+        (
+            "a softmax over the prefix alone",
+            "    w = w[:, :length]\n",
+            "    w = w[:, :length] / w[:, :length].sum(axis=1, keepdims=True)\n",
+        ),
+        ("w² in place of w", "    w = w[:, :length]\n", "    w = w[:, :length] ** 2\n"),
+        ("the sign of gP_k is wrong", "return (w * gain)", "return -(w * gain)"),
+        (
+            "the mean over the queries in place of the sum",
+            "    w = w[:, :length]\n",
+            "    w = w[:, :length] / len(q)\n",
+        ),
+        (
+            "the weights of P_v are forgotten",
+            "w.T @ g",
+            "np.tile(g.sum(axis=0), (length, 1))",
+        ),
+        (
+            "gP_k and gP_v are swapped",
+            "return (w * gain).T @ q / root, w.T @ g",
+            "return w.T @ g, (w * gain).T @ q / root",
+        ),
+        (
+            "An input was changed in place",
+            "    gain = g @",
+            "    g *= 1.01\n    gain = g @",
+        ),
+    ],
+    "past_key_values": [
+        (
+            "all keys first, then all values",
+            "prompt.reshape(length, layers, 2, kv_heads, columns // parts)\n"
+            "    cut = cut.transpose(1, 2, 3, 0, 4)",
+            "prompt.reshape(length, 2, layers, kv_heads, columns // parts)\n"
+            "    cut = cut.transpose(2, 1, 3, 0, 4)",
+        ),
+        (
+            "keys and values are swapped",
+            "(cut[i, 0], cut[i, 1])",
+            "(cut[i, 1], cut[i, 0])",
+        ),
+        ("the layers are in reverse", "in range(layers)]", "in range(layers)][::-1]"),
+        (
+            "heads counted fastest: (d, kv_heads) in place of (kv_heads, d)",
+            "prompt.reshape(length, layers, 2, kv_heads, columns // parts)\n"
+            "    cut = cut.transpose(1, 2, 3, 0, 4)",
+            "prompt.reshape(length, layers, 2, columns // parts, kv_heads)\n"
+            "    cut = cut.transpose(1, 2, 4, 0, 3)",
+        ),
+        (
+            "reshaped where a transpose is needed",
+            "cut = cut.transpose(1, 2, 3, 0, 4)",
+            "cut = cut.transpose(1, 2, 0, 3, 4)\n"
+            "    cut = cut.reshape(layers, 2, kv_heads, length, columns // parts)",
+        ),
+        (
+            "the whole matrix is reshaped: rows of the prefix are mixed",
+            "prompt.reshape(length, layers, 2, kv_heads, columns // parts)\n"
+            "    cut = cut.transpose(1, 2, 3, 0, 4)",
+            "prompt.reshape(layers, 2, kv_heads, length, columns // parts)",
+        ),
+        (
+            "the heads of one layer: kv_heads before key or value",
+            "prompt.reshape(length, layers, 2, kv_heads, columns // parts)\n"
+            "    cut = cut.transpose(1, 2, 3, 0, 4)",
+            "prompt.reshape(length, layers, kv_heads, 2, columns // parts)\n"
+            "    cut = cut.transpose(1, 3, 2, 0, 4)",
+        ),
+        (
+            "l before the heads: the axes are (l, kv_heads, d)",
+            "cut.transpose(1, 2, 3, 0, 4)",
+            "cut.transpose(1, 2, 0, 3, 4)",
+        ),
+        (
+            "Columns that do not fit are accepted",
+            "    if columns % parts:",
+            "    prompt = prompt[:, : columns - columns % parts]\n    if columns < 0:",
+        ),
+    ],
+}

@@ -24,6 +24,9 @@ class Node:
         self.value, self.parents, self.pull = value, parents, pull
         self.calls, self.most = 0, None
 
+    def __repr__(self):  # for the learner's messages
+        return "a leaf" if not self.parents else "a node"
+
     def backward(self, g):
         self.calls += 1
         if self.most is not None and self.calls > self.most:
@@ -158,11 +161,11 @@ def gradients(student, build, gy, *values):
     leaves = tuple(Node(v) for v in values)
     found = student.backward_walk(build(*leaves), gy)
     assert isinstance(found, dict), (
-        f"backward_walk returned a {type(found).__name__}; "
-        "a dict {leaf: gradient} is asked"
+        f"backward_walk returned {'None' if found is None else type(found).__name__}"
+        ": a dict {leaf: gradient} is asked."
     )
     for i, leaf in enumerate(leaves):
-        assert leaf in found, f"leaf {i + 1} of {len(leaves)} is not in the dict"
+        assert leaf in found, f"Leaf {i + 1} of {len(leaves)} is not in the dict."
     if len(found) > len(leaves):
         fail(
             "gradients of intermediate nodes are kept",

@@ -93,7 +93,8 @@ def test_no_other_lambda_is_better(student, seed):
         bias = 2 * n * lam * A @ (theta0 - theta_true)
         return bias @ bias + sigma**2 * np.sum((A @ X.T) ** 2)
 
-    compare(risk, want=R(lam), tol=TOL, equation="(9.12)", called="R* against R(λ*)")
+    called = "best_lambda, and R(λ) at its λ*"
+    compare(risk, want=R(lam), tol=TOL, equation="(9.12)", called=called)
     for nearby in (0.9 * lam, 1.1 * lam):
         assert R(nearby) >= R(lam), (
             f"λ = {nearby:.6g} has risk {R(nearby):.6g}, below R(λ*) = {R(lam):.6g} at "

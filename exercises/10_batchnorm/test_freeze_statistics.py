@@ -98,7 +98,7 @@ def test_what_trains(student, seed):
         if wrong and affine:
             fail(
                 "γ and β were frozen with the statistics",
-                "with affine=True they train: two switches",
+                "with affine=True they train, also where they rested before",
                 equation=WHERE,
             )
         if wrong:

@@ -152,3 +152,29 @@ def test_short_values():
     assert diagnose.short(np.arange(9.0)) == "[0, 1, 2, 3, 4, 5, ...] (shape 9)"
     assert diagnose.short((1.5, np.eye(2))) == "(1.5, [1, 0, 0, ...] (shape 2×2))"
     assert len(diagnose.short("x" * 500)) == 60
+
+
+@pytest.mark.parametrize(
+    "mistake, said, where, message",
+    [
+        ("x moved", "use y", "(1)", "x moved. Use y. See equation (1)."),
+        ("an x", "exp(s) is inf", "(1)", "an x. exp(s) is inf. See equation (1)."),
+        ("u = 0 fails", "gy is x", "section 2", "u = 0 fails. gy is x. See section 2."),
+        ("it fails", "a loop?", "", "it fails. A loop?"),
+    ],
+)
+def test_fail_makes_the_advice_a_sentence(mistake, said, where, message):
+    with pytest.raises(Failed) as failed:
+        fail(mistake, said, where)
+    assert failed.value.message == message and failed.value.named == [mistake]
+
+
+def test_a_list_is_shown_as_its_numbers():
+    with pytest.raises(Failed, match=r"^Returned \[0.5, 2\], expected .* a list"):
+        compare([np.float64(0.5), np.float64(2.0)], np.array([0.5, 2.0]))
+
+
+def test_an_input_changed_in_place_is_told_with_the_mismatch(monkeypatch):
+    monkeypatch.setattr(context, "changed", frozenset({"v"}))
+    with pytest.raises(Failed, match="The call changed its input v in place"):
+        compare(1.0, 2.0)

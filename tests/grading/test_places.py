@@ -35,6 +35,15 @@ def test_the_order_of_the_roots(course, tmp_path, monkeypatch):
     assert places.roots() == [tmp_path / "other", mine.resolve(), course.root]
 
 
+def test_a_folder_outside_every_course_is_told(course, tmp_path, monkeypatch):
+    workspace(tmp_path / "mine")
+    monkeypatch.chdir(course.root.parent)
+    assert str(course.root) in places.elsewhere()
+    for inside in (tmp_path / "mine", course.root, course.task.folder):
+        monkeypatch.chdir(inside)
+        assert places.elsewhere() == ""
+
+
 def test_the_library_is_the_material_of_a_wheel_where_there_is_one(
     tmp_path, monkeypatch
 ):

@@ -49,6 +49,15 @@ def test_numbers_of_the_report():
     assert Report([right]).ok and not Report([right], problem="x").ok
 
 
+def test_the_same_message_is_told_once_and_only_the_last_lines_printed():
+    spam = "\n".join(f"line {i}" for i in range(300))
+    checks = [Check(n, n, 1, "failed", "It fails.", output=spam) for n in "abc"]
+    said = report.as_plain(Report([TaskResult("09_a/b", "B", "b.py", checks)]))
+    assert said.count("It fails.") == 1 and said.count("the same") == 2
+    assert "printed, the last 5 lines:\n        line 295\n" in said
+    assert said.count("line 29") == 5 and "line 294" not in said
+
+
 def test_json_and_back():
     data = json.loads(json.dumps(MADE.as_json()))
     assert (data["score"], data["out_of"], data["ok"]) == (2, 5, False)

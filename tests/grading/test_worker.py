@@ -178,7 +178,18 @@ def test_the_call_is_described_from_the_signature(tmp_path):
     code = b"def f(X, lam, name='a', rest=None): return X\n"
     module = student.load(code, tmp_path / "f.py")
     module.f(np.ones((7, 3)), 0.25, rest=[1] * 99)
-    assert context.called == "f(X: 7×3, lam=0.25, rest: list)"
+    assert context.called == "f(X: 7×3, lam=0.25, rest=[1, 1, 1, 1, 1, 1, ...])"
+    assert not context.changed
+
+
+def test_an_argument_changed_in_place_is_remembered(tmp_path, monkeypatch):
+    import numpy as np
+
+    monkeypatch.setattr(context, "changed", frozenset())
+    code = b"def f(x, y):\n    y += 1\n    return x\n"
+    module = student.load(code, tmp_path / "f.py")
+    module.f(np.ones(3), np.ones(3))
+    assert context.changed == {"y"}
 
 
 def test_attributes_that_are_not_functions_pass_through(tmp_path):

@@ -239,3 +239,9 @@ def test_evaluating_leaves_deltas_in_the_mode_they_had(model):
 def test_a_model_without_any_site_for_the_method_says_where_it_sits():
     with pytest.raises(ValueError, match="no module .* can hold it; BitFit sits on: any"):
         peft.attach(models.llama_tiny(0, vocab=11), peft.BitFit())
+
+
+def test_detach_given_the_model_says_what_it_takes(model):
+    peft.attach(model, peft.LoRA(r=2), r"attn\.q")
+    with pytest.raises(TypeError, match=r"takes the adapter .* not a Transformer"):
+        peft.detach(model)

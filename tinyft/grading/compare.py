@@ -6,6 +6,8 @@ A mismatch is first tried against the task's named mistakes (the value that the 
 would give on the same data), then described by what `diagnose` finds.
 """
 
+import re
+
 import numpy as np
 
 from tinyft.grading import context, diagnose
@@ -27,7 +29,8 @@ class GraderFault(Exception):
 
 def fail(mistake, said="", equation=""):
     """Fail a check that is not about a number, naming the mistake."""
-    raise Failed(_join(f"{mistake}.", said, _see(equation)), named=[mistake])
+    told = _join(f"{mistake}.", _sentence(said), _see(equation))
+    raise Failed(told, named=[mistake])
 
 
 def compare(got, want, mistakes=None, tol=1e-9, equation="", called=None, scale=None):
@@ -49,7 +52,7 @@ def compare(got, want, mistakes=None, tol=1e-9, equation="", called=None, scale=
         what = ", or ".join(fits)
         described = f"Your answer is the right one with this mistake: {what}."
     head = _heading(called or context.called, got, want)
-    raise Failed(_join(head, described, _see(equation)), fits, margin)
+    raise Failed(_join(head, described, _changed(), _see(equation)), fits, margin)
 
 
 def _mismatch(got, want, tol, scale):
@@ -117,8 +120,29 @@ def _heading(called, got, want):
     return f"{head}Returned {short(got)}, expected {short(want)}."
 
 
+def _changed():
+    """A changed input may have changed what the check expects: say so."""
+    if not context.changed:
+        return ""
+    names = ", ".join(sorted(context.changed))
+    return (
+        f"The call changed its input {names} in place, which spoils what is compared "
+        "here: work on new arrays."
+    )
+
+
+def _sentence(text):
+    """With a full stop, and a capital unless it begins with a name of the code."""
+    word = text.split(" ")[0].rstrip(",:")
+    if word in ("a", "an", "no") or (len(word) > 2 and re.fullmatch("[a-z]+", word)):
+        text = text[0].upper() + text[1:]
+    return f"{text}." if text and text[-1] not in ".?!" else text
+
+
 def _see(equation):
-    return f"See equation {equation}." if equation else ""
+    if not equation:
+        return ""
+    return f"See {'equation ' if equation.startswith('(') else ''}{equation}."
 
 
 def _join(*parts):

@@ -174,6 +174,9 @@ def short(x, most=6):
     """A value in a few words: numbers, or shape and first entries."""
     if isinstance(x, tuple):
         return "(" + ", ".join(short(one, 3) for one in x) + ")"
+    if isinstance(x, list):
+        dots = ", ..." if len(x) > most else ""
+        return "[" + ", ".join(short(one, 3) for one in x[:most]) + dots + "]"
     if is_tensor(x):
         return f"Tensor {short(x.numpy(), most)}"
     if is_array(x) and x.ndim:

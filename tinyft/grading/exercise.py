@@ -108,7 +108,9 @@ def _matching(wanted, tasks):
     found = [task for task in tasks if text in _spellings(task)]
     if found:
         return found
-    words = sorted({word for task in tasks for word in _spellings(task)})
+    labels = {task.label for task in tasks}
+    words = labels | {part for one in labels for part in one.split("/")}
+    words = sorted(word for word in words if ("/" in word) == ("/" in text))
     near = difflib.get_close_matches(text, words, n=3, cutoff=0.5)
     said = (
         f"did you mean {' or '.join(near)}?" if near else "tinyft list shows them all"

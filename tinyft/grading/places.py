@@ -47,6 +47,19 @@ def roots():
     return chosen + ([mine] if mine else []) + [library()]
 
 
+def elsewhere():
+    """A sentence when the course meant is neither here nor above; else ""."""
+    if os.environ.get("TINYFT_HOME") or workspace() or not library().is_dir():
+        return ""
+    try:
+        here = Path.cwd().resolve()
+    except FileNotFoundError:
+        return ""
+    if library().resolve() in (here, *here.parents):
+        return ""
+    return f"this folder is in no workspace, so the course in {library()} is meant"
+
+
 def short(path):
     """A path as one would type it here: relative to the current folder when below it."""
     try:

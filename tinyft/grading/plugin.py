@@ -92,7 +92,7 @@ class Grading:
             return (yield)  # Leave answers
         if self.candidates:  # a worker: nobody reads pytest's own report
             item.repr_failure = lambda *_, **__: "failed"
-        context.called = None
+        context.called, context.changed = None, frozenset()
         self.report(event="start", candidate=candidate, check=check)
         began = time.perf_counter()
         item.outcome = {"status": "failed", "message": "The check did not run."}
@@ -194,7 +194,8 @@ def _outcome(item, call):
         return {"status": "fault", "message": str(error)}
     path = item.callspec.params["candidate"].path
     if isinstance(error, AssertionError) and path.name not in explain(error, path):
-        return {"status": "failed", "message": str(error)}
+        said = str(error).split("\nassert ")[0]  # without pytest's own analysis
+        return {"status": "failed", "message": said}
     return {"status": "failed", "message": explain(error, path)}
 
 

@@ -16,6 +16,7 @@ from tinyft.grading import places, runner
 from tinyft.grading.results import Report, TaskResult
 
 JOBS = min(2, os.cpu_count() or 1)
+PRINTED = 5  # lines shown of what an answer printed; the JSON has more
 
 
 def grade_tasks(tasks, student="", files=None, jobs=JOBS):
@@ -131,17 +132,29 @@ def lines(report):
 def _lines(task):
     head = f"{task.task}  {task.title}  {task.score:g}/{task.out_of:g}"
     yield head, "bold green" if task.ok else "bold"
+    told = None
     for one in task.checks:
         mark, style = ("ok  ", "green") if one.ok else ("FAIL", "red")
         yield f" {mark} {one.title} ({one.earned:g}/{one.points:g})", style
-        if not one.ok:
-            yield f"      {one.message}", ""
-            if one.output.strip():
-                yield f"      printed: {one.output.strip()}", "dim"
+        if not one.ok and one.message == told:
+            yield "      the same", ""
+        elif not one.ok:
+            told = one.message
+            yield f"      {told}", ""
+            yield from _printed(one.output.strip().splitlines())
     for text in filter(None, (task.problem, task.note)):
         yield f"      {text}", "yellow"
     if not task.ok:
-        yield f"      {places.short(task.path)}   tinyft hint {task.task}", "dim"
+        yield f"      {places.short(task.path)}", "dim"
+        yield f"      tinyft hint {task.task}", "dim"
+
+
+def _printed(output):
+    """The last lines that the answer printed during a check."""
+    if output:
+        which = f", the last {PRINTED} lines" if len(output) > PRINTED else ""
+        text = "\n        ".join(line[:200] for line in output[-PRINTED:])
+        yield f"      printed{which}:\n        {text}", "dim"
 
 
 def as_plain(report):

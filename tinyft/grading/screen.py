@@ -29,6 +29,8 @@ def grade(wanted=(), student="", json=None, csv=None, gradescope=None, folder=No
     console = Console()
     for text, style in report.lines(found):
         console.print(Text(text, style=style))
+    if folder is None and places.elsewhere():
+        console.print(Text(places.elsewhere(), style="yellow"))
     _write(found, json, csv, gradescope)
     return found.ok
 
@@ -73,6 +75,8 @@ def list_tasks(console=None):
     task = loop.next_open(found)
     if task:
         console.print(Text("next: ").append_text(link(task.answer)))
+    if places.elsewhere():
+        console.print(Text(places.elsewhere(), style="yellow"))
 
 
 def bar(done, total, width=40):
@@ -81,7 +85,7 @@ def bar(done, total, width=40):
     return f"{'█' * full}{'░' * (width - full)}  {done} of {total} tasks done"
 
 
-def hint(wanted, console=None):
+def hint(wanted, console=None, again="the same command again"):
     """Print the hints seen so far and the next one."""
     task = loop.single(wanted)
     seen, left = loop.hint(task)
@@ -89,7 +93,7 @@ def hint(wanted, console=None):
     console.print(Text(f"{task.label}  {task.title}", style="bold"))
     for number, text in enumerate(seen, 1):
         console.print(Text(f" {number}. {text}"))
-    said = f"{left} more: the same command again" if left else "that was the last hint"
+    said = f"{left} more: {again}" if left else "that was the last hint"
     console.print(Text(f" {said}", style="dim"))
 
 

@@ -68,7 +68,7 @@ class Watch:
         if self.asked:
             return self._answer(key)
         action = {
-            "h": lambda: screen.hint(self.task.label, self.console),
+            "h": lambda: screen.hint(self.task.label, self.console, "h again"),
             "n": self.next,
             "l": lambda: screen.list_tasks(self.console),
             "x": self._ask,

@@ -2,6 +2,7 @@
 
 import time
 
+from rich import box
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -15,7 +16,7 @@ def selftest(wanted=(), json=None):
     from tinyft.grading.selftest import prove
 
     keys = ("checks", "wrong", "caught", "named")
-    titles = "task,checks,wrong answers,caught,named,least margin,seeds right"
+    titles = "task,checks,wrong,caught,named,margin,seeds"
 
     def row(p):
         margin = "-" if p.margin is None else f"{p.margin:.0e}"
@@ -72,7 +73,7 @@ def _run(name, proving, wanted, json, keys, titles, row, said):
 
 
 def _table(title, proofs, titles, row):
-    grid = Table(title=title)
+    grid = Table(title=title, box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
     for one in titles.split(","):
         left = one == "task"
         grid.add_column(one, justify="left" if left else "right", no_wrap=left)

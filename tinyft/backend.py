@@ -10,6 +10,9 @@ Random numbers are always drawn on the host, so that CPU and GPU see the same nu
 """
 
 import contextlib
+import functools
+import importlib.metadata
+import os
 import threading
 
 import numpy as np
@@ -25,6 +28,10 @@ _state = threading.local()
 
 class DeviceError(RuntimeError):
     """A device that is not there, or arrays of two devices in one operation."""
+
+
+class DeviceMemoryError(DeviceError, MemoryError):
+    """No room left on the device."""
 
 
 # --- which namespace, which device -------------------------------------------------
@@ -61,27 +68,91 @@ def device_library(library=None):
         available, why = gpu_status()
         if not available:
             raise DeviceError(f"device 'cuda' was asked for, but {why}")
-        import cupy
-
-        _device_library = cupy
+        broken = missing_library(cupy_module())
+        if broken:
+            raise DeviceError(f"device 'cuda' was asked for, but {broken}")
+        _device_library = cupy_module()
     _namespaces[_device_library.ndarray] = _device_library
     return _device_library
 
 
+def cupy_module():
+    """CuPy, or the stand-in that device_library() was given; ImportError without."""
+    if _device_library is not None:
+        return _device_library
+    import cupy
+
+    return cupy
+
+
+def cupy_wheels():
+    """{name: version} of the installed distributions that bring the module cupy."""
+    found = {}
+    for name in ("cupy", "cupy-cuda11x", "cupy-cuda12x", "cupy-cuda13x"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
+
+
 def gpu_status():
     """Return (usable, sentence): whether CuPy and a device are there, and why not."""
+    wheels = cupy_wheels()
+    if len(wheels) > 1:
+        return False, (
+            f"{' and '.join(wheels)} are both installed and write over each other: "
+            f"pip uninstall {' '.join(wheels)}, then install one of them"
+        )
     try:
-        import cupy
-    except ImportError:
+        cupy = cupy_module()
+    except ModuleNotFoundError:
         return False, (
             'cupy is not installed: run pip install "tinyft[cuda12x]" (or cuda13x; '
             "nvidia-smi shows the CUDA version of your driver)"
         )
+    except ImportError as error:
+        return False, f"cupy does not import ({error}); install it again"
     try:
         count = cupy.cuda.runtime.getDeviceCount()
     except Exception as error:  # cupy raises its own classes, one for each cause
-        return False, f"cupy {cupy.__version__} finds no usable driver ({error})"
+        return False, _no_device(cupy, error)
     return count > 0, f"cupy {cupy.__version__} sees {count} device(s)"
+
+
+def _no_device(cupy, error):
+    """Why no device can be used: no driver, one that is too old, or no card."""
+    here = f"cupy {cupy.__version__}"
+    have = cupy.cuda.runtime.driverGetVersion()
+    want = cupy.cuda.runtime.runtimeGetVersion()
+    if not have:
+        return f"{here} finds no driver: nvidia-smi should name your card ({error})"
+    if have < want:
+        return (
+            f"the driver is too old: it knows CUDA {_cuda(have)} and {here} is made for "
+            f"{_cuda(want)}; update it, or install the cupy for {have // 1000} ({error})"
+        )
+    return f"{here} finds a driver and no usable card ({error})"
+
+
+def _cuda(version):
+    return f"{version // 1000}.{version % 1000 // 10}"
+
+
+def missing_library(cupy):
+    """Run a kernel and a matrix product; the sentence for what is not there, or None."""
+    x, what = None, "a kernel"
+    try:
+        x = cupy.ones((2, 2), dtype="f4") + 1.0
+        what = "a matrix product"
+        x @ x
+    except MemoryError:
+        raise
+    except Exception as error:  # ImportError, RuntimeError or CuPy's own classes
+        wheel = next(iter(cupy_wheels()), "cupy-cuda12x")
+        return (
+            f"{what} does not run on the card ({type(error).__name__}: {error}); "
+            f'if a CUDA library is missing: pip install "{wheel}[ctk]"'
+        )
+    return None
 
 
 def is_gpu_available():
@@ -131,7 +202,7 @@ def device(name):
     kind, _ = check_device(name)
     if kind == "cuda":
         device_library()
-    before = default_device()
+    before = getattr(_state, "device", None)
     _state.device = name
     try:
         yield
@@ -141,7 +212,20 @@ def device(name):
 
 def default_device():
     """Name the device on which new tensors are created."""
-    return getattr(_state, "device", "cpu")
+    return getattr(_state, "device", None) or start_device()
+
+
+@functools.cache
+def start_device():
+    """The device that the environment variable TINYFT_DEVICE names, or 'cpu'."""
+    name = os.environ.get("TINYFT_DEVICE", "").strip() or "cpu"
+    try:
+        kind, _ = check_device(name)
+        if kind == "cuda":
+            device_library()
+    except (ValueError, DeviceError) as error:
+        raise type(error)(f"TINYFT_DEVICE={name}: {error}") from None
+    return name
 
 
 def to(array, name):
@@ -150,8 +234,11 @@ def to(array, name):
     if kind == "cpu":
         return asnumpy(array)
     library = device_library()
-    with library.cuda.Device(index):
-        return library.asarray(array)
+    try:
+        with library.cuda.Device(index):
+            return library.asarray(array)
+    except MemoryError as error:
+        raise memory_error(f"to({name!r})", error) from error
 
 
 def asnumpy(array):
@@ -167,17 +254,26 @@ def create(values, dtype=None, copy=True):
     Python floats become float32 (the course's default); arrays keep their dtype.
     """
     if is_array(values):
-        return values.astype(dtype or values.dtype, copy=copy)
-    array = np.array(values)
-    if array.dtype == object:
+        return at_default(values.astype(dtype or values.dtype, copy=copy))
+    try:
+        array = np.array(values)
+    except ValueError:  # a ragged list
+        array = np.array(None)
+    if array.dtype.kind not in "biufc":
         raise TypeError(
-            "tensor() needs numbers in a rectangular (nested) list or an array, got "
-            f"{type(values).__name__} that NumPy can only hold as objects"
+            "tensor() needs numbers in a rectangular (nested) list or an array, got a "
+            f"{type(values).__name__} that is ragged or holds something else"
         )
     if dtype is None and array.dtype == float64 and not isinstance(values, np.generic):
         dtype = float32
-    array = array if dtype is None else array.astype(dtype)
-    return array if default_device() == "cpu" else to(array, default_device())
+    return at_default(array if dtype is None else array.astype(dtype))
+
+
+def at_default(array):
+    """A host array on the default device; what is on a device stays where it is."""
+    if not isinstance(array, np.ndarray) or default_device() == "cpu":
+        return array
+    return to(array, default_device())
 
 
 def is_scalar(x):
@@ -202,7 +298,7 @@ def operand(x, scalars=True):
         x = x.item()
     if isinstance(x, (list, tuple)) or (not scalars and is_scalar(x)):
         return create(x)
-    return x
+    return at_default(x)
 
 
 def as_float(x):
@@ -217,8 +313,7 @@ def match(x, y):
     the precision of floats (NumPy alone would make int64 with float32 a float64)."""
     if type(x) is type(y) is np.ndarray and x.dtype is y.dtype:  # most calls end here
         return x, y
-    kx = None if isinstance(x, _numbers) else x.dtype.kind
-    ky = None if isinstance(y, _numbers) else y.dtype.kind
+    kx, ky = kind_of(x), kind_of(y)
     if kx == ky or (kx is None and ky in "fc") or (ky is None and kx in "fc"):
         return x, y
     if kx is None or ky is None:  # an integer array and a Python scalar
@@ -230,6 +325,18 @@ def match(x, y):
     if ky in "biu" and kx in "fc":
         return x, y.astype(x.dtype)
     return x, y
+
+
+def kind_of(x):
+    """The kind of x's dtype, None for a Python number; TypeError for anything else."""
+    if isinstance(x, _numbers):
+        return None
+    if not hasattr(x, "dtype"):
+        raise TypeError(
+            "an operation takes Tensors, arrays and numbers, and one of its operands "
+            f"is of type {type(x).__name__}"
+        )
+    return x.dtype.kind
 
 
 # --- what the two libraries do differently -----------------------------------------
@@ -320,6 +427,30 @@ def memory_stats():
         return None
     pool = _device_library.get_default_memory_pool()
     return {"used": pool.used_bytes(), "total": pool.total_bytes()}
+
+
+def memory_error(what, error):
+    """The exception to raise for a MemoryError of an array library in `what`."""
+    held = memory_stats()
+    if held is None:
+        return MemoryError(f"{what}: {error}")
+    used, total = held["used"] / 1e6, held["total"] / 1e6
+    return DeviceMemoryError(
+        f"{what}: no room on the device ({error}). Its pool holds {total:.1f} MB, "
+        f"{used:.1f} MB of it in use. Take a smaller batch (and fit(accumulate=...)), "
+        "let go of results that keep their tape (loss.detach()), call zero_grad(); "
+        "backend.free_memory() gives the unused blocks back"
+    )
+
+
+def linalg_of(what, x):
+    """The module `linalg` for x; TypeError for float16, which no library decomposes."""
+    if x.dtype == float16:
+        raise TypeError(
+            f"{what}: a float16 matrix cannot be decomposed or solved, on any device; "
+            'convert it first: x.astype("float32"), or the model: model.to("float32")'
+        )
+    return xp_of(x).linalg
 
 
 def free_memory():

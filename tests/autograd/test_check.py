@@ -144,6 +144,13 @@ def test_inputs_are_checked():
     )  # a tuple; constants pass unchecked
 
 
+@pytest.mark.parametrize("wrong", [1.0, None, (tensor(1.0), tensor(2.0))])
+def test_the_function_returns_one_tensor(wrong):
+    for full in (False, True):
+        with pytest.raises(TypeError, match=r"returned a \w+, expected one Tensor"):
+            gradcheck(lambda x: wrong, leaf((2,)), full=full)
+
+
 def test_fp_noise_does_not_fail_large_values():
     x = tensor(np.array([300.0, 20.0]), requires_grad=True)
     assert gradcheck(lambda x: x**4, x)  # slopes of 1e8: the bound is relative

@@ -580,3 +580,51 @@ def test_methods_are_the_operations():
         np.testing.assert_allclose(got.numpy(), want, rtol=1e-14)
     assert x.float().dtype == np.float32 and x.to("float16").dtype == np.float16
     assert (x.ndim, x.size, x.nbytes, x.device) == (2, 6, 48, "cpu")
+
+
+def test_operators_of_whole_and_logical_numbers_are_numpys():
+    a, m = np.array([[7.0, -7.0, 2.5], [1.0, -0.5, 4.0]]), np.array([True, False, True])
+    x, b = tensor(a), tensor(m)
+    pairs = [
+        (x // 2, a // 2), (7 // x, 7 // a), (a // x, a // a), (x % 2, a % 2),
+        (7 % x, 7 % a), (a % tensor(-a - 1), a % (-a - 1)), (+x, a),
+        (round(x), np.round(a)), (x.round(1), a.round(1)), (x.prod(0), a.prod(0)),
+        (x.argsort(0), a.argsort(0)), (x[0].dot(x[1]), a[0] @ a[1]),
+        (b & ~b, m & ~m), (b | m, m), (m ^ b, m ^ m), (True & b, m), (b | True, m | True),
+        ((x > 0).any(1, True), (a > 0).any(1, keepdims=True)),
+        ((x > 0).all(1, True), (a > 0).all(1, keepdims=True)),
+    ]  # fmt: skip
+    for got, want in pairs:
+        assert got.dtype == want.dtype
+        np.testing.assert_array_equal(got.numpy(), want)
+    assert 2.5 in x and 3.0 not in x and None not in x
+
+
+@pytest.mark.parametrize("operation", [
+    lambda x: x & x, lambda x: 0 | x, lambda x: x ^ True, lambda x: ~x
+])  # fmt: skip
+def test_logical_operators_are_for_booleans(operation):
+    with pytest.raises(TypeError, match=r"is for booleans, got .*; compare first"):
+        operation(tensor([1, 2]))
+
+
+def test_what_is_no_number_equals_no_tensor():
+    x = tensor([1.0, 2.0])
+    assert not (x == None) and x != None and x != "a"  # noqa: E711
+    assert x in [None, x]
+    for operation in (lambda: x + None, lambda: "a" * x, lambda: x < "a"):
+        with pytest.raises(TypeError, match="takes Tensors, arrays and numbers"):
+            operation()
+
+
+@pytest.mark.parametrize("values", ["a", None, [[1], [1, 2]], ["a", "b"], object()])
+def test_tensors_hold_numbers(values):
+    with pytest.raises(TypeError, match=r"tensor\(\) needs numbers in a rectangular"):
+        tensor(values)
+
+
+def test_format_and_truth_of_one_number_and_of_many():
+    assert f"{tensor(2.5):.3f}" == "2.500" and f"{tensor([3]):d}" == "3"
+    assert f"{tensor([1.0, 2.0])}" == "tensor([1., 2.], dtype=float32)"
+    with pytest.raises(ValueError, match=r"shape \(2,\) has no answer: use x.any\(\)"):
+        bool(tensor([1.0, 2.0]))

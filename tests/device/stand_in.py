@@ -6,10 +6,11 @@ arrays, keeps 0-d results as device arrays, wraps indices out of range, and coun
 
     counts["sync"]   copies to the host, each of which waits for the device
     counts["h2d"]    arrays sent to the device
-    counts["launch"] functions called (a lower bound for kernels)
+    counts["table"]  small copies to the device that CuPy makes itself, without waiting
+    counts["launch"] functions called (not kernels: a slice launches nothing, triu several)
 
-What it refuses and what it lets through follows CuPy's documentation, "Differences between
-CuPy and NumPy", and its signatures; it says nothing of speed or of races.
+What it refuses and what it lets through is compared with CuPy's own front end by
+tests/conformance, where CuPy is installed; it says nothing of speed or of races.
 """
 
 import contextlib
@@ -26,9 +27,12 @@ counts = Counter()
 # Functions that copy a size or a check back to the host inside CuPy, and how often.
 SYNCING = {"nonzero": 1, "argwhere": 1, "flatnonzero": 1, "unique": 1, "bincount": 2}
 SYNCING |= {"argpartition": 2, "tril_indices": 2, "triu_indices": 2, "average": 1}
-REDUCES = {"add", "multiply"}  # the ufuncs whose .reduce exists
+SYNCING |= {"unravel_index": 2, "lstsq": 1, "pinv": 1}
+REDUCES = {"add", "multiply"}  # the ufuncs whose .reduce and .accumulate exist
 AT = {"add", "maximum", "minimum"}  # the ufuncs whose .at exists for floats
 ABSENT = {"where", "initial", "subok", "like", "device"}  # keywords of no method
+MANY = 8  # more arrays than this are joined by one kernel that reads a table of them
+used = set()  # names of the functions called
 
 
 def sync(times=1):
@@ -58,8 +62,8 @@ def host_of(x):
 def wrap(result):
     if isinstance(result, (np.ndarray, np.generic)):
         return ndarray._of(np.asarray(result))
-    if type(result) in (tuple, list):
-        return type(result)(map(wrap, result))
+    if isinstance(result, (tuple, list)):  # a named tuple of linalg as a plain one
+        return (list if isinstance(result, list) else tuple)(map(wrap, result))
     return result
 
 
@@ -92,6 +96,8 @@ class ndarray:
     @classmethod
     def _of(cls, a):
         checked_dtype(a.dtype)
+        if a.nbytes > Pool.limit:
+            raise OutOfMemoryError(f"Out of memory allocating {a.nbytes:,} bytes")
         self = object.__new__(cls)
         self._a = a
         return self
@@ -108,9 +114,20 @@ class ndarray:
     def __array_function__(self, function, kinds, args, options):
         return getattr(library, function.__name__)(*args, **options)
 
-    def get(self):
+    def get(self, stream=None, order="C", out=None, blocking=True):
+        sync(blocking and self._a.size > 0)
+        if out is None:
+            return self._a.copy()
+        out[...] = self._a
+        return out
+
+    def set(self, array, stream=None):
+        counts["h2d"] += 1
+        self._a[...] = array
+
+    def tobytes(self, order="C"):
         sync()
-        return self._a.copy()
+        return self._a.tobytes(order)
 
     def item(self):
         sync()
@@ -123,6 +140,10 @@ class ndarray:
     def __repr__(self):
         sync()
         return repr(self._a)
+
+    def __format__(self, form):
+        sync()
+        return format(self._a.item() if form else self._a, form)
 
     def __bool__(self):
         sync()
@@ -206,6 +227,7 @@ def _operators():
     ndarray.__neg__ = lambda self: library.negative(self)
     ndarray.__abs__ = lambda self: library.absolute(self)
     ndarray.__invert__ = lambda self: library.invert(self)
+    ndarray.__divmod__ = lambda self, other: (self // other, self % other)
 
 
 def _operator(name, function, reflected):
@@ -238,22 +260,39 @@ class Ufunc:
         if out is not None and not isinstance(out, ndarray):
             raise TypeError(f"Unsupported type {type(out)}")
         counts["launch"] += 1
+        used.add(self.name)
         options = {"dtype": dtype, "casting": casting}
         result = self.function(*map(host_of, args), out=host_of(out), **options)
         return wrap(result) if out is None else out
 
     def at(self, target, index, values=None):
         if self.name not in AT:
-            raise NotImplementedError(f"{self.name}.at is not supported yet")
+            kind = TypeError if self.name == "subtract" else NotImplementedError
+            raise kind(f"{self.name}.at is not supported yet")
+        used.add(self.name + ".at")
         counts["launch"] += 1
         self.function.at(
             target._a, wrapped_index(index, target._a.shape), host_of(values)
         )
 
     def reduce(self, a, axis=0, dtype=None, out=None, keepdims=False):
-        if self.name not in REDUCES:
-            raise NotImplementedError(f"{self.name}.reduce is not supported yet")
+        self._check("reduce", REDUCES)
         return wrap(self.function.reduce(host_of(a), axis, dtype, None, keepdims))
+
+    def accumulate(self, a, axis=0, dtype=None):
+        self._check("accumulate", REDUCES)
+        return wrap(self.function.accumulate(host_of(a), axis, dtype))
+
+    def reduceat(self, a, indices, axis=0, dtype=None):
+        self._check("reduceat", {"add"})
+        return wrap(self.function.reduceat(host_of(a), host_of(indices), axis, dtype))
+
+    def outer(self, a, b):
+        return wrap(self.function.outer(host_of(a), host_of(b)))
+
+    def _check(self, method, names):
+        if self.name not in names:
+            raise NotImplementedError(f"{self.name}.{method} is not supported yet")
 
 
 class Namespace:
@@ -264,7 +303,7 @@ class Namespace:
 
     def __getattr__(self, name):
         full = self._prefix + name
-        if full in ("linalg", "lib", "lib.stride_tricks"):
+        if full in ("linalg", "fft", "lib", "lib.stride_tricks"):
             value = Namespace(full + ".")
         elif full not in API:
             raise AttributeError(f"module 'cupy' has no attribute {full!r}")
@@ -282,34 +321,75 @@ class Namespace:
 
 def guarded(name, function, keywords):
     def call(*args, **options):
-        if keywords and "kwargs" not in keywords:
-            for key in options:
-                if key not in keywords:
-                    raise TypeError(
-                        f"{name}() got an unexpected keyword argument {key!r}"
-                    )
+        unknown = [k for k in options if keywords and k not in keywords]
+        if (unknown and "kwargs" not in keywords) or (name, *options) == REFUSED:
+            raise TypeError(f"{name}() got an unexpected keyword argument {unknown}")
+        used.add(name)
         counts["launch"] += 1
-        sync(SYNCING.get(name, 0) + (name == "where" and len(args) == 1))
+        count(name, args, options)
         options = {k: host_of(v) for k, v in options.items()}
-        return wrap(function(*map(host_of, args), **options))
+        if name == "take":
+            options["mode"] = "wrap"
+        try:
+            result = function(*map(host_of, args), **options)
+        except np.linalg.LinAlgError:  # CuPy does not look at cuSOLVER's status
+            result = np.full_like(host_of(args[-1]), np.nan)
+        return ndarray._of(np.asarray(result)) if name in CHECKS else wrap(result)
 
     return call
+
+
+REFUSED = ("einsum", "out")
+CHECKS = ("allclose", "array_equal")  # their answers are 0-d device arrays
+
+
+def count(name, args, options):
+    """What a call copies or waits for inside CuPy."""
+    sync(SYNCING.get(name, 0) + (name == "where" and len(args) == 1))
+    if name == "unique":
+        wants = any(options.get(k) for k in ("return_inverse", "return_index"))
+        sync(8 if options.get("axis") is not None else wants)
+    elif name in ("repeat", "split") and isinstance(args[1], ndarray):
+        if name == "split":
+            raise TypeError("split(): indices on the device")
+        sync(2)
+    elif name == "arange":
+        sync(sum(isinstance(x, ndarray) for x in args))
+    elif name == "sliding_window_view":
+        sync(len(np.atleast_1d(options.get("axis", 0))))
+    elif name in ("concatenate", "stack") and len(args[0]) > MANY:
+        arrays = [x._a for x in args[0]]
+        plain = all(x.flags.c_contiguous for x in arrays)
+        same = plain and len({x.shape for x in arrays}) == 1
+        counts["table"] += 1 if same else 3
 
 
 def asarray(values, dtype=None, copy=None):
     if isinstance(values, ndarray):
         return ndarray._of(np.array(values._a, dtype=dtype, copy=copy))
+    if isinstance(values, (list, tuple)) and any(
+        isinstance(v, ndarray) for v in values
+    ):
+        return library.stack([asarray(v) for v in values])
     array = np.array(values, dtype=dtype)
     counts["h2d"] += array.ndim > 0  # 0-d values travel as kernel arguments
     return ndarray._of(array)
 
 
-def asnumpy(values):
-    return values.get() if isinstance(values, ndarray) else np.asarray(values)
+def asnumpy(values, stream=None, order="C", out=None, *, blocking=True):
+    if isinstance(values, ndarray):
+        return values.get(stream, order, out, blocking)
+    return np.asarray(values)
+
+
+class OutOfMemoryError(MemoryError):
+    """As cupy.cuda.memory.OutOfMemoryError."""
 
 
 class Pool:
-    """A memory pool with figures."""
+    """A memory pool with figures; `limit` is the largest array that finds room."""
+
+    limit = 1 << 40
 
     def used_bytes(self):
         return 1024
@@ -323,14 +403,29 @@ class Pool:
 
 library = Namespace()
 _stream = types.SimpleNamespace(synchronize=lambda: sync())
+runtime = types.SimpleNamespace(
+    getDeviceCount=lambda: 1,
+    driverGetVersion=lambda: 13000,
+    runtimeGetVersion=lambda: 12090,
+    memGetInfo=lambda: (3 * 10**9, 4 * 10**9),
+    getDeviceProperties=lambda i: {"name": b"stand-in", "major": 9, "minor": 0},
+)
 library.__dict__.update(
     __name__="cupy",
     ndarray=ndarray,
     asarray=asarray,
     array=lambda values, dtype=None, copy=True: asarray(values, dtype, copy),
     asnumpy=asnumpy,
-    cuda=types.SimpleNamespace(Device=Device, get_current_stream=lambda: _stream),
+    __version__="14.2.0",
+    cuda=types.SimpleNamespace(
+        Device=Device, get_current_stream=lambda: _stream, runtime=runtime
+    ),
     get_default_memory_pool=Pool,
     get_default_pinned_memory_pool=Pool,
 )
 _operators()
+extra = types.SimpleNamespace(  # the module `cupyx`
+    scatter_add=lambda target, index, values: library.add.at(target, index, values),
+    scatter_max=lambda target, index, values: library.maximum.at(target, index, values),
+    scatter_min=lambda target, index, values: library.minimum.at(target, index, values),
+)

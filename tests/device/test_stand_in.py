@@ -6,120 +6,43 @@ rounding; what it adds is refusal (what CuPy lacks, host and device mixed) and c
 
 import numpy as np
 import pytest
+from scenarios import CASES, METHODS, Run, case_id, dropping, resnet, run, train
 from table import TABLE
 
-from tinyft import backend, grad, io, models, nn, ops, optim, peft, tensor, training
+from tinyft import backend, io, ops, peft, tensor, training
 from tinyft.backend import DeviceError
-
-
-def on(device, arrays):
-    return [tensor(a, requires_grad=True, device=device) for a in arrays]
-
-
-def run(row, device):
-    xs = on(device, row.arrays())
-    y = row.function(*xs)
-    gy = np.cos(np.arange(y.size)).reshape(y.shape)
-    return y, grad([y], xs, [tensor(gy, device=device)])
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda r: r.name.replace(" ", "_"))
 def test_operation_forward_and_backward(row, cuda):
     want, gradients = run(row, "cpu")
     got, found = run(row, "cuda")
-    assert got.device == "cuda:0" and all(g.device == "cuda:0" for g in found)
-    np.testing.assert_allclose(got.numpy(), want.numpy(), rtol=1e-12, atol=1e-13)
-    for one, other in zip(found, gradients):
-        np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-12, atol=1e-13)
+    for one, other in zip([got, *found], [want, *gradients]):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-13)
 
 
-def gpt():
-    model = models.gpt2_tiny(0, vocab=11, dim=12, heads=3, length=16)
-    ids = np.random.default_rng(1).integers(0, 11, (2, 8))
-    return model, ids[:, :-1], ids[:, 1:].reshape(-1)
-
-
-def llama():
-    model = models.llama_tiny(0, vocab=11, dim=24, heads=4, length=9)
-    ids = np.random.default_rng(1).integers(0, 11, (2, 8))
-    return model, ids[:, :-1], ids[:, 1:].reshape(-1)
-
-
-def resnet():
-    model = models.resnet_tiny(0, widths=(4, 6, 8))
-    rng = np.random.default_rng(1)
-    return model, rng.normal(size=(4, 1, 8, 8)).astype("f4"), rng.integers(0, 10, 4)
-
-
-OPTIMISERS = {
-    "sgd": lambda p: optim.SGD(p, lr=0.05, momentum=0.9),
-    "adam": lambda p: optim.Adam(p, lr=1e-2),
-    "adamw": lambda p: optim.AdamW(p, lr=1e-2),
-}
-METHODS = {
-    "full": None,
-    "lora": (lambda: peft.LoRA(r=2), r"attn\.(q|v)|layer\d\.0\.conv1"),
-    "dora": (lambda: peft.DoRA(r=2), r"attn\.(q|v)|layer\d\.0\.conv1"),
-    "ia3": (lambda: peft.IA3(), r"attn\.(k|v)|layer\d\.0\.conv1"),
-    "bitfit": (lambda: peft.BitFit(), r"attn\.q|fc"),
-    "prefix": (lambda: peft.Prefix(length=3), None),
-}
-
-
-def train(device, make, method="full", optimiser="adamw", steps=3, watch=None):
-    """Losses of a few steps on a device; `watch` wraps each whole step."""
-    nn.manual_seed(7)
-    model, x, y = make()
-    parameters = list(model.parameters())
-    if METHODS[method] is not None:
-        template, target = METHODS[method]
-        args = () if target is None else (target,)
-        adapter = peft.attach(model.to(device), template(), *args, rng=1)
-        parameters = adapter.parameters()
-    model.to(device)
-    rule = OPTIMISERS[optimiser](parameters)
-    x, y, losses = backend.to(x, device), backend.to(y, device), []
-
-    def step():
-        rule.zero_grad()
-        logits = model(x)
-        loss = ops.cross_entropy(logits.reshape(-1, logits.shape[-1]), y)
-        loss.backward()
-        optim.clip_grad_norm(parameters, 1.0)
-        rule.step()
-        losses.append(loss.detach())
-
-    for _ in range(steps):
-        if watch is None:
-            step()
-        else:
-            with watch():
-                step()
-    return [loss.item() for loss in losses]
-
-
-CASES = [
-    *[(make, "full", o) for make in (gpt, resnet) for o in OPTIMISERS],
-    (llama, "full", "adamw"),
-    *[(gpt, m, "adamw") for m in METHODS if m != "full"],
-    *[(resnet, m, "adamw") for m in ("lora", "dora", "ia3", "bitfit")],
-]
-
-
-@pytest.mark.parametrize(
-    "make, method, optimiser", CASES, ids=lambda v: getattr(v, "__name__", v)
-)
-def test_training_steps_equal_the_hosts_and_never_wait(make, method, optimiser, cuda):
-    want = train("cpu", make, method, optimiser)
-    got = train("cuda", make, method, optimiser, watch=lambda: cuda.expect(0, 0))
+@pytest.mark.parametrize("make, name, rule", CASES, ids=case_id)
+def test_training_steps_equal_the_hosts_and_never_wait(make, name, rule, cuda):
+    want = train("cpu", make, name, rule)
+    got = train("cuda", make, name, rule, watch=lambda: cuda.expect(0, 0))
     np.testing.assert_allclose(got, want, rtol=2e-5)  # float32, sums in blocks
     assert got[0] != got[-1]
 
 
-def dropping():
-    model = models.gpt2_tiny(0, vocab=11, dim=12, heads=3, length=16, dropout=0.1)
-    ids = np.random.default_rng(1).integers(0, 11, (2, 8))
-    return model, ids[:, :-1], ids[:, 1:].reshape(-1)
+@pytest.mark.parametrize("make, name, rule", CASES[::4], ids=case_id)
+def test_cupys_own_tables_are_few_in_a_step(make, name, rule, cuda):
+    """Joining more than 8 arrays costs CuPy 1 or 3 small copies, and no waiting: the
+    optimiser joins the small parameters and their gradients, once each."""
+    one = Run("cuda", make, name, rule)
+    one.step()
+    cuda.counts.clear()
+    one.step()
+    assert cuda.counts["table"] <= 6
+    assert cuda.counts["sync"] == cuda.counts["h2d"] == 0
+
+
+def test_every_registered_method_trains_on_the_device():
+    assert {name.split()[0] for _, name in METHODS} == set(peft.registry)
 
 
 def test_dropout_masks_come_from_the_host_and_nothing_waits(cuda):

@@ -171,6 +171,7 @@ def test_dropout_follows_the_manual_seed_also_inside_a_model():
             lambda: nn.Conv2d(3, 4, 3, groups=2),
             "Conv2d: groups=2 must divide in_channels=3",
         ),
+        (lambda: nn.Conv2d(3, 4, (1, 2, 3)), r"a pair .*, got \(1, 2, 3\)"),
         (lambda: nn.Conv2d(3, 4, 0), "Conv2d: kernel_height must be .* got 0"),
         (lambda: nn.Embedding(4, -1), "Embedding: embedding_dim must be .* got -1"),
         (lambda: nn.LayerNorm(0), "LayerNorm: size must be"),

@@ -97,3 +97,11 @@ def test_names_bounds_and_a_wrong_state():
         ValueError, match=r"must have shape \(4, 2, 5\).*got \(1, 2, 5\)"
     ):
         layer(x, (wrong, wrong))
+
+
+def test_a_state_that_is_no_pair():
+    lstm = nn.LSTM(3, 4)
+    x, h = tensor(np.ones((2, 1, 3))), tensor(np.zeros((1, 1, 4)))
+    for state in (h, (h,), (h, h, h)):
+        with pytest.raises(ValueError, match=r"the state is a pair \(h, c\)"):
+            lstm(x, state)

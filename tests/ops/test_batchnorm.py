@@ -151,9 +151,11 @@ def test_only_what_is_needed_is_kept():
 def test_empty_batch_in_eval():
     *_, mean, var = draw((4, 3, 6, 5))
     x = Tensor(np.zeros((0, 3, 6, 5)), requires_grad=True)
-    y = ops.batch_norm(x, mean, var)
+    w = Tensor(np.ones(3), requires_grad=True)
+    y = ops.batch_norm(x, mean, var, w, w)
     y.sum().backward()
     assert y.shape == x.grad.shape == (0, 3, 6, 5)
+    np.testing.assert_array_equal(w.grad.numpy(), np.zeros(3))
 
 
 def test_second_order_is_refused_with_a_sentence():

@@ -294,7 +294,18 @@ def test_errors_of_the_relatives():
         ops.conv1d(x, w)
     with pytest.raises(ValueError, match="expected"):
         ops.conv_transpose2d(x, w)
-    with pytest.raises(ValueError, match="below stride"):
+    with pytest.raises(ValueError, match="below the stride"):
         ops.conv_transpose2d(x, w[:3], stride=2, output_padding=2)
+    with pytest.raises(ValueError, match=r"padding 3 leaves \[0, -1\] pixels"):
+        ops.conv_transpose2d(x, w[:3], padding=3)
     with pytest.raises(ValueError, match="four axes"):
         ops.im2col(x[0], 2)
+
+
+def test_output_padding_up_to_the_dilation():
+    """Row 2 of the padding lies past every tap: zeros, as the longer image of conv2d."""
+    x, w = draw((1, 2, 3, 3), (2, 1, 2, 2))
+    y = ops.conv_transpose2d(x, w, dilation=3, output_padding=2).numpy()
+    np.testing.assert_array_equal(y[..., -2:, :], np.zeros((1, 1, 2, y.shape[-1])))
+    inner = ops.conv_transpose2d(x, w, dilation=3).numpy()
+    np.testing.assert_array_equal(y[..., :-2, :-2], inner)

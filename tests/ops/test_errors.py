@@ -21,6 +21,13 @@ CASES = [
     (lambda: ops.where(A > 0, X, B), ValueError,
         r"where on \(3, 4\) and \(3, 4\) and \(5, 6\)"),
     (lambda: ops.clip(X), ValueError, "clip: give at least one bound"),
+    # arguments of another kind
+    (lambda: ops.concatenate([X, None]), TypeError, "takes Tensors, arrays and numbers"),
+    (lambda: ops.pad(X, 1.5), ValueError, r"pad: widths 1.5 do not fit shape \(3, 4\)"),
+    (lambda: ops.repeat(X, [1, 2], 0), ValueError, r"repeat: count is a whole number"),
+    (lambda: ops.repeat(X, -1, 0), ValueError, r"repeat: count .* got -1"),
+    (lambda: ops.arange(0, 5, 0), ValueError, "arange from 0 to 5: step is 0"),
+    (lambda: ops.exp("a"), TypeError, "needs numbers"),
     # matrix products
     (lambda: X @ B, ValueError,
      r"matmul: \(3, 4\) @ \(5, 6\): the last axis of the first, 4, must equal the "

@@ -382,3 +382,37 @@ def test_gather_with_fewer_rows_and_take_along_axis_with_one():
     assert ops.take_along_axis(x, np.array([5, 0]), None).tolist() == [5, 0]
     order = ops.argsort(-tensor(x), 1)
     assert ops.take_along_axis(x, order, 1).tolist() == x[:, ::-1].tolist()
+
+
+def test_take_along_axis_broadcasts_the_array_too():
+    a = np.array([[3.0, 1.0, 2.0]])
+    ids = np.array([[0, 2], [1, 1], [2, 0]])
+    x = tensor(a, requires_grad=True)
+    y = ops.take_along_axis(x, ids, 1)
+    np.testing.assert_array_equal(y.numpy(), np.take_along_axis(a, ids, 1))
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [[2, 2, 2]])  # each was taken twice
+
+
+def test_remainder_has_slope_one_and_minus_the_quotient():
+    x = tensor([7.5, -7.5, 1.0], requires_grad=True, dtype="float64")
+    y = tensor([2.0, 2.0, -3.0], requires_grad=True, dtype="float64")
+    (x % y).sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [1, 1, 1])
+    np.testing.assert_array_equal(y.grad.numpy(), [-3, 4, 1])  # -floor(x / y)
+
+
+def test_slope_of_a_power_of_zero_in_its_exponent():
+    y = tensor([-1.0, 0.0, 2.0], requires_grad=True, dtype="float64")
+    with np.errstate(divide="ignore"):  # 0^-1 and log 0 are infinite
+        ops.pow(tensor(np.zeros(3)), y).sum().backward()
+    np.testing.assert_array_equal(y.grad.numpy(), [-np.inf, 0, 0])
+
+
+def test_numpy_integers_pad_and_lists_are_inputs_of_layers():
+    assert ops.pad(np.ones((2, 3)), np.int64(1)).shape == (4, 5)
+    np.testing.assert_allclose(ops.linear([1.0, 2.0], [[3.0, 4.0]]).numpy(), [11.0])
+    np.testing.assert_allclose(ops.layer_norm([[1.0, 3.0]], eps=0.0).numpy(), [[-1, 1]])
+    assert ops.max_pool2d([[[[1.0, 2.0], [3.0, 4.0]]]], 2).item() == 4.0
+    assert ops.conv2d([[[[2.0]]]], [[[[3.0]]]]).item() == 6.0
+    assert ops.relu(-1.0).dtype == np.float32

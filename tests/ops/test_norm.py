@@ -147,3 +147,13 @@ def test_second_order_is_refused():
     x = tensor(draw(2, 3), requires_grad=True)
     with pytest.raises(RuntimeError, match="LayerNorm has no second derivative"):
         grad([ops.layer_norm(x).sum()], x, create_graph=True)
+
+
+@pytest.mark.parametrize("shape", [(3, 0), (0, 4), (0, 0)])
+def test_layer_norm_of_nothing(shape):
+    x = tensor(np.zeros(shape), requires_grad=True)
+    w = tensor(np.ones(shape[1:]), requires_grad=True)
+    y = ops.layer_norm(x, w, w)
+    y.sum().backward()
+    assert y.shape == x.grad.shape == shape
+    np.testing.assert_array_equal(w.grad.numpy(), np.zeros(shape[1:]))

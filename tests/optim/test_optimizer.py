@@ -5,7 +5,7 @@ import gc
 import numpy as np
 import pytest
 
-from tinyft import Tensor, tensor
+from tinyft import Tensor, nn, tensor
 from tinyft.optim import SGD, Adam, AdamW
 from tinyft.optim import slab as slab_module
 
@@ -261,3 +261,21 @@ def test_steps_make_no_garbage_cycles():
     give_gradients(params, 1)
     optimizer.step()
     assert gc.collect() == 0
+
+
+@pytest.mark.parametrize("make", [Adam, AdamW])
+def test_without_memory_old_spikes_are_forgotten(make):
+    """betas (0, 0): every step is lr g / (|g| + eps), also after a gradient of 1e6."""
+    x = tensor(np.zeros(1), requires_grad=True)
+    optimizer = make([x], lr=1.0, betas=(0.0, 0.0), eps=1e-30, weight_decay=0.0)
+    for g in (1e6, 1e-6, -1e-6):
+        before, x.grad = x.numpy().copy(), tensor(np.array([g]))
+        optimizer.step()
+        np.testing.assert_allclose(x.numpy() - before, -np.sign(g), rtol=1e-12)
+
+
+def test_a_model_is_not_its_parameters_and_betas_are_two():
+    with pytest.raises(TypeError, match=r"got one Linear; pass .*parameters"):
+        SGD(nn.Linear(2, 2))
+    with pytest.raises(ValueError, match="two numbers"):
+        Adam([tensor([1.0], requires_grad=True)], betas=(0.9,))

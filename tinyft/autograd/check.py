@@ -63,8 +63,18 @@ def _check_inputs(inputs, method):
             )
 
 
-def _directional(fn, inputs, method, rtol, rng):
+def _result(fn, inputs):
     y = fn(*inputs)
+    if not isinstance(y, Tensor):
+        raise TypeError(
+            f"gradcheck: the function returned a {type(y).__name__}, expected one "
+            "Tensor; write a lambda that picks an output"
+        )
+    return y
+
+
+def _directional(fn, inputs, method, rtol, rng):
+    y = _result(fn, inputs)
     u = rng.standard_normal(y.shape)
     for i in _checked(inputs):
         g = _backward(y, inputs[i], u)
@@ -74,7 +84,7 @@ def _directional(fn, inputs, method, rtol, rng):
 
 
 def _full(fn, inputs, method, rtol, rng):
-    y = fn(*inputs)
+    y = _result(fn, inputs)
     for i in _checked(inputs):
         for index, v in _units(inputs[i].shape):
             want = _derivative(fn, inputs, i, v, method)
@@ -88,15 +98,20 @@ def _backward(y, x, u):
     """J^T u by the backward under test; zeros where y does not depend on x."""
     found = None
     if y.requires_grad:
-        found = grad(y, x, [Tensor(u)], retain_graph=True, allow_unused=True)
+        found = grad(y, x, [_beside(u, y)], retain_graph=True, allow_unused=True)
     return x.numpy() * 0.0 if found is None else found.numpy()
+
+
+def _beside(array, like):
+    """A host array as a Tensor on the device of `like`."""
+    return Tensor._of(backend.to(array, like.device), None)
 
 
 def _derivative(fn, inputs, i, v, method):
     """Directional derivative of fn in input i along v, as a host array."""
 
     def at(step):
-        moved = Tensor(inputs[i].numpy() + step * v)
+        moved = _beside(inputs[i].numpy() + step * v, inputs[i])
         with no_grad():
             return fn(*inputs[:i], moved, *inputs[i + 1 :]).numpy()
 
@@ -108,7 +123,8 @@ def _derivative(fn, inputs, i, v, method):
 
 def _gradient_of(fn, inputs, rng):
     """The function inputs -> gradient of <u, fn> for one input, and its inputs."""
-    u = Tensor(rng.standard_normal(fn(*inputs).shape))
+    y = fn(*inputs)
+    u = _beside(rng.standard_normal(y.shape), y)
     which = _checked(inputs)
 
     def gradient(*xs):
@@ -131,12 +147,11 @@ def _checked(inputs):
 
 def _units(shape):
     """Every (index, unit vector) of an array of this shape."""
-    zero = backend.create(0.0, backend.float64)
     size = 1
     for n in shape:
         size *= n
     for k in range(size):
-        v = backend.xp_of(zero).zeros(size)
+        v = backend.host().zeros(size)
         v[k] = 1.0
         v = v.reshape(shape)
         yield tuple(int(n[0]) for n in v.nonzero()) if shape else (), v

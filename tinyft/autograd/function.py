@@ -149,6 +149,8 @@ class Function:
             data = backend.as_array(cls.forward(ctx, *arrays, **options))
         except (ValueError, IndexError) as error:
             raise_explained(error, cls, arrays)
+        except MemoryError as error:
+            raise backend.memory_error(cls.__name__.lower(), error) from error
         needed = True in needs
         out = Tensor._of(data, ctx if needed else None)
         if cls.view and isinstance(inputs[0], Tensor):

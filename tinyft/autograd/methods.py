@@ -66,6 +66,18 @@ class ArrayMethods:
     def __rpow__(self, other):
         return ops.pow(other, self)
 
+    def __floordiv__(self, other):
+        return ops.floor_divide(self, other)
+
+    def __rfloordiv__(self, other):
+        return ops.floor_divide(other, self)
+
+    def __mod__(self, other):
+        return ops.remainder(self, other)
+
+    def __rmod__(self, other):
+        return ops.remainder(other, self)
+
     def __matmul__(self, other):
         return ops.matmul(self, other)
 
@@ -75,6 +87,9 @@ class ArrayMethods:
     def __neg__(self):
         return ops.neg(self)
 
+    def __pos__(self):
+        return self
+
     def __abs__(self):
         return ops.abs(self)
 
@@ -82,10 +97,10 @@ class ArrayMethods:
         return ops.index(self, index)
 
     def __eq__(self, other):
-        return ops.equal(self, other)
+        return NotImplemented if _is_foreign(other) else ops.equal(self, other)
 
     def __ne__(self, other):
-        return ops.not_equal(self, other)
+        return NotImplemented if _is_foreign(other) else ops.not_equal(self, other)
 
     def __lt__(self, other):
         return ops.less(self, other)
@@ -99,8 +114,29 @@ class ArrayMethods:
     def __ge__(self, other):
         return ops.greater_equal(self, other)
 
+    def __contains__(self, value):
+        return not _is_foreign(value) and bool(ops.any(ops.equal(self, value)))
+
     def __invert__(self):
+        _check_booleans("~", self)
         return ops.logical_not(self)
+
+    def __and__(self, other):
+        _check_booleans("&", self, other)
+        return ops.logical_and(self, other)
+
+    def __or__(self, other):
+        _check_booleans("|", self, other)
+        return ops.logical_or(self, other)
+
+    def __xor__(self, other):
+        _check_booleans("^", self, other)
+        return ops.not_equal(self, other)
+
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__  # they commute
+
+    def __round__(self, decimals=0):
+        return ops.round(self, decimals)
 
     # --- methods: NumPy's names and argument order -------------------------------
     def sum(self, axis=None, keepdims=False):
@@ -108,6 +144,9 @@ class ArrayMethods:
 
     def mean(self, axis=None, keepdims=False):
         return ops.mean(self, axis, keepdims)
+
+    def prod(self, axis=None, keepdims=False):
+        return ops.prod(self, axis, keepdims)
 
     def max(self, axis=None, keepdims=False):
         return ops.max(self, axis, keepdims)
@@ -130,11 +169,14 @@ class ArrayMethods:
     def argmin(self, axis=None, keepdims=False):
         return ops.argmin(self, axis, keepdims)
 
-    def all(self, axis=None):
-        return ops.all(self, axis)
+    def argsort(self, axis=-1):
+        return ops.argsort(self, axis)
 
-    def any(self, axis=None):
-        return ops.any(self, axis)
+    def all(self, axis=None, keepdims=False):
+        return ops.all(self, axis, keepdims)
+
+    def any(self, axis=None, keepdims=False):
+        return ops.any(self, axis, keepdims)
 
     def reshape(self, *shape):
         return ops.reshape(self, shape[0] if _is_shape(shape) else shape)
@@ -157,6 +199,12 @@ class ArrayMethods:
     def clip(self, low=None, high=None):
         return ops.clip(self, low, high)
 
+    def round(self, decimals=0):
+        return ops.round(self, decimals)
+
+    def dot(self, other):
+        return ops.dot(self, other)
+
     def exp(self):
         return ops.exp(self)
 
@@ -171,6 +219,21 @@ class ArrayMethods:
 
     def tanh(self):
         return ops.tanh(self)
+
+
+def _is_foreign(other):
+    """What equals no tensor: `x == None` is False, as for any two unlike objects."""
+    return other is None or isinstance(other, str)
+
+
+def _check_booleans(sign, *operands):
+    for x in operands:
+        dtype = getattr(x, "dtype", type(x).__name__)
+        if dtype != "bool":
+            raise TypeError(
+                f"{sign} is for booleans, got {dtype}; compare first, in brackets: "
+                f"(x > 0) {sign} (x < 1)"
+            )
 
 
 def _is_shape(args):

@@ -108,6 +108,11 @@ class Tensor(methods.ArrayMethods):
         return int(self.item())
 
     def __bool__(self):
+        if self._data.size != 1:
+            raise ValueError(
+                f"bool() of a tensor of shape {self.shape} has no answer: use x.any(), "
+                "x.all() or x.size"
+            )
         return bool(self.item())
 
     def __index__(self):
@@ -120,6 +125,9 @@ class Tensor(methods.ArrayMethods):
 
     def __iter__(self):
         return (self[i] for i in range(len(self)))
+
+    def __format__(self, spec):
+        return format(self.item(), spec) if spec else str(self)
 
     def __repr__(self):
         text = repr(self.numpy()).replace("array(", "tensor(", 1)

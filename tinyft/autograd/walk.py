@@ -138,7 +138,11 @@ def _gradients(node, gy, create_graph):
     if anomaly is not None:
         anomaly.before_backward(node)
     if not create_graph:
-        result = function.backward(node, gy)
+        try:
+            result = function.backward(node, gy)
+        except MemoryError as error:
+            name = f"{function.__name__}.backward"
+            raise backend.memory_error(name, error) from error
     else:
         if not function.second_order:
             raise RuntimeError(

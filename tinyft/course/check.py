@@ -80,7 +80,8 @@ def measure(got, want, relative=False):
 def as_numbers(role, value):
     """A host array of float64, complex128 or exact integers; ValueError otherwise."""
     value = value.numpy() if hasattr(value, "numpy") else value
-    value = value.get() if type(value).__module__.startswith("cupy") else value
+    on_device = hasattr(value, "get") and hasattr(value, "dtype")  # a CuPy array
+    value = value.get() if on_device else value
     try:
         array = np.asarray(value)
     except ValueError:

@@ -5,9 +5,9 @@ there) or "missing" (the course cannot run without it); the remedy is a command 
 """
 
 import importlib.metadata
-import importlib.util
 import platform
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +33,7 @@ def diagnose():
         ("tinyft", f"{tinyft.__version__} ({Path(tinyft.__file__).parent})", "ok", ""),
         ("NumPy", np.__version__, "ok", ""),
         ("BLAS", blas(), "ok", ""),
-        gpu(),
+        *gpu(),
     ]
     return rows + [extra(name) for name in EXTRAS]
 
@@ -41,6 +41,12 @@ def diagnose():
 def can_run(rows):
     """True when nothing that the course needs is missing."""
     return all(state != "missing" for _, _, state, _ in rows)
+
+
+def gpu_works(rows):
+    """True when a card is there and every probe on it gave the CPU's numbers."""
+    states = [state for name, _, state, _ in rows if name.startswith("GPU")]
+    return backend.gpu_status()[0] and "missing" not in states
 
 
 def blas():
@@ -70,18 +76,82 @@ def running_blas():
 
 
 def gpu():
-    """The row of the backend: an NVIDIA card through CuPy, or NumPy alone and why."""
+    """The rows of the backend: NumPy alone and why, or the card and what runs on it."""
     works, sentence = backend.gpu_status()
     if works:
-        return "backend", f"NumPy on the CPU; GPU: {sentence}", "ok", ""
-    return "backend", f"NumPy on the CPU. No GPU: {sentence}", "note", gpu_command()
+        value = f"NumPy on the CPU; GPU: {sentence}"
+        return [("backend", value, "ok", ""), *card()]
+    wheels = backend.cupy_wheels()
+    clash = len(wheels) > 1
+    remedy = f"pip uninstall {' '.join(wheels)}" if clash else gpu_command()
+    value = f"NumPy on the CPU. No GPU: {sentence}"
+    return [("backend", value, "missing" if clash else "note", remedy)]
 
 
 def gpu_command():
     """The command that adds CuPy, when it is CuPy that is missing."""
-    if importlib.util.find_spec("cupy") or sys.platform == "darwin":
+    if backend.cupy_wheels() or sys.platform == "darwin":
         return ""
     return f'{pip()} "tinyft[cuda12x]"   (CUDA 13: cuda13x)'
+
+
+def card():
+    """Rows of the card: what it is, the versions, and each probe against the CPU."""
+    cupy = backend.cupy_module()
+    runtime = cupy.cuda.runtime
+    p, (free, total) = runtime.getDeviceProperties(0), runtime.memGetInfo()
+    what = f"{p['name'].decode()}, sm_{p['major']}{p['minor']}, "
+    what += f"{free / 1e9:.1f} of {total / 1e9:.1f} GB free"
+    wheel = ", ".join(backend.cupy_wheels()) or "no wheel"
+    versions = f"cupy {cupy.__version__} ({wheel}), driver for CUDA "
+    versions += f"{_cuda(runtime.driverGetVersion())}, "
+    versions += f"runtime {_cuda(runtime.runtimeGetVersion())}"
+    rows = [("GPU 0", what, "ok", ""), ("CUDA", versions, "ok", "")]
+    return rows + [probe(name, function) for name, function in PROBES.items()]
+
+
+def _cuda(version):
+    return f"{version // 1000}.{version % 1000 // 10}"
+
+
+def _scatter(xp, x):
+    """Rows 0, 1, 0, 1, ... of x summed into two."""
+    sums = backend.to(np.zeros((2, x.shape[1]), "f4"), backend.device_of(x))
+    index = backend.to(np.arange(len(x)) % 2, backend.device_of(x))
+    backend.scatter_add(sums, index, x)
+    return sums
+
+
+# Elementwise needs CUDA's compiler (NVRTC), the product cuBLAS; random numbers are drawn
+# on the host and sent. Each is f(namespace, x) with x (64, 48) float32 on one device.
+PROBES = {
+    "elementwise": lambda xp, x: xp.exp(x) + 1.0,
+    "reduction": lambda xp, x: x.sum(axis=0),
+    "matmul": lambda xp, x: x @ x.T,
+    "scatter": _scatter,
+    "rng": lambda xp, x: backend.normal(backend.rng(1), (3, 4), "float32", like=x),
+}
+CLOSE = 1e-5  # relative to the largest entry: float32, sums of at most 64 terms
+
+
+def probe(name, function):
+    """The row of one probe: its time (with compilation) and its distance to the CPU."""
+    x = backend.rng(0).standard_normal((64, 48)).astype("f4")
+    want = function(np, x)
+    start = time.perf_counter()
+    try:
+        there = backend.to(x, "cuda")
+        got = backend.asnumpy(function(backend.xp_of(there), there))
+    except Exception as error:  # CuPy raises its own classes, one for each library
+        wheel = next(iter(backend.cupy_wheels()), "cupy-cuda12x")
+        value = f"FAILED: {type(error).__name__}: {error}"
+        return f"GPU {name}", value, "missing", f'{pip()} "{wheel}[ctk]"'
+    milliseconds = 1e3 * (time.perf_counter() - start)
+    worst = abs(got - want).max() / abs(want).max()
+    value = f"{milliseconds:.0f} ms the first time, parity error {worst:.1g}"
+    if not worst < CLOSE:  # not >=: NaN fails too
+        return f"GPU {name}", f"WRONG: {value}", "missing", ""
+    return f"GPU {name}", value, "ok", ""
 
 
 def extra(name):
@@ -127,4 +197,4 @@ def doctor():
         mark = f"[{colours[state]}]{state}[/]"
         grid.add_row(name, mark, escape(str(value)), escape(remedy))
     Console().print(grid)
-    return can_run(rows), backend.gpu_status()[0]
+    return can_run(rows), gpu_works(rows)

@@ -7,6 +7,7 @@ c' = f c + i g,   h' = o tanh(c')
 import math
 
 from tinyft import ops
+from tinyft.autograd.tensor import Tensor
 from tinyft.nn import init
 from tinyft.nn.module import Module
 from tinyft.nn.shape import positive, zeros
@@ -105,6 +106,10 @@ class LSTM(Module):
             raise ValueError(
                 f"LSTM: x has shape {x.shape} (steps first); expected {order} with "
                 f"in = {self.input_size} and at least one step"
+            )
+        if isinstance(state, Tensor) or (state is not None and len(state) != 2):
+            raise ValueError(
+                f"LSTM: the state is a pair (h, c) of Tensors, got {type(state).__name__}"
             )
         want = (self.num_layers * len(self.ends), x.shape[1], self.hidden_size)
         for a in state or ():

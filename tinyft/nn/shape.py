@@ -28,8 +28,11 @@ def positive(layer, **sizes):
 
 
 def pair(x):
-    """(x, x) of an integer; a pair as it is."""
-    return (x, x) if isinstance(x, int) else tuple(x)
+    """(x, x) of an integer; a pair as it is; ValueError for a longer tuple."""
+    both = (x, x) if isinstance(x, int) else tuple(x)
+    if len(both) != 2:
+        raise ValueError(f"expected a number or a pair (height, width), got {x!r}")
+    return both
 
 
 def choice(layer, allowed, **options):

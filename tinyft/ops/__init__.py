@@ -15,7 +15,7 @@ from tinyft.ops.activation import (
 )
 from tinyft.ops.attention import attention, attention_weights
 from tinyft.ops.batchnorm import batch_norm
-from tinyft.ops.choose import clip, masked_fill, maximum, minimum, where
+from tinyft.ops.choose import clip, masked_fill, maximum, minimum, remainder, where
 from tinyft.ops.compare import (
     all,
     any,
@@ -38,7 +38,6 @@ from tinyft.ops.compare import (
     logical_or,
     not_equal,
     one_hot,
-    remainder,
     round,
     sign,
     sort,

@@ -13,9 +13,12 @@ Elfwing et al. 2018 (SiLU); Clevert et al. 2016 (ELU). GELU has its own file.
 
 from tinyft import backend
 from tinyft.autograd.function import Function
+from tinyft.ops.axes import axis_of
 
 
 class ReLU(Function):
+    scalars = False
+
     @staticmethod
     def forward(ctx, x):
         y = backend.xp_of(x).maximum(x, 0)
@@ -29,6 +32,8 @@ class ReLU(Function):
 
 
 class LeakyReLU(Function):
+    scalars = False
+
     @staticmethod
     def forward(ctx, x, slope):
         ctx.save(x)
@@ -169,6 +174,8 @@ def _sum(x, axis):
 def row_max(x, axis):
     """The largest entry, but finite: a row of -inf then gives exp(-inf) = 0."""
     xp = backend.xp_of(x)
+    if not x.shape[axis]:  # nothing to choose from, and nothing that would need it
+        return x.sum(axis=axis, keepdims=True)
     return xp.maximum(x.max(axis=axis, keepdims=True), xp.finfo(x.dtype).min)
 
 
@@ -209,9 +216,15 @@ def logsigmoid(x):
 
 def softmax(x, axis=-1):
     """e^x / sum of e^x along `axis`. A row of -inf gives zeros. Returns a Tensor."""
-    return Softmax.apply(x, axis=axis)
+    return Softmax.apply(x, axis=_checked("softmax", x, axis))
 
 
 def log_softmax(x, axis=-1):
     """x - log(sum of e^x) along `axis`, without overflow. Returns a Tensor."""
-    return LogSoftmax.apply(x, axis=axis)
+    return LogSoftmax.apply(x, axis=_checked("log_softmax", x, axis))
+
+
+def _checked(what, x, axis):
+    """`axis` of x as a number >= 0; x may still be a list."""
+    shape = x.shape if hasattr(x, "shape") else backend.create(x).shape
+    return axis_of(what, len(shape), axis, shape)

@@ -21,6 +21,7 @@ from tinyft.autograd.function import Function
 from tinyft.autograd.tensor import Tensor
 from tinyft.ops.activation import row_max, tiny
 from tinyft.ops.heads import ALL, Masks, blocks, grouped
+from tinyft.ops.operands import wrapped
 from tinyft.ops.random import bernoulli, check_probability
 
 
@@ -140,7 +141,8 @@ def attention(q, k, v, mask=None, causal=False, scale=None, dropout_p=0.0, rng=N
     A row that may look nowhere gives zeros. dropout_p: entries of P dropped, drawn
     from `rng`. First derivatives only. Raises ValueError when shapes do not fit.
     """
-    if getattr(q, "ndim", 0) == 3 and k.ndim == v.ndim == 3:
+    q, k, v, mask = wrapped(q, k, v, mask)
+    if q.ndim == 3 and k.ndim == v.ndim == 3:
         q, k, v = (a.reshape(1, *a.shape) for a in (q, k, v))
         y = attention(q, k, v, mask, causal, scale, dropout_p, rng)
         return y.reshape(y.shape[1:])

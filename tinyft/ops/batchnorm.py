@@ -27,6 +27,7 @@ from tinyft.ops.channels import (
     spread,
     widen,
 )
+from tinyft.ops.operands import wrapped
 
 
 class BatchNorm(Function):
@@ -106,9 +107,9 @@ def statistics(rows):
 
 def product_sums(G, X, mean):
     """sum over rows of G (X - mean), for each column."""
-    xp, C, total = backend.xp_of(G), G.shape[1], 0
+    xp, C = backend.xp_of(G), G.shape[1]
     wide_g, wide_x = widen(G, X)
-    center = spread(mean, wide_x)
+    center, total = spread(mean, wide_x), xp.zeros(wide_x.shape[1], G.dtype)
     for block in slices(*wide_x.shape, wide_x):
         total += xp.einsum("ij,ij->j", wide_g[block], wide_x[block] - center)
     return narrow(total, C)
@@ -163,6 +164,7 @@ def batch_norm(
     weight and bias (C) or None. Raises ValueError for shapes that do not fit, and while
     training for a single value a channel, whose variance says nothing.
     """
+    x, weight, bias = wrapped(x, weight, bias)
     stats = [r for r in (running_mean, running_var) if r is not None]
     _check(x, stats, weight, bias)
     use_batch = training or not stats

@@ -99,6 +99,34 @@ def _array_of(x, y):
     return x if hasattr(x, "dtype") else y
 
 
+class Remainder(Function):
+    """x - n y with n = floor(x / y): slope 1 in x and -n in y, between the jumps."""
+
+    scalars = False
+
+    @staticmethod
+    def forward(ctx, x, y):
+        ctx.x, ctx.y = like(x), like(y)
+        x, y = backend.match(x, y)
+        ctx.save(x, y)
+        return backend.xp_of(x).remainder(x, y)
+
+    @staticmethod
+    def backward(ctx, gy):
+        (x, y), gx, g_divisor = ctx.saved, None, None
+        if ctx.needs[0]:
+            gx = unbroadcast(gy, ctx.x)
+        if ctx.needs[1]:
+            n = backend.xp_of(x).floor_divide(x, y)
+            g_divisor = unbroadcast(-gy * n, ctx.y)
+        return gx, g_divisor
+
+
+def remainder(x, y):
+    """x - y floor(x / y), with the sign of y. Returns a Tensor."""
+    return Remainder.apply(x, y)
+
+
 def maximum(x, y):
     """The larger of x and y, broadcast; at a tie each gets half the gradient."""
     return Maximum.apply(x, y)

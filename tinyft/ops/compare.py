@@ -122,11 +122,6 @@ def floor_divide(x, y):
     return _binary("floor_divide", x, y)
 
 
-def remainder(x, y):
-    """x - y floor(x / y), with the sign of y; a constant here."""
-    return _binary("remainder", x, y)
-
-
 def all(x, axis=None, keepdims=False):
     """True where every entry along `axis` is true; True for none."""
     return _unary("all", x, axis=axis, keepdims=keepdims)

@@ -20,6 +20,7 @@ from tinyft import backend
 from tinyft.autograd.function import Function
 from tinyft.ops import correlate
 from tinyft.ops.channels import add_row, as_rows, column_sums, from_rows
+from tinyft.ops.operands import wrapped
 from tinyft.ops.window import axis_of, check_groups, check_shapes, pairs_of
 
 
@@ -192,6 +193,7 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, groups=1, dilation=1):
     dilation are a number or a pair (height, width); Ho = (H + 2p - d (k-1) - 1)//s + 1.
     Raises ValueError, with the shapes, for what does not fit.
     """
+    x, weight, bias = wrapped(x, weight, bias)
     what = f"conv2d: x has shape {x.shape}, weight {weight.shape}"
     check_shapes(what, x, weight, bias, groups)
     pairs = pairs_of(what, stride=stride, padding=padding, dilation=dilation)
@@ -202,6 +204,7 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, groups=1, dilation=1):
 
 def conv1d(x, weight, bias=None, stride=1, padding=0, groups=1, dilation=1):
     """conv2d on one axis: x (N, C, L), weight (O, C/groups, k). Returns (N, O, Lo)."""
+    x, weight = wrapped(x, weight)
     if x.ndim != 3 or weight.ndim != 3:
         raise ValueError(
             f"conv1d: x has shape {x.shape}, weight {weight.shape}; expected three "
@@ -220,6 +223,7 @@ def conv_transpose2d(
     x (N, C, H, W), weight (C, O/groups, kh, kw): the layout conv2d uses for the way
     back. Ho = (H - 1) s - 2p + d (k-1) + 1 + output_padding. Raises ValueError.
     """
+    x, weight, bias = wrapped(x, weight, bias)
     what = f"conv_transpose2d: x has shape {x.shape}, weight {weight.shape}"
     if x.ndim != 4 or weight.ndim != 4 or x.shape[1] != weight.shape[0]:
         raise ValueError(f"{what}; expected (N, C, H, W) and (C, O/groups, kh, kw)")
@@ -229,12 +233,17 @@ def conv_transpose2d(
         (n - 1) * s - 2 * p + d * (k - 1) + 1 + extra
         for n, k, s, p, d, extra in zip(x.shape[2:], weight.shape[2:], *pairs)
     ]
+    if min(sizes) < 1:
+        raise ValueError(f"{what}; padding {padding} leaves {sizes} pixels")
     image = (x.shape[0], weight.shape[1] * groups, *sizes)
     check_groups(what, groups, x.shape[1])
-    axes = tuple(axis_of(what, *a) for a in zip(sizes, weight.shape[2:], *pairs[:3]))
-    if tuple(a.out for a in axes) != x.shape[2:]:
+    stride, padding, dilation, extra = pairs
+    if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation)):
         raise ValueError(
-            f"{what}; output_padding {output_padding} must be below stride {stride}"
+            f"{what}; output_padding {output_padding} must be below the stride "
+            f"{stride} or the dilation {dilation}"
         )
+    axes = zip(sizes, weight.shape[2:], stride, padding, dilation)
+    axes = tuple(axis_of(what, *a)._replace(out=n) for a, n in zip(axes, x.shape[2:]))
     y = InputGradient.apply(x, weight, plan=Plan(image, weight.shape, axes, groups))
     return y if bias is None else y + bias.reshape(1, -1, 1, 1)

@@ -33,6 +33,8 @@ def full(shape, value, dtype=None):
 
 def arange(start, stop=None, step=1, dtype=None):
     """start, start + step, ... below stop: int64 for integers, float32 for floats."""
+    if step == 0:
+        raise ValueError(f"arange from {start} to {stop}: step is 0, and never arrives")
     values = HOST.arange(start, stop, step) if stop is not None else HOST.arange(start)
     if dtype is None and values.dtype == backend.float64:
         dtype = backend.float32

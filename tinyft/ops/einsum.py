@@ -10,8 +10,9 @@ import math
 
 from tinyft.ops.elementwise import mul
 from tinyft.ops.linalg import matmul
+from tinyft.ops.operands import wrap
 from tinyft.ops.reduce import sum as sum_over
-from tinyft.ops.shape import broadcast_to, reshape, transpose, wrap
+from tinyft.ops.shape import broadcast_to, reshape, transpose
 
 
 def einsum(spec, *xs):

@@ -158,8 +158,8 @@ class Pow(Function):
         if ctx.needs[0]:  # y x^(y-1), and 0 for x^0, also at x = 0
             lower = xp.where(y == 0, 1, y - 1)
             gx = unbroadcast(gy * (y * x**lower), ctx.x)
-        if ctx.needs[1]:  # x^y log x, and 0 at x = 0
-            g_exponent = unbroadcast(gy * (out * _log_or_0(xp, x)), ctx.y)
+        if ctx.needs[1]:  # x^y log x, and 0 for 0^y with y >= 0
+            g_exponent = unbroadcast(gy * (out * _log_or_0(xp, x, y)), ctx.y)
         return gx, g_exponent
 
 
@@ -178,10 +178,10 @@ def power(x, n):
     return backend.xp_of(x).ones_like(x) if y is None else y
 
 
-def _log_or_0(xp, x):
+def _log_or_0(xp, x, y):
     if not hasattr(x, "dtype"):  # a Python number: no NumPy scalar may come of it
         return math.log(x) if x > 0 else (0.0 if x == 0 else math.nan)
-    return xp.log(xp.where(x == 0, 1, x))
+    return xp.log(xp.where((x == 0) & (y >= 0), 1, x))
 
 
 def add(x, y):
@@ -227,7 +227,8 @@ def lerp(x, y, weight):
 def pow(x, y):
     """x**y, broadcast; a whole number y up to 16 is done by products. Returns a Tensor.
 
-    Gradients: y x^(y-1), and 0 where y is 0; x^y log x, and 0 where x is 0.
+    Gradients: y x^(y-1), and 0 where y is 0; x^y log x, and 0 where x is 0
+    and y is not negative.
     """
     if backend.is_scalar(y):
         return PowerOf.apply(x, n=y.item() if hasattr(y, "item") else y)

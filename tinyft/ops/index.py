@@ -13,7 +13,8 @@ from tinyft.autograd.function import Function
 from tinyft.autograd.tensor import Tensor
 from tinyft.ops.axes import axis_of
 from tinyft.ops.compare import check_ids, plain
-from tinyft.ops.shape import reshape, wrap
+from tinyft.ops.operands import wrap
+from tinyft.ops.shape import broadcast_to, reshape
 
 
 class Slice(Function):
@@ -120,10 +121,10 @@ def take_along_axis(x, indices, axis):
         x, axis = reshape(x, (-1,)), 0
     axis = axis_of("take_along_axis", x.ndim, axis, x.shape)
     _check_along("take_along_axis", x, indices)
-    shape = [
-        m if n == 1 and i != axis else n
-        for i, (n, m) in enumerate(zip(indices.shape, x.shape))
-    ]
+    sizes = list(zip(indices.shape, x.shape))
+    shape = [m if n == 1 and i != axis else n for i, (n, m) in enumerate(sizes)]
+    whole = [n if m == 1 and i != axis else m for i, (n, m) in enumerate(sizes)]
+    x = x if whole == [*x.shape] else broadcast_to(x, whole)
     return _along(x, backend.xp_of(indices).broadcast_to(indices, shape), axis)
 
 

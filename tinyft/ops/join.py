@@ -10,7 +10,7 @@ from tinyft import backend
 from tinyft.autograd.function import Function
 from tinyft.autograd.tensor import Tensor
 from tinyft.ops.axes import axis_of
-from tinyft.ops.shape import wrap
+from tinyft.ops.operands import wrap
 
 
 class Concatenate(Function):
@@ -182,16 +182,22 @@ def split(x, sections, axis=0):
 def pad(x, widths, value=0.0):
     """x with `value` around it. widths: n, (before, after), or a pair for each axis."""
     x = wrap(x)
-    pairs = [widths] if isinstance(widths, int) else list(widths)
-    if pairs and isinstance(pairs[0], int):
-        pairs = [(pairs[0], pairs[-1])]
+    pairs = list(widths) if isinstance(widths, (tuple, list)) else [widths]
+    if not any(isinstance(p, (tuple, list)) for p in pairs):
+        pairs = [(pairs[0], pairs[-1])] if len(pairs) in (1, 2) else []
     pairs = [tuple(p) for p in pairs] * (x.ndim if len(pairs) == 1 else 1)
-    if len(pairs) != x.ndim or any(len(p) != 2 or min(p) < 0 for p in pairs):
+    if len(pairs) != x.ndim or not all(map(_is_width, pairs)):
         raise ValueError(
             f"pad: widths {widths} do not fit shape {x.shape}: expected n, (before, "
             f"after) or {x.ndim} such pairs, none negative"
         )
     return Pad.apply(x, widths=pairs, value=value)
+
+
+def _is_width(pair):
+    """(before, after), whole numbers that are not negative."""
+    whole = all(hasattr(n, "__index__") for n in pair)
+    return len(pair) == 2 and whole and min(pair) >= 0
 
 
 def clone(x):

@@ -9,7 +9,8 @@ import math
 from tinyft import backend
 from tinyft.autograd.function import Function
 from tinyft.ops.elementwise import like, mul, unbroadcast
-from tinyft.ops.shape import reshape, wrap
+from tinyft.ops.operands import wrap
+from tinyft.ops.shape import reshape
 
 
 class MatMul(Function):

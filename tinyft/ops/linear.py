@@ -13,6 +13,7 @@ import math
 
 from tinyft import backend
 from tinyft.autograd.function import Function
+from tinyft.ops.operands import wrapped
 
 
 class Linear(Function):
@@ -71,6 +72,7 @@ def linear(x, weight, bias=None):
     x (..., in), weight (out, in), bias (out) or None; y (..., out). Raises ValueError
     when the shapes do not fit. As `torch.nn.functional.linear`.
     """
+    x, weight, bias = wrapped(x, weight, bias)
     _check_shapes(x, weight, bias)
     return Linear.apply(x, weight, bias)
 

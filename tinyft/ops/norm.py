@@ -21,6 +21,7 @@ from tinyft import backend
 from tinyft.autograd.function import Function
 from tinyft.ops.blocks import slices
 from tinyft.ops.linear import cast, rows_of
+from tinyft.ops.operands import wrapped
 
 
 class LayerNorm(Function):
@@ -72,7 +73,7 @@ def _standardise(x, xh, eps, centred):
     """Write (x - mean)/s of the rows of a block to xh; return 1/s as a column."""
     xp, d = backend.xp_of(x), max(1, x.shape[1])
     if centred:
-        mean = x @ xp.full(d, 1 / d, x.dtype)  # 5x faster than x.mean(axis=1)
+        mean = x @ xp.full(x.shape[1], 1 / d, x.dtype)  # 5x faster than x.mean(axis=1)
         x = xp.subtract(x, mean[:, None], out=xh)
     var = xp.einsum("ij,ij->i", x, x)
     var *= 1 / d
@@ -179,6 +180,7 @@ def layer_norm(x, weight=None, bias=None, eps=1e-5):
     x (..., d), weight (d) and bias (d) or None; var is biased, as in PyTorch. Raises
     ValueError when a shape does not fit.
     """
+    x, weight, bias = wrapped(x, weight, bias)
     _check("layer_norm", x, -1, weight=weight, bias=bias)
     return LayerNorm.apply(x, weight, bias, eps=eps)
 
@@ -188,6 +190,7 @@ def rms_norm(x, weight=None, eps=1e-6):
 
     x (..., d), weight (d) or None. Raises ValueError when a shape does not fit.
     """
+    x, weight = wrapped(x, weight)
     _check("rms_norm", x, -1, weight=weight)
     return RMSNorm.apply(x, weight, eps=eps)
 
@@ -198,6 +201,7 @@ def group_norm(x, groups, weight=None, bias=None, eps=1e-5):
     x (N, C, ...), C divisible by `groups`; weight (C) and bias (C) or None. Raises
     ValueError when groups or a shape do not fit.
     """
+    x, weight, bias = wrapped(x, weight, bias)
     if x.ndim < 2 or groups < 1 or x.shape[1] % groups:
         raise ValueError(
             f"group_norm: x has shape {x.shape} and groups is {groups}; expected "

@@ -13,6 +13,7 @@ linear: their gradients can be differentiated again.
 
 from tinyft import backend
 from tinyft.autograd.function import Function
+from tinyft.ops.operands import wrap
 from tinyft.ops.window import axis_of, pair, pairs_of
 
 
@@ -185,6 +186,7 @@ def max_pool2d(x, size, stride=None, padding=0):
     x (N, C, H, W); size, stride (default: size) and padding (at most size / 2) are a
     number or a pair. Raises ValueError, with the shape, for what does not fit.
     """
+    x = wrap(x)
     return MaxPool2d.apply(x, axes=_axes("max_pool2d", x, size, stride, padding))
 
 
@@ -193,6 +195,7 @@ def avg_pool2d(x, size, stride=None, padding=0, count_include_pad=True):
 
     `count_include_pad=False` divides by the pixels inside of the image only.
     """
+    x = wrap(x)
     axes = _axes("avg_pool2d", x, size, stride, padding)
     return AvgPool2d.apply(x, axes=axes, padded=count_include_pad)
 
@@ -202,6 +205,7 @@ def adaptive_avg_pool2d(x, size):
 
     x (N, C, H, W); size is a number or a pair, None keeps that axis. Raises ValueError.
     """
+    x = wrap(x)
     what = f"adaptive_avg_pool2d: x has shape {x.shape}"
     if x.ndim != 4 or 0 in x.shape[2:]:
         raise ValueError(f"{what}; expected (N, C, H, W) with at least one pixel")

@@ -15,7 +15,8 @@ from tinyft import backend
 from tinyft.autograd.function import Function
 from tinyft.ops.axes import axes_of
 from tinyft.ops.join import astype, concatenate
-from tinyft.ops.shape import moveaxis, reshape, wrap
+from tinyft.ops.operands import wrap
+from tinyft.ops.shape import moveaxis, reshape
 
 
 class Reduction(Function):

@@ -8,14 +8,9 @@ import math
 
 from tinyft import backend
 from tinyft.autograd.function import Function
-from tinyft.autograd.tensor import Tensor
 from tinyft.ops.axes import axes_of, axis_of
 from tinyft.ops.elementwise import unbroadcast
-
-
-def wrap(x):
-    """A Tensor as it is, anything else as a constant Tensor."""
-    return x if isinstance(x, Tensor) else Tensor._of(backend.operand(x, False), None)
+from tinyft.ops.operands import wrap
 
 
 class Reshape(Function):
@@ -206,6 +201,8 @@ def repeat(x, count, axis):
     """Each entry along `axis` `count` times in a row: a b -> a a b b."""
     x = wrap(x)
     axis = axis_of("repeat", x.ndim, axis, x.shape)
+    if not hasattr(count, "__index__") or count < 0:
+        raise ValueError(f"repeat: count is a whole number, 0 or more, got {count!r}")
     before, n, after = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
     y = broadcast_to(expand_dims(x, axis + 1), (*before, n, count, *after))
     return reshape(y, (*before, n * count, *after))

@@ -53,10 +53,15 @@ def adam(p, g, state, t, group):
     a = g - m
     a *= 1 - beta1
     m += a  # m + (1 - b1)(g - m) = b1 m + (1 - b1) g
+    if not beta1:
+        m[...] = g  # the difference would keep the rounding of an old, larger m
     xp.multiply(g, g, out=a)
-    a -= v
-    a *= 1 - beta2
-    v += a
+    if beta2:
+        a -= v
+        a *= 1 - beta2
+        v += a
+    else:
+        v[...] = a  # likewise
     if largest:
         xp.maximum(largest[0], v, out=largest[0])
         v = largest[0]

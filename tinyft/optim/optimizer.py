@@ -27,10 +27,10 @@ class Optimizer:
     def __init__(self, params, **defaults):
         self.defaults = {key: _plain(value) for key, value in defaults.items()}
         self.param_groups, self._slabs = [], []
-        if isinstance(params, Tensor):
+        if isinstance(params, Tensor) or not hasattr(params, "__iter__"):
             raise TypeError(
                 f"{self._name}(params): expected an iterable of Tensors, got one "
-                "Tensor; pass [x], or model.parameters()"
+                f"{type(params).__name__}; pass [x], or model.parameters()"
             )
         params = list(params)
         if not params:
@@ -87,11 +87,12 @@ class Optimizer:
         for key in ("lr", "weight_decay", "eps", "momentum"):
             if group.get(key, 0.0) < 0:
                 raise ValueError(f"{self._name}: {key}={group[key]} should be >= 0")
-        for beta in group.get("betas", ()):
-            if not 0 <= beta < 1:
-                raise ValueError(
-                    f"{self._name}: betas={group['betas']} should lie in [0, 1)"
-                )
+        betas = group.get("betas", (0.0, 0.0))
+        if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
+            raise ValueError(
+                f"{self._name}: betas={betas} should be two numbers, and should lie in "
+                "[0, 1)"
+            )
 
     # --- the step ----------------------------------------------------------------
     def rule(self, p, g, state, t, group):

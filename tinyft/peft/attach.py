@@ -85,6 +85,11 @@ def put(model, delta, sites, name, rng=None, saved=(), changes=None, target=None
 
 def detach(adapter):
     """Take an adapter off; after the last one, the base trains as it did before."""
+    if not isinstance(adapter, Adapter):
+        raise TypeError(
+            "detach takes the adapter that attach() returned, not a "
+            f"{type(adapter).__name__}; the adapters of a model: attached(model)"
+        )
     model = adapter.model
     if attached(model).get(adapter.name) is not adapter:
         raise ValueError(

@@ -61,7 +61,7 @@ def truncate(A, B, rank):
     """
     if not isinstance(rank, int) or rank < 1:
         raise ValueError(f"combine: rank must be a positive integer, got {rank!r}")
-    linalg = backend.xp_of(A).linalg
+    linalg = backend.linalg_of("combine", A)
     (Qb, Rb), (Qa, Ra) = linalg.qr(B), linalg.qr(A.T)
     U, S, Vt = linalg.svd(Rb @ Ra.T, full_matrices=False)
     root = S[:rank] ** 0.5

@@ -93,11 +93,11 @@ class Delta(Module):
         delta = type(self)(**{**self.options, **changes})
         delta.path = path
         delta.__dict__.update(site=module, shared=shared)  # not part of the tree
-        here = next((p.device for p in module.parameters()), backend.default_device())
-        with backend.device(here):
+        here = next((p.device for p in module.parameters()), None)
+        with backend.device(here or backend.default_device()):
             delta.build(module, rng)
         delta.train(module.training)
-        return delta.to(here)
+        return delta if here is None else delta.to(here)  # None: build chose the place
 
     # --- the Hugging Face file format: names in the file, fields of the config -----
     @classmethod

@@ -35,7 +35,7 @@ class PiSSA(LowRank, kind="PISSA"):
         super().build(module, rng)
         W = module.parameter("weight").data
         W = W.T if self.layer == "embedding" else W.reshape(len(W), -1)
-        U, S, Vt = backend.xp_of(W).linalg.svd(W, full_matrices=False)
+        U, S, Vt = backend.linalg_of("PiSSA", W).svd(W, full_matrices=False)
         root = (S[: self.r] / self.scale) ** 0.5
         self.A.data = (root[:, None] * Vt[: self.r]).reshape(self.A.shape)
         self.B.data = (U[:, : self.r] * root).reshape(self.B.shape)

@@ -237,7 +237,9 @@ def test_evaluating_leaves_deltas_in_the_mode_they_had(model):
 
 
 def test_a_model_without_any_site_for_the_method_says_where_it_sits():
-    with pytest.raises(ValueError, match=r"no module .* can hold it; BitFit sits on: any"):
+    with pytest.raises(
+        ValueError, match=r"no module .* can hold it; BitFit sits on: any"
+    ):
         peft.attach(models.llama_tiny(0, vocab=11), peft.BitFit())
 
 

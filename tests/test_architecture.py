@@ -9,6 +9,7 @@ import tinyft
 
 ROOT = Path(tinyft.__file__).parent
 LAYERS = [
+    {"allocator"},
     {"backend"},
     {"autograd"},
     {"ops"},

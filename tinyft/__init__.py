@@ -2,7 +2,7 @@
 
 import importlib
 
-from tinyft import backend, ops
+from tinyft import allocator, backend, ops
 from tinyft.autograd import (
     Function,
     Tensor,
@@ -17,6 +17,8 @@ from tinyft.autograd import (
 from tinyft.backend import device
 
 __version__ = "0.1.0"
+
+allocator.keep_freed_memory()
 
 # Imported at their first use, so that `import tinyft` takes hardly longer than NumPy.
 _later = (

@@ -17,6 +17,8 @@ import threading
 
 import numpy as np
 
+from tinyft import allocator
+
 float16, float32, float64 = np.dtype("f2"), np.dtype("f4"), np.dtype("f8")
 int64, bool_ = np.dtype("i8"), np.dtype("?")
 
@@ -454,7 +456,8 @@ def linalg_of(what, x):
 
 
 def free_memory():
-    """Give the unused blocks of the device's memory pools back."""
+    """Give unused memory back: the heap's to the system, the device pools' to it."""
+    allocator.give_back()
     if _device_library is not None:
         _device_library.get_default_memory_pool().free_all_blocks()
         _device_library.get_default_pinned_memory_pool().free_all_blocks()

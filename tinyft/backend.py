@@ -164,6 +164,8 @@ def is_gpu_available():
 
 def device_of(x):
     """Name the device that holds `x`: 'cpu', 'cuda:0', ..."""
+    if type(x) is np.ndarray:  # the usual case first
+        return "cpu"
     data = getattr(x, "data", x) if not is_array(x) else x
     if is_array(data) and not isinstance(data, np.ndarray):
         return f"cuda:{data.device.id}"
@@ -296,6 +298,8 @@ def operand(x, scalars=True):
     """A value given to an operation beside Tensors: arrays and Python scalars as they
     are, NumPy scalars as Python's, lists (and, with `scalars=False`, scalars) as
     arrays."""
+    if x is None or type(x) is np.ndarray:  # the usual cases first
+        return x if x is None else at_default(x)
     if isinstance(x, np.generic):
         x = x.item()
     if isinstance(x, (list, tuple)) or (not scalars and is_scalar(x)):

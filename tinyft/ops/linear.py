@@ -13,14 +13,16 @@ import math
 
 from tinyft import backend
 from tinyft.autograd.function import Function
-from tinyft.ops.operands import wrapped
 
 
 class Linear(Function):
+    scalars = False
+
     @staticmethod
     def forward(ctx, x, weight, bias=None):
+        _check_shapes(x, weight, bias)
         ctx.save(x if ctx.needs[1] else None, weight if ctx.needs[0] else None)
-        ctx.dtypes = x.dtype, weight.dtype, bias is not None and bias.dtype
+        ctx.dtypes = x.dtype, weight.dtype, weight.dtype if bias is None else bias.dtype
         x, weight = backend.match(x, weight)
         y = rows_of(x, weight.shape[1]) @ weight.T  # (rows, in) (in, out)
         if bias is not None:
@@ -31,14 +33,15 @@ class Linear(Function):
     def backward(ctx, gy):
         x, weight = ctx.saved
         g = rows_of(gy, gy.shape[-1])
+        (need_x, need_w, need_b), (of_x, of_w, of_b) = ctx.needs, ctx.dtypes
         gx = gw = gb = None
-        if ctx.needs[0]:
+        if need_x:
             gx = (g @ weight).reshape(*gy.shape[:-1], weight.shape[1])
-        if ctx.needs[1]:
+        if need_w:
             gw = g.T @ rows_of(x, x.shape[-1])
-        if len(ctx.needs) > 2 and ctx.needs[2]:
+        if need_b:
             gb = column_sum(g)
-        return tuple(cast(a, dtype) for a, dtype in zip((gx, gw, gb), ctx.dtypes))
+        return cast(gx, of_x), cast(gw, of_w), cast(gb, of_b)
 
 
 def rows_of(x, width):
@@ -48,7 +51,7 @@ def rows_of(x, width):
 
 def add_bias(y, bias):
     """y + bias, in place unless the bias has more precision."""
-    if backend.result_type(y, bias) != y.dtype:
+    if bias.dtype != y.dtype and backend.result_type(y, bias) != y.dtype:
         return y + bias
     y += bias
     return y
@@ -72,8 +75,6 @@ def linear(x, weight, bias=None):
     x (..., in), weight (out, in), bias (out) or None; y (..., out). Raises ValueError
     when the shapes do not fit. As `torch.nn.functional.linear`.
     """
-    x, weight, bias = wrapped(x, weight, bias)
-    _check_shapes(x, weight, bias)
     return Linear.apply(x, weight, bias)
 
 

@@ -93,19 +93,14 @@ class _Arriving:
 
     def __init__(self, create_graph):
         self.create_graph = create_graph
-        self.sums, self.own, self.heap, self.leaves, self.given = (
-            {},
-            set(),
-            [],
-            {},
-            set(),
-        )
+        self.sums, self.leaves, self.heap = {}, {}, []
+        self.own, self.given = set(), set()  # ids: of sums made here, of arrays given
 
     def add(self, target, g):
         key = id(target)
         if key not in self.sums:
             self.sums[key] = g
-            if isinstance(target, Node):
+            if type(target) is Node:
                 heapq.heappush(self.heap, (-target.order, key, target))
             else:
                 self.leaves[key] = target

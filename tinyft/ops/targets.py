@@ -21,7 +21,8 @@ class HardTargets:
         factor = 1.0
         if mean:
             factor = 1 / (N if self.keep is None and weight is None else w.sum())
-        self.a = self.total = w * ((1 - smoothing) * factor)
+        w *= (1 - smoothing) * factor
+        self.a = self.total = w
         if smoothing:
             self.even = xp.full((N, 1), smoothing / C, X.dtype) * factor
             if self.keep is not None:
@@ -32,7 +33,8 @@ class HardTargets:
     def chosen(self, z, rows):
         """sum_c t_ic z_ic for these rows (0 for a row that does not count)."""
         xp = backend.xp_of(z)
-        found = z[xp.arange(len(z)), self.y[rows]]
+        self.at = xp.arange(len(z)), self.y[rows]
+        found = z[self.at]
         if self.keep is not None:  # also where the logit of class 0 is -inf
             found = xp.where(self.keep[rows], found, 0)
         if self.even is None:
@@ -41,8 +43,8 @@ class HardTargets:
         return self.a[rows] * found + self.even[rows, 0] * spread
 
     def subtract(self, G, rows):
-        """G -= t."""
-        G[backend.xp_of(G).arange(len(G)), self.y[rows]] -= self.a[rows]
+        """G -= t, for the rows of the last `chosen`."""
+        G[self.at] -= self.a[rows]
         if self.even is not None:
             even = self.even[rows]
             G -= even if self.weight is None else even * self.weight

@@ -108,7 +108,7 @@ class Optimizer:
 
     def _place_new(self, group, placed):
         """Give state to parameters that have a gradient for the first time."""
-        if sum(len(slab.params) for slab in placed) == len(group["params"]):
+        if sum([len(slab.params) for slab in placed]) == len(group["params"]):
             return
         known = {id(p) for slab in placed for p in slab.params}
         new = [p for p in group["params"] if p.grad is not None and id(p) not in known]

@@ -41,10 +41,11 @@ class Slab:
     def update(self, rule, group):
         """Run rule(p, g, state, t, group) over every parameter that has a gradient."""
         ready = [i for i, p in enumerate(self.params) if p.grad is not None]
-        together = len(ready) == len(self.params) and len(set(self.steps)) == 1
+        steps = self.steps
+        together = len(ready) == len(steps) == steps.count(steps[0])
         for i in ready:
             self._check(self.params[i])
-            self.steps[i] += 1
+            steps[i] += 1
         for some in [ready] if together else [[i] for i in ready]:
             self._update(some, rule, group)
         for i in ready:

@@ -10,6 +10,7 @@ import tinyft
 ROOT = Path(tinyft.__file__).parent
 LAYERS = [
     {"backend"},
+    {"kernels"},
     {"autograd"},
     {"ops"},
     {"nn"},

@@ -14,7 +14,7 @@ from tinyft.backend import DeviceError
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda r: r.name.replace(" ", "_"))
-def test_operation_forward_and_backward(row, cuda):
+def test_operation_forward_and_backward(row, kernels, cuda):
     want, gradients = run(row, "cpu")
     got, found = run(row, "cuda")
     for one, other in zip([got, *found], [want, *gradients]):
@@ -22,7 +22,7 @@ def test_operation_forward_and_backward(row, cuda):
 
 
 @pytest.mark.parametrize("make, name, rule", CASES, ids=case_id)
-def test_training_steps_equal_the_hosts_and_never_wait(make, name, rule, cuda):
+def test_training_steps_equal_the_hosts_and_never_wait(make, name, rule, kernels, cuda):
     want = train("cpu", make, name, rule)
     got = train("cuda", make, name, rule, watch=lambda: cuda.expect(0, 0))
     np.testing.assert_allclose(got, want, rtol=2e-5)  # float32, sums in blocks

@@ -15,7 +15,7 @@ of the size of the logits; where none is wanted it leaves nothing. On (2048, 100
 logits that is 4x to 6x faster than the composed twin.
 """
 
-from tinyft import backend
+from tinyft import backend, kernels
 from tinyft.autograd.function import Function
 from tinyft.autograd.tensor import Tensor
 from tinyft.ops.blocks import slices
@@ -30,10 +30,16 @@ class CrossEntropy(Function):
     @staticmethod
     def forward(ctx, x, target, weight, ignore_index, smoothing, reduction):
         xp, X = backend.xp_of(x), classes_last(backend.as_float(x))
+        options, mean = (ignore_index, smoothing), reduction == "mean"
         kind = SoftTargets if target.dtype.kind == "f" else HardTargets
-        terms = kind(X, target, weight, ignore_index, smoothing, reduction == "mean")
-        ctx.G = xp.empty(X.shape, X.dtype) if ctx.needs[0] else None
         ctx.shape, ctx.dtype = x.shape, x.dtype
+        plain = kind is HardTargets and weight is None
+        if xp is not backend.HOST and plain and kernels.fit(X):
+            y = target.reshape(-1)
+            losses, ctx.G = kernels.cross_entropy(X, y, *options, mean, ctx.needs[0])
+            return _finished(losses, x.shape, reduction)
+        terms = kind(X, target, weight, *options, mean)
+        ctx.G = xp.empty(X.shape, X.dtype) if ctx.needs[0] else None
         losses = xp.empty(len(X), X.dtype)
         ones = xp.ones(X.shape[1], X.dtype)
         for rows in slices(*X.shape, X):
@@ -46,7 +52,7 @@ class CrossEntropy(Function):
             if ctx.G is not None:
                 z *= (T / total)[:, None]
                 terms.subtract(z, rows)  # (2)
-        return _rows_back(losses, x.shape) if reduction == "none" else losses.sum()
+        return _finished(losses, x.shape, reduction)
 
     @staticmethod
     def backward(ctx, gy):
@@ -64,7 +70,7 @@ class NLL(Function):
         if ctx.needs[0]:
             ctx.G = backend.xp_of(X).zeros(X.shape, X.dtype)
             terms.subtract(ctx.G, everything)
-        return _rows_back(losses, x.shape) if reduction == "none" else losses.sum()
+        return _finished(losses, x.shape, reduction)
 
     @staticmethod
     def backward(ctx, gy):
@@ -86,7 +92,10 @@ def _gradient(ctx, gy):
     return G.transpose(0, last, *range(1, last))
 
 
-def _rows_back(losses, shape):
+def _finished(losses, shape, reduction):
+    """Their sum (a mean is already in the terms), or one loss for each target."""
+    if reduction != "none":
+        return losses.sum()
     return losses.reshape(shape[:1] + shape[2:] if len(shape) > 1 else ())
 
 

@@ -55,9 +55,10 @@ def compiled(x):
     key = library, x.dtype
     if key not in _modules:
         options = (f"-DREAL={TYPES[x.dtype]}",)
-        module = library.RawModule(code=SOURCE.read_text("utf-8"), options=options)
+        source = SOURCE.read_text("utf-8")
         try:
-            module.get_function("adam")
+            module = library.RawModule(code=source, options=options)
+            module.get_function("adam")  # compiles all of them
         except Exception as error:  # CuPy raises its own classes
             warnings.warn(
                 f"the fused kernels do not compile ({type(error).__name__}: {error}); "

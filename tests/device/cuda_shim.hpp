@@ -1,6 +1,6 @@
 // CUDA's words for a CPU: g++ compiles a kernel's own source behind this header.
 //
-// Every thread of a block is a fibre (ucontext). A barrier hands over to the scheduler,
+// Every thread of a block is a fibre. A barrier hands over to the scheduler,
 // which goes on when every thread that is still running has reached it; a thread that ends
 // while others wait at a barrier is a fault on a GPU, and abort() here. Between two
 // barriers the threads run one after the other, in ascending or, when `backwards` is set,
@@ -8,6 +8,7 @@
 
 #pragma once
 #include <cmath>
+#include <csetjmp>
 #include <cstdio>
 #include <cstdlib>
 #include <ucontext.h>
@@ -31,49 +32,64 @@ static dim blockIdx, threadIdx, blockDim, gridDim;
 namespace shim {
 enum State { RUNNING, WAITING, ENDED };
 const size_t STACK = 65536;
-static ucontext_t scheduler;
-static std::vector<ucontext_t> fibres;
-static std::vector<std::vector<char>> stacks;
-static std::vector<State> states;
+
+struct Fibre { // made once, then used for every block
+    std::vector<char> stack;
+    jmp_buf place;
+    State state;
+    bool begun;
+};
+static std::vector<Fibre *> fibres;
+static jmp_buf scheduler; // setjmp, not swapcontext, which asks the kernel every time
 static unsigned current;
 static bool in_fibres;
 static void (*body)(void **);
 static void **arguments;
 
-static void fibre()
+static void hand_over(State state)
 {
-    body(arguments);
-    states[current] = ENDED;
-    swapcontext(&fibres[current], &scheduler);
+    Fibre *mine = fibres[current];
+    mine->state = state;
+    if (!_setjmp(mine->place))
+        _longjmp(scheduler, 1);
 }
 
-static void start(unsigned threads)
+static void live()
 {
-    fibres.resize(threads);
-    states.assign(threads, RUNNING);
-    while (stacks.size() < threads)
-        stacks.emplace_back(STACK);
-    for (unsigned t = 0; t < threads; t++) {
-        getcontext(&fibres[t]);
-        fibres[t].uc_stack.ss_sp = stacks[t].data();
-        fibres[t].uc_stack.ss_size = STACK;
-        fibres[t].uc_link = 0;
-        makecontext(&fibres[t], fibre, 0);
+    for (;;) {
+        body(arguments);
+        hand_over(ENDED);
     }
+}
+
+static void go_on(Fibre *fibre)
+{
+    fibre->state = RUNNING;
+    if (_setjmp(scheduler))
+        return;
+    if (fibre->begun)
+        _longjmp(fibre->place, 1);
+    fibre->begun = true;
+    ucontext_t context;
+    getcontext(&context);
+    context.uc_stack.ss_sp = fibre->stack.data();
+    context.uc_stack.ss_size = STACK;
+    context.uc_link = 0;
+    makecontext(&context, live, 0);
+    setcontext(&context);
 }
 
 // Let every thread run to its next barrier or its end; true while there is a barrier.
 static bool phase(unsigned threads, bool backwards)
 {
-    unsigned waiting = 0, ended = 0;
+    unsigned waiting = 0;
     for (unsigned k = 0; k < threads; k++) {
         current = backwards ? threads - 1 - k : k;
         threadIdx = {current % blockDim.x, current / blockDim.x, 0};
-        swapcontext(&scheduler, &fibres[current]);
-        waiting += states[current] == WAITING;
-        ended += states[current] == ENDED;
+        go_on(fibres[current]);
+        waiting += fibres[current]->state == WAITING;
     }
-    if (waiting && ended) {
+    if (waiting && waiting < threads) {
         fprintf(stderr, "some threads of a block wait at a barrier, some have ended\n");
         abort();
     }
@@ -86,9 +102,7 @@ static void barrier()
         fprintf(stderr, "a barrier in a kernel that was said to have none\n");
         abort();
     }
-    states[current] = WAITING;
-    swapcontext(&fibres[current], &scheduler);
-    states[current] = RUNNING;
+    hand_over(WAITING);
 }
 
 static void launch(void (*kernel)(void **), bool barriers, void **args, dim grid, dim block,
@@ -100,11 +114,12 @@ static void launch(void (*kernel)(void **), bool barriers, void **args, dim grid
     gridDim = grid;
     blockDim = block;
     in_fibres = barriers;
+    while (fibres.size() < threads)
+        fibres.push_back(new Fibre{std::vector<char>(STACK), {}, ENDED, false});
     for (unsigned k = 0; k < blocks; k++) {
         unsigned b = backwards ? blocks - 1 - k : k;
         blockIdx = {b % grid.x, b / grid.x, 0};
         if (barriers) {
-            start(threads);
             while (phase(threads, backwards))
                 ;
             continue;

@@ -40,6 +40,11 @@ def use(on):
         _on = before
 
 
+def on():
+    """Whether the fused kernels are switched on."""
+    return _on
+
+
 def fit(x, *others):
     """True if a kernel can take these arrays (`others` may be None), one dtype all."""
     if not _on or not backend.is_array(x) or backend.device_of(x) == "cpu":

@@ -145,7 +145,7 @@ def step_counts(step, counts):
     step()
     counts.clear()
     step()
-    seen = {key: counts[key] for key in ("sync", "d2h", "launch", "gemm")}
+    seen = {key: counts[key] for key in ("sync", "d2h", "launch", "gemm", "copy")}
     return seen | {"h2d": counts["h2d"] + counts["table"]}
 
 

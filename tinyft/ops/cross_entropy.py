@@ -30,16 +30,12 @@ class CrossEntropy(Function):
     @staticmethod
     def forward(ctx, x, target, weight, ignore_index, smoothing, reduction):
         xp, X = backend.xp_of(x), classes_last(backend.as_float(x))
-        options, mean = (ignore_index, smoothing), reduction == "mean"
+        if xp is not backend.HOST and _one_launch(X, target, weight):
+            return _launch(ctx, x, X, target, ignore_index, smoothing, reduction)
         kind = SoftTargets if target.dtype.kind == "f" else HardTargets
-        ctx.shape, ctx.dtype = x.shape, x.dtype
-        plain = kind is HardTargets and weight is None
-        if xp is not backend.HOST and plain and kernels.fit(X):
-            y = target.reshape(-1)
-            losses, ctx.G = kernels.cross_entropy(X, y, *options, mean, ctx.needs[0])
-            return _finished(losses, x.shape, reduction)
-        terms = kind(X, target, weight, *options, mean)
+        terms = kind(X, target, weight, ignore_index, smoothing, reduction == "mean")
         ctx.G = xp.empty(X.shape, X.dtype) if ctx.needs[0] else None
+        ctx.shape, ctx.dtype = x.shape, x.dtype
         losses = xp.empty(len(X), X.dtype)
         ones = xp.ones(X.shape[1], X.dtype)
         for rows in slices(*X.shape, X):
@@ -52,11 +48,23 @@ class CrossEntropy(Function):
             if ctx.G is not None:
                 z *= (T / total)[:, None]
                 terms.subtract(z, rows)  # (2)
-        return _finished(losses, x.shape, reduction)
+        return _rows_back(losses, x.shape) if reduction == "none" else losses.sum()
 
     @staticmethod
     def backward(ctx, gy):
         return cast(_gradient(ctx, gy), ctx.dtype)
+
+
+def _one_launch(X, target, weight):
+    return target.dtype.kind != "f" and weight is None and kernels.fit(X)
+
+
+def _launch(ctx, x, X, target, ignore_index, smoothing, reduction):
+    """Losses and gradient by one kernel."""
+    ctx.shape, ctx.dtype = x.shape, x.dtype
+    numbers = ignore_index, smoothing, reduction == "mean", ctx.needs[0]
+    losses, ctx.G = kernels.cross_entropy(X, target.reshape(-1), *numbers)
+    return _rows_back(losses, x.shape) if reduction == "none" else losses.sum()
 
 
 class NLL(Function):
@@ -70,7 +78,7 @@ class NLL(Function):
         if ctx.needs[0]:
             ctx.G = backend.xp_of(X).zeros(X.shape, X.dtype)
             terms.subtract(ctx.G, everything)
-        return _finished(losses, x.shape, reduction)
+        return _rows_back(losses, x.shape) if reduction == "none" else losses.sum()
 
     @staticmethod
     def backward(ctx, gy):
@@ -92,10 +100,7 @@ def _gradient(ctx, gy):
     return G.transpose(0, last, *range(1, last))
 
 
-def _finished(losses, shape, reduction):
-    """Their sum (a mean is already in the terms), or one loss for each target."""
-    if reduction != "none":
-        return losses.sum()
+def _rows_back(losses, shape):
     return losses.reshape(shape[:1] + shape[2:] if len(shape) > 1 else ())
 
 

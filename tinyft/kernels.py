@@ -46,11 +46,12 @@ def on():
 
 
 def fit(x, *others):
-    """True if a kernel can take these arrays (`others` may be None), one dtype all."""
+    """True if a kernel can take these arrays: on a card, one dtype (None is no array)."""
     if not _on or not backend.is_array(x) or backend.device_of(x) == "cpu":
         return False
     plain = x.size > 0 and x.dtype in TYPES
-    plain = plain and all(a is None or a.dtype == x.dtype for a in others)
+    for a in others:
+        plain = plain and (a is None or (type(a) is type(x) and a.dtype == x.dtype))
     return plain and compiled(x) is not None
 
 
@@ -64,6 +65,8 @@ def compiled(x):
         try:
             module = library.RawModule(code=source, options=options)
             module.get_function("adam")  # compiles all of them
+        except MemoryError:
+            raise
         except Exception as error:  # CuPy raises its own classes
             warnings.warn(
                 f"the fused kernels do not compile ({type(error).__name__}: {error}); "

@@ -180,6 +180,8 @@ def batch_norm(
         )
     running = tuple(r._data if hasattr(r, "_data") else r for r in stats)
     options = {"training": training, "momentum": momentum, "eps": eps}
+    if backend.devices_in_use():
+        backend.check_same_device("batch_norm", (x._data, *running))
     arrays = (None if a is None else a._data for a in (weight, bias))
     on_card = backend.xp_of(x._data) is not backend.HOST
     on_card = on_card and kernels.fit(x._data, *arrays, *running)

@@ -179,7 +179,7 @@ def cross_entropy(X, y, ignore_index, smoothing, mean, keep):
     X, y, (N, C) = _solid(X), _solid(y.astype(backend.int64, copy=False)), X.shape
     losses, G = _empty(X, (N,)), _empty(X) if keep else None
     count = (y != ignore_index).sum() if mean else None
-    numbers = C, ignore_index, float(smoothing)
+    numbers = C, int(ignore_index), float(smoothing)
     rows("cross_entropy", X, X, y, count, losses, G, *numbers)
     return losses, G
 
@@ -245,4 +245,4 @@ def adam(p, g, state, numbers):
     """One step of Adam in place; `numbers` in the order of the kernel."""
     m, v, *largest = state
     arrays = p, _solid(g), m, v, largest[0] if largest else None
-    each("adam", p.size, p, *arrays, p.size, *numbers)
+    each("adam", p.size, p, *arrays, p.size, *map(float, numbers))

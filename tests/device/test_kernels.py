@@ -9,6 +9,9 @@ misses a barrier does not, as a test shows by taking each barrier away.
 """
 
 import math
+import os
+import subprocess
+import sys
 
 import cpu_kernels
 import numpy as np
@@ -302,6 +305,7 @@ CHECKS = {n[6:]: f for n, f in list(globals().items()) if n.startswith("check_")
 
 def test_every_kernel_has_its_check():
     assert CHECKS.keys() == cpu_kernels.signatures(SOURCE).keys()
+    assert f"#define MOST {kernels.MOST} " in SOURCE
 
 
 @pytest.mark.parametrize("n, width", SIZES)
@@ -391,6 +395,33 @@ def test_every_kernel_runs_in_a_step_and_none_when_switched_off(cuda):
     assert not cuda.launched
     for a, b in zip(on, off):
         np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-6)
+
+
+def test_they_are_switched_off_by_the_environment():
+    code = "from tinyft import kernels; print(kernels.on())"
+    for value, said in (("0", "False"), ("1", "True"), (None, "True")):
+        env = {k: v for k, v in os.environ.items() if k != "TINYFT_GPU_KERNELS"}
+        env |= {"PYTHONPATH": str(kernels.SOURCE.parent.parent)}
+        env |= {} if value is None else {"TINYFT_GPU_KERNELS": value}
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=env, capture_output=True
+        )
+        assert done.stdout.decode().strip() == said
+
+
+def test_whole_numbers_among_the_options_of_adam(cuda):
+    """An int passed for a double would be read as another number."""
+    p = nn.Parameter(tensor(np.ones(3, "f4"), device="cuda"))
+    p.grad = tensor(np.zeros(3, "f4"), device="cuda")
+    optim.AdamW([p], lr=0.5, weight_decay=1, betas=(0, 0), eps=1).step()
+    assert cuda.launched[-1] == "adam" and p.numpy().tolist() == [0.5] * 3
+
+
+def test_mixed_precision_attention_goes_the_generic_way(cuda):
+    q = tensor(np.ones((1, 2, 3, 4), "f4"), device="cuda")
+    k = tensor(np.ones((1, 2, 3, 4), "f8"), device="cuda")
+    cuda.launched.clear()
+    assert ops.attention(q, k, k).shape == (1, 2, 3, 4) and not cuda.launched
 
 
 def test_other_dtypes_and_empty_arrays_go_the_generic_way(cuda):

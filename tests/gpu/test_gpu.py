@@ -1,9 +1,8 @@
 """CPU and GPU give the same numbers; run on your card: pytest -m gpu (under 5 minutes).
 
 Tolerances, relative to the largest entry (at least 1): float64 1e-12, float32 1e-4 and
-float16 1e-2 are some thousand,
-some hundred and some ten roundings, for sums in another order. A loss after 20 steps adds
-the steps' roundings up: 1e-3.
+float16 1e-2 are some thousand, hundred and ten roundings, for sums in another order. A
+loss after 20 steps adds the steps' roundings up: 1e-3.
 """
 
 import json

@@ -75,7 +75,7 @@ class Attention(Function):
 def _softmax(ctx, S, masks, here):
     """P of a block in place of its scores, and what its rows must be divided by."""
     xp = backend.xp_of(S)
-    if xp is not backend.HOST and kernels.fit(S):  # a device has one block
+    if xp is not backend.HOST and kernels.fit(S, ctx.L):  # a device has one block
         masks.add(S, here, corner=False)
         kernels.attention_weights(S, ctx.L, ctx.causal)
         return S, 1.0
@@ -91,7 +91,7 @@ def _softmax(ctx, S, masks, here):
 def _probabilities(ctx, q, KT, masks, here):
     """P of a block again, from its log sums."""
     S = q @ KT
-    if backend.xp_of(S) is not backend.HOST and kernels.fit(S):
+    if backend.xp_of(S) is not backend.HOST and kernels.fit(S, ctx.L):
         masks.add(S, here, corner=False)
         kernels.attention_weights_again(S, ctx.L, ctx.causal)
         return S

@@ -25,9 +25,11 @@ import types
 from collections import Counter
 
 VERSION = "14.2.0"
+HERE = os.path.dirname(os.path.abspath(__file__))
 counts = Counter()  # h2d d2h d2d sync launch gemm malloc, and the names of other calls
 sources = {}  # (CUDA text, options): None, in the order of their coming
 runs = [None]  # f((text, options), kernel, grid, block, arguments) after each launch
+products = [None]  # f(name, arguments ...) after each call of cuBLAS
 _memory, _device, _functions = {}, [0], {}
 _texts, _latest = {}, [None]  # module handle: (text, options)
 _TYPES = {
@@ -90,6 +92,12 @@ def _launch(function, gx, gy, gz, bx, by, bz, shared, stream, arguments, *_):
     counts["launch"] += 1
     if runs[0] is not None:
         runs[0](*_functions[function], (gx, gy, gz), (bx, by, bz), arguments)
+
+
+def _multiply(name, *arguments):
+    counts["gemm"] += 1
+    if products[0] is not None:
+        products[0](name, *arguments)
 
 
 def _attribute(attribute, device=0, *_):
@@ -288,9 +296,9 @@ def install():
     _find_stubs(_stub_libraries())
     import cupy_backends.cuda.libs.cublas as cublas
 
-    product = functools.partial(_counter("gemm"))
-    products = [n for n in cublas.__pyx_capi__ if re.search("gemm|gemv|ger$|dot$", n)]
-    _exchange(cublas, dict.fromkeys(products, product), "cublas")
+    names = [n for n in cublas.__pyx_capi__ if re.search("gemm|gemv|ger$|dot$", n)]
+    calls = {name: functools.partial(_multiply, name) for name in names}
+    _exchange(cublas, calls, "cublas")
     import cupy
 
     for name in ("sort", "argsort", "lexsort"):  # these carry a CUDA runtime inside

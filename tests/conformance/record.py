@@ -5,6 +5,7 @@
 call], of CuPy "workloads": {name: counts} and "sources": every kernel it would compile}.
 
 python record.py compile 90 null.json out.json gives these sources to CUDA's compiler.
+python record.py values out.json trains on the null device with values (cpu_device.py).
 
 It ends by os._exit: the exit code is this file's own word, whatever happens when the
 interpreter ends.
@@ -220,6 +221,29 @@ def compile_sources(card, path):
     return found
 
 
+def record_values():
+    """EXPERIMENTAL. {case: (losses on the host, on CuPy's front end)}, and what failed."""
+    cp, _, _ = library("null")
+    import cpu_device
+
+    from tinyft import backend, kernels
+
+    cpu_device.install()
+    check_arguments(cp)
+    backend.device_library(cp)
+    from scenarios import CASES, case_id, train
+
+    found = {}
+    for case in CASES:
+        if "PISSA" in case[1]:
+            continue  # its decomposition is cuSOLVER's, which is not there
+        for way, on in (("fused", True), ("generic", False)):
+            with kernels.use(on):
+                losses = train("cpu", *case), train("cuda", *case)
+            found[" ".join([*map(case_id, case), way])] = losses
+    return found | {"failed": cpu_device.failed}
+
+
 def growth(one, steps=10):
     """Bytes that CuPy's memory pool grows by in ten steps."""
     from tinyft import backend
@@ -262,7 +286,10 @@ def record(kind):
 
 def main(kind, *paths):
     warnings.simplefilter("ignore")
-    found = compile_sources(*paths[:2]) if kind == "compile" else record(kind)
+    if kind == "values":
+        found = record_values()
+    else:
+        found = compile_sources(*paths[:2]) if kind == "compile" else record(kind)
     Path(paths[-1]).write_text(json.dumps(found, indent=1))
 
 

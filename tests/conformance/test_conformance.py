@@ -16,6 +16,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 from expressions import EXPRESSIONS, KNOWN, VALUES
 from null_device import VERSION
@@ -154,6 +155,17 @@ def test_every_kernel_compiles_for_each_card(both, tmp_path):
         print(f"{found['compiled']} kernels compile for sm_{card}")
         assert found["compiled"] == len(sources) > 250
         assert "fmaxx" in found["broken"]  # and what does not compile says so
+
+
+def test_experimental_training_on_cupys_own_kernels_gives_numpys_losses(tmp_path):
+    """EXPERIMENTAL: CuPy's kernels and ours, compiled for the CPU (cpu_device.py);
+    float32 losses of three steps, sums in other orders."""
+    found = record("values", tmp_path)
+    assert found.pop("failed") == []
+    assert len(found) > 60
+    for name, (host, device) in found.items():
+        np.testing.assert_allclose(device, host, rtol=2e-5, err_msg=name)
+        assert host[0] != host[-1]
 
 
 def test_every_function_that_the_library_calls_is_among_the_expressions(both):

@@ -34,8 +34,9 @@ def signatures(source):
     """{kernel: [the type of each parameter]} of CUDA text."""
     found = {}
     for name, text in KERNEL.findall(source):
+        parameters = re.split(r",(?![^<]*>)", text)  # a comma in <...> divides nothing
         found[name] = [
-            " ".join(re.sub(r"(\w+)\s*$", "", p).split()) for p in text.split(",")
+            " ".join(re.sub(r"(\w+)\s*$", "", p).split()) for p in parameters
         ]
     return found
 

@@ -11,6 +11,7 @@ ROOT = Path(tinyft.__file__).parent
 LAYERS = [
     {"allocator"},
     {"backend"},
+    {"kernels"},
     {"autograd"},
     {"ops"},
     {"nn"},

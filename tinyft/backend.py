@@ -21,6 +21,7 @@ from tinyft import allocator
 
 float16, float32, float64 = np.dtype("f2"), np.dtype("f4"), np.dtype("f8")
 int64, bool_ = np.dtype("i8"), np.dtype("?")
+HOST = np  # what xp_of answers for host arrays
 
 _namespaces = {np.ndarray: np}  # exact type -> namespace; filled as types are met
 _numbers = (bool, int, float, complex)

@@ -3,6 +3,11 @@
 `a` is a float32 array (3, 4), `v` a vector of 5, `i` int64 (3, 4), z(2, 3) zeros.
 """
 
+KERNEL = """
+typedef REAL T;
+typedef long long Int;
+extern "C" __global__ void one(T *x, Int n) { if (n > 0) x[0] = 1; }
+"""
 KNOWN = {  # how an expression begins: why the two may differ
     "cp.random.": "random numbers are drawn on the host, never on the device",
     "cp.sum(np.zeros": "CuPy computes on the host, silently; the stand-in refuses",
@@ -17,6 +22,8 @@ KNOWN = {  # how an expression begins: why the two may differ
     "cp.average(v,weights": "the sum of the weights is 0 on the stand-in",
     "cp.vectorize": "unused",
     "np.from_dlpack": "unused; both refuse",
+    "kernel((1,),(2,),(a,2.5": "CuPy passes what it is given; we check the declaration",
+    "kernel((1,),(2,),(v[::2]": "CuPy passes what it is given; we want C order",
 }
 VALUES = (  # the result's length depends on values, and the null device has none
     "cp.unique",
@@ -425,4 +432,11 @@ EXPRESSIONS = [
     "cp.power(v,2)",
     "cp.true_divide(v,2.)",
     "cp.multiply(v,2.)",
+    "kernel((1,),(2,),(a,3))",
+    "kernel((1,1),(2,1),(None,0))",
+    "kernel((1,),(2,),(a,[1]))",
+    "kernel(1,2,(a,3))",
+    "kernel((1,),(2,),(np.zeros(3,'f4'),3))",
+    "kernel((1,),(2,),(a,2.5))",
+    "kernel((1,),(2,),(v[::2],3))",
 ]

@@ -5,7 +5,10 @@ and `.driver` (and libs.cublas) publish in their `__pyx_capi__` tables. Before `
 imported, `install()` exchanges those capsules: "device memory" becomes host memory, copies
 become host copies, kernels and matrix products are counted and not run. So the checks of
 arguments, shapes and dtypes, missing keywords, refusals, and the number of launches, copies
-and synchronisations are CuPy's own. VALUES ARE GARBAGE: never check numbers with it.
+and synchronisations are CuPy's own. VALUES ARE GARBAGE: never check numbers with it, but
+for kernels that `runs[0]` takes over (record.py gives it tinyft's own).
+
+`sources` collects the text and the options of every kernel that CuPy would compile.
 
 This is private API: it is made for CuPy 14.2.0, and for a process of its own.
 """
@@ -22,8 +25,13 @@ import types
 from collections import Counter
 
 VERSION = "14.2.0"
+HERE = os.path.dirname(os.path.abspath(__file__))
 counts = Counter()  # h2d d2h d2d sync launch gemm malloc, and the names of other calls
+sources = {}  # (CUDA text, options): None, in the order of their coming
+runs = [None]  # f((text, options), kernel, grid, block, arguments) after each launch
+products = [None]  # f(name, arguments ...) after each call of cuBLAS
 _memory, _device, _functions = {}, [0], {}
+_texts, _latest = {}, [None]  # module handle: (text, options)
 _TYPES = {
     "int": C.c_int,
     "unsigned int": C.c_uint,
@@ -68,10 +76,28 @@ def _counter(name):
     return count
 
 
+def _load_module(*_):
+    handle = 0x1000 + len(_texts)
+    _texts[handle] = _latest[0]
+    return handle
+
+
 def _get_function(module, name, *_):
     handle = 0x1000 + len(_functions)
-    _functions[handle] = name
+    _functions[handle] = _texts[module], name
     return handle
+
+
+def _launch(function, gx, gy, gz, bx, by, bz, shared, stream, arguments, *_):
+    counts["launch"] += 1
+    if runs[0] is not None:
+        runs[0](*_functions[function], (gx, gy, gz), (bx, by, bz), arguments)
+
+
+def _multiply(name, *arguments):
+    counts["gemm"] += 1
+    if products[0] is not None:
+        products[0](name, *arguments)
 
 
 def _attribute(attribute, device=0, *_):
@@ -89,7 +115,7 @@ def _set_device(device, *_):
     _device[0] = device
 
 
-_wait, _launch = _counter("sync"), _counter("launch")
+_wait = _counter("sync")
 _properties = dict(
     name=b"null",
     major=9,
@@ -121,6 +147,7 @@ RUNTIME = {
     "eventElapsedTime": lambda *_: 1.0,
 }
 DRIVER = {
+    "moduleLoadData": _load_module,
     "moduleGetFunction": _get_function,
     "launchKernel": _launch,
     "launchCooperativeKernel": _launch,
@@ -243,8 +270,10 @@ def _find_stubs(stubs):
 
 
 def _no_compiler(cupy):
-    def compiled(source, *args, **options):
+    def compiled(source, options=(), **more):
         counts["compile"] += 1
+        _latest[0] = source, options
+        sources[source, options] = None
         module = cupy.cuda.function.Module()
         module.load(b"null")
         return module
@@ -267,9 +296,9 @@ def install():
     _find_stubs(_stub_libraries())
     import cupy_backends.cuda.libs.cublas as cublas
 
-    product = functools.partial(_counter("gemm"))
-    products = [n for n in cublas.__pyx_capi__ if re.search("gemm|gemv|ger$|dot$", n)]
-    _exchange(cublas, dict.fromkeys(products, product), "cublas")
+    names = [n for n in cublas.__pyx_capi__ if re.search("gemm|gemv|ger$|dot$", n)]
+    calls = {name: functools.partial(_multiply, name) for name in names}
+    _exchange(cublas, calls, "cublas")
     import cupy
 
     for name in ("sort", "argsort", "lexsort"):  # these carry a CUDA runtime inside

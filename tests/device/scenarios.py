@@ -44,6 +44,44 @@ def dropping():
     return model, ids[:, :-1], ids[:, 1:].reshape(-1)
 
 
+def _attention(q, k, v):
+    return ops.attention(q, k, v, causal=True)
+
+
+def _batch_norm(x, weight, bias):
+    return ops.batch_norm(x, None, None, weight, bias, training=True)
+
+
+def _cross_entropy(x):
+    labels = backend.to(np.arange(len(x)) * 7 % 1025, x.device)
+    return ops.cross_entropy(x, labels, ignore_index=7, label_smoothing=0.1)
+
+
+# What the fused kernels do, at sizes of many blocks: name -> (function, shapes).
+FUSED = {
+    "gelu none": (ops.gelu, (513, 1025)),
+    "gelu tanh": (lambda x: ops.gelu(x, "tanh"), (513, 1025)),
+    "silu": (ops.silu, (513, 1025)),
+    "softmax": (ops.softmax, (513, 1025)),
+    "attention": (_attention, (2, 6, 70, 16), (2, 3, 131, 16), (2, 3, 131, 16)),
+    "cross-entropy": (_cross_entropy, (513, 1025)),
+    "layer norm": (ops.layer_norm, (513, 1025), (1025,), (1025,)),
+    "rms norm": (ops.rms_norm, (513, 1025), (1025,)),
+    "batch norm": (_batch_norm, (16, 48, 9, 9), (48,), (48,)),
+}
+
+
+def run_fused(name, device, dtype):
+    """(y, gradients) of a row of FUSED, as host arrays."""
+    function, *shapes = FUSED[name]
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal(shape).astype(dtype) for shape in shapes]
+    xs = [tensor(a, requires_grad=True, device=device) for a in arrays]
+    y = function(*xs)
+    gy = tensor(rng.standard_normal(y.shape).astype(dtype), device=device)
+    return [y.numpy(), *(g.numpy() for g in grad([y], xs, [gy]))]
+
+
 OPTIMISERS = {
     "sgd": lambda p: optim.SGD(p, lr=0.05, momentum=0.9),
     "adam": lambda p: optim.Adam(p, lr=1e-2),

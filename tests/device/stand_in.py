@@ -8,18 +8,27 @@ arrays, keeps 0-d results as device arrays, wraps indices out of range, and coun
     counts["h2d"]    arrays sent to the device
     counts["table"]  small copies to the device that CuPy makes itself, without waiting
     counts["launch"] functions called (not kernels: a slice launches nothing, triu several)
+    counts["fused"]  launches of tinyft's own kernels among them
+
+Where g++ is installed, CUDA text given to RawModule is compiled for the CPU and run
+(cpu_kernels.py); elsewhere tinyft's kernels are to be switched off.
 
 What it refuses and what it lets through is compared with CuPy's own front end by
 tests/conformance, where CuPy is installed; it says nothing of speed or of races.
 """
 
+import collections
 import contextlib
+import ctypes as C
 import json
 import types
 from collections import Counter
 from pathlib import Path
 
+import cpu_kernels
 import numpy as np
+
+from tinyft import kernels
 
 API = json.loads((Path(__file__).parent / "cupy_api.json").read_text())
 counts = Counter()
@@ -382,6 +391,56 @@ def asnumpy(values, stream=None, order="C", out=None, *, blocking=True):
     return np.asarray(values)
 
 
+class RawModule:
+    """CUDA text whose kernels run on the CPU. CuPy passes whatever it is given; here an
+    argument must be what the kernel declares, and arrays must lie in C order."""
+
+    def __init__(self, code=None, *, options=()):
+        if not isinstance(options, tuple):
+            raise TypeError("Argument 'options' has incorrect type (expected tuple)")
+        self.kernels = cpu_kernels.Kernels(code, options)
+        (real,) = (o.removeprefix("-DREAL=") for o in options)
+        of_text = {"float": "f4", "double": "f8"}
+        self.dtypes = {"T": np.dtype(of_text[real]), "Int": np.dtype("i8")}
+
+    def get_function(self, name):
+        kinds = self.kernels.signatures[name]
+
+        def launch(grid, block, args, *, shared_mem=0):
+            if not all(type(x) is tuple for x in (grid, block, args)):
+                raise TypeError("grid, block and args must be tuples")
+            counts["launch"] += 1
+            counts["fused"] += 1
+            launched.append(name)
+            values = [self.passed(a, kind) for a, kind in zip(args, kinds, strict=True)]
+            pointers = [C.cast(C.pointer(v), C.c_void_p) for v in values]
+            array = (C.c_void_p * len(values))(*pointers)
+            self.kernels.launch(name, grid, block, array)
+
+        return launch
+
+    def passed(self, value, kind):
+        """The C value of an argument: a pointer, 64-bit integer or double."""
+        plain = {"Int": (int, C.c_longlong), "double": (float, C.c_double)}
+        if kind in plain:
+            python, c = plain[kind]
+            if type(value) is not python:
+                raise TypeError(f"{kind} is declared, {type(value)} was passed")
+            return c(value)
+        if value is None:
+            return C.c_void_p()
+        a = host_of(value)
+        dtype = self.dtypes[kind.removeprefix("const ").removesuffix(" *")]
+        if a.dtype != dtype or not a.flags.c_contiguous:
+            raise TypeError(
+                f"{kind} in C order is declared, {a.dtype} {a.strides} came"
+            )
+        return C.c_void_p(a.ctypes.data)
+
+
+launched = collections.deque(maxlen=1000)  # names of tinyft's kernels, the newest last
+
+
 class OutOfMemoryError(MemoryError):
     """As cupy.cuda.memory.OutOfMemoryError."""
 
@@ -416,6 +475,7 @@ library.__dict__.update(
     asarray=asarray,
     array=lambda values, dtype=None, copy=True: asarray(values, dtype, copy),
     asnumpy=asnumpy,
+    RawModule=RawModule,
     __version__="14.2.0",
     cuda=types.SimpleNamespace(
         Device=Device, get_current_stream=lambda: _stream, runtime=runtime
@@ -424,6 +484,8 @@ library.__dict__.update(
     get_default_pinned_memory_pool=Pool,
 )
 _operators()
+if cpu_kernels.compiler() is None:  # as on a card whose compiler fails: the generic way
+    kernels._modules |= {(library, dtype): None for dtype in kernels.TYPES}
 extra = types.SimpleNamespace(  # the module `cupyx`
     scatter_add=lambda target, index, values: library.add.at(target, index, values),
     scatter_max=lambda target, index, values: library.maximum.at(target, index, values),

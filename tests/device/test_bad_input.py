@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinyft import backend, data, ops, peft, tensor
+from tinyft import backend, data, nn, ops, optim, peft, tensor
 from tinyft.backend import DeviceError, DeviceMemoryError
 
 
@@ -129,6 +129,34 @@ def test_an_array_of_the_other_device_names_both(cuda):
         model_side @ np.ones((3, 2), "f4")
     with pytest.raises(DeviceError, match="cpu and cuda:0"):
         ops.cross_entropy(model_side, np.array([0, 1]))
+
+
+def test_a_model_that_moves_after_its_optimizer_began(cuda):
+    p = nn.Parameter(tensor(np.ones(3, "f4")))
+    rule = optim.AdamW([p])
+    p.grad = tensor(np.ones(3, "f4"))
+    rule.step()
+    p.data = backend.to(p.data, "cuda")
+    p.grad = tensor(np.ones(3, "f4"), device="cuda")
+    with pytest.raises(
+        DeviceError, match=r"step\(\) of an optimizer: .* cpu and cuda:0"
+    ):
+        rule.step()
+
+
+def test_running_statistics_of_the_other_device(cuda):
+    x, r = tensor(np.ones((4, 3), "f4"), device="cuda"), np.ones(3, "f4")
+    with pytest.raises(DeviceError, match=r"batch_norm: .* cpu and cuda:0"):
+        ops.batch_norm(x, r, r, training=False)
+
+
+def test_out_of_memory_in_a_step(cuda, monkeypatch):
+    ps = [nn.Parameter(tensor(np.ones(30, "f4"), device="cuda")) for _ in range(3)]
+    for p in ps:
+        p.grad = tensor(np.ones(30, "f4"), device="cuda")
+    monkeypatch.setattr(cuda.Pool, "limit", 200)
+    with pytest.raises(DeviceMemoryError, match=r"AdamW\.step: no room on the device"):
+        optim.AdamW(ps).step()
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])

@@ -2,14 +2,18 @@
 
 import sys
 
+import cpu_kernels
 import numpy as np
 import pytest
 from test_bad_input import INSUFFICIENT, bare, fake_cupy  # noqa: F401  (a fixture)
 
-from tinyft import backend
+from tinyft import backend, kernels
 from tinyft.course import doctor
 
-PROBES = ["elementwise", "reduction", "matmul", "scatter", "rng"]
+PROBES = ["elementwise", "reduction", "matmul", "scatter", "rng", "fused kernels"]
+CPU = pytest.mark.skipif(
+    cpu_kernels.compiler() is None, reason="the kernels need g++ to run on the CPU"
+)
 
 
 def state(rows):
@@ -44,6 +48,7 @@ def test_two_wheels(bare, monkeypatch):  # noqa: F811
     assert state(doctor.gpu()) == (False, False)
 
 
+@CPU
 def test_a_good_card_runs_every_probe_with_parity(cuda):
     rows = doctor.gpu()
     names = [name for name, *_ in rows]
@@ -55,6 +60,7 @@ def test_a_good_card_runs_every_probe_with_parity(cuda):
     assert state(rows) == (True, True)
 
 
+@CPU
 def test_a_missing_library_is_told_by_its_probe_and_the_others_run(cuda, monkeypatch):
     def no_cublas(*_):
         raise ImportError("libcublas.so.12: cannot open shared object file")
@@ -65,7 +71,7 @@ def test_a_missing_library_is_told_by_its_probe_and_the_others_run(cuda, monkeyp
     value, mark, remedy = rows["GPU matmul"]
     assert mark == "missing" and "FAILED: ImportError: libcublas.so.12" in value
     assert remedy.endswith('pip install "cupy-cuda12x[ctk]"')
-    assert [rows[f"GPU {p}"][1] for p in PROBES if p != "matmul"] == ["ok"] * 4
+    assert [rows[f"GPU {p}"][1] for p in PROBES if p != "matmul"] == ["ok"] * 5
     assert state(doctor.gpu()) == (False, False)
 
 
@@ -77,6 +83,23 @@ def test_wrong_numbers_are_not_good(cuda, monkeypatch, wrong):
     value, mark, _ = rows["GPU elementwise"]
     assert mark == "missing" and value.startswith("WRONG")
     assert rows["GPU reduction"][1] == "ok"
+
+
+def test_kernels_that_are_off_or_do_not_compile_are_a_note(cuda, monkeypatch):
+    with kernels.use(False):
+        assert doctor.fused_kernels()[1:3] == (
+            "switched off (TINYFT_GPU_KERNELS=0)",
+            "note",
+        )
+
+    def broken(code, options):
+        raise RuntimeError("nvrtc: no such option")
+
+    monkeypatch.setattr(kernels, "_modules", {})
+    monkeypatch.setattr(cuda.library, "RawModule", broken)
+    _, value, mark, _ = doctor.fused_kernels()
+    assert mark == "note" and "nvrtc: no such option" in value
+    assert state(doctor.gpu()) == (True, True)
 
 
 def test_the_printed_table(cuda, capsys):

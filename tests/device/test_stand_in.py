@@ -6,15 +6,15 @@ rounding; what it adds is refusal (what CuPy lacks, host and device mixed) and c
 
 import numpy as np
 import pytest
-from scenarios import CASES, METHODS, Run, case_id, dropping, resnet, run, train
+from scenarios import CASES, METHODS, Run, case_id, dropping, gpt, resnet, run, train
 from table import TABLE
 
-from tinyft import backend, io, ops, peft, tensor, training
+from tinyft import backend, io, nn, ops, peft, tensor, training
 from tinyft.backend import DeviceError
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda r: r.name.replace(" ", "_"))
-def test_operation_forward_and_backward(row, cuda):
+def test_operation_forward_and_backward(row, kernels, cuda):
     want, gradients = run(row, "cpu")
     got, found = run(row, "cuda")
     for one, other in zip([got, *found], [want, *gradients]):
@@ -22,7 +22,7 @@ def test_operation_forward_and_backward(row, cuda):
 
 
 @pytest.mark.parametrize("make, name, rule", CASES, ids=case_id)
-def test_training_steps_equal_the_hosts_and_never_wait(make, name, rule, cuda):
+def test_training_steps_equal_the_hosts_and_never_wait(make, name, rule, kernels, cuda):
     want = train("cpu", make, name, rule)
     got = train("cuda", make, name, rule, watch=lambda: cuda.expect(0, 0))
     np.testing.assert_allclose(got, want, rtol=2e-5)  # float32, sums in blocks
@@ -74,6 +74,48 @@ def test_a_checkpoint_saved_on_one_device_loads_on_the_other(cuda, tmp_path):
     got = again(tensor(x, device="cuda"))
     assert got.device == "cuda:0"
     np.testing.assert_allclose(got.numpy(), want, rtol=1e-5, atol=1e-6)
+
+
+def trained(device):
+    """A model after a step, with its optimiser."""
+    one = Run(device, gpt)
+    one.step()
+    return one
+
+
+@pytest.mark.parametrize("there, here", [("cuda", "cpu"), ("cpu", "cuda")])
+def test_training_goes_on_on_the_other_device(there, here, cuda, tmp_path):
+    """Parameters and the optimiser's state cross; the next losses are the same."""
+    one, two = trained(there), trained(here)
+    for p in two.parameters:
+        p.data = p.data * 0
+    path = tmp_path / "run.safetensors"
+    training.save_checkpoint(path, one.model, optimizer=one.rule)
+    training.load_checkpoint(path, two.model, optimizer=two.rule)
+    assert two.parameters[0].device == ("cuda:0" if here == "cuda" else "cpu")
+    for side in (one, two):
+        side.step()
+        side.step()
+    losses = [[loss.item() for loss in side.losses[1:]] for side in (one, two)]
+    np.testing.assert_allclose(*losses, rtol=2e-5)
+
+
+ALONE = [m for m in METHODS if m[1] != "FUSION"]  # it is saved with those that it mixes
+
+
+@pytest.mark.parametrize("make, name", ALONE, ids=case_id)
+def test_an_adapter_crosses_devices(make, name, cuda, tmp_path):
+    """Trained and saved on the device, loaded on the host: the same outputs."""
+    one = Run("cuda", make, name)
+    one.step()
+    one.model.eval()
+    peft.save(one.model, tmp_path / "adapter")
+    nn.manual_seed(7)
+    host, x, _ = make()
+    peft.load(host, tmp_path / "adapter")
+    host.eval()
+    want = one.model(one.x).numpy()
+    np.testing.assert_allclose(host(x).numpy(), want, rtol=1e-4, atol=1e-5)
 
 
 def test_mixed_devices_name_both(cuda):

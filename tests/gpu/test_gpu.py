@@ -1,8 +1,8 @@
 """CPU and GPU give the same numbers; run on your card: pytest -m gpu (under 5 minutes).
 
-Tolerances, relative to the largest entry (at least 1): float32 1e-4 and float16 1e-2 are
-some hundred and some ten roundings, for sums in another order. A loss after 20 steps adds
-the steps' roundings up: 1e-3.
+Tolerances, relative to the largest entry (at least 1): float64 1e-12, float32 1e-4 and
+float16 1e-2 are some thousand, hundred and ten roundings, for sums in another order. A
+loss after 20 steps adds the steps' roundings up: 1e-3.
 """
 
 import json
@@ -12,13 +12,14 @@ import time
 import numpy as np
 import place as card
 import pytest
-from scenarios import CASES, Run, case_id, gpt, resnet, run, train
+from scenarios import CASES, FUSED, Run, case_id, gpt, resnet, run, run_fused, train
 from table import TABLE
 
-from tinyft import backend, gradcheck, io, ops, tensor, training
+from tinyft import backend, gradcheck, io, kernels, nn, ops, optim, tensor, training
 
-TOLERANCE = {"float32": 1e-4, "float16": 1e-2}
-PARITY = [(r, d) for r in TABLE for d in TOLERANCE if r.half or d == "float32"]
+TOLERANCE = {"float64": 1e-12, "float32": 1e-4, "float16": 1e-2}
+HALF = "float16"
+PARITY = [(r, d) for r in TABLE for d in ("float32", HALF) if r.half or d != HALF]
 
 
 def row_id(value):
@@ -45,6 +46,45 @@ def test_parity_of_an_operation_and_its_gradients(row, dtype, place):
     worst = max(error(a, b) for a, b in zip([got, *found], [y, *gxs]))
     place.note(f"parity {dtype}", row.name, worst)
     assert worst < TOLERANCE[dtype]
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("name", FUSED)
+def test_a_fused_kernel_gives_the_numbers_of_the_generic_way(name, dtype, place):
+    found, times = {}, {}
+    for on in (True, False):
+        with kernels.use(on):
+            found[on] = run_fused(name, "cuda", dtype)
+            times[on] = _milliseconds(lambda: run_fused(name, "cuda", dtype), place)
+    worst = max(error(a, b) for a, b in zip(found[True], found[False]))
+    place.note(f"kernel against generic, {dtype}", name, worst)
+    place.note(f"ms with copies, kernel on and off, {dtype}", name, [*times.values()])
+    assert worst < TOLERANCE[dtype]
+
+
+def _milliseconds(call, place):
+    began = time.perf_counter()
+    for _ in range(place.steps // 2):
+        call()
+    return 1e3 * (time.perf_counter() - began) / (place.steps // 2)
+
+
+@pytest.mark.parametrize("amsgrad", [False, True])
+@pytest.mark.parametrize("rule", [optim.Adam, optim.AdamW], ids=["adam", "adamw"])
+def test_a_fused_step_of_adam_is_the_generic_one(rule, amsgrad, place):
+    found = []
+    for on in (True, False):
+        rng = np.random.default_rng(0)
+        p = nn.Parameter(tensor(rng.standard_normal(70001).astype("f4"), device="cuda"))
+        one = rule([p], lr=0.1, weight_decay=0.1, amsgrad=amsgrad)
+        with kernels.use(on):
+            for _ in range(3):
+                g = rng.standard_normal(70001).astype("f4")
+                p.grad = tensor(g, device="cuda")
+                one.step()
+        found.append(p.numpy())
+    place.note("kernel against generic, float32", rule.__name__, error(*found))
+    assert error(*found) < TOLERANCE["float32"]
 
 
 @pytest.mark.parametrize("make, name, rule", CASES, ids=case_id)

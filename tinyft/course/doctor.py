@@ -8,12 +8,13 @@ import importlib.metadata
 import platform
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
 
 import tinyft
-from tinyft import backend
+from tinyft import backend, kernels, ops
 
 COURSE = (
     "safetensors rich typer pytest matplotlib ipykernel nbclient nbconvert nbformat"
@@ -107,7 +108,8 @@ def card():
     versions += f"{_cuda(runtime.driverGetVersion())}, "
     versions += f"runtime {_cuda(runtime.runtimeGetVersion())}"
     rows = [("GPU 0", what, "ok", ""), ("CUDA", versions, "ok", "")]
-    return rows + [probe(name, function) for name, function in PROBES.items()]
+    rows += [probe(name, function) for name, function in PROBES.items()]
+    return [*rows, fused_kernels()]
 
 
 def _cuda(version):
@@ -131,6 +133,26 @@ PROBES = {
     "scatter": _scatter,
     "rng": lambda xp, x: backend.normal(backend.rng(1), (3, 4), "float32", like=x),
 }
+
+
+def fused_kernels():
+    """The row of tinyft's own kernels: compiled and right, or why they do not serve."""
+    name = "GPU fused kernels"
+    if not kernels.on():
+        return name, "switched off (TINYFT_GPU_KERNELS=0)", "note", ""
+    try:
+        x = backend.to(np.ones((2, 2), "f4"), "cuda")
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            works = kernels.fit(x)
+    except Exception as error:  # CuPy raises its own classes
+        return name, f"FAILED: {type(error).__name__}: {error}", "missing", ""
+    if not works:
+        why = str(said[-1].message) if said else "they did not compile"
+        return name, f"not in use: {why}", "note", ""
+    return probe("fused kernels", lambda xp, x: ops.softmax(ops.layer_norm(x)).data)
+
+
 CLOSE = 1e-5  # relative to the largest entry: float32, sums of at most 64 terms
 
 

@@ -11,7 +11,7 @@ The right column is the derivative (for softmax, applied to a gradient g). Sourc
 Elfwing et al. 2018 (SiLU); Clevert et al. 2016 (ELU). GELU has its own file.
 """
 
-from tinyft import backend
+from tinyft import backend, kernels
 from tinyft.autograd.function import Function
 from tinyft.ops.axes import axis_of
 
@@ -78,13 +78,17 @@ def _sigmoid(x):
 class SiLU(Function):
     @staticmethod
     def forward(ctx, x):
-        x = backend.as_float(x)
+        xp, x = backend.xp_of(x), backend.as_float(x)
         ctx.save(x)
+        if xp is not backend.HOST and kernels.fit(x):
+            return kernels.silu(x)
         return _silu(x)
 
     @staticmethod
     def backward(ctx, gy):
         (x,) = ctx.saved
+        if backend.xp_of(x) is not backend.HOST and kernels.fit(x, gy):
+            return kernels.silu_gradient(x, gy)
         return _silu_gradient(x, gy)
 
 
@@ -129,17 +133,22 @@ def _softplus(x):
 class Softmax(Function):
     @staticmethod
     def forward(ctx, x, axis):
-        xp, x = backend.xp_of(x), backend.as_float(x)
-        y = x - row_max(x, axis)
-        xp.exp(y, out=y)
-        y *= 1 / xp.maximum(_sum(y, axis), tiny(y))
+        xp, x, ctx.axis = backend.xp_of(x), backend.as_float(x), axis
+        if xp is not backend.HOST and _last(x, axis) and kernels.fit(x):
+            y = kernels.softmax(x)
+        else:
+            y = x - row_max(x, axis)
+            xp.exp(y, out=y)
+            y *= 1 / xp.maximum(_sum(y, axis), tiny(y))
         ctx.save(y)
-        ctx.axis = axis
         return y
 
     @staticmethod
     def backward(ctx, gy):
         (y,) = ctx.saved
+        if backend.xp_of(y) is not backend.HOST and _last(y, ctx.axis):
+            if kernels.fit(y, gy):
+                return kernels.softmax_gradient(y, gy)
         gx = gy * y
         gx -= y * _sum(gx, ctx.axis)
         return gx
@@ -166,9 +175,13 @@ class LogSoftmax(Function):
 
 def _sum(x, axis):
     """Sum over one axis, kept. Over the last one as a product with ones: 5x faster."""
-    if backend.is_array(x) and axis in (-1, x.ndim - 1):
+    if backend.is_array(x) and _last(x, axis):
         return x @ backend.xp_of(x).ones((x.shape[-1], 1), x.dtype)
     return x.sum(axis=axis, keepdims=True)
+
+
+def _last(x, axis):
+    return axis in (-1, x.ndim - 1)
 
 
 def row_max(x, axis):

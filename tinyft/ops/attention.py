@@ -17,7 +17,7 @@ Query heads may share key heads (Ainslie et al. 2023): arrays inside are (B, G, 
 with G key heads and R query heads for each; k and v have R = 1.
 """
 
-from tinyft import backend
+from tinyft import backend, kernels
 from tinyft.autograd.function import Function
 from tinyft.autograd.tensor import Tensor
 from tinyft.ops.activation import row_max, tiny
@@ -43,14 +43,8 @@ class Attention(Function):
             KT, Vh = _transposed(K[heads]), V[heads]
             for rows, n in queries:  # these rows see the first n keys
                 here = (*heads, ALL, rows)
-                S = (Q[here] * scale) @ KT[..., :n]
-                masks.add(S, here)
-                top = row_max(S, -1)
-                S -= top
-                P = xp.exp(S, out=S)
-                total = xp.maximum(P @ xp.ones((n, 1), P.dtype), tiny(P))
-                ctx.L[here] = xp.log(total) + top
-                O[here] = (_drop(ctx, P, here) @ Vh[..., :n, :]) / total
+                P, total = _softmax(ctx, (Q[here] * scale) @ KT[..., :n], masks, here)
+                xp.divide(_drop(ctx, P, here) @ Vh[..., :n, :], total, out=O[here])
         return out
 
     @staticmethod
@@ -79,9 +73,29 @@ class Attention(Function):
         return tuple(gradients)
 
 
+def _softmax(ctx, S, masks, here):
+    """P of a block in place of its scores, and what its rows must be divided by."""
+    xp = backend.xp_of(S)
+    if xp is not backend.HOST and kernels.fit(S, ctx.L):  # a device has one block
+        masks.add(S, here, corner=False)
+        kernels.attention_weights(S, ctx.L, ctx.causal)
+        return S, 1.0
+    masks.add(S, here)
+    top = row_max(S, -1)
+    S -= top
+    P = xp.exp(S, out=S)
+    total = xp.maximum(P @ xp.ones((S.shape[-1], 1), P.dtype), tiny(P))
+    ctx.L[here] = xp.log(total) + top
+    return P, total
+
+
 def _probabilities(ctx, q, KT, masks, here):
     """P of a block again, from its log sums."""
     S = q @ KT
+    if backend.xp_of(S) is not backend.HOST and kernels.fit(S, ctx.L):
+        masks.add(S, here, corner=False)
+        kernels.attention_weights_again(S, ctx.L, ctx.causal)
+        return S
     masks.add(S, here)
     S -= ctx.L[here]
     return backend.xp_of(S).exp(S, out=S)
@@ -90,6 +104,8 @@ def _probabilities(ctx, q, KT, masks, here):
 def _score_gradient(ctx, P, g, VT, here):
     """gS = P (gP - D) for a block."""
     gS = _drop(ctx, g @ VT, here)
+    if backend.xp_of(gS) is not backend.HOST and kernels.fit(P, gS):
+        return kernels.softmax_gradient(P, gS)
     gS -= backend.xp_of(g).einsum("...i,...i->...", P, gS)[..., None]
     gS *= P
     return gS

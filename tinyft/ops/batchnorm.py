@@ -15,8 +15,9 @@ with ones. 1.5x to 2.5x faster than its composed twin, forward and backward,
 and only x itself and two numbers a channel are kept for backward.
 """
 
-from tinyft import backend
+from tinyft import backend, kernels
 from tinyft.autograd.function import Function
+from tinyft.ops import batchnorm_fused as fused
 from tinyft.ops.blocks import slices
 from tinyft.ops.channels import (
     as_rows,
@@ -179,7 +180,13 @@ def batch_norm(
         )
     running = tuple(r._data if hasattr(r, "_data") else r for r in stats)
     options = {"training": training, "momentum": momentum, "eps": eps}
-    return BatchNorm.apply(x, weight, bias, running=running, **options)
+    if backend.devices_in_use():
+        backend.check_same_device("batch_norm", (x._data, *running))
+    arrays = (None if a is None else a._data for a in (weight, bias))
+    on_card = backend.xp_of(x._data) is not backend.HOST
+    on_card = on_card and kernels.fit(x._data, *arrays, *running)
+    op = fused.BatchNorm if on_card else BatchNorm
+    return op.apply(x, weight, bias, running=running, **options)
 
 
 def _check(x, stats, weight, bias):

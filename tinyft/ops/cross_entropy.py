@@ -15,7 +15,7 @@ of the size of the logits; where none is wanted it leaves nothing. On (2048, 100
 logits that is 4x to 6x faster than the composed twin.
 """
 
-from tinyft import backend
+from tinyft import backend, kernels
 from tinyft.autograd.function import Function
 from tinyft.autograd.tensor import Tensor
 from tinyft.ops.blocks import slices
@@ -30,6 +30,8 @@ class CrossEntropy(Function):
     @staticmethod
     def forward(ctx, x, target, weight, ignore_index, smoothing, reduction):
         xp, X = backend.xp_of(x), classes_last(backend.as_float(x))
+        if xp is not backend.HOST and _one_launch(X, target, weight):
+            return _launch(ctx, x, X, target, ignore_index, smoothing, reduction)
         kind = SoftTargets if target.dtype.kind == "f" else HardTargets
         terms = kind(X, target, weight, ignore_index, smoothing, reduction == "mean")
         ctx.G = xp.empty(X.shape, X.dtype) if ctx.needs[0] else None
@@ -51,6 +53,18 @@ class CrossEntropy(Function):
     @staticmethod
     def backward(ctx, gy):
         return cast(_gradient(ctx, gy), ctx.dtype)
+
+
+def _one_launch(X, target, weight):
+    return target.dtype.kind != "f" and weight is None and kernels.fit(X)
+
+
+def _launch(ctx, x, X, target, ignore_index, smoothing, reduction):
+    """Losses and gradient by one kernel."""
+    ctx.shape, ctx.dtype = x.shape, x.dtype
+    numbers = ignore_index, smoothing, reduction == "mean", ctx.needs[0]
+    losses, ctx.G = kernels.cross_entropy(X, target.reshape(-1), *numbers)
+    return _rows_back(losses, x.shape) if reduction == "none" else losses.sum()
 
 
 class NLL(Function):

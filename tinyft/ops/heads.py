@@ -62,9 +62,10 @@ class Masks:
         self.causal, self.corner = causal, None
         self.mask = None if mask is None else grouped_mask(mask, Q.shape[1])
 
-    def add(self, S, here):
-        """S: the scores of block `here` with its first n keys."""
-        if self.causal:
+    def add(self, S, here, corner=True):
+        """S: the scores of block `here` with its first n keys; `corner`: the causal
+        one too."""
+        if self.causal and corner:
             n, start = S.shape[-1], here[-1].start + self.shift
             first = max(0, start)  # every row of the block sees keys 0..start
             S[..., first:] += self._corner(S)[:, first - start : n - start]

@@ -17,7 +17,7 @@ norm).
 
 import math
 
-from tinyft import backend
+from tinyft import backend, kernels
 from tinyft.autograd.function import Function
 from tinyft.ops.blocks import slices
 from tinyft.ops.linear import cast, rows_of
@@ -50,10 +50,22 @@ class RMSNorm(Function):
 
 def normalise_rows(ctx, x, weight, bias, eps, centred):
     """(1) over the last axis; keeps xh, 1/s of each row and the weight."""
-    xp, d = backend.xp_of(x), x.shape[-1]
-    X = rows_of(backend.as_float(x), d)
+    xp, keep = backend.xp_of(x), True in ctx.needs
+    X = rows_of(backend.as_float(x), x.shape[-1])
+    if xp is not backend.HOST and kernels.fit(X, weight, bias):
+        found = kernels.normalise_rows(X, weight, bias, eps, centred, keep)
+    else:
+        found = _normalise_blocks(xp, X, weight, bias, eps, centred, keep)
+    Y, ctx.xh, ctx.scale = found
+    ctx.save(weight)
+    ctx.centred = centred
+    ctx.dtypes = [a is not None and a.dtype for a in (x, weight, bias)]
+    return Y.reshape(x.shape)
+
+
+def _normalise_blocks(xp, X, weight, bias, eps, centred, keep):
     Y, XH, scale = xp.empty(X.shape, X.dtype), None, xp.empty((len(X), 1), X.dtype)
-    if True in ctx.needs:
+    if keep:
         XH = Y if weight is bias is None else xp.empty(X.shape, X.dtype)
     for rows in slices(*X.shape, X):
         y = Y[rows]
@@ -63,10 +75,7 @@ def normalise_rows(ctx, x, weight, bias, eps, centred):
             xp.multiply(xh, weight, out=y)
         if bias is not None:
             xp.add(y if weight is not None else xh, bias, out=y)
-    ctx.save(weight)
-    ctx.xh, ctx.scale, ctx.centred = XH, scale, centred
-    ctx.dtypes = [a is not None and a.dtype for a in (x, weight, bias)]
-    return Y.reshape(x.shape)
+    return Y, XH, scale
 
 
 def _standardise(x, xh, eps, centred):
@@ -84,10 +93,28 @@ def _standardise(x, xh, eps, centred):
 
 
 def row_gradients(ctx, gy):
-    """(2) and (3), block by block; what is not needed is not computed."""
-    (weight,), (rows_n, d) = ctx.saved, ctx.xh.shape
-    xp, XH, G = backend.xp_of(gy), ctx.xh, rows_of(gy, d)
-    need_x, need_w, need_b = (*ctx.needs, False)[:3]
+    """(2) and (3); what is not needed is not computed."""
+    (weight,), XH = ctx.saved, ctx.xh
+    xp, G, needs = backend.xp_of(gy), rows_of(gy, XH.shape[1]), (*ctx.needs, False)[:3]
+    if xp is not backend.HOST and kernels.fit(XH, G, weight):
+        found = _kernel_gradients(ctx, G, XH, weight, *needs)
+    else:
+        found = _block_gradients(ctx, G, XH, weight, *needs)
+    GX, gw, gb = found
+    return _cast(ctx, None if GX is None else GX.reshape(gy.shape), gw, gb)
+
+
+def _kernel_gradients(ctx, G, XH, weight, need_x, need_w, need_b):
+    GX = gw = gb = None
+    if need_x:
+        GX = kernels.normalise_rows_gradient(G, XH, weight, ctx.scale, ctx.centred)
+    if need_w or need_b:
+        gb, gw = kernels.column_sums(G, XH)
+    return GX, gw if need_w else None, gb if need_b else None
+
+
+def _block_gradients(ctx, G, XH, weight, need_x, need_w, need_b):
+    xp, (rows_n, d) = backend.xp_of(G), XH.shape
     GX = xp.empty(XH.shape, XH.dtype) if need_x else None
     gw, gb = (xp.zeros(d, XH.dtype) if need else None for need in (need_w, need_b))
     w_d = xp.full(d, 1 / max(d, 1), XH.dtype)  # mean(w g) of a row is g @ w_d
@@ -108,8 +135,7 @@ def row_gradients(ctx, gy):
             if ctx.centred:
                 gx -= (g @ w_d)[:, None]
             gx *= ctx.scale[rows]
-    GX = GX.reshape(gy.shape) if need_x else None
-    return _cast(ctx, GX, gw, gb)
+    return GX, gw, gb
 
 
 def _cast(ctx, *gradients):

@@ -9,6 +9,7 @@ Source: Kingma and Ba 2015 (arXiv:1412.6980); AMSGrad: Reddi et al. 2018.
 
 import math
 
+from tinyft import backend, kernels
 from tinyft.backend import xp_of
 from tinyft.optim.optimizer import Optimizer
 
@@ -44,6 +45,22 @@ class Adam(Optimizer):
         if group["weight_decay"]:
             g = g + group["weight_decay"] * p
         adam(p, g, state, t, group)
+
+    fused_of, decoupled = rule, False  # what fused_rule computes
+
+    def rule_on(self, slab):
+        m, fused_of = slab.state["m"], type(self).fused_of
+        if backend.xp_of(m) is backend.HOST or type(self).rule is not fused_of:
+            return self.rule
+        return self.fused_rule if kernels.fit(m) else self.rule
+
+    def fused_rule(self, p, g, state, t, group):
+        """`rule` in one launch (kernels.cu)."""
+        (beta1, beta2), lr, w = group["betas"], group["lr"], group["weight_decay"]
+        root = math.sqrt(1 - beta2**t)
+        step, eps = lr * root / (1 - beta1**t), group["eps"] * root
+        coupled, shrink = (0.0, 1 - lr * w) if self.decoupled else (w, 1.0)
+        kernels.adam(p, g, state, (beta1, beta2, step, eps, coupled, shrink))
 
 
 def adam(p, g, state, t, group):

@@ -29,3 +29,5 @@ class AdamW(Adam):
         if group["weight_decay"]:
             p *= 1 - group["lr"] * group["weight_decay"]
         adam(p, g, state, t, group)
+
+    fused_of, decoupled = rule, True

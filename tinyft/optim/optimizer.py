@@ -99,12 +99,19 @@ class Optimizer:
         """Change p (and state) in place; all are 1-D arrays of one length."""
         raise NotImplementedError
 
+    def rule_on(self, slab):
+        """`rule`, or what computes the same faster where the slab lives."""
+        return self.rule
+
     def step(self):
         """Apply the rule to every parameter that has a gradient."""
-        for group, placed in zip(self.param_groups, self._slabs):
-            self._place_new(group, placed)
-            for slab in placed:
-                slab.update(self.rule, group)
+        try:
+            for group, placed in zip(self.param_groups, self._slabs):
+                self._place_new(group, placed)
+                for slab in placed:
+                    slab.update(self.rule_on(slab), group)
+        except MemoryError as error:
+            raise backend.memory_error(f"{self._name}.step", error) from error
 
     def _place_new(self, group, placed):
         """Give state to parameters that have a gradient for the first time."""

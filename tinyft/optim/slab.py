@@ -45,6 +45,9 @@ class Slab:
         together = len(ready) == len(steps) == steps.count(steps[0])
         for i in ready:
             self._check(self.params[i])
+        if backend.devices_in_use():
+            self._check_devices(ready)
+        for i in ready:
             steps[i] += 1
         for some in [ready] if together else [[i] for i in ready]:
             self._update(some, rule, group)
@@ -71,6 +74,11 @@ class Slab:
                 f"{p.grad.dtype}, but it was {self.dtype} at its first step; build the "
                 "optimizer after model.to(...)"
             )
+
+    def _check_devices(self, ready):
+        arrays = [a for i in ready for a in (self.params[i], self.params[i].grad)]
+        arrays = [*(a.data for a in arrays), *self.state.values()]
+        backend.check_same_device("step() of an optimizer", arrays)
 
     def view(self, name, i):
         """The state of parameter i, in its shape (a view of the buffer)."""

@@ -20,7 +20,8 @@ torch = pytest.importorskip("torch")
 
 # PEFT asks transformers an old question whenever it wraps a model of it
 pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*is_gradient_checkpointing:FutureWarning"
+    "ignore:.*is_gradient_checkpointing:FutureWarning",
+    "ignore:.*past_key_values. is deprecated:FutureWarning",  # and prefixes by it
 )
 
 TOLERANCE = 1e-12
@@ -297,6 +298,78 @@ def test_names_that_are_endings_of_others_stay_apart(tmp_path):
         }
     )
     assert list(peft.load(again, tmp_path / "a").deltas) == ["fc"]
+
+
+# --- options of PEFT's that an adapter may come with, on names that resemble each other --
+
+
+class Deep(nn.Module):
+    """(B, 8) to (B, 8); 'fc' is the ending of 'myfc', and a name at two depths."""
+
+    def __init__(self):
+        rng = np.random.default_rng(0)
+        self.fc = nn.Linear(8, 8, rng=rng)
+        parts = {"fc": nn.Linear(8, 8, rng=rng), "myfc": nn.Linear(8, 8, rng=rng)}
+        self.layers = nn.ModuleList([nn.Sequential(parts), nn.LayerNorm(8)])
+        self.last = nn.Linear(8, 1, rng=rng)
+
+    def forward(self, x):
+        return self.last(self.layers[1](self.layers[0](ops.tanh(self.fc(x)))))
+
+
+class TorchDeep(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = torch.nn.Linear(8, 8)
+        parts = torch.nn.Sequential()
+        parts.add_module("fc", torch.nn.Linear(8, 8))
+        parts.add_module("myfc", torch.nn.Linear(8, 8))
+        self.layers = torch.nn.ModuleList([parts, torch.nn.LayerNorm(8)])
+        self.last = torch.nn.Linear(8, 1)
+
+    def forward(self, x):
+        return self.last(self.layers[1](self.layers[0](torch.tanh(self.fc(x)))))
+
+
+IA = hf.IA3Config
+ALL = ["fc", "myfc", "last"]
+OPTIONS = {
+    "layers spare a path itself": L(target_modules=["fc"], layers_to_transform=[0]),
+    "layer 0": L(target_modules=["fc"], layers_to_transform=0, layers_pattern="layers"),
+    "exclusion": L(target_modules=ALL, exclude_modules=r"layers\.0\..*"),
+    "biases and a head": L(target_modules=["fc"], bias="all", modules_to_save=["last"]),
+    "both biases": L(target_modules=ALL, lora_bias=True, bias="lora_only"),
+    "a block": L(target_modules=["last"], modules_to_save=["layers.0"]),
+    "an ending": L(target_modules=["last"], modules_to_save=["fc"]),
+    "large rank": lambda: hf.LoraConfig(r=20, lora_alpha=0.3, target_modules=ALL),
+    "orthogonal": L(target_modules=ALL, init_lora_weights=False),
+    "feed-forward endings": lambda: IA(target_modules=ALL, feedforward_modules=["fc"]),
+    "feed-forward whole": lambda: IA(target_modules=".*fc", feedforward_modules="fc"),
+    "one output": lambda: IA(target_modules=["last"], feedforward_modules=[]),
+}
+
+
+@pytest.mark.parametrize("case", OPTIONS)
+def test_their_options(case, tmp_path):
+    ours, theirs = Deep().double(), TorchDeep().double()
+    state = {k: torch.tensor(v.numpy()) for k, v in ours.state_dict().items()}
+    theirs.load_state_dict(state)
+    base = {k: v.numpy().copy() for k, v in theirs.state_dict().items()}
+    x = np.random.default_rng(1).normal(size=(4, 8))
+    config = OPTIONS[case]()
+    model = hf.get_peft_model(theirs, config, autocast_adapter_dtype=False).double()
+    randomise(p for p in model.parameters() if p.requires_grad)
+    want = run(model, x)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*invalid shape")
+        model.save_pretrained(tmp_path / "a")
+    peft.load(ours, tmp_path / "a")
+    assert far(run(ours, x), want) < TOLERANCE
+    changes = peft.huggingface.read(tmp_path / "a")
+    merged = model.merge_and_unload().state_dict()
+    for name, array in base.items():
+        got = changes[name](array) if name in changes else np.zeros(1)
+        assert np.abs(got - (merged[name].numpy() - array)).max() < TOLERANCE, name
 
 
 # --- one network for both: DoRA's two gradients ------------------------------------

@@ -23,6 +23,11 @@ def two_layers():
         ({"r": 2.5}, "positive integer, got 2.5"),
         ({"alpha": 0}, "alpha must be positive"),
         ({"alpha": -1}, "alpha must be positive"),
+        ({"r": True}, "positive integer, got True"),
+        ({"alpha": float("inf")}, "alpha must be positive, got inf; give a finite"),
+        ({"alpha": "16"}, "alpha must be positive, got '16'"),
+        ({"dropout": "0.1"}, r"dropout must be in \[0, 1\), got '0.1'"),
+        ({"dropout": float("nan")}, r"dropout must be in \[0, 1\), got nan"),
         ({"dropout": 1.0}, r"dropout must be in \[0, 1\)"),
         ({"dropout": -0.1}, r"dropout must be in \[0, 1\)"),
     ],
@@ -206,7 +211,9 @@ def test_a_fusion_file_without_its_adapters(tmp_path):
     peft.attach(model, peft.pfeiffer(3), name="a")
     peft.attach(model, peft.Fusion(("a",)), name="fusion")
     folder = peft.save(model, tmp_path / "f", "fusion")
-    with pytest.raises(ValueError, match=r"matches no module.*Fusion can sit"):
+    with pytest.raises(
+        ValueError, match=r"adapts blocks\.0\.mlp \(MLP\).*Fusion can not"
+    ):
         peft.load(gpt2(), folder)
 
 

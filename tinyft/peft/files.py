@@ -18,11 +18,16 @@ from tinyft import io
 from tinyft.peft.attach import detach, find, put
 from tinyft.peft.delta import PREFIX, registry
 from tinyft.peft.export import exported
+from tinyft.peft.folder import CONFIG, WEIGHTS, options_of, read_folder, refuse_unread
 from tinyft.peft.full import Full
-from tinyft.peft.names import names_of, translator
-from tinyft.peft.sites import Rules, matches, pattern_value, refuse_tied
-
-CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+from tinyft.peft.names import names_of, path_of, translator
+from tinyft.peft.sites import (
+    Rules,
+    is_feedforward,
+    matches,
+    pattern_value,
+    refuse_tied,
+)
 
 
 def save(model, folder, name="default", overwrite=False, names=None):
@@ -90,27 +95,6 @@ def load(model, folder, name="default", names=None):
     return adapter
 
 
-def read_folder(folder):
-    """(config, state) of an adapter folder; errors name the file and what is wrong."""
-    path = folder / CONFIG
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise FileNotFoundError(
-            f"peft.load: {path} is not there; expected a folder with {CONFIG} and {WEIGHTS}"
-        ) from None
-    except ValueError as error:
-        raise ValueError(f"peft.load: {path} is not valid JSON: {error}") from None
-    if not isinstance(config, dict) or not config.get("peft_type"):
-        raise ValueError(f"peft.load: {path} has no peft_type")
-    prompts = "num_virtual_tokens" in config
-    if not prompts and not config.get("target_modules"):
-        raise ValueError(f"peft.load: {path} names no target_modules")
-    if prompts:
-        config.pop("target_modules", None)
-    return config, io.load(folder / WEIGHTS)
-
-
 def template_of(config, folder="the folder"):
     """The method that a config describes."""
     found = [cls for cls in registry.values() if cls.reads(config)]
@@ -120,20 +104,29 @@ def template_of(config, folder="the folder"):
             f"peft.load: {folder} has peft_type {config.get('peft_type')!r}; this version "
             f"reads {', '.join(known)}"
         )
+    refuse_unread(config, folder, options_of(found[0]))
     return found[0].from_config(config)
 
 
 def _chosen(model, template, config, theirs, state):
     """The sites and the modules stored whole that a config names, and their options."""
-    rules, sites, saved, changes = Rules(config), {}, {}, {}
+    rules, sites, saved, changes, stuck = Rules(config), {}, {}, {}, []
     for path, module in model.named_modules():
         source = theirs.path(path)
         if source and rules.saves(source):
-            below = module.named_modules(path)
-            saved.update((p, m) for p, m in below if Full().fits(m))
-        elif source and rules.targets(source) and template.fits(module):
-            sites[path] = module
-            changes[path] = _options(template, config, source, path)
+            saved |= {path: module} if Full().fits(module) else {}
+        elif source and rules.targets(source):
+            if template.fits(module):
+                sites[path] = module
+                changes[path] = _options(template, config, source, path)
+            elif source in map(path_of, state):
+                kind, options = type(module).__name__, module.extra_repr()
+                stuck.append(f"{path} ({kind}{options and ', ' + options})")
+    if stuck:
+        raise ValueError(
+            f"peft.load: the file adapts {', '.join(stuck)}: {type(template).__name__} "
+            f"can not sit there; it sits on {template.where}"
+        )
     if not sites:
         raise ValueError(
             f"peft.load: target_modules {config['target_modules']!r} matches no module of "
@@ -173,8 +166,7 @@ def _options(template, config, source, path):
             default = template.options[option]
             found[option] = pattern_value(config[key], source, default)
     if "feedforward" in template.options:
-        named = template.feedforward and matches(source, template.feedforward)
-        found["feedforward"] = (path,) if named else ()
+        found["feedforward"] = (path,) if is_feedforward(config, source) else ()
     return found
 
 
@@ -229,12 +221,17 @@ def _by_class(adapter):
 
 
 def _fill(adapter, state, folder):
-    own = {key: array.shape for key, array in _state(adapter).items()}
+    own = {key: (a.shape, a.dtype.kind) for key, a in _state(adapter).items()}
     missing, unexpected = sorted(own.keys() - state), sorted(state.keys() - own)
     wrong = [
         f"{key}: here {shape}, in the file {state[key].shape}"
-        for key, shape in own.items()
+        for key, (shape, _) in own.items()
         if key in state and state[key].shape != shape
+    ]
+    kinds = [
+        f"{key}: {state[key].dtype}"
+        for key, (_, kind) in own.items()
+        if key in state and state[key].dtype.kind != kind
     ]
     parts = [
         f"{what}: {', '.join(which)}"
@@ -242,6 +239,7 @@ def _fill(adapter, state, folder):
             ("missing", missing),
             ("unexpected", unexpected),
             ("of another shape", wrong),
+            ("not of the kind of number expected", kinds),
         )
         if which
     ]

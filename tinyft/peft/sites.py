@@ -6,7 +6,8 @@ Face's `target_modules`. Matching nothing is an error that lists near misses.
 
 The rules of Hugging Face's configs are `Rules`: there a string must match the whole path,
 `exclude_modules` and `modules_to_save` win over targets, `layers_to_transform` looks at the
-first number of a path, and the first key of `rank_pattern` that matches an end decides.
+first number of a path (unless the list has the path itself), and the first key of
+`rank_pattern` that matches an end decides.
 """
 
 import difflib
@@ -102,8 +103,10 @@ class Rules:
         self.names = [names] if isinstance(names, str) else list(names)
 
     def saves(self, path):
-        """Is the module stored whole?"""
-        return any(path.endswith(name) for name in self.saved or ())
+        """Is the module stored whole, itself or as part of one that is?"""
+        names, parts = tuple(self.saved or ()), path.split(".")
+        above = (".".join(parts[: i + 1]) for i in range(len(parts)))
+        return any(one.endswith(names) for one in above)
 
     def targets(self, path):
         """Is the module a target?"""
@@ -114,6 +117,8 @@ class Rules:
 
     def _in_layers(self, path):
         if self.layers in (None, []) or isinstance(self.target, str):
+            return True
+        if path in self.target:
             return True
         forms = [rf"(?:^|.*?\.){name}\.(\d+)\." for name in self.names]
         for form in forms or [r".*?\.[^.]*\.(\d+)\."]:
@@ -130,6 +135,15 @@ def _named(path, target):
     if isinstance(target, str):
         return re.fullmatch(target, path) is not None
     return matches(path, target)
+
+
+def is_feedforward(config, path):
+    """PEFT's rule for feedforward_modules: a string as a whole, the names of a list as any
+    ending ('fc' is one of 'myfc')."""
+    named = config.get("feedforward_modules") or ()
+    if isinstance(named, str):
+        return re.fullmatch(named, path) is not None
+    return path.endswith(tuple(named))
 
 
 def _no_site(model, delta, target, named):

@@ -12,7 +12,7 @@ import pytest
 
 import tinyft
 from tinyft import models, nn, ops, peft
-from tinyft.io.huggingface import to_gpt2, to_llama
+from tinyft.io.huggingface import to_bert, to_gpt2, to_llama
 from tinyft.peft.sites import Rules, pattern_value
 
 hf = pytest.importorskip("peft", reason="parity tests compare with Hugging Face PEFT")
@@ -525,7 +525,8 @@ def test_fused_parts_of_dora_are_no_layer(tmp_path):
     assert not (tmp_path / "a").exists()
 
 
-def test_prefix_of_grouped_queries_and_lora_in_llama(tmp_path):
+def llama():
+    """Our Llama with grouped queries and a head of its own, and transformers'."""
     transformers = pytest.importorskip("transformers")
     sizes = {
         "vocab": 11,
@@ -549,18 +550,94 @@ def test_prefix_of_grouped_queries_and_lora_in_llama(tmp_path):
     theirs = transformers.LlamaForCausalLM(config).double().eval()
     state = to_llama(ours.state_dict(), ours.config)
     theirs.load_state_dict({k: torch.tensor(v) for k, v in state.items()})
-    x = np.random.default_rng(1).integers(0, 11, (2, 5))
-    lora = hf.LoraConfig(r=3, target_modules=["q_proj", "down_proj"], bias="none")
-    prefix = hf.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=3)
-    for name, config in (("lora", lora), ("prefix", prefix)):
-        model = hf.get_peft_model(theirs, config, autocast_adapter_dtype=False).double()
-        randomise(p for p in model.parameters() if p.requires_grad)
-        want = run(model, x)[:, -5:]
-        model.save_pretrained(tmp_path / name)
-        adapter = peft.load(ours, tmp_path / name)
-        assert far(run(ours, x), want) < 1e-6  # its rotary angles are float32
-        peft.detach(adapter)
-        theirs = model.unload() if name == "lora" else theirs
+    return ours, theirs, np.random.default_rng(1).integers(0, 11, (2, 5))
+
+
+def bert():
+    """Our BERT with its head for masked words, and transformers'."""
+    transformers = pytest.importorskip("transformers")
+    sizes = {"vocab": 11, "dim": 12, "heads": 3, "length": 16, "types": 2}
+    ours = models.bert_tiny(0, "float64", **sizes).eval()
+    randomise(ours.parameters(), 4)
+    config = transformers.BertConfig(
+        vocab_size=11,
+        hidden_size=12,
+        num_attention_heads=3,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        max_position_embeddings=16,
+    )
+    theirs = transformers.BertForMaskedLM(config).double().eval()
+    state = to_bert(ours.state_dict(), ours.config)
+    theirs.load_state_dict({k: torch.tensor(v) for k, v in state.items()}, strict=False)
+    return ours, theirs, np.random.default_rng(1).integers(0, 11, (2, 5))
+
+
+PUBLIC = {  # model, the part that is adapted, PEFT's config, how it saves
+    "head and layers": (llama, "", L(target_modules=["lm_head", "k_proj"]), {}),
+    "embedding": (llama, "", L(target_modules=["embed_tokens", "o_proj"]), {}),
+    "embeddings too": (
+        llama,
+        "",
+        L(target_modules=["q_proj"]),
+        {"save_embedding_layers": True},
+    ),
+    "tied embeddings too": (
+        gpt2,
+        "",
+        L(target_modules=["c_fc"], fan_in_fan_out=True),
+        {"save_embedding_layers": True},
+    ),
+    "without a head": (bert, "bert", L(target_modules=["dense"]), {}),
+    "all biases": (bert, "", L(target_modules=["query"], bias="all"), {}),
+    "a container": (
+        gpt2,
+        "",
+        L(target_modules=["c_attn"], modules_to_save=["mlp"], fan_in_fan_out=True),
+        {},
+    ),
+    "prefix": (
+        llama,
+        "",
+        lambda: hf.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=3),
+        {},
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Setting `save_embedding_layers`")
+@pytest.mark.parametrize("case", PUBLIC)
+def test_their_adapters_of_public_models(case, tmp_path):
+    build, part, config, options = PUBLIC[case]
+    ours, theirs, x = build()
+    inner = getattr(theirs, part) if part else theirs
+    model = hf.get_peft_model(inner, config(), autocast_adapter_dtype=False).double()
+    randomise(p for p in model.parameters() if p.requires_grad)
+    want = run(theirs if part else model, x)[:, -5:]
+    model.save_pretrained(tmp_path / "a", **options)
+    peft.load(ours, tmp_path / "a")
+    rotary = build is llama  # their rotary angles are float32
+    assert far(run(ours, x), want) < (1e-6 if rotary else TOLERANCE)
+
+
+def test_embeddings_of_another_base(tmp_path):
+    ours, theirs, _ = llama()
+    config = hf.LoraConfig(r=3, target_modules=["embed_tokens"])
+    with pytest.warns(UserWarning, match="save_embedding_layers"):
+        hf.get_peft_model(theirs, config).save_pretrained(tmp_path / "a")
+    ours.embed.weight.data = ours.embed.weight.data * 1.1
+    with pytest.raises(ValueError, match=r"of the base, with other values: .*embed"):
+        peft.load(ours, tmp_path / "a")
+
+
+def test_a_tied_head_is_refused_with_both_names(tmp_path):
+    ours, theirs, _ = gpt2()
+    config = hf.LoraConfig(r=3, target_modules=["lm_head"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        hf.get_peft_model(theirs, config).save_pretrained(tmp_path / "a")
+    with pytest.raises(ValueError, match=r"head.weight is tied.*embed.weight and head"):
+        peft.load(ours, tmp_path / "a")
 
 
 # --- formulas alone: kinds whose weights can be read without a method -----------------

@@ -5,6 +5,7 @@ To 1e-12 of their size: both sides are float64 on the same float32 values.
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -243,6 +244,29 @@ def test_configs_that_do_not_fit_the_tensors(changes, words, tmp_path):
     model = network(reference("lora_linear"))
     with pytest.raises(ValueError, match=words):
         peft.load(model, edited(tmp_path, "lora_linear", **changes))
+    assert not peft.attached(model)
+
+
+def test_a_pickle_is_not_read(tmp_path):
+    folder = edited(tmp_path, "lora_linear")
+    (folder / "adapter_model.safetensors").rename(folder / "adapter_model.bin")
+    with pytest.raises(ValueError, match=r"adapter_model\.bin, a pickle.*convert it"):
+        peft.load(network(reference("lora_linear")), folder)
+
+
+@pytest.mark.parametrize(
+    "sizes, words",
+    [
+        ({"dim": 8, "layers": 4}, "num_layers: here 4, in the file 2, token_dim"),
+        ({"heads": 2}, "num_attention_heads: here 2, in the file 4"),
+        ({"layers": 3}, r"here \(5, 96\), in the file \(5, 64\)"),
+    ],
+)
+def test_a_prefix_of_another_model_with_as_many_numbers(sizes, words):
+    config = replace(gpt2(reference("gpt2_prefix")).config, **sizes)
+    model = models.Transformer(config)
+    with pytest.raises(ValueError, match=words):
+        peft.load(model, GOLDEN / "gpt2_prefix")
     assert not peft.attached(model)
 
 

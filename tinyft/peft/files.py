@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tinyft import io
 from tinyft.peft.attach import detach, find, put
-from tinyft.peft.delta import PREFIX, registry
+from tinyft.peft.delta import registry
 from tinyft.peft.export import exported
 from tinyft.peft.folder import CONFIG, WEIGHTS, options_of, read_folder, refuse_unread
 from tinyft.peft.full import Full
@@ -28,6 +28,7 @@ from tinyft.peft.sites import (
     pattern_value,
     refuse_tied,
 )
+from tinyft.peft.state import fill, main_of, state_of
 
 
 def save(model, folder, name="default", overwrite=False, names=None):
@@ -44,7 +45,7 @@ def save(model, folder, name="default", overwrite=False, names=None):
             f"peft.save: {folder} exists already; choose another folder, or pass "
             "overwrite=True to replace it"
         )
-    state, config = _state(adapter), _config(adapter)
+    state, config = state_of(adapter), _config(adapter)
     if names is not None and "target_modules" in config:
         state, config = exported(names_of(model, names), state, config)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -76,7 +77,7 @@ def load(model, folder, name="default", names=None):
     if "target_modules" in config:
         theirs = translator(model, state, names)
         sites, saved, changes = _chosen(model, template, config, theirs, state)
-        state = _without_base(theirs.state(state), sites)
+        state = theirs.state(state)
     else:
         sites = {p: m for p, m in model.named_modules() if template.fits(m)}
         sites = {p: m for p, m in sites.items() if matches(p, template.sites)}
@@ -88,7 +89,7 @@ def load(model, folder, name="default", names=None):
             )
     adapter = put(model, template, sites, name, None, saved, changes, list(sites))
     try:
-        _fill(adapter, state, folder)
+        fill(adapter, state, config, folder)
     except Exception:
         detach(adapter)
         raise
@@ -138,26 +139,6 @@ def _chosen(model, template, config, theirs, state):
     return sites, saved, changes
 
 
-def _without_base(state, sites):
-    """Without the base embeddings that PEFT adds when it thinks that words were added."""
-    keep = dict(state)
-    for path, module in sites.items():
-        key = f"{PREFIX}{path}.base_layer.weight"
-        if key in keep and _is(module.parameter("weight").numpy(), keep.pop(key)):
-            continue
-        if key in state:
-            raise ValueError(
-                f"peft.load: the file has another base weight for {path} than this model; "
-                "was the adapter made for another base?"
-            )
-    return keep
-
-
-def _is(base, array):
-    """The same values, as far as the file's dtype tells."""
-    return base.shape == array.shape and bool((base.astype(array.dtype) == array).all())
-
-
 def _options(template, config, source, path):
     """What the config's patterns say of one site, by its name in the file."""
     found = {}
@@ -171,7 +152,7 @@ def _options(template, config, source, path):
 
 
 def _config(adapter):
-    main = _main(adapter)
+    main = main_of(adapter)
     config = {
         "peft_type": adapter.template.peft_type,
         "base_model_name_or_path": None,
@@ -191,62 +172,9 @@ def _config(adapter):
     return config
 
 
-def _main(adapter):
-    """The deltas of the adapter's own method."""
-    return [d for d in adapter.deltas.values() if type(d) is type(adapter.template)]
-
-
 def _target(model, paths):
     """The list of paths; a pattern if one of them is the ending of another module's."""
     every = {path for path, _ in model.named_modules()}
     if any(matches(path, paths) for path in every - set(paths)):
         return "|".join(map(re.escape, paths))
     return paths
-
-
-def _state(adapter):
-    """{name in the file: array} of the whole adapter."""
-    state = {}
-    for cls, deltas in _by_class(adapter).items():
-        state.update(cls.to_file(deltas))
-    return state
-
-
-def _by_class(adapter):
-    groups = {}
-    for delta in adapter.deltas.values():
-        if delta.slots():
-            groups.setdefault(type(delta), []).append(delta)
-    return groups
-
-
-def _fill(adapter, state, folder):
-    own = {key: (a.shape, a.dtype.kind) for key, a in _state(adapter).items()}
-    missing, unexpected = sorted(own.keys() - state), sorted(state.keys() - own)
-    wrong = [
-        f"{key}: here {shape}, in the file {state[key].shape}"
-        for key, (shape, _) in own.items()
-        if key in state and state[key].shape != shape
-    ]
-    kinds = [
-        f"{key}: {state[key].dtype}"
-        for key, (_, kind) in own.items()
-        if key in state and state[key].dtype.kind != kind
-    ]
-    parts = [
-        f"{what}: {', '.join(which)}"
-        for what, which in (
-            ("missing", missing),
-            ("unexpected", unexpected),
-            ("of another shape", wrong),
-            ("not of the kind of number expected", kinds),
-        )
-        if which
-    ]
-    if parts:
-        raise ValueError(
-            f"peft.load: {folder} does not fit this model. " + "; ".join(parts) + ". "
-            "Was the adapter made for another base?"
-        )
-    for cls, deltas in _by_class(adapter).items():
-        cls.from_file(deltas, state)

@@ -76,10 +76,16 @@ class Names:
 
     @classmethod
     def of(cls, kind, config, paths):
-        """Those of one format, with its prefix if some of the `paths` have it."""
-        prefix = FORMATS[kind][2]
-        held = any(path.startswith(prefix) for path in paths)
-        return cls(_table(kind, config), prefix if held else "")
+        """Those of one format, with its prefix if some of the `paths` have it.
+
+        Without it the file is of a model without a head (BertModel), unless it names one.
+        """
+        _, _, prefix, head = FORMATS[kind]
+        table = _table(kind, config)
+        if any(path.startswith(prefix) for path in paths):
+            return cls(table, prefix)
+        kept = {p: row for p, row in table.items() if not f"{p}.".startswith(head)}
+        return cls(kept | {p: table[p] for p in paths & {*table}})
 
     def full(self, their):
         """Their name with the prefix that this file has (the head stands outside it)."""

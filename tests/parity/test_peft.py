@@ -372,6 +372,40 @@ def test_their_options(case, tmp_path):
         assert np.abs(got - (merged[name].numpy() - array)).max() < TOLERANCE, name
 
 
+OURS_IN_DEEP = {
+    "namesakes of a copy": (lambda: peft.LoRA(1, 5), "last", {"also": "^fc"}),
+    "feed-forward": (lambda: peft.IA3("^fc"), "fc|myfc", {}),
+    "layers": (lambda: peft.DoRA(3, 5), "fc|last", {"layers": [0]}),
+}
+
+
+@pytest.mark.parametrize("case", OURS_IN_DEEP)
+def test_names_that_resemble_each_other_in_theirs(case, tmp_path):
+    make, target, options = OURS_IN_DEEP[case]
+    ours, theirs = Deep().double(), TorchDeep().double()
+    state = {k: torch.tensor(v.numpy()) for k, v in ours.state_dict().items()}
+    theirs.load_state_dict(state)
+    x = np.random.default_rng(1).normal(size=(4, 8))
+    randomise(peft.attach(ours, make(), target, rng=1, **options).parameters())
+    want = run(ours, x)
+    assert far(run(load(theirs, peft.save(ours, tmp_path / "a")), x), want) < TOLERANCE
+    again = Deep().double()
+    peft.load(again, tmp_path / "a")
+    assert far(run(again, x), want) < TOLERANCE
+    peft.save(again, tmp_path / "b")
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        one, other = ((tmp_path / d / name).read_bytes() for d in "ab")
+        assert one == other
+
+
+def test_a_copy_whose_name_an_adapted_module_ends_in(tmp_path):
+    ours = Deep()
+    peft.attach(ours, peft.LoRA(3), r"layers\.0\.fc", also="^fc")
+    with pytest.raises(ValueError, match=r"endings of names.*layers\.0\.fc too"):
+        peft.save(ours, tmp_path / "a")
+    assert not list(tmp_path.iterdir())
+
+
 # --- one network for both: DoRA's two gradients ------------------------------------
 
 
@@ -500,8 +534,18 @@ OURS_IN_GPT2 = {
     "rslora": (lambda: peft.LoRA(3, 5, rslora=True), r"attn\.(k|v)|up", {"layers": 1}),
     "ia3": (lambda: peft.IA3("down"), r"attn\.(k|v)|down", {}),
     "saved": (lambda: peft.LoRA(3, 5), r"attn\.o", {"also": r"1\.attn\.[qkv]|norm2"}),
-    "dora": (lambda: peft.DoRA(3, 5), r"attn\.o|up", {}),
+    "dora": (lambda: peft.DoRA(3, 5), r"attn\.\w|up", {"rank_pattern": {"v": 2}}),
+    "their biases": (lambda: peft.LoRA(3, 5, bias="lora_only"), r"attn\.[qkv]|up", {}),
+    "all biases": (lambda: peft.LoRA(3, 5, bias="all"), r"attn\.o|up", {}),
+    "vera": (lambda: peft.VeRA(4), r"attn\.o|up", {}),
 }
+
+
+def test_all_biases_in_bert(tmp_path):
+    ours, theirs, x = bert()
+    randomise(peft.attach(ours, peft.LoRA(3, bias="all"), r"attn\.q").parameters())
+    folder = peft.save(ours, tmp_path / "a", names="bert")
+    assert far(run(load(theirs, folder), x), run(ours, x)) < TOLERANCE
 
 
 @pytest.mark.parametrize("case", OURS_IN_GPT2)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tinyft import io
 from tinyft.peft.attach import detach, find, put
-from tinyft.peft.delta import registry
+from tinyft.peft.delta import PREFIX, registry
 from tinyft.peft.export import exported
 from tinyft.peft.folder import CONFIG, WEIGHTS, options_of, read_folder, refuse_unread
 from tinyft.peft.full import Full
@@ -48,6 +48,8 @@ def save(model, folder, name="default", overwrite=False, names=None):
     state, config = state_of(adapter), _config(adapter)
     if names is not None and "target_modules" in config:
         state, config = exported(names_of(model, names), state, config)
+    elif config.get("modules_to_save"):
+        _save_namesakes(adapter, state, config)
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder.parent))
     try:
@@ -170,6 +172,30 @@ def _config(adapter):
     if type(adapter.template) is not Full and saved:
         config["modules_to_save"] = saved
     return config
+
+
+def _save_namesakes(adapter, state, config):
+    """Add the base's modules that PEFT would take for those stored whole: it reads
+    'norm' as the ending of any path."""
+    rules, whole = Rules(config), Full()
+    paths = [
+        path
+        for path, module in adapter.model.named_modules()
+        if path and rules.saves(path) and whole.fits(module)
+    ]
+    for path in set(paths) - set(config["modules_to_save"]):
+        if path in adapter.deltas:
+            raise ValueError(
+                f"peft.save: a file has the modules stored whole as endings of names, and "
+                f"{', '.join(config['modules_to_save'])} names {path} too, which is "
+                "adapted; give one of them another name"
+            )
+        module = adapter.model.get_submodule(path)
+        slots = {**module._parameters, **module._buffers}
+        for name, slot in slots.items():
+            if slot is not None:
+                state[f"{PREFIX}{path}.{name}"] = slot.numpy()
+    config["modules_to_save"] = paths
 
 
 def _target(model, paths):

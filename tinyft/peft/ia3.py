@@ -7,6 +7,8 @@ l = 1 at the start. The paper scales keys and values (output side) and the input
 MLP's second layer (`feedforward`). Scaling the output scales the bias too.
 """
 
+import re
+
 from tinyft import nn, ops
 from tinyft.nn.module import Parameter
 from tinyft.nn.shape import empty
@@ -60,8 +62,12 @@ class IA3(Delta, kind="IA3"):
         return {"l": "ia3_l"}
 
     def to_config(self, deltas):
+        named = [d.path for d in deltas if d.by_input]
+        others = [d.path for d in deltas if not d.by_input]
+        if any(path.endswith(tuple(named)) for path in others):  # PEFT takes endings
+            named = "|".join(map(re.escape, named))
         return {
-            "feedforward_modules": [d.path for d in deltas if d.by_input],
+            "feedforward_modules": named,
             "fan_in_fan_out": False,
         }
 

@@ -21,13 +21,8 @@ from tinyft.peft.export import exported
 from tinyft.peft.folder import CONFIG, WEIGHTS, options_of, read_folder, refuse_unread
 from tinyft.peft.full import Full
 from tinyft.peft.names import names_of, path_of, translator
-from tinyft.peft.sites import (
-    Rules,
-    is_feedforward,
-    matches,
-    pattern_value,
-    refuse_tied,
-)
+from tinyft.peft.rules import Rules, is_feedforward
+from tinyft.peft.sites import matches, pattern_value, refuse_tied
 from tinyft.peft.state import fill, main_of, state_of
 
 

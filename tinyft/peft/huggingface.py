@@ -24,7 +24,8 @@ from tinyft import backend
 from tinyft.peft.delta import PREFIX
 from tinyft.peft.folder import read_folder, refuse_unread
 from tinyft.peft.names import PARTS
-from tinyft.peft.sites import Rules, is_feedforward, pattern_value
+from tinyft.peft.rules import Rules, is_feedforward
+from tinyft.peft.sites import pattern_value
 
 KINDS = ("IA3", "LOHA", "LOKR", "LORA", "VERA")
 MAGNITUDE = "lora_magnitude_vector"

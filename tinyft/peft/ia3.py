@@ -13,7 +13,7 @@ from tinyft import nn, ops
 from tinyft.nn.module import Parameter
 from tinyft.nn.shape import empty
 from tinyft.peft.delta import Delta
-from tinyft.peft.sites import matches
+from tinyft.peft.sites import check_pattern, matches, refuse_unmatched
 
 
 class IA3(Delta, kind="IA3"):
@@ -34,6 +34,10 @@ class IA3(Delta, kind="IA3"):
         return isinstance(module, nn.Linear) or (
             isinstance(module, nn.Conv2d) and module.groups == 1
         )
+
+    def prepare(self, model, sites, rng):
+        check_pattern("IA3: feedforward", self.feedforward)
+        refuse_unmatched("IA3: feedforward", self.feedforward or None, sites)
 
     def build(self, module, rng):
         W = module.parameter("weight")
@@ -73,4 +77,4 @@ class IA3(Delta, kind="IA3"):
 
     @classmethod
     def from_config(cls, config):
-        return cls(config.get("feedforward_modules") or ())
+        return cls()  # peft.load tells each site which side it is, by PEFT's rule

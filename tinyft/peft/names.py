@@ -25,20 +25,20 @@ TIED = {"cls.predictions": "cls.predictions.decoder"}  # two names of BERT's las
 HEADS = {"gpt2": "lm_head", "llama": "lm_head", "bert": TIED["cls.predictions"]}
 
 
-def translator(model, state, names=None):
+def translator(model, state, names=None, caller="load"):
     """The Names for `names` ("gpt2", "bert", "llama"), or what the file looks like.
 
     Raises ValueError for an unknown name or a model whose layers have no such names.
     """
     if names is not None and names not in FORMATS:
         raise ValueError(
-            f"peft.load(names={names!r}): expected one of {', '.join(FORMATS)}, or None"
+            f"peft.{caller}(names={names!r}): expected one of {', '.join(FORMATS)}, or None"
         )
     config = getattr(model, "config", None)
     if not hasattr(config, "kv_heads"):  # no Transformer
         if names is not None:
             raise ValueError(
-                f"peft.load(names={names!r}): {type(model).__name__} is no Transformer"
+                f"peft.{caller}(names={names!r}): {type(model).__name__} is no Transformer"
             )
         return Names()
     paths = {path for path in map(path_of, state) if path}
@@ -53,7 +53,7 @@ def translator(model, state, names=None):
 
 def names_of(model, kind):
     """The Names that `peft.save(names=kind)` writes: those of the model with its head."""
-    translator(model, {}, kind)
+    translator(model, {}, kind, "save")
     return Names(_table(kind, model.config), FORMATS[kind][2])
 
 

@@ -91,10 +91,10 @@ def test_merge_refuses_nan_and_changes_nothing():
         peft.merge(model)
     peft.detach(adapter)
     peft.attach(model, peft.LoRA(r=2), "one", rng=1)
-    model.one.weight.data = before[0] * np.nan
+    model.one.parameter("weight").data = before[0] * np.nan
     with pytest.raises(ValueError, match=r"base's one.weight holds NaN.*nothing was"):
         peft.merge(model)
-    model.one.weight.data = before[0]
+    model.one.parameter("weight").data = before[0]
     for p, was in zip(model.parameters(), before):
         np.testing.assert_array_equal(p.numpy(), was)
 

@@ -11,7 +11,7 @@ import json
 import os
 import re
 import shutil
-import tempfile
+import uuid
 from pathlib import Path
 
 from tinyft import io
@@ -34,29 +34,61 @@ def save(model, folder, name="default", overwrite=False, names=None):
     Raises ValueError if there is no such adapter, FileExistsError if the folder exists
     (unless `overwrite`). Returns the folder's path.
     """
-    adapter, folder = find(model, name), Path(folder)
-    if folder.exists() and not overwrite:
-        raise FileExistsError(
-            f"peft.save: {folder} exists already; choose another folder, or pass "
-            "overwrite=True to replace it"
-        )
+    adapter, folder = find(model, name), Path(os.path.realpath(folder))
+    _check_place(folder, overwrite)
     state, config = state_of(adapter), _config(adapter)
     if names is not None and "target_modules" in config:
         state, config = exported(names_of(model, names), state, config)
     elif config.get("modules_to_save"):
         _save_namesakes(adapter, state, config)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder.parent))
+    text = json.dumps(config, indent=2, sort_keys=True) + "\n"
     try:
-        io.save(temporary / WEIGHTS, state, {"format": "pt"})
-        text = json.dumps(config, indent=2, sort_keys=True) + "\n"
-        (temporary / CONFIG).write_text(text, encoding="utf-8")
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        _write(folder, state, text)
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"peft.save: {folder} can not be written ({error.strerror}); nothing was "
+            "changed there. Choose another folder, or make room",
+        ) from error
     return folder
+
+
+def _check_place(folder, overwrite):
+    if folder.exists() and not overwrite:
+        raise FileExistsError(
+            f"peft.save: {folder} exists already; choose another folder, or pass "
+            "overwrite=True to replace it"
+        )
+    if folder.exists() and not (folder / CONFIG).exists():
+        if not folder.is_dir() or any(folder.iterdir()):
+            raise FileExistsError(
+                f"peft.save: {folder} is not the folder of an adapter, and is not "
+                "replaced; choose another folder"
+            )
+
+
+def _write(folder, state, text):
+    """The folder, complete or not at all; other files in it stay."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    mark = uuid.uuid4().hex[:8]
+    new, old = (folder.with_name(f".{what}-{mark}") for what in ("writing", "replaced"))
+    new.mkdir()
+    try:
+        io.save(new / WEIGHTS, state, {"format": "pt"})
+        (new / CONFIG).write_text(text, encoding="utf-8")
+        if folder.exists():
+            os.replace(folder, old)
+        try:
+            os.replace(new, folder)
+        except OSError:
+            if old.exists():
+                os.replace(old, folder)
+            raise
+        for kept in set(os.listdir(old) if old.exists() else ()) - {CONFIG, WEIGHTS}:
+            os.replace(old / kept, folder / kept)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def load(model, folder, name="default", names=None):
@@ -71,6 +103,7 @@ def load(model, folder, name="default", names=None):
     folder = Path(folder)
     config, state = read_folder(folder)
     template = template_of(config, folder)
+    _refuse_large(config, state, folder)
     if "target_modules" in config:
         theirs = translator(model, state, names)
         sites, saved, changes = _chosen(model, template, config, theirs, state)
@@ -104,6 +137,20 @@ def template_of(config, folder="the folder"):
         )
     refuse_unread(config, folder, options_of(found[0]))
     return found[0].from_config(config)
+
+
+def _refuse_large(config, state, folder):
+    """A size in the config must be one in the file: nothing larger is ever made."""
+    asked = {name: config.get(name) or 0 for name in ("r", "num_virtual_tokens")}
+    ranks = config.get("rank_pattern") or {}
+    asked |= {f"rank_pattern[{k!r}]": r for k, r in ranks.items() if isinstance(r, int)}
+    largest = max((n for array in state.values() for n in array.shape), default=0)
+    for name, size in asked.items():
+        if size > largest:
+            raise ValueError(
+                f"peft.load: {folder} has {name} = {size} in its config, and no tensor "
+                f"has a side above {largest}"
+            )
 
 
 def _chosen(model, template, config, theirs, state):

@@ -8,6 +8,7 @@ it does not know, with a warning, and makes another model).
 import inspect
 import json
 import re
+from numbers import Real
 
 from tinyft import io
 from tinyft.peft.sites import check_pattern
@@ -43,19 +44,31 @@ TYPES = {
     **dict.fromkeys(("target_modules", "exclude_modules"), (str, list)),
     **dict.fromkeys(("layers_pattern", "feedforward_modules"), (str, list)),
     **dict.fromkeys(("rank_pattern", "alpha_pattern"), dict),
-    **dict.fromkeys(("lora_alpha", "alpha", "lora_dropout"), (int, float)),
+    **dict.fromkeys(("lora_alpha", "alpha", "lora_dropout"), Real),
+    **dict.fromkeys(("use_rslora", "use_dora", "lora_bias", "fan_in_fan_out"), bool),
+    **dict.fromkeys(("save_projection", "prefix_projection"), bool),
     **dict.fromkeys(("r", "num_virtual_tokens", "num_layers", "token_dim"), int),
     "layers_to_transform": (int, list),
     "modules_to_save": list,
 }
+WORDS = {
+    str: "a string",
+    int: "an integer",
+    Real: "a number",
+    bool: "true or false",
+    list: "a list",
+    dict: "an object",
+}
+INSIDE = {"layers_to_transform": int, "rank_pattern": int, "alpha_pattern": Real}
 
 
 def read_folder(folder):
     """(config, state) of an adapter folder; errors name the file and what is wrong."""
     path = folder / CONFIG
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
+        text = path.read_text(encoding="utf-8")
+        config = json.loads(text, parse_constant=_no_number)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise FileNotFoundError(
             f"peft.load: {path} is not there; expected a folder with {CONFIG} and {WEIGHTS}"
         ) from None
@@ -82,30 +95,38 @@ def _weights(folder, config):
             "run code when read and is not; convert it: load it in PEFT and save it again"
         )
     state = io.load(folder / WEIGHTS)
+    if not state:
+        raise ValueError(f"peft.load: {folder / WEIGHTS} holds no tensors")
     if config.get("bias") == "all" and config.get("modules_to_save"):
         state = {key: array for key, array in state.items() if not TWICE.search(key)}
     return state
+
+
+def _no_number(name):
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def _check_types(config, where):
     """Raise ValueError for a field that holds another kind of value than PEFT writes."""
     for name, types in TYPES.items():
         value = config.get(name)
-        inside = {"layers_to_transform": int}.get(name, str)
+        inside = INSIDE.get(name, str)
         items = value if isinstance(value, list) else ()
+        items = value.values() if isinstance(value, dict) else items
         if value is not None and not (
             isinstance(value, types) and all(isinstance(one, inside) for one in items)
         ):
             kinds = types if isinstance(types, tuple) else (types,)
-            words = " or ".join(kind.__name__ for kind in kinds)
+            words = " or ".join(WORDS[kind] for kind in kinds)
             raise ValueError(
                 f"peft.load: {where}: {name} is {value!r}, expected {words}"
-                + (f" of {inside.__name__}" if list in kinds else "")
+                + (f", each {WORDS[inside]}" if {list, dict} & {*kinds} else "")
             )
     for name in ("target_modules", "exclude_modules", "feedforward_modules"):
         check_pattern(f"peft.load: {where}: {name}", config.get(name))
-    for name in ("rank_pattern", "alpha_pattern"):
-        for key in config.get(name) or ():
+    for name in ("rank_pattern", "alpha_pattern", "modules_to_save", "layers_pattern"):
+        value = config.get(name) or ()
+        for key in [value] if isinstance(value, str) else value:
             check_pattern(f"peft.load: {where}: {name}", key)
 
 

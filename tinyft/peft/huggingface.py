@@ -75,12 +75,15 @@ def _sorted(config, state):
         path, part = (found["path"], found["part"]) if found else (key, "")
         if path == "base_model" and part in ("vera_A", "vera_B"):
             path = ""
-        own = OF_A_METHOD.match(part)
+        own = OF_A_METHOD.match(part) and (rules.targets(path) or not path)
+        whole = rules.saves(path) and not OF_A_METHOD.match(part)
         bias = part == "bias" and config.get("bias", "none") != "none"
-        if own:
+        if array.dtype.kind != "f" and part != "num_batches_tracked":
+            unread.append(f"{key} ({array.dtype})")
+        elif own and array.ndim and (key.startswith(PREFIX) or not path):
             part = part.removesuffix(".weight")
             sites.setdefault(path, {})[part] = array.astype("f8")
-        elif part and (bias or rules.saves(path)):
+        elif part and (bias or whole) and key.startswith(PREFIX):
             changes[f"{path}.{part}"] = partial(_replaced, array.astype("f8"))
         else:
             unread.append(key)
@@ -128,9 +131,12 @@ def _lora(config, path, parts, shared):
     if "lora_embedding_A" in parts:
         turned, kind = True, "lora_embedding_"
     A, B = parts.pop(f"{kind}A"), parts.pop(f"{kind}B")
-    s, m = _scale(config, path, len(A), B.shape[1]), parts.pop(MAGNITUDE, None)
+    s = _scale(config, path, len(A), *B.shape[1:2])
+    m = parts.pop(MAGNITUDE) if config.get("use_dora") else None
     changes = {"weight": partial(_low_rank, s, A, B, m, turned)}
-    b, new = parts.pop("lora_B.bias", None), parts.pop("base_layer.bias", None)
+    b = parts.pop("lora_B.bias") if config.get("lora_bias") else None
+    biased = config.get("bias", "none") != "none"
+    new = parts.pop("base_layer.bias", None) if biased else None
     if b is not None or new is not None:
         changes["bias"] = partial(_moved, 0 if b is None else s * b, new)
     return changes

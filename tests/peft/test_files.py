@@ -8,7 +8,6 @@ import pytest
 
 from tinyft import io, models, nn, peft
 
-
 KEY = "base_model.model.one.lora_A.weight"
 
 

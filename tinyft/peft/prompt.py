@@ -69,6 +69,9 @@ class Prompt(Delta, kind="PROMPT_TUNING"):
     def output(self, x, y):
         return front(self.vectors(), y) if self.shared["first"] else y
 
+    def file_arrays(self):
+        return [self.vectors()]
+
     @classmethod
     def to_file(cls, deltas):
         return {FILE_KEY: deltas[0].vectors().numpy()}

@@ -473,13 +473,19 @@ PROMPTS = {
 }
 
 
-def gpt2():
+def gpt2(tied=True):
     """Our GPT-2, and transformers' with the same float64 weights."""
     transformers = pytest.importorskip("transformers")
-    ours = models.gpt2_tiny(0, "float64", vocab=11, dim=12, heads=3, length=16).eval()
+    sizes = {"vocab": 11, "dim": 12, "heads": 3, "length": 16}
+    ours = models.gpt2_tiny(0, "float64", **sizes, tied=tied).eval()
     randomise(ours.parameters(), 4)
     config = transformers.GPT2Config(
-        vocab_size=11, n_positions=16, n_embd=12, n_layer=2, n_head=3
+        vocab_size=11,
+        n_positions=16,
+        n_embd=12,
+        n_layer=2,
+        n_head=3,
+        tie_word_embeddings=tied,
     )
     theirs = transformers.GPT2LMHeadModel(config).double().eval()
     state = to_gpt2(ours.state_dict(), ours.config)
@@ -673,6 +679,27 @@ def test_embeddings_of_another_base(tmp_path):
     ours.embed.weight.data = ours.embed.weight.data * 1.1
     with pytest.raises(ValueError, match=r"of the base, with other values: .*embed"):
         peft.load(ours, tmp_path / "a")
+
+
+def test_a_square_weight_of_a_file_of_two_layouts(tmp_path):
+    """PEFT's flag for GPT-2's layers is lost once it wraps lm_head; the model knows."""
+    ours, theirs, x = gpt2(tied=False)
+    state = to_gpt2(ours.state_dict(), ours.config)
+    config = hf.LoraConfig(r=3, target_modules=["attn.c_proj", "c_fc", "lm_head"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = hf.get_peft_model(theirs, config, autocast_adapter_dtype=False).double()
+        randomise(p for p in model.parameters() if p.requires_grad)
+        want = run(model, x)
+        model.save_pretrained(tmp_path / "a")
+    changes = peft.huggingface.read(tmp_path / "a")
+    name = "transformer.h.0.mlp.c_fc.weight"
+    merged = model.merge_and_unload().state_dict()[name].numpy()
+    assert far(changes[name](state[name]), merged - state[name]) < TOLERANCE
+    with pytest.raises(ValueError, match=r"weight \(12, 12\) lies is not in this file"):
+        changes["transformer.h.0.attn.c_proj.weight"](np.ones((12, 12)))
+    peft.load(ours, tmp_path / "a")
+    assert far(run(ours, x), want) < TOLERANCE
 
 
 def test_a_tied_head_is_refused_with_both_names(tmp_path):

@@ -11,8 +11,9 @@ One formula for each kind of tensor, by the names in the file:
     LOHA   s (w1a w1b) ∘ (w2a w2b)             LOKR   s kron(w1, w2)
     VERA   (λb ∘ B[:out]) (λd ∘ A[:, :in])     modules_to_save, biases   saved − base
 
-Which way a weight lies, its shape tells; fan_in_fan_out decides for a square one (a file of
-both kinds has the flag of the last layer: PEFT changes it while it wraps the model).
+Which way a weight lies, its shape tells, and fan_in_fan_out for a square one. PEFT changes
+the flag while it wraps, so a file of GPT-2's layers and its lm_head has that of lm_head:
+there a square weight is refused (peft.load knows the layers and needs no flag).
 """
 
 import math
@@ -48,6 +49,8 @@ def read(folder):
         )
     refuse_unread(config, folder)
     sites, changes, unread = _sorted(config, state)
+    if "lm_head" in sites and any(re.search(r"\.c_\w+$", path) for path in sites):
+        config["fan_in_fan_out"] = "unknown"
     for path, parts in sites.items():
         try:
             found = _READERS[kind](config, path, parts, sites.get(""))
@@ -106,6 +109,7 @@ def _scale(config, path, *ranks):
 def _laid(change, W, turned=False):
     """(change, turned) in the layout of W, from (out, in) or (out, in·kh·kw)."""
     if W.ndim == 2 and change.shape in (W.shape, W.shape[::-1]):
+        _refuse_unknown(W, turned)
         turned = turned if W.shape[0] == W.shape[1] else change.shape != W.shape
         return (change.T if turned else change), turned
     if W.ndim < 3 or change.shape != (len(W), math.prod(W.shape[1:])):
@@ -114,6 +118,14 @@ def _laid(change, W, turned=False):
             f"base has {W.shape}; was the adapter made for another base?"
         )
     return change.reshape(W.shape), False
+
+
+def _refuse_unknown(W, turned):
+    if turned == "unknown" and W.shape[0] == W.shape[1]:
+        raise ValueError(
+            f"peft.huggingface.read: which way a weight {W.shape} lies is not in this "
+            "file, which adapts lm_head too; attach it: peft.load(model, folder)"
+        )
 
 
 def _replaced(new, base):
@@ -165,6 +177,7 @@ def _ia3(config, path, parts, shared):
     by_input = is_feedforward(config, path)
 
     def weight(W):
+        _refuse_unknown(W, turned)
         axis = by_input if W.ndim != 2 or not turned else 1 - by_input
         if W.ndim == 2 and W.shape[axis] != len(l):
             axis = 1 - axis

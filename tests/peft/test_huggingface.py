@@ -224,6 +224,7 @@ def test_targets_that_name_fc(target, tmp_path):
         ({"modules_to_save": ["head"]}, r"missing: .*head\.bias.*head\.weight"),
         ({"layers_to_transform": 0, "target_modules": ["c"]}, "matches no module"),
         ({"alora_invocation_tokens": [1]}, r"not read: alora_invocation_tokens=\[1\]"),
+        ({"alpha": 99}, "not read: alpha=99"),  # LORA's is lora_alpha
         ({"from_next_year": 0.5}, r"not read: from_next_year=0.5.*take it out"),
         ({"init_lora_weights": "loftq"}, "init_lora_weights='loftq'.*convert it"),
         ({"r": "3"}, "r is '3', expected an integer"),

@@ -34,7 +34,7 @@ def save(model, folder, name="default", overwrite=False, names=None):
     Raises ValueError if there is no such adapter, FileExistsError if the folder exists
     (unless `overwrite`). Returns the folder's path.
     """
-    adapter, folder = find(model, name), Path(os.path.realpath(folder))
+    adapter, folder = find(model, name), Path(folder)
     _check_place(folder, overwrite)
     state, config = state_of(adapter), _config(adapter)
     if names is not None and "target_modules" in config:
@@ -43,7 +43,7 @@ def save(model, folder, name="default", overwrite=False, names=None):
         _save_namesakes(adapter, state, config)
     text = json.dumps(config, indent=2, sort_keys=True) + "\n"
     try:
-        _write(folder, state, text)
+        _write(Path(os.path.realpath(folder)), state, text)
     except OSError as error:
         raise OSError(
             error.errno,
@@ -226,7 +226,8 @@ def _save_namesakes(adapter, state, config):
         if path and rules.saves(path) and whole.fits(module)
     ]
     for path in set(paths) - set(config["modules_to_save"]):
-        if path in adapter.deltas:
+        delta = adapter.deltas.get(path)
+        if delta is not None and type(delta) is not Full:  # a bias alone may stay
             raise ValueError(
                 f"peft.save: a file has the modules stored whole as endings of names, and "
                 f"{', '.join(config['modules_to_save'])} names {path} too, which is "
@@ -236,7 +237,7 @@ def _save_namesakes(adapter, state, config):
         slots = {**module._parameters, **module._buffers}
         for name, slot in slots.items():
             if slot is not None:
-                state[f"{PREFIX}{path}.{name}"] = slot.numpy()
+                state.setdefault(f"{PREFIX}{path}.{name}", slot.numpy())
     config["modules_to_save"] = paths
 
 

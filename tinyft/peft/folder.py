@@ -133,10 +133,10 @@ def _check_types(config, where):
 def refuse_unread(config, where, options=()):
     """Raise ValueError for fields that may change the numbers and that are not read.
 
-    options: further names that are read, those of a method of our own.
+    options: the names that are read of a method that is not PEFT's.
     """
-    known = f"{ALWAYS} {KNOWN.get(config['peft_type'], '')}".split()
-    known = {*known, *options}
+    kind = config["peft_type"]
+    known = {*ALWAYS.split(), *(KNOWN[kind].split() if kind in KNOWN else options)}
     found = [f"{k}={v!r}" for k, v in config.items() if v and k not in known]
     start = config.get("init_lora_weights")
     if isinstance(start, str) and start.startswith(CHANGES_BASE):

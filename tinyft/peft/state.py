@@ -34,7 +34,8 @@ def fill(adapter, state, config, folder):
     """Copy a file's tensors in, or raise ValueError listing all that does not fit."""
     own = {key: (a.shape, a.dtype.kind) for key, a in state_of(adapter).items()}
     missing, rest = sorted(own.keys() - state), sorted(state.keys() - own)
-    base = {key: _repeats(adapter.model, key, state[key]) for key in rest}
+    modules = dict(adapter.model.named_modules())
+    base = {key: _repeats(modules, key, state[key]) for key in rest}
     wrong = [
         f"{key}: here {shape}, in the file {state[key].shape}"
         for key, (shape, _) in own.items()
@@ -78,13 +79,13 @@ def _sizes(adapter, config):
     ]
 
 
-def _repeats(model, key, array):
+def _repeats(modules, key, array):
     """Is it an array of the base, which PEFT adds when it thinks that words were added?
 
     None if the model has none of that name.
     """
     path, _, name = key.removeprefix(PREFIX).rpartition(".")
-    module = dict(model.named_modules()).get(path.removesuffix(".base_layer"))
+    module = modules.get(path.removesuffix(".base_layer"))
     held = module._parameters.get(name) if module is not None else None
     return None if held is None else _is(held.numpy(), array)
 

@@ -238,6 +238,7 @@ def test_targets_that_name_fc(target, tmp_path):
         ({"rank_pattern": {"f(": 2}}, r"'f\(' is not a regular expression"),
         ({"use_qalora": True}, "not read: use_qalora"),
         ({"init_lora_weights": "pissa"}, "init_lora_weights='pissa'.*convert it"),
+        ({"use_dora": True, "bias": "all"}, r"DoRA with trained biases.*bias='all'"),
         ({"peft_type": "BOFT"}, "peft_type 'BOFT'; this version reads"),
     ],
 )

@@ -89,7 +89,10 @@ class DoRA(LowRank, kind="DORA"):
     @classmethod
     def from_config(cls, config):
         if config.get("lora_bias") or config.get("bias", "none") != "none":
-            raise ValueError("peft.load: DoRA with trained biases is not read")
+            raise ValueError(
+                f"peft.load: DoRA with trained biases is not read (bias="
+                f"{config.get('bias')!r}, lora_bias={config.get('lora_bias', False)!r})"
+            )
         return cls(
             config.get("r", 8),
             config.get("lora_alpha", 8),

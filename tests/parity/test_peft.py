@@ -12,15 +12,17 @@ import pytest
 
 import tinyft
 from tinyft import models, nn, ops, peft
-from tinyft.io.huggingface import to_gpt2, to_llama
-from tinyft.peft.sites import Rules, pattern_value
+from tinyft.io.huggingface import to_bert, to_gpt2, to_llama
+from tinyft.peft.rules import Rules
+from tinyft.peft.sites import pattern_value
 
 hf = pytest.importorskip("peft", reason="parity tests compare with Hugging Face PEFT")
 torch = pytest.importorskip("torch")
 
 # PEFT asks transformers an old question whenever it wraps a model of it
 pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*is_gradient_checkpointing:FutureWarning"
+    "ignore:.*is_gradient_checkpointing:FutureWarning",
+    "ignore:.*past_key_values. is deprecated:FutureWarning",  # and prefixes by it
 )
 
 TOLERANCE = 1e-12
@@ -299,6 +301,113 @@ def test_names_that_are_endings_of_others_stay_apart(tmp_path):
     assert list(peft.load(again, tmp_path / "a").deltas) == ["fc"]
 
 
+# --- options of PEFT's that an adapter may come with, on names that resemble each other --
+
+
+class Deep(nn.Module):
+    """(B, 8) to (B, 8); 'fc' is the ending of 'myfc', and a name at two depths."""
+
+    def __init__(self):
+        rng = np.random.default_rng(0)
+        self.fc = nn.Linear(8, 8, rng=rng)
+        parts = {"fc": nn.Linear(8, 8, rng=rng), "myfc": nn.Linear(8, 8, rng=rng)}
+        self.layers = nn.ModuleList([nn.Sequential(parts), nn.LayerNorm(8)])
+        self.last = nn.Linear(8, 1, rng=rng)
+
+    def forward(self, x):
+        return self.last(self.layers[1](self.layers[0](ops.tanh(self.fc(x)))))
+
+
+class TorchDeep(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = torch.nn.Linear(8, 8)
+        parts = torch.nn.Sequential()
+        parts.add_module("fc", torch.nn.Linear(8, 8))
+        parts.add_module("myfc", torch.nn.Linear(8, 8))
+        self.layers = torch.nn.ModuleList([parts, torch.nn.LayerNorm(8)])
+        self.last = torch.nn.Linear(8, 1)
+
+    def forward(self, x):
+        return self.last(self.layers[1](self.layers[0](torch.tanh(self.fc(x)))))
+
+
+IA = hf.IA3Config
+ALL = ["fc", "myfc", "last"]
+OPTIONS = {
+    "layers spare a path itself": L(target_modules=["fc"], layers_to_transform=[0]),
+    "layer 0": L(target_modules=["fc"], layers_to_transform=0, layers_pattern="layers"),
+    "exclusion": L(target_modules=ALL, exclude_modules=r"layers\.0\..*"),
+    "biases and a head": L(target_modules=["fc"], bias="all", modules_to_save=["last"]),
+    "both biases": L(target_modules=ALL, lora_bias=True, bias="lora_only"),
+    "a block": L(target_modules=["last"], modules_to_save=["layers.0"]),
+    "an ending": L(target_modules=["last"], modules_to_save=["fc"]),
+    "large rank": lambda: hf.LoraConfig(r=20, lora_alpha=0.3, target_modules=ALL),
+    "orthogonal": L(target_modules=ALL, init_lora_weights=False),
+    "feed-forward endings": lambda: IA(target_modules=ALL, feedforward_modules=["fc"]),
+    "feed-forward whole": lambda: IA(target_modules=".*fc", feedforward_modules="fc"),
+    "one output": lambda: IA(target_modules=["last"], feedforward_modules=[]),
+}
+
+
+@pytest.mark.parametrize("case", OPTIONS)
+def test_their_options(case, tmp_path):
+    ours, theirs = Deep().double(), TorchDeep().double()
+    state = {k: torch.tensor(v.numpy()) for k, v in ours.state_dict().items()}
+    theirs.load_state_dict(state)
+    base = {k: v.numpy().copy() for k, v in theirs.state_dict().items()}
+    x = np.random.default_rng(1).normal(size=(4, 8))
+    config = OPTIONS[case]()
+    model = hf.get_peft_model(theirs, config, autocast_adapter_dtype=False).double()
+    randomise(p for p in model.parameters() if p.requires_grad)
+    want = run(model, x)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*invalid shape")
+        model.save_pretrained(tmp_path / "a")
+    peft.load(ours, tmp_path / "a")
+    assert far(run(ours, x), want) < TOLERANCE
+    changes = peft.huggingface.read(tmp_path / "a")
+    merged = model.merge_and_unload().state_dict()
+    for name, array in base.items():
+        got = changes[name](array) if name in changes else np.zeros(1)
+        assert np.abs(got - (merged[name].numpy() - array)).max() < TOLERANCE, name
+
+
+OURS_IN_DEEP = {
+    "namesakes of a copy": (lambda: peft.LoRA(1, 5), "last", {"also": "^fc"}),
+    "and their biases": (lambda: peft.LoRA(1, 5, bias="all"), "last", {"also": "^fc"}),
+    "feed-forward": (lambda: peft.IA3("^fc"), "fc|myfc", {}),
+    "layers": (lambda: peft.DoRA(3, 5), "fc|last", {"layers": [0]}),
+}
+
+
+@pytest.mark.parametrize("case", OURS_IN_DEEP)
+def test_names_that_resemble_each_other_in_theirs(case, tmp_path):
+    make, target, options = OURS_IN_DEEP[case]
+    ours, theirs = Deep().double(), TorchDeep().double()
+    state = {k: torch.tensor(v.numpy()) for k, v in ours.state_dict().items()}
+    theirs.load_state_dict(state)
+    x = np.random.default_rng(1).normal(size=(4, 8))
+    randomise(peft.attach(ours, make(), target, rng=1, **options).parameters())
+    want = run(ours, x)
+    assert far(run(load(theirs, peft.save(ours, tmp_path / "a")), x), want) < TOLERANCE
+    again = Deep().double()
+    peft.load(again, tmp_path / "a")
+    assert far(run(again, x), want) < TOLERANCE
+    peft.save(again, tmp_path / "b")
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        one, other = ((tmp_path / d / name).read_bytes() for d in "ab")
+        assert one == other
+
+
+def test_a_copy_whose_name_an_adapted_module_ends_in(tmp_path):
+    ours = Deep()
+    peft.attach(ours, peft.LoRA(3), r"layers\.0\.fc", also="^fc")
+    with pytest.raises(ValueError, match=r"endings of names.*layers\.0\.fc too"):
+        peft.save(ours, tmp_path / "a")
+    assert not list(tmp_path.iterdir())
+
+
 # --- one network for both: DoRA's two gradients ------------------------------------
 
 
@@ -365,13 +474,19 @@ PROMPTS = {
 }
 
 
-def gpt2():
+def gpt2(tied=True):
     """Our GPT-2, and transformers' with the same float64 weights."""
     transformers = pytest.importorskip("transformers")
-    ours = models.gpt2_tiny(0, "float64", vocab=11, dim=12, heads=3, length=16).eval()
+    sizes = {"vocab": 11, "dim": 12, "heads": 3, "length": 16}
+    ours = models.gpt2_tiny(0, "float64", **sizes, tied=tied).eval()
     randomise(ours.parameters(), 4)
     config = transformers.GPT2Config(
-        vocab_size=11, n_positions=16, n_embd=12, n_layer=2, n_head=3
+        vocab_size=11,
+        n_positions=16,
+        n_embd=12,
+        n_layer=2,
+        n_head=3,
+        tie_word_embeddings=tied,
     )
     theirs = transformers.GPT2LMHeadModel(config).double().eval()
     state = to_gpt2(ours.state_dict(), ours.config)
@@ -427,8 +542,18 @@ OURS_IN_GPT2 = {
     "rslora": (lambda: peft.LoRA(3, 5, rslora=True), r"attn\.(k|v)|up", {"layers": 1}),
     "ia3": (lambda: peft.IA3("down"), r"attn\.(k|v)|down", {}),
     "saved": (lambda: peft.LoRA(3, 5), r"attn\.o", {"also": r"1\.attn\.[qkv]|norm2"}),
-    "dora": (lambda: peft.DoRA(3, 5), r"attn\.o|up", {}),
+    "dora": (lambda: peft.DoRA(3, 5), r"attn\.\w|up", {"rank_pattern": {"v": 2}}),
+    "their biases": (lambda: peft.LoRA(3, 5, bias="lora_only"), r"attn\.[qkv]|up", {}),
+    "all biases": (lambda: peft.LoRA(3, 5, bias="all"), r"attn\.o|up", {}),
+    "vera": (lambda: peft.VeRA(4), r"attn\.o|up", {}),
 }
+
+
+def test_all_biases_in_bert(tmp_path):
+    ours, theirs, x = bert()
+    randomise(peft.attach(ours, peft.LoRA(3, bias="all"), r"attn\.q").parameters())
+    folder = peft.save(ours, tmp_path / "a", names="bert")
+    assert far(run(load(theirs, folder), x), run(ours, x)) < TOLERANCE
 
 
 @pytest.mark.parametrize("case", OURS_IN_GPT2)
@@ -452,7 +577,8 @@ def test_fused_parts_of_dora_are_no_layer(tmp_path):
     assert not (tmp_path / "a").exists()
 
 
-def test_prefix_of_grouped_queries_and_lora_in_llama(tmp_path):
+def llama():
+    """Our Llama with grouped queries and a head of its own, and transformers'."""
     transformers = pytest.importorskip("transformers")
     sizes = {
         "vocab": 11,
@@ -476,18 +602,115 @@ def test_prefix_of_grouped_queries_and_lora_in_llama(tmp_path):
     theirs = transformers.LlamaForCausalLM(config).double().eval()
     state = to_llama(ours.state_dict(), ours.config)
     theirs.load_state_dict({k: torch.tensor(v) for k, v in state.items()})
-    x = np.random.default_rng(1).integers(0, 11, (2, 5))
-    lora = hf.LoraConfig(r=3, target_modules=["q_proj", "down_proj"], bias="none")
-    prefix = hf.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=3)
-    for name, config in (("lora", lora), ("prefix", prefix)):
+    return ours, theirs, np.random.default_rng(1).integers(0, 11, (2, 5))
+
+
+def bert():
+    """Our BERT with its head for masked words, and transformers'."""
+    transformers = pytest.importorskip("transformers")
+    sizes = {"vocab": 11, "dim": 12, "heads": 3, "length": 16, "types": 2}
+    ours = models.bert_tiny(0, "float64", **sizes).eval()
+    randomise(ours.parameters(), 4)
+    config = transformers.BertConfig(
+        vocab_size=11,
+        hidden_size=12,
+        num_attention_heads=3,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        max_position_embeddings=16,
+    )
+    theirs = transformers.BertForMaskedLM(config).double().eval()
+    state = to_bert(ours.state_dict(), ours.config)
+    theirs.load_state_dict({k: torch.tensor(v) for k, v in state.items()}, strict=False)
+    return ours, theirs, np.random.default_rng(1).integers(0, 11, (2, 5))
+
+
+PUBLIC = {  # model, the part that is adapted, PEFT's config, how it saves
+    "head and layers": (llama, "", L(target_modules=["lm_head", "k_proj"]), {}),
+    "embedding": (llama, "", L(target_modules=["embed_tokens", "o_proj"]), {}),
+    "embeddings too": (
+        llama,
+        "",
+        L(target_modules=["q_proj"]),
+        {"save_embedding_layers": True},
+    ),
+    "tied embeddings too": (
+        gpt2,
+        "",
+        L(target_modules=["c_fc"], fan_in_fan_out=True),
+        {"save_embedding_layers": True},
+    ),
+    "without a head": (bert, "bert", L(target_modules=["dense"]), {}),
+    "all biases": (bert, "", L(target_modules=["query"], bias="all"), {}),
+    "a container": (
+        gpt2,
+        "",
+        L(target_modules=["c_attn"], modules_to_save=["mlp"], fan_in_fan_out=True),
+        {},
+    ),
+    "prefix": (
+        llama,
+        "",
+        lambda: hf.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=3),
+        {},
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Setting `save_embedding_layers`")
+@pytest.mark.parametrize("case", PUBLIC)
+def test_their_adapters_of_public_models(case, tmp_path):
+    build, part, config, options = PUBLIC[case]
+    ours, theirs, x = build()
+    inner = getattr(theirs, part) if part else theirs
+    model = hf.get_peft_model(inner, config(), autocast_adapter_dtype=False).double()
+    randomise(p for p in model.parameters() if p.requires_grad)
+    want = run(theirs if part else model, x)[:, -5:]
+    model.save_pretrained(tmp_path / "a", **options)
+    peft.load(ours, tmp_path / "a")
+    rotary = build is llama  # their rotary angles are float32
+    assert far(run(ours, x), want) < (1e-6 if rotary else TOLERANCE)
+
+
+def test_embeddings_of_another_base(tmp_path):
+    ours, theirs, _ = llama()
+    config = hf.LoraConfig(r=3, target_modules=["embed_tokens"])
+    with pytest.warns(UserWarning, match="save_embedding_layers"):
+        hf.get_peft_model(theirs, config).save_pretrained(tmp_path / "a")
+    ours.embed.weight.data = ours.embed.weight.data * 1.1
+    with pytest.raises(ValueError, match=r"of the base, with other values: .*embed"):
+        peft.load(ours, tmp_path / "a")
+
+
+def test_a_square_weight_of_a_file_of_two_layouts(tmp_path):
+    """PEFT's flag for GPT-2's layers is lost once it wraps lm_head; the model knows."""
+    ours, theirs, x = gpt2(tied=False)
+    state = to_gpt2(ours.state_dict(), ours.config)
+    config = hf.LoraConfig(r=3, target_modules=["attn.c_proj", "c_fc", "lm_head"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         model = hf.get_peft_model(theirs, config, autocast_adapter_dtype=False).double()
         randomise(p for p in model.parameters() if p.requires_grad)
-        want = run(model, x)[:, -5:]
-        model.save_pretrained(tmp_path / name)
-        adapter = peft.load(ours, tmp_path / name)
-        assert far(run(ours, x), want) < 1e-6  # its rotary angles are float32
-        peft.detach(adapter)
-        theirs = model.unload() if name == "lora" else theirs
+        want = run(model, x)
+        model.save_pretrained(tmp_path / "a")
+    changes = peft.huggingface.read(tmp_path / "a")
+    name = "transformer.h.0.mlp.c_fc.weight"
+    merged = model.merge_and_unload().state_dict()[name].numpy()
+    assert far(changes[name](state[name]), merged - state[name]) < TOLERANCE
+    with pytest.raises(ValueError, match=r"weight \(12, 12\) lies is not in this file"):
+        changes["transformer.h.0.attn.c_proj.weight"](np.ones((12, 12)))
+    peft.load(ours, tmp_path / "a")
+    assert far(run(ours, x), want) < TOLERANCE
+
+
+def test_a_tied_head_is_refused_with_both_names(tmp_path):
+    ours, theirs, _ = gpt2()
+    config = hf.LoraConfig(r=3, target_modules=["lm_head"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        hf.get_peft_model(theirs, config).save_pretrained(tmp_path / "a")
+    with pytest.raises(ValueError, match=r"head.weight is tied.*embed.weight and head"):
+        peft.load(ours, tmp_path / "a")
 
 
 # --- formulas alone: kinds whose weights can be read without a method -----------------

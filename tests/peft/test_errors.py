@@ -23,6 +23,11 @@ def two_layers():
         ({"r": 2.5}, "positive integer, got 2.5"),
         ({"alpha": 0}, "alpha must be positive"),
         ({"alpha": -1}, "alpha must be positive"),
+        ({"r": True}, "positive integer, got True"),
+        ({"alpha": float("inf")}, "alpha must be positive, got inf; give a finite"),
+        ({"alpha": "16"}, "alpha must be positive, got '16'"),
+        ({"dropout": "0.1"}, r"dropout must be in \[0, 1\), got '0.1'"),
+        ({"dropout": float("nan")}, r"dropout must be in \[0, 1\), got nan"),
         ({"dropout": 1.0}, r"dropout must be in \[0, 1\)"),
         ({"dropout": -0.1}, r"dropout must be in \[0, 1\)"),
     ],
@@ -84,6 +89,12 @@ def test_merge_refuses_nan_and_changes_nothing():
     adapter.deltas["two"].B.data = adapter.deltas["two"].B.data + np.nan
     with pytest.raises(ValueError, match=r"two.weight holds NaN.*nothing was merged"):
         peft.merge(model)
+    peft.detach(adapter)
+    peft.attach(model, peft.LoRA(r=2), "one", rng=1)
+    model.one.parameter("weight").data = before[0] * np.nan
+    with pytest.raises(ValueError, match=r"base's one.weight holds NaN.*nothing was"):
+        peft.merge(model)
+    model.one.parameter("weight").data = before[0]
     for p, was in zip(model.parameters(), before):
         np.testing.assert_array_equal(p.numpy(), was)
 
@@ -158,13 +169,108 @@ def test_patterns_of_a_method_without_a_rank():
 
 
 def test_layers_and_exclusions_that_leave_nothing(model):
-    for options in ({"layers": [7]}, {"exclude": "q"}, {"also": r"attn\.q"}):
+    for options in ({"exclude": "q"}, {"also": r"attn\.q"}, {"layers": []}):
         with pytest.raises(
             ValueError, match="can not sit, or which other options exclude"
         ):
             peft.attach(model, peft.LoRA(2), r"attn\.q", **options)
     with pytest.raises(ValueError, match=r"exclude '\(' is not a regular expression"):
         peft.attach(model, peft.LoRA(2), r"attn\.q", exclude="(")
+
+
+@pytest.mark.parametrize(
+    "target, options, words",
+    [
+        (["attn.q", "atn.v"], {}, r"target \['atn.v'\] matches no module.*attn\.v"),
+        (r"attn\.q", {"exclude": ["atn.q"]}, r"exclude \['atn.q'\].*nearest.*attn\.q"),
+        (r"attn\.q", {"also": ["norm", "nrm1"]}, r"also \['nrm1'\].*nearest.*norm1"),
+        (r"attn\.q", {"layers": [0, 7]}, r"layers \[7\].*numbers.*are \[0, 1\]"),
+        (
+            r"attn\.q",
+            {"rank_pattern": {"attn.w": 1}},
+            r"'attn.w' matches none.*attn\.q",
+        ),
+        (r"attn\.q", {"alpha_pattern": {"(": 1}}, r"'\(' is not a regular expression"),
+        (r"attn\.q", {"name": ""}, "an adapter's name is a string, got ''"),
+    ],
+)
+def test_each_name_names_something(model, target, options, words):
+    with pytest.raises(ValueError, match=words):
+        peft.attach(model, peft.LoRA(2), target, **options)
+    assert not peft.attached(model)
+
+
+@pytest.mark.parametrize(
+    "target, options, words",
+    [
+        (5, {}, "target: expected a pattern or a list of names, got 5"),
+        (["q", 5], {}, "target: expected a pattern or a list of names"),
+        ("q", {"exclude": 5}, "exclude: expected a pattern"),
+        ("q", {"also": [5]}, "also: expected a pattern"),
+        ("q", {"layers": "0"}, "layers: expected a number or a list of them, got '0'"),
+        ("q", {"rank_pattern": [("q", 2)]}, "rank_pattern is a dict"),
+        ("q", {"rng": "x"}, "rng must be a numpy.random.Generator or an integer seed"),
+    ],
+)
+def test_options_of_another_type(model, target, options, words):
+    with pytest.raises(TypeError, match=words):
+        peft.attach(model, peft.LoRA(2), target, **options)
+    assert not peft.attached(model)
+
+
+def test_no_model_and_no_name(model):
+    for call in (peft.attached, peft.report, peft.merge, peft.unmerge):
+        with pytest.raises(TypeError, match=r"expected a model.*got a str"):
+            call("model")
+    with pytest.raises(TypeError, match=r"expected a model.*got a str"):
+        peft.attach("model", peft.LoRA(2), "q")
+    with pytest.raises(TypeError, match=r"an adapter's name, a string, got \['a'\]"):
+        peft.switch(model, ["a"])
+    with pytest.raises(ValueError, match=r"peft.save\(names='t5'\): expected one of"):
+        peft.attach(model, peft.LoRA(2), r"attn\.q")
+        peft.save(model, "never_written", names="t5")
+
+
+@pytest.mark.parametrize(
+    "feedforward, words",
+    [
+        ("dwon", "'dwon' matches no module; nearest names: .*down"),
+        (["down", "dwon"], r"\['dwon'\] matches no module"),
+        ("(", "not a regular expression"),
+    ],
+)
+def test_feedforward_sites_that_are_none(model, feedforward, words):
+    with pytest.raises(ValueError, match=words):
+        peft.attach(model, peft.IA3(feedforward), "up|down")
+
+
+@pytest.mark.parametrize(
+    "weights, options, words",
+    [
+        ([1], {}, "1 weights for 2 adapters"),
+        (0.5, {}, "1 weights for 2 adapters"),
+        (["a", "b"], {}, "weights are finite numbers, got"),
+        ([1, float("nan")], {}, "weights are finite numbers, got"),
+        (None, {"how": "mean"}, "how is 'cat' or 'svd', got 'mean'"),
+        (None, {"rank": 2}, "rank is of how='svd'"),
+        (None, {"how": "svd", "rank": 0}, "rank must be a positive integer, got 0"),
+        (None, {"name": "a"}, "'a' is already there"),
+    ],
+)
+def test_combinations_that_are_none(weights, options, words):
+    model = two_layers()
+    parts = [peft.attach(model, peft.LoRA(1), "one", name) for name in "ab"]
+    with pytest.raises(ValueError, match=words):
+        peft.combine(parts, weights, **options)
+    assert list(peft.attached(model)) == ["a", "b"]
+
+
+def test_combinations_of_what_is_no_adapter():
+    for adapters in ([], ["a", "b"], None):
+        with pytest.raises(
+            ValueError, match="list of adapters of one model, as attach"
+        ):
+            peft.combine(adapters)
 
 
 def test_also_that_names_nothing_or_a_tied_weight(model):
@@ -206,7 +312,9 @@ def test_a_fusion_file_without_its_adapters(tmp_path):
     peft.attach(model, peft.pfeiffer(3), name="a")
     peft.attach(model, peft.Fusion(("a",)), name="fusion")
     folder = peft.save(model, tmp_path / "f", "fusion")
-    with pytest.raises(ValueError, match=r"matches no module.*Fusion can sit"):
+    with pytest.raises(
+        ValueError, match=r"adapts blocks\.0\.mlp \(MLP\).*Fusion can not"
+    ):
         peft.load(gpt2(), folder)
 
 

@@ -1,11 +1,14 @@
 """Adapters as files: Hugging Face's layout, strict loading, nothing lost."""
 
 import json
+import os
 
 import numpy as np
 import pytest
 
 from tinyft import io, models, nn, peft
+
+KEY = "base_model.model.one.lora_A.weight"
 
 
 def two_layers(width=3):
@@ -69,6 +72,137 @@ def test_an_existing_folder_is_kept_unless_asked(saved):
     peft.save(adapter.model, folder, overwrite=True)
     assert (folder / "adapter_model.safetensors").read_bytes() != before
     assert sorted(p.name for p in folder.parent.iterdir()) == ["adapter"]
+
+
+def test_replacing_an_adapter_keeps_the_other_files(saved):
+    folder, adapter = saved
+    (folder / "notes.txt").write_text("keep me")
+    peft.save(adapter.model, folder, overwrite=True)
+    assert (folder / "notes.txt").read_text() == "keep me"
+    assert sorted(p.name for p in folder.parent.iterdir()) == ["adapter"]
+
+
+def test_what_is_no_adapter_is_never_replaced(saved, tmp_path):
+    _, adapter = saved
+    (tmp_path / "mine").mkdir()
+    for path in (tmp_path / "mine" / "precious.txt", tmp_path / "mine"):
+        if path.suffix:
+            path.write_text("keep me")
+        with pytest.raises(FileExistsError, match="is not the folder of an adapter"):
+            peft.save(adapter.model, path, overwrite=True)
+    assert (tmp_path / "mine" / "precious.txt").read_text() == "keep me"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["adapter", "mine"]
+
+
+@pytest.mark.parametrize("fails", [1, 2])
+def test_a_full_disk_leaves_what_was_there(saved, monkeypatch, fails):
+    folder, adapter = saved
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    real, calls = os.replace, []
+
+    def replace(source, target):
+        if str(target).endswith(".safetensors"):  # io.save's own
+            return real(source, target)
+        calls.append(target)
+        if len(calls) == fails:
+            raise OSError(28, "No space left on device")
+        return real(source, target)
+
+    monkeypatch.setattr("tinyft.peft.files.os.replace", replace)
+    with pytest.raises(
+        OSError, match=r"adapter can not be written \(No space.*make room"
+    ):
+        peft.save(adapter.model, folder, overwrite=True)
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+    assert sorted(p.name for p in folder.parent.iterdir()) == ["adapter"]
+
+
+def test_a_folder_below_a_file(saved):
+    folder, adapter = saved
+    with pytest.raises(OSError, match="can not be written"):
+        peft.save(adapter.model, folder / "adapter_config.json" / "deeper")
+
+
+@pytest.mark.parametrize("part", ["adapter_model.safetensors", "adapter_config.json"])
+def test_a_file_cut_anywhere(saved, part):
+    """Every length of the weights, every length of the config that is no JSON any more."""
+    folder, _ = saved
+    whole = (folder / part).read_bytes()
+    for end in range(len(whole.rstrip())):
+        (folder / part).write_bytes(whole[:end])
+        with pytest.raises(ValueError, match=f"{part} is (cut short|not valid JSON)"):
+            peft.load(two_layers(), folder)
+
+
+@pytest.mark.parametrize(
+    "fields, words",
+    [
+        (
+            {"r": 10**9},
+            "r = 1000000000 in its config, and no tensor has a side above 4",
+        ),
+        ({"rank_pattern": {"one": 10**9}}, r"rank_pattern\['one'\] = 1000000000"),
+        ({"use_rslora": "no"}, "use_rslora is 'no', expected true or false"),
+        ({"alpha_pattern": {"one": "2"}}, "expected an object, each a number"),
+        (
+            {"modules_to_save": ["("]},
+            r"modules_to_save '\(' is not a regular expression",
+        ),
+        ({"lora_alpha": float("nan")}, "NaN is no number of JSON"),
+        ({"use_dora": True}, "one.*magnitude"),
+        ({"target_modules": ["one"]}, r"two.*lora_A"),
+        ({"modules_to_save": ["two"]}, r"two.*lora_A"),
+    ],
+)
+def test_configs_of_another_file(saved, fields, words):
+    """The same with a model and without one."""
+    folder, _ = saved
+    path = folder / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+    with pytest.raises(ValueError, match=words):
+        peft.load(two_layers(), folder)
+    large = any("1000000000" in str(value) for value in fields.values())
+    with pytest.raises(ValueError, match="config says 1000000000" if large else words):
+        peft.huggingface.read(folder)
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda s: s.clear(), "holds no tensors"),
+        (lambda s: s.update({"x.y": np.ones(2)}), r"x\.y"),
+        (lambda s: s.pop("base_model.model.one.lora_B.weight"), r"one.*lora_B"),
+        (lambda s: s.update({"one.lora_A.weight": np.ones((2, 4))}), "one.lora_A"),
+        (
+            lambda s: s.update(
+                {"base_model.model.one.lora_A.weight": np.ones((2, 4), int)}
+            ),
+            "one.lora_A.weight.*int64",
+        ),
+        (lambda s: s.update({KEY: np.ones(())}), "one.*lora_A"),
+    ],
+)
+def test_tensors_of_another_file(saved, change, words):
+    """The same with a model and without one."""
+    folder, _ = saved
+    rewrite(folder, change)
+    for read in (
+        lambda: peft.load(two_layers(), folder),
+        lambda: peft.huggingface.read(folder),
+    ):
+        with pytest.raises(ValueError, match=words):
+            read()
+
+
+def test_formulas_of_another_base(saved):
+    folder, _ = saved
+    change = peft.huggingface.read(folder)["one.weight"]
+    np.testing.assert_array_equal(change(np.ones((4, 3))), change(np.ones((3, 4))).T)
+    for shape in ((3, 5), (12,), (3, 2, 2, 2)):
+        with pytest.raises(
+            ValueError, match=r"weight \(3, 4\), the base has.*another base"
+        ):
+            change(np.ones(shape))
 
 
 @pytest.mark.parametrize(

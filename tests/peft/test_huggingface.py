@@ -5,6 +5,7 @@ To 1e-12 of their size: both sides are float64 on the same float32 values.
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -221,9 +222,23 @@ def test_targets_that_name_fc(target, tmp_path):
         ({"r": 5}, r"another shape: .*here \(5, 12\), in the file \(3, 12\)"),
         ({"rank_pattern": {"f.": 2}}, r"here \(2, 12\), in the file \(3, 12\)"),
         ({"modules_to_save": ["head"]}, r"missing: .*head\.bias.*head\.weight"),
-        ({"layers_to_transform": [0]}, "matches no module"),
+        ({"layers_to_transform": 0, "target_modules": ["c"]}, "matches no module"),
+        ({"alora_invocation_tokens": [1]}, r"not read: alora_invocation_tokens=\[1\]"),
+        ({"alpha": 99}, "not read: alpha=99"),  # LORA's is lora_alpha
+        ({"from_next_year": 0.5}, r"not read: from_next_year=0.5.*take it out"),
+        ({"init_lora_weights": "loftq"}, "init_lora_weights='loftq'.*convert it"),
+        ({"r": "3"}, "r is '3', expected an integer"),
+        ({"target_modules": {"fc": 1}}, "expected a string or a list, each a string"),
+        (
+            {"target_modules": None, "target_parameters": ["fc.weight"]},
+            "names no target",
+        ),
+        ({"lora_alpha": "six"}, "lora_alpha is 'six', expected a number"),
+        ({"target_modules": "f("}, r"'f\(' is not a regular expression"),
+        ({"rank_pattern": {"f(": 2}}, r"'f\(' is not a regular expression"),
         ({"use_qalora": True}, "not read: use_qalora"),
         ({"init_lora_weights": "pissa"}, "init_lora_weights='pissa'.*convert it"),
+        ({"use_dora": True, "bias": "all"}, r"DoRA with trained biases.*bias='all'"),
         ({"peft_type": "BOFT"}, "peft_type 'BOFT'; this version reads"),
     ],
 )
@@ -231,6 +246,29 @@ def test_configs_that_do_not_fit_the_tensors(changes, words, tmp_path):
     model = network(reference("lora_linear"))
     with pytest.raises(ValueError, match=words):
         peft.load(model, edited(tmp_path, "lora_linear", **changes))
+    assert not peft.attached(model)
+
+
+def test_a_pickle_is_not_read(tmp_path):
+    folder = edited(tmp_path, "lora_linear")
+    (folder / "adapter_model.safetensors").rename(folder / "adapter_model.bin")
+    with pytest.raises(ValueError, match=r"adapter_model\.bin, a pickle.*convert it"):
+        peft.load(network(reference("lora_linear")), folder)
+
+
+@pytest.mark.parametrize(
+    "sizes, words",
+    [
+        ({"dim": 8, "layers": 4}, "num_layers: here 4, in the file 2, token_dim"),
+        ({"heads": 2}, "num_attention_heads: here 2, in the file 4"),
+        ({"layers": 3}, r"here \(5, 96\), in the file \(5, 64\)"),
+    ],
+)
+def test_a_prefix_of_another_model_with_as_many_numbers(sizes, words):
+    config = replace(gpt2(reference("gpt2_prefix")).config, **sizes)
+    model = models.Transformer(config)
+    with pytest.raises(ValueError, match=words):
+        peft.load(model, GOLDEN / "gpt2_prefix")
     assert not peft.attached(model)
 
 

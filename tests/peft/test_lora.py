@@ -459,10 +459,12 @@ def test_lora_r8_is_at_most_one_percent_of_a_small_gpt(tmp_path):
 
 
 def test_a_key_of_a_pattern_matches_whole_names_at_the_end():
-    ranks = {"v": 1, "attn.q": 2, "0": 3}
+    ranks = {"v": 1, "attn.q": 2}
     adapter = peft.attach(gpt2(), peft.LoRA(4), r"attn\.\w|mlp.*", rank_pattern=ranks)
     found = {path.partition(".0.")[2]: d.r for path, d in adapter.deltas.items()}
     found.pop("")
+    with pytest.raises(ValueError, match="'0' matches none of the sites"):
+        peft.attach(gpt2(), peft.LoRA(4), r"attn\.\w", rank_pattern={"0": 3})
     assert found == {
         "attn.q": 2,
         "attn.k": 4,

@@ -21,6 +21,7 @@ def test_every_method_has_its_cells_and_its_file():
     for kind, cls in peft.registry.items():
         for cell in (cls.formula, cls.where, cls.counts, cls.chapter):
             assert cell, kind
+        assert (ROOT / "notebooks" / f"{cls.chapter}.ipynb").is_file(), kind
         assert (ROOT / (cls.__module__.replace(".", "/") + ".py")).is_file()
         assert f"`{cls.__name__}`" in table()
 

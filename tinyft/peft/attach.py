@@ -8,15 +8,26 @@ adapter restores exactly what was.
 
 import contextlib
 
-from tinyft.nn import BatchNorm2d, init
+from tinyft.nn import BatchNorm2d, Module, init
 from tinyft.peft.delta import Delta
 from tinyft.peft.full import Full
 from tinyft.peft.handle import Adapter
-from tinyft.peft.sites import find_sites, find_whole, pattern_value
+from tinyft.peft.sites import (
+    check_pattern,
+    find_sites,
+    find_whole,
+    near_misses,
+    pattern_value,
+)
 
 
 def attached(model):
     """{name: Adapter} of what is attached to `model`, in order of attachment."""
+    if not isinstance(model, Module):
+        raise TypeError(
+            f"expected a model, a Module with adapters attached, got a "
+            f"{type(model).__name__}"
+        )
     return model.__dict__.setdefault("_adapters", {})
 
 
@@ -53,9 +64,7 @@ def attach(
         )
     saved = {} if also is None else find_whole(model, Full(), also)
     sites = find_sites(model, delta, target, layers, exclude, saved)
-    changes = {
-        path: _changes(delta, path, rank_pattern, alpha_pattern) for path in sites
-    }
+    changes = _changes(delta, sites, rank_pattern, alpha_pattern)
     return put(model, delta, sites, name, rng, saved, changes, target)
 
 
@@ -111,6 +120,8 @@ def detach(adapter):
 
 def find(model, name):
     """The adapter of that name; ValueError listing those that are there."""
+    if not isinstance(name, str):
+        raise TypeError(f"expected an adapter's name, a string, got {name!r}")
     if name not in attached(model):
         there = ", ".join(map(repr, attached(model))) or "none"
         raise ValueError(f"no adapter named {name!r} on this model; there is {there}")
@@ -151,6 +162,8 @@ def _check_free(model, delta, name):
             f"attach(model, delta, target): expected a method such as peft.LoRA(r=8), got "
             f"{type(delta).__name__}"
         )
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"attach: an adapter's name is a string, got {name!r}")
     if name in attached(model):
         raise ValueError(
             f"attach: an adapter named {name!r} is already there; detach it first, or "
@@ -160,18 +173,40 @@ def _check_free(model, delta, name):
         raise ValueError("attach: another adapter is merged; call unmerge(model) first")
 
 
-def _changes(delta, path, rank_pattern, alpha_pattern):
-    """The options that rank_pattern and alpha_pattern change at one site."""
-    changes = {}
-    for option, patterns in (("r", rank_pattern), ("alpha", alpha_pattern)):
-        if patterns and option not in delta.options:
-            raise ValueError(
-                f"attach({type(delta).__name__}): this method has no {option}, so "
-                "rank_pattern and alpha_pattern mean nothing to it"
-            )
-        if patterns:
-            changes[option] = pattern_value(patterns, path, delta.options[option])
+def _changes(delta, sites, rank_pattern, alpha_pattern):
+    """{path: the options that rank_pattern and alpha_pattern change there}."""
+    changes = {path: {} for path in sites}
+    for option, what, patterns in (
+        ("r", "rank_pattern", rank_pattern),
+        ("alpha", "alpha_pattern", alpha_pattern),
+    ):
+        if not patterns:
+            continue
+        _check_patterns(delta, option, what, patterns, sites)
+        for path in sites:
+            default = delta.options[option]
+            changes[path][option] = pattern_value(patterns, path, default)
     return changes
+
+
+def _check_patterns(delta, option, what, patterns, sites):
+    method = f"attach({type(delta).__name__})"
+    if option not in delta.options:
+        raise ValueError(
+            f"{method}: this method has no {option}, so rank_pattern and alpha_pattern "
+            "mean nothing to it"
+        )
+    if not isinstance(patterns, dict):
+        raise TypeError(
+            f"{method}: {what} is a dict, {{pattern: value}}, got {patterns!r}"
+        )
+    for key in patterns:
+        check_pattern(f"{method}: {what}", key)
+        if not any(pattern_value({key: True}, path, False) for path in sites):
+            raise ValueError(
+                f"{method}: {what} {key!r} matches none of the sites; nearest names: "
+                f"{', '.join(near_misses([key], list(sites)))}"
+            )
 
 
 def _freeze(model):

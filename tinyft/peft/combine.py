@@ -10,10 +10,13 @@ The SVD is that of a core of size Σ r_i: B = Q_b R_b, Aᵀ = Q_a R_a, U S Vᵀ 
 """
 
 import math
+from collections.abc import Iterable
+from numbers import Real
 
 from tinyft import backend
 from tinyft.autograd import no_grad
 from tinyft.peft.attach import put, switch
+from tinyft.peft.handle import Adapter
 from tinyft.peft.lora import LoRA
 from tinyft.peft.pissa import PiSSA
 
@@ -26,9 +29,9 @@ def combine(adapters, weights=None, how="cat", rank=None, name="combined"):
     Returns the Adapter; `.error` is {path: ‖ΔW − ΔW_r‖_F}, zero for "cat".
     Raises ValueError for how="linear", and for adapters that are no sum of products.
     """
-    adapters = list(adapters)
-    weights = [1.0] * len(adapters) if weights is None else list(weights)
-    _check(adapters, weights, how)
+    adapters = _adapters(adapters)
+    weights = _numbers(weights, len(adapters))
+    _check(adapters, how, rank)
     with no_grad():
         sums = {path: _stacked(adapters, weights, path) for path in _paths(adapters)}
     model, error = adapters[0].model, dict.fromkeys(sums, 0.0)
@@ -69,13 +72,29 @@ def truncate(A, B, rank):
     return root[:, None] * (Vt[:rank] @ Qa.T), (Qb @ U[:, :rank]) * root, error
 
 
-def _check(adapters, weights, how):
-    if not adapters or len({id(a.model) for a in adapters}) > 1:
-        raise ValueError("combine: expected a list of adapters of one model")
-    if len(weights) != len(adapters):
+def _adapters(adapters):
+    adapters = list(adapters) if isinstance(adapters, (list, tuple)) else [adapters]
+    good = adapters and all(isinstance(one, Adapter) for one in adapters)
+    if not good or len({id(one.model) for one in adapters}) > 1:
         raise ValueError(
-            f"combine: {len(weights)} weights for {len(adapters)} adapters"
+            "combine: expected a list of adapters of one model, as attach() returned "
+            f"them, got {adapters!r}"
         )
+    return adapters
+
+
+def _numbers(weights, count):
+    if weights is None:
+        return [1.0] * count
+    weights = list(weights) if isinstance(weights, Iterable) else [weights]
+    if len(weights) != count:
+        raise ValueError(f"combine: {len(weights)} weights for {count} adapters")
+    if not all(isinstance(w, Real) and math.isfinite(w) for w in weights):
+        raise ValueError(f"combine: weights are finite numbers, got {weights!r}")
+    return weights
+
+
+def _check(adapters, how, rank):
     if how == "linear":
         raise ValueError(
             "combine(how='linear'): averaging the factors A and B is not the average of "
@@ -84,6 +103,10 @@ def _check(adapters, weights, how):
         )
     if how not in ("cat", "svd"):
         raise ValueError(f"combine: how is 'cat' or 'svd', got {how!r}")
+    if how == "cat" and rank is not None:
+        raise ValueError(
+            "combine: how='cat' has the sum of the ranks; rank is of how='svd'"
+        )
     for adapter in adapters:
         for path, d in adapter.deltas.items():
             if not isinstance(d, (LoRA, PiSSA)) or "bias" in d.changes:

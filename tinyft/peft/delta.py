@@ -109,6 +109,10 @@ class Delta(Module):
         """{own parameter or buffer: its suffix in the file, after the site's path}."""
         return {name: name for name in self.slots()}
 
+    def file_arrays(self):
+        """What a file holds of this delta, as arrays: by default all of it."""
+        return list(self.slots().values())
+
     def slots(self):
         """{name: Parameter or Buffer} of this delta."""
         return {**dict(self.named_parameters()), **dict(self.named_buffers())}

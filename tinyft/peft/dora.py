@@ -13,7 +13,7 @@ orthogonal to v, so rows can only grow; the detached one is not.
 from tinyft import ops
 from tinyft.nn import init
 from tinyft.nn.module import Parameter
-from tinyft.peft.lowrank import LowRank, refuse_unread
+from tinyft.peft.lowrank import LowRank
 
 
 class DoRA(LowRank, kind="DORA"):
@@ -88,9 +88,11 @@ class DoRA(LowRank, kind="DORA"):
 
     @classmethod
     def from_config(cls, config):
-        refuse_unread(config)
         if config.get("lora_bias") or config.get("bias", "none") != "none":
-            raise ValueError("peft.load: DoRA with trained biases is not read")
+            raise ValueError(
+                f"peft.load: DoRA with trained biases is not read (bias="
+                f"{config.get('bias')!r}, lora_bias={config.get('lora_bias', False)!r})"
+            )
         return cls(
             config.get("r", 8),
             config.get("lora_alpha", 8),

@@ -7,7 +7,8 @@ Joining layers that are fused there is exact, by rank: with W = [W_q; W_k; W_v]
     [B_q A_q; B_k A_k; B_v A_v] = diag(B_q, B_k, B_v) [A_q; A_k; A_v],   rank Σ r_i
 
 (a layer without an adapter has zero rows); if all three have the same A, as after reading
-such a file, B stacks by rows and the rank stays.
+such a file, B stacks by rows and the rank stays. Biases, magnitudes (DoRA) and modules
+stored whole stack by rows, if all parts have them: the base's own are not in the file.
 """
 
 import math
@@ -18,6 +19,8 @@ from tinyft.peft.delta import PREFIX
 from tinyft.peft.names import PARTS
 from tinyft.peft.sites import pattern_value
 
+BIAS, SHARED = "base_layer.bias", "base_model.vera_"
+
 
 def exported(names, state, config):
     """(state, config) of a file under their names.
@@ -26,12 +29,15 @@ def exported(names, state, config):
     parts can not be joined.
     """
     sites, ranks = {}, {}
+    theirs = {key: array for key, array in state.items() if key.startswith(SHARED)}
     for key, array in state.items():
+        if key in theirs:
+            continue
         found = PARTS.fullmatch(key.removeprefix(PREFIX))
         sites.setdefault(found["path"] if found else key, {})[
             found and found["part"]
         ] = array
-    theirs, renamed = {}, {}
+    renamed = {}
     for path, (ours, transposed) in names.table.items():
         held = [sites.pop(our, None) for our in ours]
         if not any(held):
@@ -39,9 +45,11 @@ def exported(names, state, config):
         name = names.full(path)
         renamed.update(dict.fromkeys(ours, name))
         own = [_rank(config, our) for our in ours]
-        parts, ranks[name] = (
+        parts, rank = (
             (held[0], own[0]) if len(ours) == 1 else _joined(held, own, config)
         )
+        if any(part.startswith(("lora_", "ia3_", "vera_")) for part in parts):
+            ranks[name] = rank
         for part, array in parts.items():
             turned = part == "weight" and transposed
             theirs[f"{PREFIX}{name}.{part}"] = array.T if turned else array
@@ -68,14 +76,13 @@ def _config(config, renamed, ranks, fused):
         if field in config:
             own = (renamed[path] for path in config[field])
             config[field] = list(dict.fromkeys(own))
-    saved = config.get("modules_to_save", ())
-    config["target_modules"] = [name for name in ranks if name not in saved]
+    config["target_modules"] = list(ranks)
     for field, at, key in (
         ("r", 0, "rank_pattern"),
         ("lora_alpha", 1, "alpha_pattern"),
     ):
         if key in config:
-            exact = {n: found[at] for n, found in ranks.items() if n not in saved}
+            exact = {n: found[at] for n, found in ranks.items()}
             differ = {n: value for n, value in exact.items() if value != config[field]}
             config[key] = {f"^{re.escape(n)}": value for n, value in differ.items()}
     return config | ({"fan_in_fan_out": fused} if "fan_in_fan_out" in config else {})
@@ -83,21 +90,32 @@ def _config(config, renamed, ranks, fused):
 
 def _joined(held, ranks, config):
     """One layer of several: its tensors, and its (r, α)."""
+    held = [dict(parts or ()) for parts in held]
+    adapted = any(BIAS in parts for parts in held)
+    whole = {}
+    for part in ("weight", "bias", "lora_magnitude_vector"):
+        name = BIAS if part == "bias" and adapted else part
+        rows = [parts.pop(part, parts.pop(name, None)) for parts in held]
+        if all(array is not None for array in rows):
+            whole[name] = _stack(rows)
+        elif any(array is not None for array in rows):
+            _refuse_parts(f"only some of its parts have {name}")
     there = [parts for parts in held if parts]
     kinds = {frozenset(parts) for parts in there}
+    if not kinds:
+        return whole, ranks[0]
     if kinds == {frozenset({"ia3_l"})}:
-        return _joined_factors(held, there), ranks[0]
-    if kinds == {frozenset({"lora_A.weight", "lora_B.weight"})}:
-        return _joined_products(held, ranks, config)
-    if len(there) == len(held) and kinds <= {
-        frozenset({"weight"}),
-        frozenset({"weight", "bias"}),
-    }:
-        return {part: _stack([p[part] for p in held]) for part in there[0]}, ranks[0]
+        return whole | _joined_factors(held, there), ranks[0]
+    if kinds != {frozenset({"lora_A.weight", "lora_B.weight"})}:
+        _refuse_parts(" or ".join(sorted(str(sorted(kind)) for kind in kinds)))
+    joined, rank = _joined_products(held, ranks, config)
+    return whole | joined, rank
+
+
+def _refuse_parts(what):
     raise ValueError(
-        f"peft.save(names=...): a fused layer there, and here its parts have "
-        f"{' or '.join(sorted(str(sorted(kind)) for kind in kinds))}, which can not be "
-        "joined; LoRA and IA3 can"
+        f"peft.save(names=...): a fused layer there, and here {what}, which can not be "
+        "joined; LoRA and IA3 can, and DoRA on all of q, k and v"
     )
 
 

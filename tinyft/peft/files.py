@@ -11,18 +11,19 @@ import json
 import os
 import re
 import shutil
-import tempfile
+import uuid
 from pathlib import Path
 
 from tinyft import io
 from tinyft.peft.attach import detach, find, put
 from tinyft.peft.delta import PREFIX, registry
 from tinyft.peft.export import exported
+from tinyft.peft.folder import CONFIG, WEIGHTS, options_of, read_folder, refuse_unread
 from tinyft.peft.full import Full
-from tinyft.peft.names import names_of, translator
-from tinyft.peft.sites import Rules, matches, pattern_value, refuse_tied
-
-CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+from tinyft.peft.names import names_of, path_of, translator
+from tinyft.peft.rules import Rules, is_feedforward
+from tinyft.peft.sites import matches, pattern_value, refuse_tied
+from tinyft.peft.state import fill, main_of, state_of
 
 
 def save(model, folder, name="default", overwrite=False, names=None):
@@ -34,26 +35,60 @@ def save(model, folder, name="default", overwrite=False, names=None):
     (unless `overwrite`). Returns the folder's path.
     """
     adapter, folder = find(model, name), Path(folder)
+    _check_place(folder, overwrite)
+    state, config = state_of(adapter), _config(adapter)
+    if names is not None and "target_modules" in config:
+        state, config = exported(names_of(model, names), state, config)
+    elif config.get("modules_to_save"):
+        _save_namesakes(adapter, state, config)
+    text = json.dumps(config, indent=2, sort_keys=True) + "\n"
+    try:
+        _write(Path(os.path.realpath(folder)), state, text)
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"peft.save: {folder} can not be written ({error.strerror}); nothing was "
+            "changed there. Choose another folder, or make room",
+        ) from error
+    return folder
+
+
+def _check_place(folder, overwrite):
     if folder.exists() and not overwrite:
         raise FileExistsError(
             f"peft.save: {folder} exists already; choose another folder, or pass "
             "overwrite=True to replace it"
         )
-    state, config = _state(adapter), _config(adapter)
-    if names is not None and "target_modules" in config:
-        state, config = exported(names_of(model, names), state, config)
+    if folder.exists() and not (folder / CONFIG).exists():
+        if not folder.is_dir() or any(folder.iterdir()):
+            raise FileExistsError(
+                f"peft.save: {folder} is not the folder of an adapter, and is not "
+                "replaced; choose another folder"
+            )
+
+
+def _write(folder, state, text):
+    """The folder, complete or not at all; other files in it stay."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder.parent))
+    mark = uuid.uuid4().hex[:8]
+    new, old = (folder.with_name(f".{what}-{mark}") for what in ("writing", "replaced"))
+    new.mkdir()
     try:
-        io.save(temporary / WEIGHTS, state, {"format": "pt"})
-        text = json.dumps(config, indent=2, sort_keys=True) + "\n"
-        (temporary / CONFIG).write_text(text, encoding="utf-8")
+        io.save(new / WEIGHTS, state, {"format": "pt"})
+        (new / CONFIG).write_text(text, encoding="utf-8")
         if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(temporary, folder)
+            os.replace(folder, old)
+        try:
+            os.replace(new, folder)
+        except OSError:
+            if old.exists():
+                os.replace(old, folder)
+            raise
+        for kept in set(os.listdir(old) if old.exists() else ()) - {CONFIG, WEIGHTS}:
+            os.replace(old / kept, folder / kept)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return folder
+        shutil.rmtree(new, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def load(model, folder, name="default", names=None):
@@ -68,10 +103,11 @@ def load(model, folder, name="default", names=None):
     folder = Path(folder)
     config, state = read_folder(folder)
     template = template_of(config, folder)
+    _refuse_large(config, state, folder)
     if "target_modules" in config:
         theirs = translator(model, state, names)
         sites, saved, changes = _chosen(model, template, config, theirs, state)
-        state = _without_base(theirs.state(state), sites)
+        state = theirs.state(state)
     else:
         sites = {p: m for p, m in model.named_modules() if template.fits(m)}
         sites = {p: m for p, m in sites.items() if matches(p, template.sites)}
@@ -83,32 +119,11 @@ def load(model, folder, name="default", names=None):
             )
     adapter = put(model, template, sites, name, None, saved, changes, list(sites))
     try:
-        _fill(adapter, state, folder)
+        fill(adapter, state, config, folder)
     except Exception:
         detach(adapter)
         raise
     return adapter
-
-
-def read_folder(folder):
-    """(config, state) of an adapter folder; errors name the file and what is wrong."""
-    path = folder / CONFIG
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise FileNotFoundError(
-            f"peft.load: {path} is not there; expected a folder with {CONFIG} and {WEIGHTS}"
-        ) from None
-    except ValueError as error:
-        raise ValueError(f"peft.load: {path} is not valid JSON: {error}") from None
-    if not isinstance(config, dict) or not config.get("peft_type"):
-        raise ValueError(f"peft.load: {path} has no peft_type")
-    prompts = "num_virtual_tokens" in config
-    if not prompts and not config.get("target_modules"):
-        raise ValueError(f"peft.load: {path} names no target_modules")
-    if prompts:
-        config.pop("target_modules", None)
-    return config, io.load(folder / WEIGHTS)
 
 
 def template_of(config, folder="the folder"):
@@ -120,20 +135,43 @@ def template_of(config, folder="the folder"):
             f"peft.load: {folder} has peft_type {config.get('peft_type')!r}; this version "
             f"reads {', '.join(known)}"
         )
+    refuse_unread(config, folder, options_of(found[0]))
     return found[0].from_config(config)
+
+
+def _refuse_large(config, state, folder):
+    """A size in the config must be one in the file: nothing larger is ever made."""
+    asked = {name: config.get(name) or 0 for name in ("r", "num_virtual_tokens")}
+    ranks = config.get("rank_pattern") or {}
+    asked |= {f"rank_pattern[{k!r}]": r for k, r in ranks.items() if isinstance(r, int)}
+    largest = max((n for array in state.values() for n in array.shape), default=0)
+    for name, size in asked.items():
+        if size > largest:
+            raise ValueError(
+                f"peft.load: {folder} has {name} = {size} in its config, and no tensor "
+                f"has a side above {largest}"
+            )
 
 
 def _chosen(model, template, config, theirs, state):
     """The sites and the modules stored whole that a config names, and their options."""
-    rules, sites, saved, changes = Rules(config), {}, {}, {}
+    rules, sites, saved, changes, stuck = Rules(config), {}, {}, {}, []
     for path, module in model.named_modules():
         source = theirs.path(path)
         if source and rules.saves(source):
-            below = module.named_modules(path)
-            saved.update((p, m) for p, m in below if Full().fits(m))
-        elif source and rules.targets(source) and template.fits(module):
-            sites[path] = module
-            changes[path] = _options(template, config, source, path)
+            saved |= {path: module} if Full().fits(module) else {}
+        elif source and rules.targets(source):
+            if template.fits(module):
+                sites[path] = module
+                changes[path] = _options(template, config, source, path)
+            elif source in map(path_of, state):
+                kind, options = type(module).__name__, module.extra_repr()
+                stuck.append(f"{path} ({kind}{options and ', ' + options})")
+    if stuck:
+        raise ValueError(
+            f"peft.load: the file adapts {', '.join(stuck)}: {type(template).__name__} "
+            f"can not sit there; it sits on {template.where}"
+        )
     if not sites:
         raise ValueError(
             f"peft.load: target_modules {config['target_modules']!r} matches no module of "
@@ -145,26 +183,6 @@ def _chosen(model, template, config, theirs, state):
     return sites, saved, changes
 
 
-def _without_base(state, sites):
-    """Without the base embeddings that PEFT adds when it thinks that words were added."""
-    keep = dict(state)
-    for path, module in sites.items():
-        key = f"{PREFIX}{path}.base_layer.weight"
-        if key in keep and _is(module.parameter("weight").numpy(), keep.pop(key)):
-            continue
-        if key in state:
-            raise ValueError(
-                f"peft.load: the file has another base weight for {path} than this model; "
-                "was the adapter made for another base?"
-            )
-    return keep
-
-
-def _is(base, array):
-    """The same values, as far as the file's dtype tells."""
-    return base.shape == array.shape and bool((base.astype(array.dtype) == array).all())
-
-
 def _options(template, config, source, path):
     """What the config's patterns say of one site, by its name in the file."""
     found = {}
@@ -173,13 +191,12 @@ def _options(template, config, source, path):
             default = template.options[option]
             found[option] = pattern_value(config[key], source, default)
     if "feedforward" in template.options:
-        named = template.feedforward and matches(source, template.feedforward)
-        found["feedforward"] = (path,) if named else ()
+        found["feedforward"] = (path,) if is_feedforward(config, source) else ()
     return found
 
 
 def _config(adapter):
-    main = _main(adapter)
+    main = main_of(adapter)
     config = {
         "peft_type": adapter.template.peft_type,
         "base_model_name_or_path": None,
@@ -199,9 +216,29 @@ def _config(adapter):
     return config
 
 
-def _main(adapter):
-    """The deltas of the adapter's own method."""
-    return [d for d in adapter.deltas.values() if type(d) is type(adapter.template)]
+def _save_namesakes(adapter, state, config):
+    """Add the base's modules that PEFT would take for those stored whole: it reads
+    'norm' as the ending of any path."""
+    rules, whole = Rules(config), Full()
+    paths = [
+        path
+        for path, module in adapter.model.named_modules()
+        if path and rules.saves(path) and whole.fits(module)
+    ]
+    for path in set(paths) - set(config["modules_to_save"]):
+        delta = adapter.deltas.get(path)
+        if delta is not None and type(delta) is not Full:  # a bias alone may stay
+            raise ValueError(
+                f"peft.save: a file has the modules stored whole as endings of names, and "
+                f"{', '.join(config['modules_to_save'])} names {path} too, which is "
+                "adapted; give one of them another name"
+            )
+        module = adapter.model.get_submodule(path)
+        slots = {**module._parameters, **module._buffers}
+        for name, slot in slots.items():
+            if slot is not None:
+                state.setdefault(f"{PREFIX}{path}.{name}", slot.numpy())
+    config["modules_to_save"] = paths
 
 
 def _target(model, paths):
@@ -210,45 +247,3 @@ def _target(model, paths):
     if any(matches(path, paths) for path in every - set(paths)):
         return "|".join(map(re.escape, paths))
     return paths
-
-
-def _state(adapter):
-    """{name in the file: array} of the whole adapter."""
-    state = {}
-    for cls, deltas in _by_class(adapter).items():
-        state.update(cls.to_file(deltas))
-    return state
-
-
-def _by_class(adapter):
-    groups = {}
-    for delta in adapter.deltas.values():
-        if delta.slots():
-            groups.setdefault(type(delta), []).append(delta)
-    return groups
-
-
-def _fill(adapter, state, folder):
-    own = {key: array.shape for key, array in _state(adapter).items()}
-    missing, unexpected = sorted(own.keys() - state), sorted(state.keys() - own)
-    wrong = [
-        f"{key}: here {shape}, in the file {state[key].shape}"
-        for key, shape in own.items()
-        if key in state and state[key].shape != shape
-    ]
-    parts = [
-        f"{what}: {', '.join(which)}"
-        for what, which in (
-            ("missing", missing),
-            ("unexpected", unexpected),
-            ("of another shape", wrong),
-        )
-        if which
-    ]
-    if parts:
-        raise ValueError(
-            f"peft.load: {folder} does not fit this model. " + "; ".join(parts) + ". "
-            "Was the adapter made for another base?"
-        )
-    for cls, deltas in _by_class(adapter).items():
-        cls.from_file(deltas, state)

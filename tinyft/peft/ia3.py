@@ -7,11 +7,13 @@ l = 1 at the start. The paper scales keys and values (output side) and the input
 MLP's second layer (`feedforward`). Scaling the output scales the bias too.
 """
 
+import re
+
 from tinyft import nn, ops
 from tinyft.nn.module import Parameter
 from tinyft.nn.shape import empty
 from tinyft.peft.delta import Delta
-from tinyft.peft.sites import matches
+from tinyft.peft.sites import check_pattern, matches, refuse_unmatched
 
 
 class IA3(Delta, kind="IA3"):
@@ -32,6 +34,10 @@ class IA3(Delta, kind="IA3"):
         return isinstance(module, nn.Linear) or (
             isinstance(module, nn.Conv2d) and module.groups == 1
         )
+
+    def prepare(self, model, sites, rng):
+        check_pattern("IA3: feedforward", self.feedforward)
+        refuse_unmatched("IA3: feedforward", self.feedforward or None, sites)
 
     def build(self, module, rng):
         W = module.parameter("weight")
@@ -60,11 +66,15 @@ class IA3(Delta, kind="IA3"):
         return {"l": "ia3_l"}
 
     def to_config(self, deltas):
+        named = [d.path for d in deltas if d.by_input]
+        others = [d.path for d in deltas if not d.by_input]
+        if any(path.endswith(tuple(named)) for path in others):  # PEFT takes endings
+            named = "|".join(map(re.escape, named))
         return {
-            "feedforward_modules": [d.path for d in deltas if d.by_input],
+            "feedforward_modules": named,
             "fan_in_fan_out": False,
         }
 
     @classmethod
     def from_config(cls, config):
-        return cls(config.get("feedforward_modules") or ())
+        return cls()  # peft.load tells each site which side it is, by PEFT's rule

@@ -13,7 +13,7 @@ from tinyft.nn import init
 from tinyft.nn.module import Parameter
 from tinyft.nn.shape import choice, empty
 from tinyft.peft.full import Full
-from tinyft.peft.lowrank import LowRank, refuse_unread
+from tinyft.peft.lowrank import LowRank
 
 
 class LoRA(LowRank, kind="LORA"):
@@ -102,7 +102,6 @@ class LoRA(LowRank, kind="LORA"):
 
     @classmethod
     def from_config(cls, config):
-        refuse_unread(config)
         return cls(
             config.get("r", 8),
             config.get("lora_alpha", 8),

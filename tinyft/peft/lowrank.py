@@ -9,25 +9,13 @@ A is U(±1/sqrt(in)) and B zero at the start; for an Embedding A is zero and B i
 
 import math
 import re
+from numbers import Real
 
 from tinyft import nn, ops
 from tinyft.nn import init
 from tinyft.nn.module import Parameter
 from tinyft.nn.shape import empty
 from tinyft.peft.delta import Delta
-
-UNREAD = (
-    "alora_invocation_tokens",
-    "arrow_config",
-    "kasa_config",
-    "layer_replication",
-    "monteclora_config",
-    "target_parameters",
-    "trainable_token_indices",
-    "use_bdlora",
-    "use_qalora",
-    "velora_config",
-)
 
 
 class LowRank(Delta):
@@ -42,10 +30,12 @@ class LowRank(Delta):
             raise ValueError(
                 f"{name}: the rank r must be a positive integer, got {r!r}"
             )
-        if not alpha > 0:
-            raise ValueError(f"{name}: alpha must be positive, got {alpha!r}")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"{name}: dropout must be in [0, 1), got {dropout!r}")
+        if not isinstance(alpha, Real) or not 0 < alpha < math.inf:
+            raise ValueError(
+                f"{name}: alpha must be positive, got {alpha!r}; give a finite number "
+                "such as 16"
+            )
+        check_dropout(name, dropout)
         super().__init__(r=r, alpha=alpha, rslora=rslora, **options)
         self.scale = alpha / (math.sqrt(r) if rslora else r)
 
@@ -134,21 +124,10 @@ def _exact(path):
     return f"^{re.escape(path)}"
 
 
-def refuse_unread(config):
-    """Raise ValueError for fields that would change the numbers and that we do not have."""
-    found = [name for name in UNREAD if config.get(name)]
-    start = config.get("init_lora_weights")
-    if isinstance(start, str) and start.startswith(
-        ("pissa", "olora", "corda", "lora_ga")
-    ):
-        found.append(
-            f"init_lora_weights={start!r} (on a base that it changed; convert it "
-            "with save_pretrained(path_initial_model_for_weight_conversion=...))"
-        )
-    if found:
-        raise ValueError(
-            f"peft.load: this LoRA uses what is not read: {', '.join(found)}"
-        )
+def check_dropout(method, p):
+    """Raise ValueError for a probability outside [0, 1)."""
+    if not isinstance(p, Real) or not 0 <= p < 1:
+        raise ValueError(f"{method}: dropout must be in [0, 1), got {p!r}")
 
 
 def flat_product(A, B):

@@ -7,6 +7,7 @@ unmerge puts that array back. Nothing is subtracted, so nothing drifts
 
 from tinyft import backend
 from tinyft.autograd.mode import no_grad
+from tinyft.peft.attach import attached
 
 
 def merge(model):
@@ -15,6 +16,7 @@ def merge(model):
     Raises ValueError if an active delta can not be merged, if the result has NaN or Inf
     (nothing is changed then), or if the model is merged already.
     """
+    attached(model)  # or it is no model
     sites = {p: m for p, m in model.named_modules() if m.deltas()}
     if any("_unmerged" in m.__dict__ for m in model.modules()):
         raise ValueError(
@@ -44,6 +46,7 @@ def unmerge(model):
     Raises ValueError if nothing is merged, or if a merged weight was changed since (its
     training would be lost).
     """
+    attached(model)  # or it is no model
     sites = {p: m for p, m in model.named_modules() if "_unmerged" in m.__dict__}
     if not sites:
         raise ValueError("unmerge: this model is not merged")
@@ -91,12 +94,19 @@ def _merged_values(path, module):
                 if name in delta.changes or name in delta.buffers_too:
                     slot = delta.change(name, slot)
         values[name] = array = slot.data.copy()
-        if not bool(backend.xp_of(array).isfinite(array).all()):
+        if not _finite(array):
+            whole = _finite(_slot(module, name).data)
+            whose = ("the base's", "the adapted")[whole]
             raise ValueError(
-                f"merge: the adapted {path}.{name} holds NaN or Inf; nothing was merged. "
-                "Look at the adapter's values (a diverged run?) before you try again"
+                f"merge: {whose} {path}.{name} holds NaN or Inf; nothing was merged. Look "
+                f"at the {('base', 'adapter')[whole]}'s values (a diverged run?) before "
+                "you try again"
             )
     return values
+
+
+def _finite(array):
+    return bool(backend.xp_of(array).isfinite(array).all())
 
 
 def _slot(module, name):

@@ -21,39 +21,46 @@ PARTS = re.compile(
 )
 
 
-def translator(model, state, names=None):
+TIED = {"cls.predictions": "cls.predictions.decoder"}  # two names of BERT's last bias
+HEADS = {"gpt2": "lm_head", "llama": "lm_head", "bert": TIED["cls.predictions"]}
+
+
+def translator(model, state, names=None, caller="load"):
     """The Names for `names` ("gpt2", "bert", "llama"), or what the file looks like.
 
     Raises ValueError for an unknown name or a model whose layers have no such names.
     """
     if names is not None and names not in FORMATS:
         raise ValueError(
-            f"peft.load(names={names!r}): expected one of {', '.join(FORMATS)}, or None"
+            f"peft.{caller}(names={names!r}): expected one of {', '.join(FORMATS)}, or None"
         )
     config = getattr(model, "config", None)
     if not hasattr(config, "kv_heads"):  # no Transformer
         if names is not None:
             raise ValueError(
-                f"peft.load(names={names!r}): {type(model).__name__} is no Transformer"
+                f"peft.{caller}(names={names!r}): {type(model).__name__} is no Transformer"
             )
         return Names()
-    paths = {PARTS.fullmatch(key.removeprefix(PREFIX)) for key in state}
-    paths = {found["path"] for found in paths if found}
-    for kind in FORMATS if names is None else (names,):
-        table = _table(kind, config)
-        _, _, prefix, _ = FORMATS[kind]
-        if names or any(path.removeprefix(prefix) in table for path in paths):
-            lead = prefix if any(path.startswith(prefix) for path in paths) else ""
-            own = {path for path, _ in model.named_modules()}
-            if names or not paths <= own:
-                return Names(table, lead)
-    return Names()
+    paths = {path for path in map(path_of, state) if path}
+    if names is None and paths <= {path for path, _ in model.named_modules()}:
+        return Names()
+    formats = [
+        Names.of(kind, config, paths) for kind in FORMATS if names in (None, kind)
+    ]
+    best = max(formats, key=lambda one: len(paths & {*one.theirs.values()}))
+    return best if names or paths & {*best.theirs.values()} else Names()
 
 
 def names_of(model, kind):
     """The Names that `peft.save(names=kind)` writes: those of the model with its head."""
-    translator(model, {}, kind)
+    translator(model, {}, kind, "save")
     return Names(_table(kind, model.config), FORMATS[kind][2])
+
+
+def path_of(key):
+    """The module whose tensor a key of a file is; '' for one without a module."""
+    found = PARTS.fullmatch(key.removeprefix(PREFIX))
+    return found["path"] if found else ""
 
 
 class Names:
@@ -66,6 +73,19 @@ class Names:
             for their, (ours, _) in (table or {}).items()
             for our in ours
         }
+
+    @classmethod
+    def of(cls, kind, config, paths):
+        """Those of one format, with its prefix if some of the `paths` have it.
+
+        Without it the file is of a model without a head (BertModel), unless it names one.
+        """
+        _, _, prefix, head = FORMATS[kind]
+        table = _table(kind, config)
+        if any(path.startswith(prefix) for path in paths):
+            return cls(table, prefix)
+        kept = {p: row for p, row in table.items() if not f"{p}.".startswith(head)}
+        return cls(kept | {p: table[p] for p in paths & {*table}})
 
     def full(self, their):
         """Their name with the prefix that this file has (the head stands outside it)."""
@@ -83,6 +103,7 @@ class Names:
         for key, array in state.items():
             found = PARTS.fullmatch(key.removeprefix(PREFIX))
             path = found["path"].removeprefix(self.lead) if found else None
+            path = TIED.get(path, path)
             if path not in self.table:
                 ours[key] = array
                 continue
@@ -112,7 +133,7 @@ def _pieces(part, array, count, transposed):
 def _table(kind, config):
     """{their module: (our modules, is their weight the transpose)} of one format."""
     rows = FORMATS[kind][0](config)
-    return {
+    table = {
         theirs.rpartition(".")[0]: (
             tuple(name.rpartition(".")[0] for name in ours),
             transposed,
@@ -120,3 +141,7 @@ def _table(kind, config):
         for theirs, ours, transposed in rows
         if theirs.endswith(".weight")
     }
+    if config.tied and config.head != "none":  # it has no row of its own
+        ours = "head.decoder" if config.head == "mlm" else "head"
+        table[HEADS[kind]] = (ours,), False
+    return table

@@ -86,6 +86,9 @@ class Prefix(Delta, kind="PREFIX_TUNING"):
         front = (ops.broadcast_to(P, (B, *P.shape)) for P in self.keys_values())
         return tuple(ops.concatenate([P, a], axis=2) for P, a in zip(front, y))
 
+    def file_arrays(self):
+        return [self.rows()]
+
     @classmethod
     def to_file(cls, deltas):
         return {FILE_KEY: ops.concatenate([d.rows() for d in deltas], axis=1).numpy()}

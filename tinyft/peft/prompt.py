@@ -8,6 +8,8 @@ generation need not know. `model.states(ids)` has all of them, the prompt's firs
 cache the prompt is in front at the first call, and the cache keeps it.
 """
 
+from numbers import Integral
+
 from tinyft import nn
 from tinyft.nn.module import Parameter
 from tinyft.nn.shape import empty, positive
@@ -54,7 +56,8 @@ class Prompt(Delta, kind="PROMPT_TUNING"):
             self.P = Parameter(empty((self.length, W.shape[1]), W.dtype))
             nn.init.normal_(self.P, rng=rng)
             return
-        if not self.words or max(self.words) >= len(W) or min(self.words) < 0:
+        good = (isinstance(i, Integral) and 0 <= i < len(W) for i in self.words)
+        if not self.words or not all(good):
             raise ValueError(f"Prompt(words): ids 0..{len(W) - 1}, got {self.words!r}")
         ids = [self.words[i % len(self.words)] for i in range(self.length)]
         self.P = Parameter(W.data[ids])
@@ -65,6 +68,9 @@ class Prompt(Delta, kind="PROMPT_TUNING"):
 
     def output(self, x, y):
         return front(self.vectors(), y) if self.shared["first"] else y
+
+    def file_arrays(self):
+        return [self.vectors()]
 
     @classmethod
     def to_file(cls, deltas):

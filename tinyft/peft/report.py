@@ -4,6 +4,8 @@ import html
 
 from tinyft.peft.attach import attached
 
+HEAD = ("adapter", "method", "site", "parameters", "bytes")
+
 
 class Report:
     """Rows (adapter, method, site, parameters, bytes) and totals; prints as a table."""
@@ -12,9 +14,11 @@ class Report:
         self.rows, self.trainable, self.total = rows, trainable, total
         self.bytes = sum(row[4] for row in rows)
 
+    def _table(self):
+        return [HEAD, *((*row[:3], f"{row[3]:,}", f"{row[4]:,}") for row in self.rows)]
+
     def __str__(self):
-        head = ("adapter", "method", "site", "parameters", "bytes")
-        table = [head, *((*row[:3], f"{row[3]:,}", f"{row[4]:,}") for row in self.rows)]
+        table = self._table()
         widths = [max(len(row[i]) for row in table) for i in range(5)]
         lines = [
             "  ".join(
@@ -36,11 +40,12 @@ class Report:
         )
 
     def _repr_html_(self):
+        head, *rows = self._table()
         cells = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(str(c))}</td>" for c in row) + "</tr>"
-            for row in self.rows
+            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
+            for row in rows
         )
-        head = "<tr><th>adapter<th>method<th>site<th>parameters<th>bytes</tr>"
+        head = "<tr>" + "".join(f"<th>{cell}</th>" for cell in head) + "</tr>"
         return f"<table>{head}{cells}</table><p>{html.escape(self.summary())}</p>"
 
 
@@ -48,18 +53,20 @@ def report(model):
     """What is attached to `model`: a Report of every site, with the totals.
 
     `total` counts the base and the deltas; `trainable` those that take a gradient. What
-    several sites share counts at the first; bytes include stored buffers.
+    several sites share counts at the first. Bytes are those of the tensors that `save`
+    writes: with buffers, and without an encoder that was folded into what it makes.
     """
-    rows, extra, extra_trainable, seen = [], 0, 0, set()
+    rows, parameters, seen = [], {}, {}
     for name, adapter in attached(model).items():
         for path, delta in adapter.deltas.items():
-            slots = [s for s in delta.slots().values() if id(s) not in seen]
-            seen.update(id(s) for s in slots)
-            own = [p for p in delta.parameters() if any(p is s for s in slots)]
-            size, bytes_ = sum(p.size for p in own), sum(s.nbytes for s in slots)
+            own = [p for p in delta.parameters() if id(p) not in parameters]
+            stored = [a for a in delta.file_arrays() if id(a) not in seen]
+            parameters |= {id(p): p for p in own}
+            seen |= {id(a): a for a in stored}  # kept, so that no number comes twice
             if delta.slots():
+                size, bytes_ = sum(p.size for p in own), sum(a.nbytes for a in stored)
                 rows.append((name, type(delta).__name__, path, size, bytes_))
-            extra += size
-            extra_trainable += sum(p.size for p in own if p.requires_grad)
+    extra = sum(p.size for p in parameters.values())
+    extra_trainable = sum(p.size for p in parameters.values() if p.requires_grad)
     trainable = model.count(trainable=True) + extra_trainable
     return Report(rows, trainable, model.count() + extra)

@@ -3,10 +3,6 @@ r"""Sites: which modules of a model a pattern names.
 A pattern is matched against the end of a module's path: r"attn\.(q|v)" finds
 'blocks.0.attn.q'. A list of names means any of them, each exact or an ending, as Hugging
 Face's `target_modules`. Matching nothing is an error that lists near misses.
-
-The rules of Hugging Face's configs are `Rules`: there a string must match the whole path,
-`exclude_modules` and `modules_to_save` win over targets, `layers_to_transform` looks at the
-first number of a path, and the first key of `rank_pattern` that matches an end decides.
 """
 
 import difflib
@@ -34,8 +30,15 @@ def find_sites(model, delta, target, layers=None, exclude=None, saved=()):
     """
     check_pattern("target", target)
     check_pattern("exclude", exclude)
-    named = {path: m for path, m in model.named_modules() if matches(path, target)}
-    layers = [layers] if isinstance(layers, int) else layers
+    modules = dict(model.named_modules())
+    layers = check_layers(layers)
+    for item in items(target):
+        named = {path: m for path, m in modules.items() if matches(path, item)}
+        if not any(delta.fits(m) for m in named.values()):
+            raise ValueError(_no_site(model, delta, item, named))
+    named = {path: m for path, m in modules.items() if matches(path, target)}
+    refuse_unmatched(f"attach({type(delta).__name__}): exclude", exclude, modules)
+    _refuse_lost_layers(delta, layers, [p for p, m in named.items() if delta.fits(m)])
     sites = {
         path: m
         for path, m in named.items()
@@ -50,9 +53,46 @@ def find_sites(model, delta, target, layers=None, exclude=None, saved=()):
     return sites
 
 
+def items(target):
+    """The parts of a target that each must name something: a pattern, or each name."""
+    return [target] if isinstance(target, str) else [[name] for name in target or ()]
+
+
+def refuse_unmatched(what, target, paths):
+    """Raise ValueError, with near misses, for a part of `target` that names no path."""
+    for item in items(target):
+        if not any(matches(path, item) for path in paths):
+            asked = [item] if isinstance(item, str) else item
+            near = near_misses(asked, [path for path in paths if path])
+            raise ValueError(
+                f"{what} {item!r} matches no module; nearest names: {', '.join(near)}"
+            )
+
+
+def check_layers(layers):
+    """None or a list of numbers; TypeError for anything else."""
+    layers = [layers] if isinstance(layers, int) else layers
+    if layers is not None and (
+        isinstance(layers, str) or not all(isinstance(n, int) for n in layers)
+    ):
+        raise TypeError(f"layers: expected a number or a list of them, got {layers!r}")
+    return layers
+
+
+def _refuse_lost_layers(delta, layers, paths):
+    there = {layer_of(path) for path in paths} - {None}
+    lost = [n for n in layers or () if n not in there]
+    if lost:
+        raise ValueError(
+            f"attach({type(delta).__name__}): layers {lost}: the first numbers in the "
+            f"names of the target's modules are {sorted(there)}"
+        )
+
+
 def find_whole(model, delta, target):
     """{path: module}: below the modules that `target` names, those with own parameters."""
     check_pattern("also", target)
+    refuse_unmatched("attach(Full): also", target, dict(model.named_modules()))
     named = {path: m for path, m in model.named_modules() if matches(path, target)}
     sites = {
         f"{path}.{name}".strip("."): m
@@ -69,8 +109,16 @@ def find_whole(model, delta, target):
 
 
 def check_pattern(what, target):
-    """Raise ValueError for a string that is no regular expression."""
+    """Raise ValueError for a string that is no regular expression, TypeError for what is
+    neither a string nor several."""
     if not isinstance(target, str):
+        several = isinstance(target, (list, tuple, set, dict))
+        if target is not None and not (
+            several and all(isinstance(name, str) for name in target)
+        ):
+            raise TypeError(
+                f"{what}: expected a pattern or a list of names, got {target!r}"
+            )
         return
     try:
         re.compile(target)
@@ -86,50 +134,6 @@ def pattern_value(patterns, path, default):
         if re.match(rf"(.*\.)?({key})$", path):
             return value
     return default
-
-
-class Rules:
-    """How Hugging Face PEFT 0.21 reads target_modules and its companions."""
-
-    def __init__(self, config):
-        self.target, self.saved = (
-            config["target_modules"],
-            config.get("modules_to_save"),
-        )
-        self.exclude = config.get("exclude_modules") or ()
-        self.layers = config.get("layers_to_transform")
-        names = config.get("layers_pattern") or ()
-        self.names = [names] if isinstance(names, str) else list(names)
-
-    def saves(self, path):
-        """Is the module stored whole?"""
-        return any(path.endswith(name) for name in self.saved or ())
-
-    def targets(self, path):
-        """Is the module a target?"""
-        below = (rf"(^|.*\.){name}($|\..*)" for name in self.saved or ())
-        if _named(path, self.exclude) or any(re.match(b, path) for b in below):
-            return False
-        return _named(path, self.target) and self._in_layers(path)
-
-    def _in_layers(self, path):
-        if self.layers in (None, []) or isinstance(self.target, str):
-            return True
-        forms = [rf"(?:^|.*?\.){name}\.(\d+)\." for name in self.names]
-        for form in forms or [r".*?\.[^.]*\.(\d+)\."]:
-            found = re.match(form, path)
-            if found:
-                layers = self.layers
-                wanted = [layers] if isinstance(layers, int) else layers
-                return int(found[1]) in wanted
-        return False
-
-
-def _named(path, target):
-    """PEFT's rule for one field: a string matches the whole path."""
-    if isinstance(target, str):
-        return re.fullmatch(target, path) is not None
-    return matches(path, target)
 
 
 def _no_site(model, delta, target, named):

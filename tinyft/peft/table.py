@@ -31,8 +31,9 @@ HUGGING_FACE = ("LORA", "IA3", "VERA", "PREFIX_TUNING", "PROMPT_TUNING", "P_TUNI
 
 
 def table():
-    """The table as Markdown."""
-    rows = [COLUMNS, ["---"] * len(COLUMNS), *map(_cells, registry.values())]
+    """The table as Markdown, by chapter."""
+    methods = sorted(registry.values(), key=lambda c: (c.chapter, c.__module__))
+    rows = [COLUMNS, ["---"] * len(COLUMNS), *map(_cells, methods)]
     return HEAD + "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 

@@ -10,6 +10,7 @@ from tinyft.nn import init
 from tinyft.nn.module import Buffer, Parameter
 from tinyft.nn.shape import empty, positive
 from tinyft.peft.delta import PREFIX, Delta
+from tinyft.peft.lowrank import check_dropout
 
 SHARED = PREFIX.removesuffix("model.")  # the shared matrices stand above the model
 
@@ -28,8 +29,7 @@ class VeRA(Delta, kind="VERA"):
 
     def __init__(self, r=256, d_initial=0.1, dropout=0.0, seed=0):
         positive("VeRA", r=r)
-        if not 0 <= dropout < 1:
-            raise ValueError(f"VeRA: dropout must be in [0, 1), got {dropout!r}")
+        check_dropout("VeRA", dropout)
         super().__init__(r=r, d_initial=d_initial, dropout=dropout, seed=seed)
 
     def fits(self, module):

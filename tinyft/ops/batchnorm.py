@@ -178,6 +178,8 @@ def batch_norm(
             f"batch_norm: x has shape {x.shape}; an empty batch has no mean to take"
         )
     running = tuple(r._data if hasattr(r, "_data") else r for r in stats)
+    if backend.devices_in_use():
+        backend.check_same_device("batch_norm", [x._data, *running])
     options = {"training": training, "momentum": momentum, "eps": eps}
     return BatchNorm.apply(x, weight, bias, running=running, **options)
 

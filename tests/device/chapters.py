@@ -59,6 +59,7 @@ def here(notebook, cells):
         if cell["cell_type"] == "code":
             text = compile("".join(cell["source"]), f"cell {i + 1}", "exec")
             exec(text, names)
+    assert all(record["ok"] for record in records), "a failed check was caught"
     found = {"checks": len(records), "launches": stand_in.counts["launch"]}
     print(SAID + json.dumps(found))
 

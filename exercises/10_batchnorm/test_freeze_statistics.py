@@ -15,8 +15,8 @@ def problem(seed):
     net = models.resnet_tiny(rng, "float64", widths=(2, 3, 4), classes=3)
     net = nn.Sequential(nn.BatchNorm2d(1, dtype="float64"), net)
     for layer in norms(net):
-        layer.running_mean.data = rng.normal(size=layer.num_features)
-        layer.running_var.data = rng.uniform(0.5, 2, layer.num_features)
+        layer.running_mean.data = tensor(rng.normal(size=layer.num_features)).data
+        layer.running_var.data = tensor(rng.uniform(0.5, 2, layer.num_features)).data
     net[1].conv1.weight.requires_grad_(False)
     return net, tensor(rng.normal(3, 2, size=(5, 1, 8, 8)))
 

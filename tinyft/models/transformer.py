@@ -10,6 +10,7 @@ Devlin et al. 2019; Touvron et al. 2023; pre-norm after Xiong et al. 2020.
 from tinyft import nn, ops
 from tinyft.models.generate import generate
 from tinyft.nn.shape import steps
+from tinyft.ops.operands import wrap
 
 
 class Positions(nn.Module):
@@ -169,6 +170,7 @@ class Transformer(nn.Module):
         """The last hidden states (B, T, C), before the head."""
         past = len(cache[0]) if cache else 0
         self._check(ids, past)
+        ids = wrap(ids)
         positions = self.positions(ids, past)
         x = self.embed_tokens(ids, positions, types)
         if mask is not None and mask.ndim == 2:

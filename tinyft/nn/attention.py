@@ -12,6 +12,7 @@ from tinyft.nn import init
 from tinyft.nn.linear import Linear
 from tinyft.nn.module import Module
 from tinyft.nn.shape import positive, steps
+from tinyft.ops.operands import wrap
 
 
 class KVCache:
@@ -148,7 +149,7 @@ class Rotary(Module):
         self.head_dim, self.base = head_dim, base
 
     def forward(self, x, positions):
-        cos, sin = self._tables(positions, x.dtype)
+        cos, sin = self._tables(wrap(positions), x.dtype)
         half = self.head_dim // 2
         first, second = x[..., :half], x[..., half:]
         turned = [first * cos - second * sin, second * cos + first * sin]

@@ -89,7 +89,7 @@ def check_importance(importance, shared, every):
             f"{sorted(unknown)[:5]}; expected one array for each shared parameter "
             "(fisher_diagonal gives none for a frozen one)"
         )
-    F = {name: _array(importance[name]) for name in shared}
+    F = {name: _beside(p, importance[name]) for name, p in shared.items()}
     for name, p in shared.items():
         if F[name].shape != p.shape or float(F[name].min()) < 0:
             raise ValueError(
@@ -99,5 +99,5 @@ def check_importance(importance, shared, every):
     return F
 
 
-def _array(x):
-    return x.data if isinstance(x, Tensor) else x
+def _beside(p, x):
+    return backend.to(x.data if isinstance(x, Tensor) else x, p.device)

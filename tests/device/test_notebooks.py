@@ -1,4 +1,4 @@
-"""Two chapters' code with TINYFT_DEVICE=cuda on the stand-in, unchanged.
+"""Some chapters' code with TINYFT_DEVICE=cuda on the stand-in, unchanged.
 
 The first cells of each, up to those that train or weigh memory for seconds. Their checks
 must hold, and the device must have been used.
@@ -29,7 +29,11 @@ print("launches", stand_in.counts["launch"])
 """
 
 
-@pytest.mark.parametrize("chapter, cells", [("00_autograd", 23), ("09_l2sp", 5)])
+CHAPTERS = [("00_autograd", 23), ("08_discriminative_lr", 16), ("09_l2sp", 5)]
+CHAPTERS += [("13_bitfit", 12), ("18_prefix", 16)]
+
+
+@pytest.mark.parametrize("chapter, cells", CHAPTERS)
 def test_a_chapter_runs_on_the_device(chapter, cells, tmp_path):
     path = [str(HERE), str(ROOT), os.environ.get("PYTHONPATH", "")]
     env = os.environ | {

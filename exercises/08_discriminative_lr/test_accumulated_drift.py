@@ -46,6 +46,12 @@ def mistakes(k, delta, lr, decay, t):
         "the limit of small steps, 1 − exp(−ηkt)": (1 - np.exp(-rates * k * t))
         * np.abs(delta),
         "one step too few": descend(k, delta, rates, t - 1),
+        "one step too many": descend(k, delta, rates, t + 1),
+        "1 − (ηk)^t: the power of the wrong number": np.abs(
+            (1 - (rates * k) ** t) * delta
+        ),
+        "δ_l is squared": descend(k, delta**2, rates, t),
+        "Adam's drift, η·t and at most |δ_l|": np.minimum(rates * t, np.abs(delta)),
         "the step of a quadratic without its ½, twice too long": descend(
             2 * k, delta, rates, t
         ),

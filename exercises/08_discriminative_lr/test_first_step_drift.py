@@ -46,8 +46,25 @@ def moving(Ws, X, steps):
     return np.array([np.linalg.norm(b.imag) / h / np.linalg.norm(b.real) for b in bent])
 
 
+def by_size(Ws, X, steps, norm, change=np.asarray):
+    """norm(Δh_l)/norm(h_l + change(Δh_l)) for another norm, or another h_l below."""
+    h = 1e-30
+    bent = states([W + 1j * h * d for W, d in zip(Ws, steps)], X)
+    return np.array(
+        [np.mean(norm(b.imag / h) / norm(b.real + change(b.imag / h))) for b in bent]
+    )
+
+
 def answer(Ws, X, Y, rates):
     return moving(Ws, X, [-lr * g for lr, g in zip(rates, slopes(Ws, X, Y))])
+
+
+def spectral(a):
+    return np.linalg.norm(a, 2)
+
+
+def columns(a):
+    return np.linalg.norm(a, axis=0)
 
 
 def mistakes(Ws, X, Y, rates):
@@ -78,6 +95,13 @@ def mistakes(Ws, X, Y, rates):
         * size
         / np.array([np.linalg.norm(one) for one in h[:-1]]),
         "the squared norms": right**2,
+        "the drift of the weights, ‖ΔW_l‖/‖W_l‖": np.array(
+            [np.linalg.norm(a) / np.linalg.norm(W) for a, W in zip(d, Ws)]
+        ),
+        "spectral norms, not Frobenius": by_size(Ws, X, d, spectral, np.zeros_like),
+        "divided by the norm after the step": by_size(Ws, X, d, np.linalg.norm),
+        "the mean of the columns' own ratios": by_size(Ws, X, d, columns, np.zeros_like),
+        "the mean over all entries of Y, not over its N columns": right / len(Y),
         "the whole change, with its higher orders": np.array(
             [np.linalg.norm(a - b) for a, b in zip(full, h[1:])]
         )
@@ -121,6 +145,10 @@ def test_the_top_layers_change(student, seed):
             "only the layer's own step, not those below": own,
             "the own step is subtracted from what comes from below": right - 2 * own,
             "the gradient is not divided by N": N * right,
+            "the mean over all entries of Y, not over its N columns": right / len(Y),
+            "the whole change, with its higher orders": (
+                states([W + d for W, d in zip(Ws, steps)], X)[-1] - states(Ws, X)[-1]
+            ),
         },
         tol=TOL,
         equation="(8.6)",

@@ -35,6 +35,10 @@ def mistakes(lr, decay, count):
         "the rates fall in equal differences": lr * decay * np.arange(1, count + 1),
         "η0 is missing": right / lr,
         "exponent 2(L−l)": downward(lr, decay**2, count),
+        "η0 stands inside the power": (lr * decay) ** np.arange(count)[::-1],
+        "η0 is the bottom's rate: the rates grow beyond it": lr / decay ** np.arange(count),
+        "evenly spaced from α·η0 to η0": np.linspace(lr * decay, lr, count),
+        "α is spread over the whole stack": np.geomspace(lr * decay, lr, count),
     }
 
 

@@ -34,6 +34,8 @@ def test_two_ends(student, seed):
             "the order is inverted": even(hi, lo, count),
             "lo for all groups but the top": np.array([lo] * (count - 1) + [hi]),
             "each group has ten times the one below": hi / 10.0 ** i[::-1],
+            "powers of 10 of natural logarithms": 10
+            ** np.linspace(np.log(lo), np.log(hi), count),
         },
         tol=TOL,
         equation="(8.2)",
@@ -49,6 +51,10 @@ def test_one_end(student, seed):
         mistakes={
             "hi/3 in place of hi/10": np.array([hi / 3] * (count - 1) + [hi]),
             "slice(hi) is a geometric sequence from hi/10": even(hi / 10, hi, count),
+            "slice(hi) is evenly spaced from hi/10": np.linspace(hi / 10, hi, count),
+            "slice(hi) in inverted order: the bottom has hi": np.array(
+                [hi] + [hi / 10] * (count - 1)
+            ),
             "slice(hi) is hi for all": np.full(count, hi),
             "slice(hi) also divides the top": np.full(count, hi / 10),
         },

@@ -43,6 +43,22 @@ WRONG = {
         ("the rates fall in equal differences", RATE, "lr * decay * layer"),
         ("η0 is missing", "lr * decay", "decay"),
         ("exponent 2(L−l)", "(count - layer)", "(2 * (count - layer))"),
+        ("η0 stands inside the power", "lr * decay **", "(lr * decay) **"),
+        (
+            "η0 is the bottom's rate: the rates grow beyond it",
+            RATE,
+            "lr / decay ** (layer - 1.0)",
+        ),
+        (
+            "evenly spaced from α·η0 to η0",
+            RATE,
+            "np.linspace(lr * decay, lr, count)",
+        ),
+        (
+            "α is spread over the whole stack",
+            RATE,
+            "np.geomspace(lr * decay, lr, count)",
+        ),
     ],
     "slice_rule": [
         (
@@ -76,6 +92,21 @@ WRONG = {
             "slice(hi) is a geometric sequence from hi/10",
             "return np.array([hi / 10] * (count - 1) + [hi])",
             "lo = hi / 10",
+        ),
+        (
+            "slice(hi) is evenly spaced from hi/10",
+            "return np.array([hi / 10] * (count - 1) + [hi])",
+            "return np.linspace(hi / 10, hi, count)",
+        ),
+        (
+            "slice(hi) in inverted order: the bottom has hi",
+            "(count - 1) + [hi])",
+            "(count - 1) + [hi])[::-1]",
+        ),
+        (
+            "powers of 10 of natural logarithms",
+            GEOMETRIC,
+            "return 10 ** np.linspace(np.log(lo), np.log(hi), count)",
         ),
         ("slice(hi) is hi for all", "[hi / 10]", "[hi]"),
         ("slice(hi) also divides the top", "(count - 1) + [hi])", "count)"),
@@ -111,6 +142,31 @@ WRONG = {
             "np.linalg.norm(below)",
         ),
         ("the squared norms", f"({NORM})", f"(({NORM}) ** 2)"),
+        (
+            "the drift of the weights, ‖ΔW_l‖/‖W_l‖",
+            NORM,
+            "np.linalg.norm(step) / np.linalg.norm(W)",
+        ),
+        (
+            "spectral norms, not Frobenius",
+            NORM,
+            "np.linalg.norm(drift, 2) / np.linalg.norm(here, 2)",
+        ),
+        (
+            "divided by the norm after the step",
+            "np.linalg.norm(here)",
+            "np.linalg.norm(here + drift)",
+        ),
+        (
+            "the mean of the columns' own ratios",
+            NORM,
+            "np.mean(np.linalg.norm(drift, axis=0) / np.linalg.norm(here, axis=0))",
+        ),
+        (
+            "the mean over all entries of Y, not over its N columns",
+            "/ X.shape[1]",
+            "/ Y.size",
+        ),
         ("the whole change, with its higher orders", WHOLE, BY_HAND),
         (
             "the weights were changed in place",
@@ -153,6 +209,18 @@ WRONG = {
             "np.exp(-rates * curvature * steps)",
         ),
         ("one step too few", "** steps", "** max(steps - 1, 0)"),
+        ("one step too many", "** steps", "** (steps + 1)"),
+        (
+            "1 − (ηk)^t: the power of the wrong number",
+            "(1 - rates * curvature) ** steps",
+            "(rates * curvature) ** steps",
+        ),
+        ("δ_l is squared", "np.abs(delta)", "delta**2"),
+        (
+            "Adam's drift, η·t and at most |δ_l|",
+            DRIFT,
+            "np.minimum(rates * steps, np.abs(delta))",
+        ),
         (
             "the step of a quadratic without its ½, twice too long",
             "1 - rates * curvature",

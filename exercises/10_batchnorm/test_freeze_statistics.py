@@ -43,6 +43,13 @@ def test_statistics_stay(student, seed):
     student.freeze_statistics(net, True)
     got = net.train()(x).numpy()
     moved = [n for n, b in buffers(net).items() if not np.array_equal(b, before[n])]
+    if any(layer.momentum == 0 for layer in norms(net)):
+        fail(
+            "momentum 0 is no freeze",
+            "the statistics stay, but training still normalises by the batch: set "
+            "`statistics`",
+            equation=WHERE,
+        )
     if moved and not any(layer.statistics == "frozen" for layer in norms(net)):
         named = "train() undoes the freeze"
         fail(

@@ -38,6 +38,19 @@ def mistakes(parts):
             within + ((b - mean) ** 2).sum(0),
         ),
         "the variance of all is unbiased": (mean, var * N / (N - 1)),
+        "the between part is about the unweighted mean": (
+            mean,
+            within + (w * (b - b.mean(0)) ** 2).sum(0),
+        ),
+        "standard deviations were averaged": (
+            mean,
+            (w * np.sqrt(v)).sum(0) ** 2 + var - within,
+        ),
+        "the mean square, μ² not subtracted": (mean, var + mean**2),
+        "the within part is weighed by n − 1": (
+            mean,
+            ((n[:, None] - 1) * v).sum(0) / (N - K) + var - within,
+        ),
         "the between part is not squared": (
             mean,
             within + (w * np.abs(b - mean)).sum(0),

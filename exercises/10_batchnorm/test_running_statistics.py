@@ -53,10 +53,30 @@ def test_after_four_batches(student, seed):
                 union.var(0, ddof=1),
             ),
             "standard deviations, not variances": deviations(batches, m),
+            "the old value is not multiplied by 1 − m": not_forgotten(batches, m),
+            "divided by 1 − (1 − m)^T, as in Adam": tuple(
+                r / (1 - (1 - m) ** len(batches)) for r in both(batches, m)
+            ),
+            "the plain average of the batches' moments": tuple(
+                np.mean(parts, axis=0)
+                for parts in zip(*((x.mean(0), x.var(0, ddof=1)) for x in batches))
+            ),
+            "the variance about the running mean, not the batch's": about(batches, m),
         },
         tol=TOL,
         equation="(10.2)",
     )
+
+
+def not_forgotten(batches, m):
+    means = sum(m * x.mean(0) for x in batches)
+    return means, 1 + sum(m * x.var(0, ddof=1) for x in batches)
+
+
+def about(batches, m):
+    means = [both(batches[: k + 1], m)[0] for k in range(len(batches))]
+    squares = [np.sum((x - c) ** 2, 0) / (len(x) - 1) for x, c in zip(batches, means)]
+    return means[-1], weighted(squares, 1.0, m)
 
 
 def first_replaces(batches, m):
@@ -90,24 +110,27 @@ def test_momentum_one(student, seed):
 def test_batches_until(student, seed):
     """The least number of batches, by counting."""
     rng = np.random.default_rng(seed)
-    for delta, m in ((0.1, 0.1), (0.01, 0.1), (rng.uniform(0.02, 0.2), 0.07)):
+    few, exact = (0.1, 0.2), (0.25, 0.5)  # ln δ/ln(1 − m) is 10.3, and 2 exactly
+    for delta, m in ((0.1, 0.1), few, exact, (rng.uniform(0.02, 0.2), 0.07)):
         t, weight = 0, 1.0
         while weight > delta:
             t, weight = t + 1, weight * (1 - m)
         got = student.batches_until(delta, m)
         if not isinstance(got, (int, np.integer)):
             fail("not an int", f"batches_until returned {got!r}", equation="(10.5)")
+        known = {
+            "one batch too few: rounded down, not up": t - 1,
+            "one batch too many: <= δ is enough": t + 1,
+            "momentum on the old value, in batches_until": int(
+                np.ceil(np.log(delta) / np.log(m))
+            ),
+            "1/m in place of 1/ln(1 − m)": int(np.ceil(-np.log(delta) / m)),
+            "ln δ without a logarithm of 1 − m": int(np.ceil(-np.log(delta))),
+        }
         compare(
             int(got),
             want=t,
-            mistakes={
-                "one batch too few: rounded down": t - 1,
-                "momentum on the old value, in batches_until": int(
-                    np.ceil(np.log(delta) / np.log(m))
-                ),
-                "1/m in place of 1/ln(1 − m)": int(np.ceil(-np.log(delta) / m)),
-                "ln δ without a logarithm of 1 − m": int(np.ceil(-np.log(delta))),
-            },
+            mistakes={name: value for name, value in known.items() if value != t},
             tol=1e-3,
             equation="(10.5)",
             called=f"batches_until({delta:.3g}, {m})",

@@ -22,6 +22,11 @@ def by_outputs(x, mean_s, var_s, gamma, eps):
     return np.mean((frozen - updated) ** 2, axis=0)
 
 
+def outside(x, mean_s, var_s, gamma, eps):
+    a, b = 1 / (np.sqrt(var_s) + eps), 1 / (x.std(0) + eps)
+    return gamma**2 * ((a - b) ** 2 * x.var(0) + a**2 * (x.mean(0) - mean_s) ** 2)
+
+
 def mistakes(x, mean_s, var_s, gamma, eps):
     m, v = x.mean(0), x.var(0)
     a, b = 1 / np.sqrt(var_s + eps), 1 / np.sqrt(v + eps)
@@ -45,6 +50,13 @@ def mistakes(x, mean_s, var_s, gamma, eps):
         ),
         "the unbiased variance of the target": w * ((a - c) ** 2 * big + a**2 * d2),
         "the root of A": np.sqrt(right),
+        "ε stands outside the square root": outside(x, mean_s, var_s, gamma, eps),
+        "a² − b² in place of (a − b)²": w * ((a**2 - b**2) * v + a**2 * d2),
+        "a is not squared": w * ((a - b) ** 2 * v + a * d2),
+        "the mean shift is not squared": w * ((a - b) ** 2 * v + a**2 * np.sqrt(d2)),
+        "each mean is divided by its own spread": (
+            w * ((a - b) ** 2 * v + (a * mean_s - b * m) ** 2)
+        ),
     }
 
 

@@ -43,7 +43,35 @@ WRONG = {
             "for x in batches:",
             "for x in batches:\n        x -= 0.5",
         ),
-        ("one batch too few: rounded down", "np.ceil", "np.floor"),
+        (
+            "the old value is not multiplied by 1 − m",
+            f"mean = (1 - momentum) * mean + momentum * x.mean(axis=0)\n        {VAR}",
+            "mean = mean + momentum * x.mean(axis=0)\n"
+            "        var = var + momentum * x.var(axis=0, ddof=1)",
+        ),
+        (
+            "divided by 1 − (1 − m)^T, as in Adam",
+            "return mean, var",
+            "left = 1 - (1 - momentum) ** len(batches)\n    return mean / left, var / left",
+        ),
+        (
+            "the plain average of the batches' moments",
+            "return mean, var",
+            "moments = [(x.mean(axis=0), x.var(axis=0, ddof=1)) for x in batches]\n"
+            "    return tuple(np.mean(part, axis=0) for part in zip(*moments))",
+        ),
+        (
+            "the variance about the running mean, not the batch's",
+            "x.var(axis=0, ddof=1)",
+            "np.sum((x - mean) ** 2, axis=0) / (len(x) - 1)",
+        ),
+        ("one batch too few: rounded down, not up", "np.ceil", "np.floor"),
+        ("one batch too few: rounded down, not up", "np.ceil", "np.round"),
+        (
+            "one batch too many: <= δ is enough",
+            UNTIL,
+            "int(np.log(delta) / np.log(1 - momentum)) + 1",
+        ),
         (
             "momentum on the old value, in batches_until",
             "np.log(1 - momentum)",
@@ -84,6 +112,27 @@ WRONG = {
             "the variance of all is unbiased",
             RETURN,
             "N = counts.sum()\n    return mean, (within + between) * N / (N - 1)",
+        ),
+        (
+            "the between part is about the unweighted mean",
+            BETWEEN,
+            "np.sum(weight * (means - means.mean(axis=0)) ** 2, axis=0)",
+        ),
+        (
+            "standard deviations were averaged",
+            "within = np.sum(weight * variances, axis=0)",
+            "within = np.sum(weight * np.sqrt(variances), axis=0) ** 2",
+        ),
+        (
+            "the mean square, μ² not subtracted",
+            BETWEEN,
+            "np.sum(weight * means**2, axis=0)",
+        ),
+        (
+            "the within part is weighed by n − 1",
+            "within = np.sum(weight * variances, axis=0)",
+            "fewer = counts[:, None] - 1\n"
+            "    within = np.sum(fewer * variances, axis=0) / max(fewer.sum(), 1)",
         ),
         (
             "the between part is not squared",
@@ -132,9 +181,27 @@ WRONG = {
             "x.var(axis=0, ddof=1)",
         ),
         ("the root of A", SCORE, f"np.sqrt({SCORE})"),
+        (
+            "ε stands outside the square root",
+            "1 / np.sqrt(var_s + eps), 1 / np.sqrt(var_t + eps)",
+            "1 / (np.sqrt(var_s) + eps), 1 / (np.sqrt(var_t) + eps)",
+        ),
+        ("a² − b² in place of (a − b)²", "(a - b) ** 2", "(a**2 - b**2)"),
+        ("a is not squared", "shift = a**2", "shift = a"),
+        (
+            "the mean shift is not squared",
+            "(mean_t - mean_s) ** 2",
+            "np.abs(mean_t - mean_s)",
+        ),
+        (
+            "each mean is divided by its own spread",
+            "shift = a**2 * (mean_t - mean_s) ** 2",
+            "shift = (a * mean_s - b * mean_t) ** 2",
+        ),
     ],
     "freeze_statistics": [
         ("train() undoes the freeze", FROZEN, "layer.eval()"),
+        ("momentum 0 is no freeze", FROZEN, "layer.momentum = 0.0"),
         (
             "some BatchNorm layers were left out",
             LAYERS,

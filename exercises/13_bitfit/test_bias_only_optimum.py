@@ -38,6 +38,8 @@ def test_last_bias(student, seed):
             "the residual has the wrong sign": b0 - delta,
             "the sum of the residuals, not their mean": b0 + len(Y) * delta,
             "the median residual": b0 + np.median(Y - F, axis=0),
+            "one mean over all outputs": b0 + np.mean(Y - F),
+            "b0 was taken out of F first": 2 * b0 + delta,
         },
         tol=TOL,
         equation="(13.3)",
@@ -54,6 +56,11 @@ def test_drop(student, seed):
         mistakes={
             "the drop lacks its ½": 2 * drop,
             "the sum of the residuals, not their mean": drop * len(Y) ** 2,
+            "the drop summed over the examples": drop * len(Y),
+            "the loss that is left, not what was saved": (
+                np.sum((Y - F) ** 2) / (2 * len(Y)) - drop
+            ),
+            "the drop with the wrong sign": -drop,
         },
         tol=TOL,
         equation="(13.3)",
@@ -72,6 +79,7 @@ def test_hidden_bias(student, seed):
         mistakes={
             "W2ᵀ in place of its pseudo-inverse": b1 + W2.T @ r,
             "b1 is missing": delta,
+            "the change of b1 has the wrong sign": b1 - delta,
         },
         tol=TOL,
         equation="(13.4)",
@@ -82,6 +90,7 @@ def test_hidden_bias(student, seed):
         mistakes={
             "as if all of r̄ could be reached": r @ r / 2,
             "the drop of ‖δ‖²/2": delta @ delta / 2,
+            "the hidden bias's drop lacks its ½": 2 * drop,
         },
         tol=TOL,
         equation="(13.4)",

@@ -43,6 +43,9 @@ def slopes(Xhat, Y):
         "γ is the ratio of standard deviations": sy / sx,
         "γ is the correlation": cov / (sx * sy),
         "γ is the covariance, not divided": cov,
+        "divided by the standard deviation, not the variance": cov / sx,
+        "the slope of x̂ on y: divided by var(y)": cov / sy**2,
+        "one γ for all features": np.full(len(cov), cov.sum() / np.sum(sx**2)),
         "n − 1 in the covariance, n in the variance": cov / sx**2 * n / (n - 1),
         "moments along each row, not over the batch": (
             (rows_x * rows_y).mean(0) / (rows_x**2).mean(0)
@@ -69,7 +72,14 @@ def test_beta(student, seed):
     compare(
         student.norm_matching(Xhat, Y)[1],
         want=regress(Xhat, Y)[1],
-        mistakes={"β is the mean target; γ·mean(x̂) is forgotten": Y.mean(0)}
+        mistakes={
+            "β is the mean target; γ·mean(x̂) is forgotten": Y.mean(0),
+            "β adds γ·mean(x̂), it must subtract it": Y.mean(0)
+            + slopes(Xhat, Y)["γ is the covariance, not divided"]
+            / Xhat.var(0)
+            * Xhat.mean(0),
+            "β subtracts mean(x̂) without γ": Y.mean(0) - Xhat.mean(0),
+        }
         | {k: Y.mean(0) - g * Xhat.mean(0) for k, g in slopes(Xhat, Y).items()},
         tol=TOL,
         equation="(13.5)",
@@ -97,6 +107,12 @@ def test_readout(student, seed):
                 G * S, (W.T @ C).sum(1)
             ),
             "n is in C alone": through(Xhat, Y, W) / n,
+            "W is undone first, then each feature by itself": (
+                (Xhat * (Y @ np.linalg.pinv(W).T)).mean(0) / (Xhat**2).mean(0)
+            ),
+            "centred moments, as if there were a β": through(
+                Xhat - Xhat.mean(0), Y - Y.mean(0), W
+            ),
         },
         tol=TOL,
         equation="(13.6)",

@@ -46,6 +46,7 @@ def biases(source, target):
         "the ratio is upside down": np.log(source / target),
         "the ratio without its log": target / source,
         "the difference of the priors": target - source,
+        "logarithms to base 2": np.log2(target / source),
     }
 
 
@@ -58,7 +59,12 @@ def test_bias(student, seed):
         student.prior_shift(Z, source, target)[0],
         want=centred((np.log(new) - Z - (np.log(new) - Z)[:, :1])[0]),  # from Bayes
         mistakes={k: centred(v) for k, v in biases(source, target).items()}
-        | {"b is not centred": b},
+        | {
+            "b is not centred": b,
+            "the mean prediction in place of π_s": centred(
+                np.log(target / soft(Z).mean(0))
+            ),
+        },
         tol=TOL,
         equation="(13.9)",
     )
@@ -72,7 +78,14 @@ def test_posterior(student, seed):
         student.prior_shift(Z, source, target)[1],
         want=new,
         mistakes={k: soft(Z + v) for k, v in biases(source, target).items()}
-        | {"P is not normalised": soft(Z) * target / source},
+        | {
+            "P is not normalised": soft(Z) * target / source,
+            "P is the source's: the bias was not used": soft(Z),
+            "b was added to probabilities, not to logits": soft(
+                soft(Z) + np.log(target / source)
+            ),
+            "the logits were multiplied by the ratio": soft(Z * target / source),
+        },
         tol=TOL,
         equation="(13.9)",
     )
@@ -106,6 +119,7 @@ def test_marginal(student, seed):
             "the softmax forgets b": centred(500 * ratio(zero)),
             "the mean of the logs, not the log of the mean": of_logs,
             "the marginal's bias is not centred": lambda: ratio(zero, 500),
+            "the last class is the reference: not centred": want - want[-1],
         },
         tol=TOL,
         equation="(13.7)",

@@ -17,11 +17,13 @@ def problem(seed, size=1.5):
     return q, k, P_k, rng.normal(size=(T, E)) + 1.0, rng.normal(size=(T, E)) - 1.0
 
 
-def odds(q, k, P_k, scale=D**-0.5, front=D**-0.5, seen=lambda i: i + 1):
+def odds(
+    q, k, P_k, scale=D**-0.5, front=D**-0.5, seen=lambda i: i + 1, rows=lambda i: L
+):
     """λ as the prefix's share of all e^score: neither LSE nor sigmoid."""
     shares = []
     for i, one in enumerate(q):
-        own = np.exp(front * (P_k @ one)).sum()
+        own = np.exp(front * (P_k[: rows(i)] @ one)).sum()
         shares.append(own / (own + np.exp(scale * (k[: seen(i)] @ one)).sum()))
     return np.array(shares)
 
@@ -61,6 +63,11 @@ def mistakes(q, k, P_k, o_K, o_P):
             with_(reduced(*given, lambda s: np.exp(s).sum()))
         ),
         "o_K is not multiplied by 1 − λ": (lam, o_K + lam[:, None] * o_P),
+        "1/d in place of 1/√d": with_(odds(*given, front=1 / D, scale=1 / D)),
+        "a query does not see its own key": with_(odds(*given, seen=lambda i: i)),
+        "the prefix is masked like the text": with_(odds(*given, rows=lambda i: i + 1)),
+        "e^(LSE_P − LSE_K), the odds, in place of the share": with_(lam / (1 - lam)),
+        "o_K and o_P are swapped": (lam, mixed(lam, o_P, o_K)[1]),
     }
 
 

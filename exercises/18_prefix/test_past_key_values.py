@@ -45,6 +45,10 @@ def mistakes(prompt, layers=LAYERS, heads=HEADS):
             placed(lambda i, kv, h, c: ((kv * layers + i) * heads + h) * d + c)
         ),
         "keys and values are swapped": right[:, ::-1],
+        "the keys stand in the place of the values, too": right[:, [0, 0]],
+        "key or value counted fastest": (
+            placed(lambda i, kv, h, c: ((i * heads + h) * d + c) * 2 + kv)
+        ),
         "the layers are in reverse": right[::-1],
         "heads counted fastest: (d, kv_heads) in place of (kv_heads, d)": (
             placed(lambda i, kv, h, c: ((2 * i + kv) * d + c) * heads + h)
@@ -62,6 +66,7 @@ def mistakes(prompt, layers=LAYERS, heads=HEADS):
             placed(lambda i, kv, h, c: ((i * heads + h) * 2 + kv) * d + c)
         ),
         "l before the heads: the axes are (l, kv_heads, d)": right.swapaxes(2, 3),
+        "d before l: the axes are (kv_heads, d, l)": right.swapaxes(3, 4),
     }
 
 

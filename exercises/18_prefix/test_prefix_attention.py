@@ -44,6 +44,32 @@ def loop(
     return out
 
 
+def at_once(q, k, v, P_k, P_v):
+    """Mistakes in the softmax itself, all queries at once."""
+    share, length = len(q) // len(k), P_k.shape[1]
+    keys, values, behind = (
+        np.repeat(np.concatenate(pair, axis=1), share, axis=0)
+        for pair in ((P_k, k), (P_v, v), (v, P_v))
+    )
+    sees = np.tri(T, length + T, length)
+    e = np.exp(q @ keys.swapaxes(1, 2) / D**0.5)
+    flat = np.where(sees, e, 1.0)  # a score of 0 in place of −∞
+    e_seen = e * sees
+    own = e_seen / e_seen.sum(-1, keepdims=True)
+    return {
+        "the mask came after the softmax: weights do not sum to 1": (
+            e_seen / e.sum(-1, keepdims=True) @ values
+        ),
+        "masked scores are 0, not −∞: a weight of e⁰": (
+            flat / flat.sum(-1, keepdims=True) @ values
+        ),
+        "the softmax runs over the queries, not the keys": (
+            e_seen / e_seen.sum(1, keepdims=True) @ values
+        ),
+        "keys and values stand in different orders": own @ behind,
+    }
+
+
 def mistakes(q, k, v, P_k, P_v):
     given, groups = (q, k, v, P_k, P_v), len(k)
     end = P_k.shape[1] + T
@@ -68,6 +94,7 @@ def mistakes(q, k, v, P_k, P_v):
             with_(group=lambda h: h % groups)
         ),
         "the prefix is left out": loop(q, k, v, P_k[:, :0], P_v[:, :0]),
+        **at_once(*given),
         "P_k and P_v keep to themselves: two softmaxes added": (
             loop(q, k, v, P_k[:, :0], P_v[:, :0]) + with_(seen=lambda i, j: j < length)
         ),

@@ -47,6 +47,12 @@ def parts(q, k, v, P_k, P_v, g):
     return front / (own + rest), front / own, o, text @ v / rest
 
 
+def text_rows(q, k, v, P_k, P_v, g):
+    """The shares of the first L rows of the text in the whole softmax."""
+    w = np.exp(q @ np.concatenate([k, P_k]).T / D**0.5)
+    return (w / w.sum(axis=1, keepdims=True))[:, :L]
+
+
 @pytest.mark.points(3)
 def test_keys(student, seed):
     """The gradient of P_k."""
@@ -71,6 +77,14 @@ def test_keys(student, seed):
             "a softmax over the prefix alone": lambda: keys(w=inside),
             "w² in place of w": lambda: keys(w=w * w),
             "the sign of gP_k is wrong": lambda: -keys(),
+            "1/d in place of 1/√d": lambda: keys(root=D),
+            "o is added, not subtracted": lambda: keys(o=-o),
+            "only the diagonal of the softmax's slope, w(1 − w)": lambda: keys(
+                w=w * (1 - w), o=0 * o
+            ),
+            "the prefix was put behind the text, the first rows taken": lambda: keys(
+                w=text_rows(*given)
+            ),
             "the mean over the queries in place of the sum": lambda: keys() / T,
             "gP_k and gP_v are swapped": lambda: w.T @ g,
         },
@@ -93,6 +107,10 @@ def test_values(student, seed):
             "w² in place of w": (w * w).T @ g,
             "the weights of P_v are forgotten": np.tile(g.sum(0), (L, 1)),
             "the mean over the queries in place of the sum": w.T @ g / T,
+            "the gradient that comes from above is missing": w.T @ np.ones_like(g),
+            "the prefix was put behind the text, the first rows taken": (
+                text_rows(*given).T @ g
+            ),
         },
         tol=TOL,
         equation="(18.6)",

@@ -36,6 +36,32 @@ WRONG = {
             ),
         ),
         (
+            "the mask came after the softmax: weights do not sum to 1",
+            "scores = np.where(np.tri(T, length + T, length), scores, -np.inf)\n"
+            "    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))\n"
+            "    return weights / weights.sum(axis=-1, keepdims=True) @ values",
+            "weights = np.exp(scores - scores.max(axis=-1, keepdims=True))\n"
+            "    weights = weights / weights.sum(axis=-1, keepdims=True)\n"
+            "    return weights * np.tri(T, length + T, length) @ values",
+        ),
+        (
+            "masked scores are 0, not −∞: a weight of e⁰",
+            "scores, -np.inf)",
+            "scores, 0.0)",
+        ),
+        (
+            "the softmax runs over the queries, not the keys",
+            "scores.max(axis=-1, keepdims=True))\n"
+            "    return weights / weights.sum(axis=-1, keepdims=True)",
+            "scores.max(axis=1, keepdims=True))\n"
+            "    return weights / weights.sum(axis=1, keepdims=True)",
+        ),
+        (
+            "keys and values stand in different orders",
+            "np.concatenate([P_v, v], axis=1)",
+            "np.concatenate([v, P_v], axis=1)",
+        ),
+        (
             "the prefix is left out",
             "    share, (T, d)",
             "    P_k, P_v = P_k[:, :0], P_v[:, :0]\n    share, (T, d)",
@@ -67,6 +93,27 @@ WRONG = {
             "1/√d is missing in both",
             "    text = np.where",
             "    d = 1\n    text = np.where",
+        ),
+        (
+            "1/d in place of 1/√d",
+            "    text = np.where",
+            "    d = d * d\n    text = np.where",
+        ),
+        ("a query does not see its own key", "np.tri(T)", "np.tri(T, T, -1)"),
+        (
+            "the prefix is masked like the text",
+            "    difference = ",
+            "    front = np.where(np.tri(T, len(P_k)), front, -np.inf)\n    difference = ",
+        ),
+        (
+            "e^(LSE_P − LSE_K), the odds, in place of the share",
+            "np.exp(-np.logaddexp(0.0, -difference))",
+            "np.exp(difference)",
+        ),
+        (
+            "o_K and o_P are swapped",
+            "return lam,",
+            "o_K, o_P = o_P, o_K\n    return lam,",
         ),
         ("1 − λ in place of λ", "(0.0, -difference)", "(0.0, difference)"),
         (
@@ -111,6 +158,23 @@ WRONG = {
         ),
         ("w² in place of w", "    w = w[:, :length]\n", "    w = w[:, :length] ** 2\n"),
         ("the sign of gP_k is wrong", "return (w * gain)", "return -(w * gain)"),
+        ("1/d in place of 1/√d", "@ q / root", "@ q / root**2"),
+        ("o is added, not subtracted", "P_v.T - np.sum", "P_v.T + np.sum"),
+        (
+            "only the diagonal of the softmax's slope, w(1 − w)",
+            "return (w * gain)",
+            "return (w * (1 - w) * (g @ P_v.T))",
+        ),
+        (
+            "the gradient that comes from above is missing",
+            "w.T @ g",
+            "w.T @ np.ones_like(g)",
+        ),
+        (
+            "the prefix was put behind the text, the first rows taken",
+            "np.concatenate([P_k, k]), np.concatenate([P_v, v])",
+            "np.concatenate([k, P_k]), np.concatenate([v, P_v])",
+        ),
         (
             "the mean over the queries in place of the sum",
             "    w = w[:, :length]\n",
@@ -144,6 +208,23 @@ WRONG = {
             "keys and values are swapped",
             "(cut[i, 0], cut[i, 1])",
             "(cut[i, 1], cut[i, 0])",
+        ),
+        (
+            "the keys stand in the place of the values, too",
+            "(cut[i, 0], cut[i, 1])",
+            "(cut[i, 0], cut[i, 0])",
+        ),
+        (
+            "key or value counted fastest",
+            "prompt.reshape(length, layers, 2, kv_heads, columns // parts)\n"
+            "    cut = cut.transpose(1, 2, 3, 0, 4)",
+            "prompt.reshape(length, layers, kv_heads, columns // parts, 2)\n"
+            "    cut = cut.transpose(1, 4, 2, 0, 3)",
+        ),
+        (
+            "d before l: the axes are (kv_heads, d, l)",
+            "cut.transpose(1, 2, 3, 0, 4)",
+            "cut.transpose(1, 2, 3, 4, 0)",
         ),
         ("the layers are in reverse", "in range(layers)]", "in range(layers)][::-1]"),
         (

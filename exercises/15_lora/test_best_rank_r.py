@@ -48,6 +48,9 @@ def test_update(student, seed):
     W, D, root = parts(X, Y, W0)
     U, _, Vt = np.linalg.svd(D @ root)
     left = np.linalg.svd(W @ root)[0][:, :r]
+    back, spread = np.linalg.inv(root), X - X.mean(0)
+    near = np.linalg.svd(D @ spread.T, full_matrices=False)[0][:, :r]
+    far = np.linalg.svd(D @ back)[0][:, :r]
     compare(
         student.best_rank_r(X, Y, W0, r)[0],
         want=reference(X, Y, W0, r)[0],
@@ -61,6 +64,9 @@ def test_update(student, seed):
             "W_OLS is truncated, W0 forgotten": left @ left.T @ W,
             "W0 + ΔW in place of ΔW": W0 + U[:, :r] @ U[:, :r].T @ D,
             "one singular direction too many": U[:, : r + 1] @ U[:, : r + 1].T @ D,
+            "one singular direction too few": U[:, : r - 1] @ U[:, : r - 1].T @ D,
+            "Σ of centred inputs: XᵀX/n has no mean taken out": near @ near.T @ D,
+            "Σ^-½ in place of Σ^½": far @ far.T @ D,
             "the sign of the change": -U[:, :r] @ U[:, :r].T @ D,
         },
         tol=TOL,
@@ -87,6 +93,10 @@ def test_loss(student, seed):
             "the least loss is not divided by n": len(X) * bottom + tail,
             "the ½ of L_OLS is missing": 2 * bottom + tail,
             "only the first left-out direction counts": bottom + S[r] ** 2 / 2,
+            "the tail begins one direction too late": bottom + np.sum(S[r + 1 :] ** 2) / 2,
+            "the tail is that of D, not of D Σ^½": (
+                bottom + np.sum(np.linalg.svd(D)[1][r:] ** 2) / 2
+            ),
         },
         tol=TOL,
         equation="(15.6)",

@@ -30,22 +30,40 @@ def total(adapters, factor):
 
 def mistakes(adapters, weights):
     w, first = weights, adapters[0][2] / len(adapters[0][0])
-    everything = sum(len(A) for A, _, _ in adapters)
+    ranks, n = [len(A) for A, _, _ in adapters], len(adapters)
     found = {
         "the weights are left out": lambda i, a, r: a / r,
         "the scales are left out": lambda i, a, r: w[i],
         "α is not divided by r": lambda i, a, r: w[i] * a,
-        "α is divided by the sum of the ranks": lambda i, a, r: w[i] * a / everything,
+        "α/√r in place of α/r": lambda i, a, r: w[i] * a / r**0.5,
+        "the mean in place of the sum": lambda i, a, r: w[i] * a / r / n,
+        "the weights are divided by their sum": lambda i, a, r: w[i] * a / r / sum(w),
         "the weight is in both factors, so squared": lambda i, a, r: w[i] ** 2 * a / r,
         "the scale is in both factors, so squared": lambda i, a, r: w[i] * (a / r) ** 2,
         "the first adapter's scale for all": lambda i, a, r: w[i] * first,
         "the weights lose their sign": lambda i, a, r: abs(w[i]) * a / r,
     }
+    if len({*ranks}) > 1:  # of equal ranks it is the mean
+        found["α is divided by the sum of the ranks"] = lambda i, a, r: (
+            w[i] * a / sum(ranks)
+        )
     return {name: total(adapters, factor) for name, factor in found.items()}
 
 
 def product(student, adapters, weights):
     A, B = student.combine_adapters(adapters, weights)
+    if A.shape[0] == len(adapters[0][1]) and B.shape[1] == adapters[0][0].shape[1]:
+        fail(
+            "A and B are returned in the wrong order",
+            f"the first has shape {A.shape}, and that is B's",
+            equation="(15.12)",
+        )
+    if min(weights) < 0 and not np.all(np.isfinite(B @ A)):
+        fail(
+            "the root of a negative weight is NaN",
+            "w s may stand as a whole in one of the factors; half in each needs a sign",
+            equation="(15.12)",
+        )
     return B @ A
 
 

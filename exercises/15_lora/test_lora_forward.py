@@ -30,7 +30,13 @@ def mistakes(x, W, b, A, B, alpha, s, other):
         "r is not the rank: the width of the input": (
             base + s * (len(A) / A.shape[1]) ** (0.5 if s > other else 1) * path
         ),
+        "r is not the rank: the width of the output": (
+            base + s * (len(A) / len(B)) ** (0.5 if s > other else 1) * path
+        ),
+        "√(α/r), with α under the root too": base + (alpha / len(A)) ** 0.5 * path,
         "the scale is on the base too": s * (base + path),
+        "the scale is on the bias too": base - b + s * (path + b),
+        "only the adapter's road is left": s * path,
         "the bias is left out": base - b + s * path,
         "the frozen weight is left out": b + s * path,
         "the update is subtracted": base - s * path,
@@ -71,6 +77,8 @@ def test_start_is_the_base(student, seed):
             "the bias is left out": x @ W.T,
             "the frozen weight is left out": 0 * x @ W.T + b,
             "the scale is on the base too": (x @ W.T + b) * alpha / len(A),
+            "the scale is on the bias too": x @ W.T + b * alpha / len(A),
+            "only the adapter's road is left": 0 * x @ W.T,
         },
         tol=TOL,
         equation="(15.1)",

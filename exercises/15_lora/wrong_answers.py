@@ -14,7 +14,23 @@ WRONG = {
         ("the scale is upside down", "y + s * (", "y + 1 / s * ("),
         ("α/r and α/√r are swapped", "if rslora", "if not rslora"),
         ("r is not the rank: the width of the input", "r = len(A)", "r = A.shape[1]"),
+        (
+            "r is not the rank: the width of the output",
+            "r = len(A)",
+            "r = len(B)",
+        ),
+        (
+            "√(α/r), with α under the root too",
+            "s = alpha / (np.sqrt(r) if rslora else r)",
+            "s = np.sqrt(alpha / r) if rslora else alpha / r",
+        ),
         ("the scale is on the base too", "return y +", "return s * y +"),
+        (
+            "the scale is on the bias too",
+            "return y + s * ((x @ A.T) @ B.T)",
+            "return x @ W.T + s * ((x @ A.T) @ B.T + b)",
+        ),
+        ("only the adapter's road is left", "return y + s", "return s"),
         ("the bias is left out", "x @ W.T + b\n", "x @ W.T\n"),
         ("the frozen weight is left out", "y = x @ W.T + b", "y = b"),
         ("the update is subtracted", "return y + s", "return y - s"),
@@ -28,6 +44,16 @@ WRONG = {
             "gA = s * back.T @ x / len(x)",
         ),
         ("the sign is wrong", "gB = s * gy", "gB = -s * gy"),
+        (
+            "gA is 0, which it is at the start only",
+            "gA = s * back.T @ x",
+            "gA = 0 * A",
+        ),
+        (
+            "gA and gB are returned in the wrong order",
+            "return gA, gB, gx",
+            "return gB, gA, gx",
+        ),
         (
             "the frozen weight passes no gradient",
             "gx = gy @ W + s * back @ A",
@@ -69,6 +95,27 @@ WRONG = {
             "s = adapters[0][2] / len(adapters[0][0])",
         ),
         ("the weights lose their sign", "append(w * s", "append(abs(w) * s"),
+        ("α/√r in place of α/r", "s = alpha / len(A)", "s = alpha / len(A) ** 0.5"),
+        (
+            "the mean in place of the sum",
+            "append(w * s * B)",
+            "append(w * s * B / len(weights))",
+        ),
+        (
+            "the weights are divided by their sum",
+            "append(w * s * B)",
+            "append(w / sum(weights) * s * B)",
+        ),
+        (
+            "the root of a negative weight is NaN",
+            "tall.append(A)\n        wide.append(w * s * B)",
+            "tall.append(np.sqrt(w * s) * A)\n        wide.append(np.sqrt(w * s) * B)",
+        ),
+        (
+            "A and B are returned in the wrong order",
+            "return np.concatenate(tall, axis=0), np.concatenate(wide, axis=1)",
+            "return np.concatenate(wide, axis=1), np.concatenate(tall, axis=0)",
+        ),
         (
             "the factors are added up, which gives cross terms",
             "return np.concatenate(tall, axis=0), np.concatenate(wide, axis=1)",
@@ -101,6 +148,19 @@ WRONG = {
         ),
         ("W0 + ΔW in place of ΔW", KEPT, KEPT.replace("U[:, :r] @", "W0 + U[:, :r] @")),
         ("one singular direction too many", KEPT, KEPT.replace(":r]", ": r + 1]")),
+        ("one singular direction too few", KEPT, KEPT.replace(":r]", ": r - 1]")),
+        (
+            "Σ of centred inputs: XᵀX/n has no mean taken out",
+            "X.T @ X / n",
+            "np.cov(X.T, bias=True)",
+        ),
+        ("Σ^-½ in place of Σ^½", "Q * np.sqrt(lam)", "Q / np.sqrt(lam)"),
+        ("the tail begins one direction too late", "S[r:] ** 2", "S[r + 1 :] ** 2"),
+        (
+            "the tail is that of D, not of D Σ^½",
+            "np.sum(S[r:] ** 2)",
+            "np.sum(np.linalg.svd(D)[1][r:] ** 2)",
+        ),
         ("the sign of the change", "D = W_ols - W0", "D = W0 - W_ols"),
         (
             "the ½ of the tail is missing",

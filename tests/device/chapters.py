@@ -31,6 +31,7 @@ def run(notebook, cells=None):
     path = [str(HERE), str(ROOT), os.environ.get("PYTHONPATH", "")]
     env = {"OPENBLAS_NUM_THREADS": "1"} | os.environ
     env |= {"TINYFT_DEVICE": "cuda", "MPLBACKEND": "Agg", "PYTHONUTF8": "1"}
+    env["TINYFT_GPU_KERNELS"] = "0"  # on one CPU thread they take minutes a chapter
     env["PYTHONPATH"] = os.pathsep.join(part for part in path if part)
     command = [sys.executable, str(Path(__file__)), "--here", str(notebook), str(cells)]
     began = time.perf_counter()

@@ -44,6 +44,7 @@ def test_up(student, seed):
     _, _, gU, gc = start(y, g, D, b, S)
     linear = S * np.einsum("bi,bj->ij", g, y @ D.T + b)
     no_b = S * np.einsum("bi,bj->ij", g, np.tanh(y @ D.T))
+    slope = S * np.einsum("bi,bj->ij", g, 1 / np.cosh(y @ D.T + b) ** 2)
     compare(
         student.adapter_gradients_at_start(y, g, D, b, S)[2:],
         want=(gU, gc),
@@ -57,6 +58,9 @@ def test_up(student, seed):
             "gU is a mean over the batch": (gU / len(y), gc),
             "gc is zero": (gU, 0 * gc),
             "gU is zero, as if U = 0 stopped it": (0 * gU, gc),
+            "gU has the slope of tanh, not its value": (slope, gc),
+            "the scale is squared in gU": (S * gU, gc),
+            "the order is gD, gb, gU, gc": lambda: (0 * D, 0 * b),
         },
         tol=TOL,
         equation="(14.3)",

@@ -33,11 +33,15 @@ def test_adapters(student, seed, kind):
         "b is not counted": want - n * m,
         "c is not counted": want - n * d,
         "both biases have m numbers": n * (2 * m * d + 2 * m),
+        "both biases have d numbers": n * (2 * m * d + 2 * d),
+        "only one matrix is counted, with both biases": n * (m * d + m + d),
         "only D is counted": n * (m * d + m),
         "layers is missing": want // layers,
     }
     if kind == "houlsby":
         mistakes["Houlsby has one adapter a block"] = want // 2
+    if kind == "parallel":
+        mistakes["parallel has two adapters a block"] = want * 2
     if kind == "pfeiffer":
         mistakes["Pfeiffer has two adapters a block"] = want * 2
     compare(
@@ -75,6 +79,7 @@ def test_fusion(student, seed, kind):
         "the fusion's biases are missing": n * 3 * d * d,
         "V has a bias too": want + n * d,
         "V is not counted": want - n * d * d,
+        "a fusion for each of the two adapters": 2 * want,
     }
     if kind == "houlsby":
         mistakes["one fusion a block"] = want // 2

@@ -23,6 +23,8 @@ def correction(z, D, b, U, c, f=np.tanh):
 def mistakes(h, y, z, D, b, U, c, s):
     right = correction(z, D, b, U, c)
     late = np.array([np.tanh(U @ (D @ row + b)) + c for row in z])
+    outside = correction(z, D, 0 * b, U, c) + U @ b
+    inside = correction(z, s * D, s * b, U, c)
     named = {
         "the skip connection y is missing": s * right,
         "b is missing": y + s * correction(z, D, 0 * b, U, c),
@@ -32,6 +34,10 @@ def mistakes(h, y, z, D, b, U, c, s):
         "the scale multiplies y too": s * (y + right),
         "no tanh inside": y + s * correction(z, D, b, U, c, lambda x: x),
         "tanh after U, not before": y + s * late,
+        "relu in place of tanh": y
+        + s * correction(z, D, b, U, c, lambda x: np.maximum(x, 0)),
+        "b is added after tanh, not before": y + s * outside,
+        "the scale is inside tanh": y + inside,
     }
     if h.shape == y.shape:
         named["D reads h without being parallel"] = y + s * correction(h, D, b, U, c)
@@ -65,7 +71,10 @@ def test_beside_the_layer(student, seed):
     compare(
         student.bottleneck(h, y, D, b, U, c, s, parallel=True),
         want=y + s * correction(h, D, b, U, c),
-        mistakes={"parallel is ignored: D reads y": y + s * correction(y, D, b, U, c)},
+        mistakes={
+            "parallel is ignored: D reads y": y + s * correction(y, D, b, U, c),
+            "the correction is added to h, not to y": h + s * correction(h, D, b, U, c),
+        },
         tol=TOL,
         equation="(14.1)",
     )

@@ -44,12 +44,21 @@ def mistakes(y, A, Q, K, V):
     right, w = mix(y, A, Q, K, V)
     s, eye = scores_of(y, A, Q, K), np.eye(len(V))
     down = np.array([weigh(column) for column in s.T]).T
+    once = weigh(s.ravel()).reshape(s.shape)
     return {
         "scores are divided by √d": mix(y, A, Q, K, V, divide=len(Q) ** 0.5),
         "the query comes from the adapters' mean, not from the layer": (
             mix(y, A, Q, K, V, query=A.mean(axis=1))
         ),
         "Q is transposed": mix(y, A, Q.T, K, V),
+        "K is transposed": mix(y, A, Q, K.T, V),
+        "Q is missing: the query is y": mix(y, A, eye, K, V),
+        "one softmax over all rows and adapters": given(y, A, V, once),
+        "the adapters are added up, without their weights": (
+            given(y, A, V, np.ones_like(w))[0],
+            w,
+        ),
+        "y' comes first, then the weights": lambda: (w, right),
         "K is missing: the keys are the adapters' outputs": mix(y, A, Q, eye, V),
         "V is missing": mix(y, A, Q, K, eye),
         "V is transposed": mix(y, A, Q, K, V.T),
@@ -122,6 +131,7 @@ def test_penalty(student, seed):
             "the penalty is a mean": strength * np.mean(off**2),
             "the penalty has no square": strength * np.linalg.norm(off),
             "the penalty has a ½": strength / 2 * np.trace(off.T @ off),
+            "absolute values in place of squares": strength * np.sum(np.abs(off)),
         },
         tol=TOL,
         equation="(14.9)",

@@ -14,6 +14,22 @@ WRONG = {
             "inside = np.tanh(z @ D.T + b)\n    return y + scale * (inside @ U.T + c)",
             "inside = z @ D.T + b\n    return y + scale * (np.tanh(inside @ U.T) + c)",
         ),
+        (
+            "relu in place of tanh",
+            "np.tanh(z @ D.T + b)",
+            "np.maximum(z @ D.T + b, 0)",
+        ),
+        (
+            "b is added after tanh, not before",
+            "np.tanh(z @ D.T + b)",
+            "np.tanh(z @ D.T) + b",
+        ),
+        (
+            "the scale is inside tanh",
+            "inside = np.tanh(z @ D.T + b)\n    return y + scale * (inside @ U.T + c)",
+            "inside = np.tanh(scale * (z @ D.T + b))\n    return y + inside @ U.T + c",
+        ),
+        ("the correction is added to h, not to y", "return y +", "return z +"),
         ("parallel is ignored: D reads y", "z = h if parallel else y", "z = y"),
         ("D reads h without being parallel", "z = h if parallel else y", "z = h"),
         (
@@ -27,6 +43,22 @@ WRONG = {
         ("b is not counted", "down = m * d + m", "down = m * d"),
         ("c is not counted", "up = d * m + d", "up = d * m"),
         ("both biases have m numbers", "up = d * m + d", "up = d * m + m"),
+        (
+            "both biases have d numbers",
+            "down = m * d + m",
+            "down = m * d + d",
+        ),
+        (
+            "only one matrix is counted, with both biases",
+            "(down + up)",
+            "(m * d + m + d)",
+        ),
+        ("parallel has two adapters a block", '"parallel": 1', '"parallel": 2'),
+        (
+            "a fusion for each of the two adapters",
+            "(query + key + value)",
+            "2 * (query + key + value)",
+        ),
         ("only D is counted", "(down + up)", "down"),
         ("Houlsby has one adapter a block", '"houlsby": 2', '"houlsby": 1'),
         ("Pfeiffer has two adapters a block", '"pfeiffer": 1', '"pfeiffer": 2'),
@@ -56,6 +88,17 @@ WRONG = {
         ("gc without the scale", "gc = scale * g.sum", "gc = g.sum"),
         ("gc is a mean over the batch", "g.sum(axis=0)", "g.mean(axis=0)"),
         ("gU is a mean over the batch", "g.T @ inside", "g.T @ inside / len(y)"),
+        (
+            "gU has the slope of tanh, not its value",
+            "g.T @ inside",
+            "g.T @ (1 - inside**2)",
+        ),
+        ("the scale is squared in gU", "gU = scale * g.T", "gU = scale**2 * g.T"),
+        (
+            "the order is gD, gb, gU, gc",
+            "return np.zeros(D.shape), np.zeros(b.shape), gU, gc",
+            "return gU, gc, np.zeros(D.shape), np.zeros(b.shape)",
+        ),
         ("gc is zero", "gc = scale * g.sum(axis=0)", "gc = np.zeros(g.shape[1])"),
         (
             "gU is zero, as if U = 0 stopped it",
@@ -87,6 +130,23 @@ WRONG = {
             "query = A.mean(axis=1) @ Q.T",
         ),
         ("Q is transposed", "query = y @ Q.T", "query = y @ Q"),
+        ("K is transposed", "keys = A @ K.T", "keys = A @ K"),
+        ("Q is missing: the query is y", "query = y @ Q.T", "query = y"),
+        (
+            "one softmax over all rows and adapters",
+            "w = w / np.sum(w, axis=1, keepdims=True)",
+            "w = np.exp(np.sum(keys * query[:, None, :], axis=2))\n    w = w / np.sum(w)",
+        ),
+        (
+            "the adapters are added up, without their weights",
+            "np.sum(w[:, :, None] * values, axis=1)",
+            "np.sum(values, axis=1)",
+        ),
+        (
+            "y' comes first, then the weights",
+            "return y + np.sum(w[:, :, None] * values, axis=1), w",
+            "return w, y + np.sum(w[:, :, None] * values, axis=1)",
+        ),
         (
             "K is missing: the keys are the adapters' outputs",
             "keys = A @ K.T",
@@ -129,6 +189,11 @@ WRONG = {
             "the penalty has no square",
             "strength * np.sum((V - np.eye(len(V))) ** 2)",
             "strength * np.linalg.norm(V - np.eye(len(V)))",
+        ),
+        (
+            "absolute values in place of squares",
+            "(V - np.eye(len(V))) ** 2",
+            "np.abs(V - np.eye(len(V)))",
         ),
         ("the penalty has a ½", "return strength * np", "return strength / 2 * np"),
     ],

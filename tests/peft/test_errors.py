@@ -265,6 +265,17 @@ def test_combinations_that_are_none(weights, options, words):
     assert list(peft.attached(model)) == ["a", "b"]
 
 
+def test_numpy_numbers_promote_nothing_and_are_saved(tmp_path):
+    model = two_layers()
+    alpha = np.float64(5)
+    parts = [peft.attach(model, peft.LoRA(1, alpha), "one", name) for name in "ab"]
+    for how in ("cat", "svd"):
+        made = peft.combine(parts, np.array([0.7, 0.3]), how=how, name=how)
+        assert {str(p.dtype) for p in made.parameters()} == {"float32"}
+    assert model(np.ones((2, 4), "float32")).dtype == "float32"
+    peft.save(model, tmp_path / "a", "a")
+
+
 def test_combinations_of_what_is_no_adapter():
     for adapters in ([], ["a", "b"], None):
         with pytest.raises(

@@ -69,46 +69,53 @@ def test_an_existing_folder_is_kept_unless_asked(saved):
         peft.save(adapter.model, folder)
     for p in adapter.parameters():
         p.data = p.data + 1
-    peft.save(adapter.model, folder, overwrite=True)
+    assert peft.save(adapter.model, folder, overwrite=True) == folder
     assert (folder / "adapter_model.safetensors").read_bytes() != before
     assert sorted(p.name for p in folder.parent.iterdir()) == ["adapter"]
 
 
-def test_replacing_an_adapter_keeps_the_other_files(saved):
+@pytest.mark.parametrize("adapter_there", [True, False])
+def test_an_overwrite_touches_no_other_file(saved, tmp_path, adapter_there):
     folder, adapter = saved
+    if not adapter_there:
+        folder = tmp_path / "mine"
+        folder.mkdir()
     (folder / "notes.txt").write_text("keep me")
+    (folder / "deeper").mkdir()
     peft.save(adapter.model, folder, overwrite=True)
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "deeper",
+        "notes.txt",
+    ]
     assert (folder / "notes.txt").read_text() == "keep me"
-    assert sorted(p.name for p in folder.parent.iterdir()) == ["adapter"]
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
+    peft.load(two_layers(), folder)
 
 
-def test_what_is_no_adapter_is_never_replaced(saved, tmp_path):
-    _, adapter = saved
-    (tmp_path / "mine").mkdir()
-    for path in (tmp_path / "mine" / "precious.txt", tmp_path / "mine"):
-        if path.suffix:
-            path.write_text("keep me")
-        with pytest.raises(FileExistsError, match="is not the folder of an adapter"):
-            peft.save(adapter.model, path, overwrite=True)
-    assert (tmp_path / "mine" / "precious.txt").read_text() == "keep me"
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["adapter", "mine"]
+def test_a_file_is_no_folder(saved, tmp_path):
+    path = tmp_path / "precious.txt"
+    path.write_text("keep me")
+    with pytest.raises(FileExistsError, match="is a file, expected a folder"):
+        peft.save(saved[1].model, path, overwrite=True)
+    assert path.read_text() == "keep me"
 
 
-@pytest.mark.parametrize("fails", [1, 2])
+@pytest.mark.parametrize("fails", [1, 2, 3, 4])
 def test_a_full_disk_leaves_what_was_there(saved, monkeypatch, fails):
     folder, adapter = saved
     before = {p.name: p.read_bytes() for p in folder.iterdir()}
     real, calls = os.replace, []
 
     def replace(source, target):
-        if str(target).endswith(".safetensors"):  # io.save's own
-            return real(source, target)
-        calls.append(target)
-        if len(calls) == fails:
+        inside = str(source).endswith(".tmp")  # io.save's own
+        calls.extend([] if inside else [target])
+        if len(calls) == fails and not inside:
             raise OSError(28, "No space left on device")
         return real(source, target)
 
-    monkeypatch.setattr("tinyft.peft.files.os.replace", replace)
+    monkeypatch.setattr("tinyft.peft.folder.os.replace", replace)
     with pytest.raises(
         OSError, match=r"adapter can not be written \(No space.*make room"
     ):

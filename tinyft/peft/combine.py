@@ -91,7 +91,7 @@ def _numbers(weights, count):
         raise ValueError(f"combine: {len(weights)} weights for {count} adapters")
     if not all(isinstance(w, Real) and math.isfinite(w) for w in weights):
         raise ValueError(f"combine: weights are finite numbers, got {weights!r}")
-    return weights
+    return [float(w) for w in weights]  # a NumPy scalar would promote float32
 
 
 def _check(adapters, how, rank):

@@ -7,18 +7,19 @@ Loading is strict: unknown, missing or wrongly shaped names are errors that list
 itself warns, or says nothing, and leaves random weights: huggingface/peft#2115).
 """
 
-import json
-import os
 import re
-import shutil
-import uuid
 from pathlib import Path
 
-from tinyft import io
 from tinyft.peft.attach import detach, find, put
 from tinyft.peft.delta import PREFIX, registry
 from tinyft.peft.export import exported
-from tinyft.peft.folder import CONFIG, WEIGHTS, options_of, read_folder, refuse_unread
+from tinyft.peft.folder import (
+    check_place,
+    options_of,
+    read_folder,
+    refuse_unread,
+    write_folder,
+)
 from tinyft.peft.full import Full
 from tinyft.peft.names import names_of, path_of, translator
 from tinyft.peft.rules import Rules, is_feedforward
@@ -31,64 +32,19 @@ def save(model, folder, name="default", overwrite=False, names=None):
 
     names: "gpt2", "bert" or "llama" writes the module names of such a checkpoint, so that
     PEFT attaches it to the public model (prefixes and prompts name no modules).
+    overwrite: replace the two files of a folder that exists; others in it stay.
     Raises ValueError if there is no such adapter, FileExistsError if the folder exists
-    (unless `overwrite`). Returns the folder's path.
+    (unless `overwrite`), OSError if it can not be written. Returns the folder's path.
     """
     adapter, folder = find(model, name), Path(folder)
-    _check_place(folder, overwrite)
+    check_place(folder, overwrite)
     state, config = state_of(adapter), _config(adapter)
     if names is not None and "target_modules" in config:
         state, config = exported(names_of(model, names), state, config)
     elif config.get("modules_to_save"):
         _save_namesakes(adapter, state, config)
-    text = json.dumps(config, indent=2, sort_keys=True) + "\n"
-    try:
-        _write(Path(os.path.realpath(folder)), state, text)
-    except OSError as error:
-        raise OSError(
-            error.errno,
-            f"peft.save: {folder} can not be written ({error.strerror}); nothing was "
-            "changed there. Choose another folder, or make room",
-        ) from error
+    write_folder(folder, state, config)
     return folder
-
-
-def _check_place(folder, overwrite):
-    if folder.exists() and not overwrite:
-        raise FileExistsError(
-            f"peft.save: {folder} exists already; choose another folder, or pass "
-            "overwrite=True to replace it"
-        )
-    if folder.exists() and not (folder / CONFIG).exists():
-        if not folder.is_dir() or any(folder.iterdir()):
-            raise FileExistsError(
-                f"peft.save: {folder} is not the folder of an adapter, and is not "
-                "replaced; choose another folder"
-            )
-
-
-def _write(folder, state, text):
-    """The folder, complete or not at all; other files in it stay."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    mark = uuid.uuid4().hex[:8]
-    new, old = (folder.with_name(f".{what}-{mark}") for what in ("writing", "replaced"))
-    new.mkdir()
-    try:
-        io.save(new / WEIGHTS, state, {"format": "pt"})
-        (new / CONFIG).write_text(text, encoding="utf-8")
-        if folder.exists():
-            os.replace(folder, old)
-        try:
-            os.replace(new, folder)
-        except OSError:
-            if old.exists():
-                os.replace(old, folder)
-            raise
-        for kept in set(os.listdir(old) if old.exists() else ()) - {CONFIG, WEIGHTS}:
-            os.replace(old / kept, folder / kept)
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
 
 
 def load(model, folder, name="default", names=None):

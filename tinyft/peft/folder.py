@@ -1,4 +1,4 @@
-"""An adapter's folder, checked before any model is looked at: its config and tensors.
+"""An adapter's folder: written whole, and read with care before any model is looked at.
 
 Fields of adapter_config.json are read, or known to change no number. Any other field that
 says something is an error that names it, since it may change the numbers (PEFT drops what
@@ -7,8 +7,12 @@ it does not know, with a warning, and makes another model).
 
 import inspect
 import json
+import os
 import re
+import shutil
+import uuid
 from numbers import Real
+from pathlib import Path
 
 from tinyft import io
 from tinyft.peft.sites import check_pattern
@@ -26,9 +30,10 @@ prompt_tuning_init_text token_dim tokenizer_kwargs tokenizer_name_or_path"""
 LYCORIS = """alpha alpha_pattern decompose_both decompose_factor init_weights
 module_dropout r rank_dropout rank_dropout_scale rank_pattern use_effective_conv2d"""
 KNOWN = {
-    "LORA": """alpha_pattern bias ensure_weight_tying eva_config fan_in_fan_out
-    init_lora_weights loftq_config lora_alpha lora_bias lora_dropout megatron_config
-    megatron_core qalora_group_size r rank_pattern use_dora use_rslora""",
+    "LORA": """alpha_pattern bias corda_config ensure_weight_tying eva_config
+    fan_in_fan_out init_lora_weights loftq_config lora_alpha lora_bias lora_dropout
+    lora_ga_config megatron_config megatron_core qalora_group_size r rank_pattern use_dora
+    use_rslora""",
     "IA3": "fan_in_fan_out feedforward_modules init_ia3_weights",
     "VERA": """bias d_initial fan_in_fan_out init_weights projection_prng_key r
     save_projection vera_dropout""",
@@ -60,6 +65,71 @@ WORDS = {
     dict: "an object",
 }
 INSIDE = {"layers_to_transform": int, "rank_pattern": int, "alpha_pattern": Real}
+
+
+def check_place(folder, overwrite):
+    """Raise FileExistsError if an adapter may not be written there."""
+    if folder.exists() and not overwrite:
+        raise FileExistsError(
+            f"peft.save: {folder} exists already; choose another folder, or pass "
+            "overwrite=True to replace it"
+        )
+    if folder.exists() and not folder.is_dir():
+        raise FileExistsError(
+            f"peft.save: {folder} is a file, expected a folder; choose another name"
+        )
+
+
+def write_folder(folder, state, config):
+    """Write both files; OSError with a sentence if that can not be, and nothing changed."""
+    text = json.dumps(config, indent=2, sort_keys=True) + "\n"
+    try:
+        _write(Path(os.path.realpath(folder)), state, text)
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"peft.save: {folder} can not be written ({error.strerror}); nothing was "
+            "changed there. Choose another folder, or make room",
+        ) from error
+
+
+def _write(folder, state, text):
+    """Both files, complete or not at all; others in the folder are never touched."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    mark = uuid.uuid4().hex[:8]
+    new, old = (folder.with_name(f".{what}-{mark}") for what in ("writing", "replaced"))
+    new.mkdir()
+    try:
+        io.save(new / WEIGHTS, state, {"format": "pt"})
+        (new / CONFIG).write_text(text, encoding="utf-8")
+        if folder.exists():
+            _swap(new, folder, old)
+        else:
+            os.replace(new, folder)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _swap(new, folder, old):
+    """The new files for those in `folder`, or all as it was.
+
+    The config goes first and comes last: without it a folder does not load.
+    """
+    old.mkdir()
+    moved = []
+    moves = [(folder, old, CONFIG), (folder, old, WEIGHTS)]
+    moves += [(new, folder, WEIGHTS), (new, folder, CONFIG)]
+    try:
+        for source, target, name in moves:
+            if (source / name).exists():
+                os.replace(source / name, target / name)
+                moved.append((target / name, source / name))
+    except OSError:
+        for now, before in reversed(moved):
+            os.replace(now, before)
+        old.rmdir()
+        raise
+    shutil.rmtree(old)
 
 
 def read_folder(folder):

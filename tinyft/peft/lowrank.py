@@ -36,6 +36,7 @@ class LowRank(Delta):
                 "such as 16"
             )
         check_dropout(name, dropout)
+        alpha = alpha if isinstance(alpha, int) else float(alpha)  # no NumPy scalar
         super().__init__(r=r, alpha=alpha, rslora=rslora, **options)
         self.scale = alpha / (math.sqrt(r) if rslora else r)
 

@@ -3,7 +3,7 @@
 Each kernel text that CuPy generates is compiled for the CPU (cpu_kernels.py, behind
 cupy_arrays.hpp) and run at its launch; matrix products are NumPy's. So a training step
 goes through CuPy's own code from the call to the kernel's text. It says nothing of
-speed, of races or of a GPU's rounding, and knows only what our training steps need:
+speed, of races or of a GPU's rounding, and knows only what our operations need:
 `failed` has what it could not run, and nothing may be believed unless it is empty.
 """
 

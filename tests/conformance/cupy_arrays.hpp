@@ -1,15 +1,15 @@
 // CuPy's arrays for the CPU: what the text of its generated kernels asks of
 // <cupy/carray.cuh>, <cupy/atomics.cuh> and CUDA, in the memory layout that CuPy passes.
-// EXPERIMENTAL (see cpu_device.py): enough for the kernels of our training steps.
+// EXPERIMENTAL (see cpu_device.py): enough for the kernels of our operations and steps.
 
 #pragma once
 #include <cstddef>
 #include <cstring>
 #include <type_traits>
 
-using std::cos;
+using std::isfinite;
+using std::isinf;
 using std::isnan;
-using std::sin;
 
 #define CUPY_FOR(i, n)                                                                  \
     for (ptrdiff_t i = (ptrdiff_t)blockIdx.x * blockDim.x + threadIdx.x; i < (n);       \

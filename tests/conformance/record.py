@@ -13,6 +13,7 @@ interpreter ends.
 
 import json
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -222,7 +223,8 @@ def compile_sources(card, path):
 
 
 def record_values():
-    """EXPERIMENTAL. {case: (losses on the host, on CuPy's front end)}, and what failed."""
+    """EXPERIMENTAL. {"steps": {case: losses on the host, on CuPy's front end},
+    "operations": {row: largest error}, "failed": what could not be run}."""
     cp, _, _ = library("null")
     import cpu_device
 
@@ -233,15 +235,37 @@ def record_values():
     backend.device_library(cp)
     from scenarios import CASES, case_id, train
 
-    found = {}
+    steps = {}
     for case in CASES:
         if "PISSA" in case[1]:
             continue  # its decomposition is cuSOLVER's, which is not there
         for way, on in (("fused", True), ("generic", False)):
             with kernels.use(on):
                 losses = train("cpu", *case), train("cuda", *case)
-            found[" ".join([*map(case_id, case), way])] = losses
-    return found | {"failed": cpu_device.failed}
+            steps[" ".join([*map(case_id, case), way])] = losses
+    operations = {name: error for name, error in operation_errors()}
+    return {"steps": steps, "operations": operations, "failed": cpu_device.failed}
+
+
+def operation_errors():
+    """(row and dtype, largest error over the largest entry, at least 1)."""
+    import numpy as np
+    from scenarios import run
+    from table import TABLE
+
+    for row in TABLE:
+        if re.search("mask|cumsum", row.name):
+            continue  # CuPy's running sums: barriers of a warp, threads that end early
+        for dtype in ("float64", "float32"):
+            sides = []
+            for device in ("cpu", "cuda"):
+                y, gxs = run(row, device, dtype)
+                sides.append([np.asarray(a, "f8") for a in (y, *gxs)])
+            errors = [
+                np.abs(a - b).max(initial=0) / max(1, np.abs(a).max(initial=0))
+                for a, b in zip(*sides)
+            ]
+            yield f"{row.name} {dtype}", float(max(errors))
 
 
 def growth(one, steps=10):

@@ -157,15 +157,18 @@ def test_every_kernel_compiles_for_each_card(both, tmp_path):
         assert "fmaxx" in found["broken"]  # and what does not compile says so
 
 
-def test_experimental_training_on_cupys_own_kernels_gives_numpys_losses(tmp_path):
+def test_experimental_cupys_own_kernels_give_numpys_values(tmp_path):
     """EXPERIMENTAL: CuPy's kernels and ours, compiled for the CPU (cpu_device.py);
-    float32 losses of three steps, sums in other orders."""
+    losses of three steps in float32, operations and their gradients, sums in other
+    orders."""
     found = record("values", tmp_path)
-    assert found.pop("failed") == []
-    assert len(found) > 60
-    for name, (host, device) in found.items():
+    assert found["failed"] == [] and len(found["steps"]) > 60
+    for name, (host, device) in found["steps"].items():
         np.testing.assert_allclose(device, host, rtol=2e-5, err_msg=name)
         assert host[0] != host[-1]
+    assert len(found["operations"]) > 500
+    for name, error in found["operations"].items():
+        assert error < {"float64": 1e-11, "float32": 1e-5}[name.split()[-1]], name
 
 
 def test_every_function_that_the_library_calls_is_among_the_expressions(both):

@@ -4,8 +4,8 @@ glibc hands a freed block of more than 128 KiB, or the free end of its heap, bac
 system; the next array of that size is then made of new pages, which the kernel clears
 one by one. A training step frees and asks for the same sizes again and again, so this
 costs it 6 to 13 % (docs/performance.md). After `keep_freed_memory()` arrays of up to
-32 MiB come from the heap, and the heap keeps what it has. Peak memory is the same; what
-is returned is that a process holds its peak until it ends, or until `give_back()`.
+32 MiB come from the heap, and the heap keeps what it has. Peak memory is the same; the
+price is that a process holds its peak until it ends, or until `give_back()`.
 
 Who has set MALLOC_* or GLIBC_TUNABLES has chosen; then nothing is changed. macOS, Windows
 and other C libraries have no such setting. Source: mallopt(3), malloc/malloc.c of glibc.

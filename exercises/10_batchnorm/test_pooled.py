@@ -29,6 +29,7 @@ def mistakes(parts):
     within = (w * v).sum(0)
     return {
         "the mean of the batch means, unweighted": (b.mean(0), var),
+        "both averages are unweighted, no between part": (b.mean(0), v.mean(0)),
         "the between part is missing": (mean, within),
         "the within part is missing": (mean, var - within),
         "the variances are averaged unweighted": (mean, v.mean(0) + var - within),
@@ -55,9 +56,10 @@ def mistakes(parts):
             mean,
             within + (w * np.abs(b - mean)).sum(0),
         ),
-        "the unweighted variance of the batch means": (
+        "the unweighted variance of the batch means": (mean, within + b.var(0)),
+        "the unweighted, unbiased variance of the batch means": (
             mean,
-            within + b.var(0, ddof=0) * K / (K - 1),
+            within + b.var(0) * K / (K - 1),
         ),
     }
 

@@ -91,6 +91,11 @@ WRONG = {
             RETURN,
             "return means.mean(axis=0), within + between",
         ),
+        (
+            "both averages are unweighted, no between part",
+            RETURN,
+            "return means.mean(0), variances.mean(0)",
+        ),
         ("the between part is missing", RETURN, "return mean, within"),
         ("the within part is missing", RETURN, "return mean, between"),
         (
@@ -139,8 +144,9 @@ WRONG = {
             "(means - mean) ** 2",
             "np.abs(means - mean)",
         ),
+        ("the unweighted variance of the batch means", BETWEEN, "means.var(0)"),
         (
-            "the unweighted variance of the batch means",
+            "the unweighted, unbiased variance of the batch means",
             BETWEEN,
             "np.var(means, axis=0, ddof=1)",
         ),

@@ -9,7 +9,8 @@ def fusion(y, A, Q, K, V):
     w_n = softmax_n(q·k_n),  q = Q y,  k_n = K a_n,   y' = y + Σ_n w_n V a_n   (14.7)
 
     y (B, d) the layer's result, A (B, N, d) what each adapter adds to it, Q, K, V
-    (d, d). Returns y' (B, d) and the weights w (B, N). No temperature, no 1/√d.
+    (d, d). Returns y' (B, d) and the weights w (B, N). No temperature, no
+    1/√d. Scores may be large: let exp not overflow.
     """
     # YOUR CODE: equation (14.7)
     raise NotImplementedError("not implemented yet: fusion, equation (14.7)")

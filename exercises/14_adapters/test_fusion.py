@@ -50,6 +50,9 @@ def mistakes(y, A, Q, K, V):
         "the query comes from the adapters' mean, not from the layer": (
             mix(y, A, Q, K, V, query=A.mean(axis=1))
         ),
+        "Q and K are exchanged: the query comes from the adapters": (
+            mix(y, A, K, Q, V)
+        ),
         "Q is transposed": mix(y, A, Q.T, K, V),
         "K is transposed": mix(y, A, Q, K.T, V),
         "Q is missing: the query is y": mix(y, A, eye, K, V),

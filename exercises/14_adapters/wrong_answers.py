@@ -129,6 +129,11 @@ WRONG = {
             "query = y @ Q.T",
             "query = A.mean(axis=1) @ Q.T",
         ),
+        (
+            "Q and K are exchanged: the query comes from the adapters",
+            "query = y @ Q.T\n    keys = A @ K.T",
+            "query = y @ K.T\n    keys = A @ Q.T",
+        ),
         ("Q is transposed", "query = y @ Q.T", "query = y @ Q"),
         ("K is transposed", "keys = A @ K.T", "keys = A @ K"),
         ("Q is missing: the query is y", "query = y @ Q.T", "query = y"),

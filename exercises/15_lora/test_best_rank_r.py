@@ -130,5 +130,7 @@ def test_nothing_else_is_better(student, seed):
     B, A = U[:, :r] * S[:r], Vt[:r]
     G = (X @ (W0 + B @ A).T - Y).T @ X / len(X)
     size = np.linalg.norm(G) * np.linalg.norm(delta)
-    compare(B.T @ G, want=0 * A, tol=TOL, scale=size, equation="(15.2)")
-    compare(G @ A.T, want=0 * B, tol=TOL, scale=size, equation="(15.2)")
+    for name, slope, zero in (("A", B.T @ G, 0 * A), ("B", G @ A.T, 0 * B)):
+        called = f"best_rank_r, then the gradient of the loss in {name} at its ΔW"
+        options = {"tol": TOL, "scale": size, "equation": "(15.2)", "called": called}
+        compare(slope, want=zero, **options)

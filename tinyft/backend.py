@@ -114,6 +114,12 @@ def gpu_status():
         )
     except ImportError as error:
         return False, f"cupy does not import ({error}); install it again"
+    if not hasattr(cupy, "__version__"):  # a folder of that name, or what is left of it
+        where = ", ".join(getattr(cupy, "__path__", ["?"]))
+        return False, (
+            f"the module cupy at {where} is not CuPy: a folder of that name stands in "
+            "the way; rename it, or install cupy again"
+        )
     try:
         count = cupy.cuda.runtime.getDeviceCount()
     except Exception as error:  # cupy raises its own classes, one for each cause

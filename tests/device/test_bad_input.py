@@ -77,6 +77,12 @@ def test_a_cupy_that_does_not_import(bare, tmp_path, monkeypatch):
     )
 
 
+def test_a_folder_of_that_name_is_not_cupy(bare):
+    bare(types.SimpleNamespace(__path__=["/somewhere/cupy"]))
+    usable, sentence = backend.gpu_status()
+    assert not usable and "/somewhere/cupy is not CuPy: a folder" in sentence
+
+
 def test_two_wheels(bare, monkeypatch):
     both = {"cupy-cuda12x": "14.2.0", "cupy-cuda13x": "14.2.0"}
     monkeypatch.setattr(backend, "cupy_wheels", lambda: both)

@@ -197,6 +197,11 @@ def test_errors(call, words):
         call(tensor(draw(5, 3), requires_grad=True))
 
 
+def test_class_indices_as_floats_are_told_to_be_integers():
+    with pytest.raises(ValueError, match=r"floats are class probabilities; .*int64"):
+        ops.cross_entropy(np.zeros((5, 3)), np.zeros(5))
+
+
 def test_sequences_are_told_to_reshape():
     """(B, T, V) logits with (B, T) targets: the commonest mistake gets a hint."""
     with pytest.raises(ValueError, match=r"for \(B, T, V\) reshape"):

@@ -218,6 +218,8 @@ def test_refusals_are_sentences():
         SGD([x, x])
     with pytest.raises(TypeError, match="expected an iterable of Tensors, got one"):
         SGD(x)
+    with pytest.raises(TypeError, match=r"got one Sequential; .* model.parameters"):
+        SGD(nn.Sequential(nn.Linear(2, 2)))
     with pytest.raises(TypeError, match="got a Tensor of int64"):
         SGD([tensor([1, 2])])
     with pytest.raises(TypeError, match="the result of an operation"):

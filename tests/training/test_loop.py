@@ -27,7 +27,12 @@ def batches(size=8):
 
 def fit(net, optimizer, some=None, **options):
     return training.fit(
-        net, loss, some or batches(), optimizer, progress=False, **options
+        net,
+        loss,
+        batches() if some is None else some,
+        optimizer,
+        progress=False,
+        **options,
     )
 
 
@@ -189,6 +194,13 @@ def test_refusals_are_sentences():
     ):
         with pytest.raises(ValueError, match=words):
             fit(net, optimizer, **options)
+
+
+@pytest.mark.parametrize("some", [np.ones((5, 4)), (np.ones((5, 4)), np.zeros(5))])
+def test_whole_arrays_are_no_batches(some):
+    net = model()
+    with pytest.raises(TypeError, match=r"iterable of tuples, such as .* \(5, 4\)"):
+        fit(net, optim.SGD(net.parameters()), epochs=1, some=some)
 
 
 def test_a_bar_is_drawn_on_a_terminal_only(capsys, monkeypatch):

@@ -165,8 +165,14 @@ def _prepared(what, logits, targets, weight, reduction):
     if not shape or targets.shape != wanted:
         raise ValueError(
             f"{what}: logits have shape {shape} and targets {targets.shape}; expected "
-            f"targets {wanted}. Classes are on axis 1 of the logits: for (B, T, V) "
-            "reshape to (B T, V) and the targets to (B T)"
+            f"targets {wanted}. "
+            + (
+                "Targets that are floats are class probabilities; for class indices pass "
+                'integers: targets.astype("int64")'
+                if targets.dtype.kind == "f"
+                else "Classes are on axis 1 of the logits: for (B, T, V) reshape to "
+                "(B T, V) and the targets to (B T)"
+            )
         )
     if weight is not None and weight.shape != (shape[min(1, len(shape) - 1)],):
         raise ValueError(

@@ -27,7 +27,8 @@ class Optimizer:
     def __init__(self, params, **defaults):
         self.defaults = {key: _plain(value) for key, value in defaults.items()}
         self.param_groups, self._slabs = [], []
-        if isinstance(params, Tensor) or not hasattr(params, "__iter__"):
+        single = isinstance(params, Tensor) or hasattr(params, "named_parameters")
+        if single or not hasattr(params, "__iter__"):
             raise TypeError(
                 f"{self._name}(params): expected an iterable of Tensors, got one "
                 f"{type(params).__name__}; pass [x], or model.parameters()"

@@ -51,7 +51,8 @@ def fit(
     checkpoint      a Checkpoint, saved at each log point
     on_step   on_step(step, loss) after each update, gradients still there
 
-    Raises ValueError for impossible combinations, before the first step.
+    Raises ValueError for impossible combinations, TypeError for arrays in place of
+    batches, before the first step.
     """
     _check(batches, steps, epochs, start, accumulate, every)
     log = _Log(model, optimizer, evaluate, early_stopping, checkpoint, every, steps)
@@ -174,6 +175,13 @@ def _length(batches, steps, epochs, accumulate):
 
 
 def _check(batches, steps, epochs, start, accumulate, every):
+    first = batches[0] if isinstance(batches, (tuple, list)) and batches else batches
+    if hasattr(first, "dtype"):
+        raise TypeError(
+            "fit(): `batches` should be an iterable of tuples, such as "
+            "lambda: data.batches(rng, x, y, batch_size=32), and holds whole arrays: the "
+            f"first has shape {first.shape}"
+        )
     if steps is None and epochs is None:
         raise ValueError("fit(): say how long to train, with steps=... or epochs=...")
     for name, value, least in (

@@ -156,6 +156,22 @@ def test_large_scores(student, seed):
     compare(got, want=want, tol=TOL, equation="(18.1)")
 
 
+def test_a_hidden_key_with_the_largest_score(student, seed):
+    """The last key scores 4000 above all others: only the last query may see it."""
+    q, k, v, P_k, P_v = problem(seed)
+    q, k, P_k = np.abs(q), np.abs(k), np.abs(P_k)
+    k[:, -1] *= 4000.0 / (q @ k[:, -1:].repeat(H // G, 0).transpose(0, 2, 1)).min()
+    got = student.prefix_attention(q, k, v, P_k, P_v)[:, :-1]
+    last = v[:, -1:].repeat(H // G, 0).repeat(T - 1, 1)  # all weight on the hidden key
+    compare(
+        got,
+        want=loop(q[:, :-1], k[:, :-1], v[:, :-1], P_k, P_v),
+        mistakes={"the mask takes a finite number off, not −∞": last},
+        tol=TOL,
+        equation="(18.1)",
+    )
+
+
 def test_first_query(student, seed):
     """The first query sees the prefix and its own key: change the rest, nothing moves."""
     q, k, v, P_k, P_v = problem(seed)

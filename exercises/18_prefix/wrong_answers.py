@@ -7,6 +7,11 @@ WRONG = {
     "prefix_attention": [
         ("1/√d is missing", " / np.sqrt(d)", ""),
         ("1/d in place of 1/√d", "np.sqrt(d)", "d"),
+        (
+            "the mask takes a finite number off, not −∞",
+            "length), scores, -np.inf)",
+            "length), scores, scores - 1e3)",
+        ),
         ("no causal mask", "np.tri(T, length + T, length", "np.tri(T, length + T, 99"),
         (
             "the prefix is masked like the text: query i sees columns 0..i",

@@ -218,7 +218,9 @@ def test_refusals_are_sentences():
         SGD([x, x])
     with pytest.raises(TypeError, match="expected an iterable of Tensors, got one"):
         SGD(x)
-    with pytest.raises(TypeError, match=r"got one Sequential; .* model.parameters"):
+    with pytest.raises(
+        TypeError, match=r"got one Sequential; pass its .parameters\(\)"
+    ):
         SGD(nn.Sequential(nn.Linear(2, 2)))
     with pytest.raises(TypeError, match="got a Tensor of int64"):
         SGD([tensor([1, 2])])
@@ -281,3 +283,12 @@ def test_a_model_is_not_its_parameters_and_betas_are_two():
         SGD(nn.Linear(2, 2))
     with pytest.raises(ValueError, match="two numbers"):
         Adam([tensor([1.0], requires_grad=True)], betas=(0.9,))
+
+
+def test_nothing_but_frozen_parameters_is_told():
+    """After peft.attach the base is frozen, and model.parameters() has nothing else."""
+    net = nn.Linear(2, 2).requires_grad_(False)
+    with pytest.warns(
+        UserWarning, match="none of the 2 parameters .* adapter.parameters"
+    ):
+        SGD(net.parameters())

@@ -94,3 +94,9 @@ def test_early_stopping_modes_and_refusals():
     assert (copy.best, copy.bad, sorted(copy.weights)) == (1.6, 2, ["bias", "weight"])
     with pytest.raises(ValueError, match="patience >= 1"):
         training.EarlyStopping(0)
+
+
+def test_accuracy_of_targets_of_another_shape_is_refused():
+    """(4, 1) against (4,) would broadcast to an accuracy of up to 4."""
+    with pytest.raises(ValueError, match=r"targets \(4, 1\); expected targets \(4,\)"):
+        training.accuracy(np.zeros((4, 2)), np.zeros((4, 1), int))

@@ -47,12 +47,19 @@ def compare(got, want, mistakes=None, tol=1e-9, equation="", called=None, scale=
     if wrong is None:
         return
     described, margin = wrong
+    if (
+        context.changed
+    ):  # what is expected was perhaps computed from what is now spoiled
+        called = (
+            f"Called {called or context.called}." if called or context.called else ""
+        )
+        raise Failed(_join(called, _changed(), _see(equation)), [], margin)
     fits = [name for name in mistakes if _fits(got, mistakes[name], tol, scale)]
     if fits:
         what = ", or ".join(fits)
         described = f"Your answer is the right one with this mistake: {what}."
     head = _heading(called or context.called, got, want)
-    raise Failed(_join(head, described, _changed(), _see(equation)), fits, margin)
+    raise Failed(_join(head, described, _see(equation)), fits, margin)
 
 
 def _mismatch(got, want, tol, scale):
@@ -121,9 +128,7 @@ def _heading(called, got, want):
 
 
 def _changed():
-    """A changed input may have changed what the check expects: say so."""
-    if not context.changed:
-        return ""
+    """A changed input may have changed what the check expects: say that alone."""
     names = ", ".join(sorted(context.changed))
     return (
         f"The call changed its input {names} in place, which spoils what is compared "

@@ -68,7 +68,7 @@ def _remembering(function, name):
         before, given = sys.gettrace(), _bytes(bound.arguments)
         value = function(*args, **kwargs)
         after = _bytes(bound.arguments)
-        context.changed |= {one for one in given if after[one] != given[one]}
+        context.changed |= {one for one in given if after.get(one) != given[one]}
         if sys.gettrace() is not before:
             sys.settrace(before)  # it could change variables of the grader
             raise AnswerError(f"{name} sets a trace function: remove sys.settrace.")
@@ -79,8 +79,17 @@ def _remembering(function, name):
 
 def _bytes(arguments):
     """{name: bytes} of the arrays, to see which of them a call changed in place."""
-    arrays = {name: x for name, x in arguments.items() if is_array(x)}
-    return {name: x.tobytes() for name, x in arrays.items()}
+    found = {name: b"".join(_parts(x)) for name, x in arguments.items()}
+    return {name: held for name, held in found.items() if held}
+
+
+def _parts(x):
+    """The bytes of an array, or of each array in a list or tuple."""
+    if is_array(x):
+        return [x.tobytes()]
+    if isinstance(x, (list, tuple)):
+        return [held for one in x for held in _parts(one)]
+    return []
 
 
 def _arguments(arguments):

@@ -10,6 +10,8 @@ at first), `t` = 1, 2, ... the step, `group` the numbers of the group. Groups ha
 PyTorch's form, [{"params": [...], "lr": 1e-4}, ...]; the rest is the default.
 """
 
+import warnings
+
 from tinyft import backend
 from tinyft.autograd import Tensor
 from tinyft.optim.slab import slabs
@@ -31,7 +33,8 @@ class Optimizer:
         if single or not hasattr(params, "__iter__"):
             raise TypeError(
                 f"{self._name}(params): expected an iterable of Tensors, got one "
-                f"{type(params).__name__}; pass [x], or model.parameters()"
+                f"{type(params).__name__}; pass "
+                + ("its .parameters()" if hasattr(params, "parameters") else "[x]")
             )
         params = list(params)
         if not params:
@@ -42,6 +45,17 @@ class Optimizer:
         grouped = isinstance(params[0], dict)
         for group in params if grouped else [{"params": params}]:
             self.add_param_group(group)
+        self._warn_if_all_frozen()
+
+    def _warn_if_all_frozen(self):
+        params = [p for group in self.param_groups for p in group["params"]]
+        if not any(p.requires_grad or p.grad is not None for p in params):
+            warnings.warn(
+                f"{self._name}(params): none of the {len(params)} parameters requires a "
+                "gradient, so nothing would train. peft.attach freezes the base: pass "
+                "adapter.parameters(); or unfreeze some first",
+                stacklevel=4,
+            )
 
     _name = property(lambda self: type(self).__name__)
 

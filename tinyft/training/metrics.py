@@ -57,8 +57,16 @@ def counted(y):
 
 
 def accuracy(logits, targets):
-    """Share of targets (…) equal to argmax of logits (…, classes); -100 is left out."""
+    """Share of targets (…) equal to argmax of logits (…, classes); -100 is left out.
+
+    Raises ValueError for targets of another shape, or when all are -100.
+    """
     logits, y = _array(logits), _array(targets)
+    if y.shape != logits.shape[:-1]:
+        raise ValueError(
+            f"accuracy(): logits have shape {logits.shape} and targets {y.shape}; "
+            f"expected targets {logits.shape[:-1]}, one class index for each row"
+        )
     right = logits.argmax(axis=-1) == y
     n = int((y != IGNORE).sum())
     if not n:

@@ -23,7 +23,7 @@ LAYERS = [
     {"__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-SIDE = {"data": set(), "io": {"backend", "nn", "models"}, "checkpoints": set()}
+SIDE = {"data": set(), "io": {"backend", "nn", "models"}, "pretrained": set()}
 NUMPY = {"backend", "data", "io", "course", "grading"}
 LIBRARY = {
     "01_optimisers": "optim"

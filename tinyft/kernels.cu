@@ -42,7 +42,7 @@ __device__ T block_reduce(T value, bool largest)
     return result;
 }
 
-// --- GELU (ops/gelu.py) -------------------------------------------------------------
+// --- GELU (ops/neural/gelu.py) -------------------------------------------------------------
 // y = x Phi(x), slope = Phi(x) + x phi(x), Phi(x) = (1 + erf(x / sqrt 2)) / 2
 
 extern "C" __global__ void gelu_none(const T *x, T *y, T *slope, Int n)
@@ -73,7 +73,7 @@ extern "C" __global__ void gelu_tanh(const T *x, T *y, T *slope, Int n)
     }
 }
 
-// --- SiLU (ops/activation.py) -------------------------------------------------------
+// --- SiLU (ops/neural/activation.py) -------------------------------------------------------
 // y = x s, s = 1/(1 + e^-x) = (1 + tanh(x/2))/2;  gx = gy (s + x s (1 - s))
 
 extern "C" __global__ void silu(const T *x, T *y, Int n)
@@ -89,7 +89,7 @@ extern "C" __global__ void silu_gradient(const T *x, const T *gy, T *gx, Int n)
     }
 }
 
-// --- Softmax (ops/activation.py, ops/attention.py) ----------------------------------
+// --- Softmax (ops/neural/activation.py, ops/neural/attention.py) ----------------------------------
 // p = e^(x - top) / sum, log_sum = top + log(sum), over the entries that a row sees:
 // query i = row % queries of a causal attention sees keys 0 .. i + shift, else all.
 // A row of -inf, or one that sees nothing, gives zeros. p may be x.
@@ -147,7 +147,7 @@ extern "C" __global__ void softmax_again(
     IN_ROW(j, 0, width) { p[j] = j < seen ? exp(x[j] - log_sum[row]) : T(0); }
 }
 
-// --- Cross-entropy of class indices (ops/cross_entropy.py) --------------------------
+// --- Cross-entropy of class indices (ops/neural/cross_entropy.py) --------------------------
 // loss = total log(sum e^z) - sum_c t_c z_c,  G_c = total p_c - t_c,  z = x - top,
 // t_c = (1 - s) k [c = y] + s k / C,  total = sum_c t_c = k,  k = [y != ignore] / count
 // (count null: k = [y != ignore]). A class out of range wraps round, as CuPy's indices.
@@ -190,7 +190,7 @@ extern "C" __global__ void cross_entropy(
     }
 }
 
-// --- Layer and RMS norm (ops/norm.py) -----------------------------------------------
+// --- Layer and RMS norm (ops/neural/norm.py) -----------------------------------------------
 // y = w xh + b, xh = (x - mean) scale, scale = 1 / sqrt(mean((x - mean)^2) + eps);
 // not centred: mean = 0
 
@@ -297,7 +297,7 @@ extern "C" __global__ void column_sums(
     }
 }
 
-// --- Batch norm (ops/batchnorm.py) --------------------------------------------------
+// --- Batch norm (ops/neural/batchnorm.py) --------------------------------------------------
 // n, mean and M2 = sum (x - mean)^2 of two sets join to (Chan, Golub and LeVeque 1983)
 //     n = na + nb,  mean = ma + d nb/n,  M2 = M2a + M2b + d^2 na nb/n,  d = mb - ma
 

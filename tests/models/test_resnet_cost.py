@@ -6,7 +6,7 @@ import pytest
 from tinyft import models, nn, no_grad, ops, tensor
 from tinyft.autograd import grad
 from tinyft.models import ResNetConfig
-from tinyft.ops import correlate
+from tinyft.ops.blocked import correlate
 
 SMALL = [  # every branch: stems, blocks, a first stage that needs a shortcut or none
     ResNetConfig((2, 1, 1), (4, 6, 8), 5, 2),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tinyft import grad, gradcheck, ops, tensor
-from tinyft.ops import heads
+from tinyft.ops.neural import heads
 
 sys.path.insert(0, str(Path(__file__).parent))
 import twins

@@ -9,7 +9,7 @@ import pytest
 
 from tinyft import Tensor, gradcheck, no_grad, ops, tensor
 from tinyft.autograd import grad
-from tinyft.ops import correlate
+from tinyft.ops.blocked import correlate
 
 CASES = [  # x, weight, stride, padding, groups, dilation: no two dimensions alike
     ((2, 3, 7, 6), (4, 3, 3, 2), 1, 0, 1, 1),
@@ -39,7 +39,7 @@ def close(got, want, tol=1e-12):
 
 def dense(w, groups, dilation):
     """The weight (O, C, kh', kw') that needs neither groups nor dilation."""
-    (O, I, kh, kw), (d, e) = w.shape, ops.window.pair(dilation)
+    (O, I, kh, kw), (d, e) = w.shape, ops.blocked.window.pair(dilation)
     full = np.zeros((O, I * groups, d * (kh - 1) + 1, e * (kw - 1) + 1))
     for o in range(O):
         first = o // (O // groups) * I
@@ -52,7 +52,7 @@ def twin(x, w, b, stride, padding):
     O, _, kh, kw = w.shape
     columns = ops.im2col(x, (kh, kw), stride, padding)  # (N, Ho Wo, C kh kw)
     y = columns @ w.reshape(O, -1).T + b
-    s, p = ops.window.pair(stride), ops.window.pair(padding)
+    s, p = ops.blocked.window.pair(stride), ops.blocked.window.pair(padding)
     Ho, Wo = (
         (n + 2 * q - k) // t + 1 for n, q, k, t in zip(x.shape[2:], p, (kh, kw), s)
     )
@@ -137,7 +137,7 @@ def test_transpose_is_the_adjoint():
             for n, k, s, p, d in zip(
                 shape[2:],
                 w_shape[2:],
-                *map(ops.window.pair, (stride, padding, dilation)),
+                *map(ops.blocked.window.pair, (stride, padding, dilation)),
             )
         ]
         back = ops.conv_transpose2d(u, w, None, stride, padding, rest, groups, dilation)

@@ -15,8 +15,8 @@ WINDOWS = [(2, None, 0), (3, 1, 1), (3, 2, 1), ((2, 3), (1, 2), (1, 0)), ((7, 6)
 
 def windows(x, size, stride, padding):
     """Yield (h, w, the pixels that window sees), by the definition."""
-    (kh, kw), (p, q) = ops.window.pair(size), ops.window.pair(padding)
-    sh, sw = ops.window.pair(size if stride is None else stride)
+    (kh, kw), (p, q) = ops.blocked.window.pair(size), ops.blocked.window.pair(padding)
+    sh, sw = ops.blocked.window.pair(size if stride is None else stride)
     for h in range((x.shape[2] + 2 * p - kh) // sh + 1):
         for w in range((x.shape[3] + 2 * q - kw) // sw + 1):
             top, left = h * sh - p, w * sw - q
@@ -43,7 +43,7 @@ def test_max_pool(size, stride, padding):
 @pytest.mark.parametrize("padded", [True, False])
 def test_avg_pool(size, stride, padding, padded):
     y = ops.avg_pool2d(X, size, stride, padding, count_include_pad=padded).numpy()
-    kh, kw = ops.window.pair(size)
+    kh, kw = ops.blocked.window.pair(size)
     for h, w, pixels in windows(X, size, stride, padding):
         count = kh * kw if padded else pixels[0, 0].size
         want = pixels.sum(axis=(2, 3)) / count
@@ -58,7 +58,7 @@ def test_avg_pool(size, stride, padding, padded):
 @pytest.mark.parametrize("size", [1, (3, 2), (4, 5), (7, 6), (9, 4), (None, 1)])
 def test_adaptive_avg_pool(size):
     y = ops.adaptive_avg_pool2d(X, size).numpy()
-    Ho, Wo = (n if k is None else k for k, n in zip(ops.window.pair(size), (7, 6)))
+    Ho, Wo = (n if k is None else k for k, n in zip(ops.blocked.window.pair(size), (7, 6)))
     assert y.shape == (2, 3, Ho, Wo)
     for h, w in np.ndindex(Ho, Wo):
         rows = slice(int(np.floor(h * 7 / Ho)), int(np.ceil((h + 1) * 7 / Ho)))

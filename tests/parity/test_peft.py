@@ -13,7 +13,7 @@ import pytest
 import tinyft
 from tinyft import models, nn, ops, peft
 from tinyft.io.huggingface import to_bert, to_gpt2, to_llama
-from tinyft.peft.rules import Rules
+from tinyft.peft.huggingface.rules import Rules
 from tinyft.peft.sites import pattern_value
 
 hf = pytest.importorskip("peft", reason="parity tests compare with Hugging Face PEFT")

@@ -115,7 +115,7 @@ def test_a_full_disk_leaves_what_was_there(saved, monkeypatch, fails):
             raise OSError(28, "No space left on device")
         return real(source, target)
 
-    monkeypatch.setattr("tinyft.peft.folder.os.replace", replace)
+    monkeypatch.setattr("tinyft.peft.huggingface.folder.os.replace", replace)
     with pytest.raises(
         OSError, match=r"adapter can not be written \(No space.*make room"
     ):

@@ -3,7 +3,6 @@
 from tinyft.nn import init
 from tinyft.nn.activation import GELU, Dropout, ReLU, Sigmoid, SiLU, Softmax, Tanh
 from tinyft.nn.attention import KV, KVCache, MultiHeadAttention, Rotary
-from tinyft.nn.checkpoint import checkpoint
 from tinyft.nn.container import Flatten, ModuleDict, ModuleList, Sequential
 from tinyft.nn.conv import AdaptiveAvgPool2d, AvgPool2d, Conv2d, MaxPool2d
 from tinyft.nn.embedding import Embedding
@@ -11,6 +10,7 @@ from tinyft.nn.init import manual_seed
 from tinyft.nn.linear import Identity, Linear
 from tinyft.nn.module import Buffer, Module, Parameter
 from tinyft.nn.norm import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RMSNorm
+from tinyft.nn.recompute import checkpoint
 from tinyft.nn.recurrent import LSTM
 
 __all__ = [

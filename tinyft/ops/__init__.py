@@ -3,20 +3,15 @@
 import sys
 
 from tinyft.autograd.tensor import use_ops
-from tinyft.ops.activation import (
-    elu,
-    leaky_relu,
-    log_softmax,
-    logsigmoid,
-    relu,
-    silu,
-    softmax,
-    softplus,
+from tinyft.ops.array.choose import (
+    clip,
+    masked_fill,
+    maximum,
+    minimum,
+    remainder,
+    where,
 )
-from tinyft.ops.attention import attention, attention_weights
-from tinyft.ops.batchnorm import batch_norm
-from tinyft.ops.choose import clip, masked_fill, maximum, minimum, remainder, where
-from tinyft.ops.compare import (
+from tinyft.ops.array.compare import (
     all,
     any,
     argmax,
@@ -42,8 +37,7 @@ from tinyft.ops.compare import (
     sign,
     sort,
 )
-from tinyft.ops.conv import conv1d, conv2d, conv_transpose2d
-from tinyft.ops.create import (
+from tinyft.ops.array.create import (
     arange,
     eye,
     full,
@@ -53,9 +47,8 @@ from tinyft.ops.create import (
     zeros,
     zeros_like,
 )
-from tinyft.ops.cross_entropy import cross_entropy, nll_loss
-from tinyft.ops.einsum import einsum
-from tinyft.ops.elementwise import (
+from tinyft.ops.array.einsum import einsum
+from tinyft.ops.array.elementwise import (
     add,
     div,
     lerp,
@@ -66,10 +59,8 @@ from tinyft.ops.elementwise import (
     square,
     sub,
 )
-from tinyft.ops.gelu import gelu
-from tinyft.ops.im2col import im2col
-from tinyft.ops.index import embedding, gather, index, take_along_axis
-from tinyft.ops.join import (
+from tinyft.ops.array.index import embedding, gather, index, take_along_axis
+from tinyft.ops.array.join import (
     astype,
     clone,
     concatenate,
@@ -79,21 +70,9 @@ from tinyft.ops.join import (
     stack,
     to_device,
 )
-from tinyft.ops.linalg import dot, matmul, outer
-from tinyft.ops.linear import linear
-from tinyft.ops.loss import (
-    bce_with_logits,
-    huber_loss,
-    kl_div,
-    l1_loss,
-    mse_loss,
-    smooth_l1_loss,
-)
-from tinyft.ops.norm import group_norm, layer_norm, rms_norm
-from tinyft.ops.pool import adaptive_avg_pool2d, avg_pool2d, max_pool2d
-from tinyft.ops.random import dropout
-from tinyft.ops.reduce import amax, amin, cumsum, max, mean, min, prod, sum
-from tinyft.ops.shape import (
+from tinyft.ops.array.linalg import dot, matmul, outer
+from tinyft.ops.array.reduce import amax, amin, cumsum, max, mean, min, prod, sum
+from tinyft.ops.array.shape import (
     broadcast_to,
     expand_dims,
     flatten,
@@ -109,9 +88,19 @@ from tinyft.ops.shape import (
     tril,
     triu,
 )
-from tinyft.ops.stats import logsumexp, norm, std, var
-from tinyft.ops.trig import arccos, arcsin, arctan, cos, cosh, sin, sinh, tan, tanh
-from tinyft.ops.unary import (
+from tinyft.ops.array.stats import logsumexp, norm, std, var
+from tinyft.ops.array.trig import (
+    arccos,
+    arcsin,
+    arctan,
+    cos,
+    cosh,
+    sin,
+    sinh,
+    tan,
+    tanh,
+)
+from tinyft.ops.array.unary import (
     abs,
     erf,
     exp,
@@ -124,5 +113,33 @@ from tinyft.ops.unary import (
     sigmoid,
     sqrt,
 )
+from tinyft.ops.blocked.im2col import im2col
+from tinyft.ops.neural.activation import (
+    elu,
+    leaky_relu,
+    log_softmax,
+    logsigmoid,
+    relu,
+    silu,
+    softmax,
+    softplus,
+)
+from tinyft.ops.neural.attention import attention, attention_weights
+from tinyft.ops.neural.batchnorm import batch_norm
+from tinyft.ops.neural.conv import conv1d, conv2d, conv_transpose2d
+from tinyft.ops.neural.cross_entropy import cross_entropy, nll_loss
+from tinyft.ops.neural.dropout import dropout
+from tinyft.ops.neural.gelu import gelu
+from tinyft.ops.neural.linear import linear
+from tinyft.ops.neural.loss import (
+    bce_with_logits,
+    huber_loss,
+    kl_div,
+    l1_loss,
+    mse_loss,
+    smooth_l1_loss,
+)
+from tinyft.ops.neural.norm import group_norm, layer_norm, rms_norm
+from tinyft.ops.neural.pool import adaptive_avg_pool2d, avg_pool2d, max_pool2d
 
 use_ops(sys.modules[__name__])

@@ -1,27 +1,27 @@
 """L4: parameter-efficient fine-tuning: one file a method, on named sites of any model."""
 
 from tinyft.peft import huggingface
-from tinyft.peft.adapters import Bottleneck, houlsby, parallel, pfeiffer
+from tinyft.peft.adapter import Adapter
 from tinyft.peft.attach import attach, attached, detach, disabled, switch
-from tinyft.peft.bitfit import BitFit, NormTuning
 from tinyft.peft.combine import combine
 from tinyft.peft.delta import Delta, registry
-from tinyft.peft.dora import DoRA
-from tinyft.peft.files import load, save
-from tinyft.peft.full import Full
-from tinyft.peft.fusion import Fusion
-from tinyft.peft.handle import Adapter
-from tinyft.peft.ia3 import IA3
-from tinyft.peft.lora import LoRA
-from tinyft.peft.loraplus import loraplus_groups
+from tinyft.peft.huggingface.files import load, save
 from tinyft.peft.merge import merge, unmerge
-from tinyft.peft.pissa import PiSSA
-from tinyft.peft.prefix import Prefix
-from tinyft.peft.prompt import Prompt
-from tinyft.peft.ptuning import PTuning
+from tinyft.peft.methods.adapters import Bottleneck, houlsby, parallel, pfeiffer
+from tinyft.peft.methods.bitfit import BitFit, NormTuning
+from tinyft.peft.methods.dora import DoRA
+from tinyft.peft.methods.full import Full
+from tinyft.peft.methods.fusion import Fusion
+from tinyft.peft.methods.ia3 import IA3
+from tinyft.peft.methods.lora import LoRA
+from tinyft.peft.methods.loraplus import loraplus_groups
+from tinyft.peft.methods.pissa import PiSSA
+from tinyft.peft.methods.prefix import Prefix
+from tinyft.peft.methods.prompt import Prompt
+from tinyft.peft.methods.ptuning import PTuning
+from tinyft.peft.methods.vera import VeRA
+from tinyft.peft.per_row import rows
 from tinyft.peft.report import report
-from tinyft.peft.rows import rows
-from tinyft.peft.vera import VeRA
 
 __all__ = [
     "IA3",

@@ -9,9 +9,9 @@ adapter restores exactly what was.
 import contextlib
 
 from tinyft.nn import BatchNorm2d, Module, init
+from tinyft.peft.adapter import Adapter
 from tinyft.peft.delta import Delta
-from tinyft.peft.full import Full
-from tinyft.peft.handle import Adapter
+from tinyft.peft.methods.full import Full
 from tinyft.peft.sites import (
     check_pattern,
     find_sites,

@@ -15,10 +15,10 @@ from numbers import Real
 
 from tinyft import backend
 from tinyft.autograd import no_grad
+from tinyft.peft.adapter import Adapter
 from tinyft.peft.attach import put, switch
-from tinyft.peft.handle import Adapter
-from tinyft.peft.lora import LoRA
-from tinyft.peft.pissa import PiSSA
+from tinyft.peft.methods.lora import LoRA
+from tinyft.peft.methods.pissa import PiSSA
 
 
 def combine(adapters, weights=None, how="cat", rank=None, name="combined"):

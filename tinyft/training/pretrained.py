@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tinyft import data, io, models, nn
 
-FOLDER = Path(__file__).parent.parent / "checkpoints"
+FOLDER = Path(__file__).parent.parent / "pretrained"
 
 
 def checkpoint_path(name, folder=None):

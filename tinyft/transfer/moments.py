@@ -12,7 +12,7 @@ import contextlib
 from tinyft import backend
 from tinyft.autograd import Tensor, no_grad
 from tinyft.nn import Module
-from tinyft.ops.channels import as_rows
+from tinyft.ops.blocked.channels import as_rows
 
 
 def pool(counts, means, variances):

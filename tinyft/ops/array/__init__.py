@@ -1,0 +1,1 @@
+"""Operations that NumPy has too: elementwise, reductions, shapes, indices, algebra."""

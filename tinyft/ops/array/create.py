@@ -1,0 +1,64 @@
+"""New tensors: zeros, ones, a value, a range, the identity; float32 unless asked.
+
+They are made on the default device (`with tinyft.device("cuda"):`); the `_like` forms
+on the device of their model. All are constants until `requires_grad_()`.
+"""
+
+from tinyft import backend
+from tinyft.autograd.tensor import Tensor
+from tinyft.ops.array.compare import plain
+
+HOST = backend.host()
+
+
+def _here(array):
+    return Tensor._of(backend.to(array, backend.default_device()), None)
+
+
+def zeros(shape, dtype=backend.float32):
+    """A tensor of zeros."""
+    return _here(HOST.zeros(shape, dtype))
+
+
+def ones(shape, dtype=backend.float32):
+    """A tensor of ones."""
+    return _here(HOST.ones(shape, dtype))
+
+
+def full(shape, value, dtype=None):
+    """A tensor of one value: float32 for a float, int64 for an integer, or `dtype`."""
+    value = backend.asnumpy(plain(value, scalars=False))
+    return _here(HOST.full(shape, value, dtype or value.dtype))
+
+
+def arange(start, stop=None, step=1, dtype=None):
+    """start, start + step, ... below stop: int64 for integers, float32 for floats."""
+    if step == 0:
+        raise ValueError(f"arange from {start} to {stop}: step is 0, and never arrives")
+    values = HOST.arange(start, stop, step) if stop is not None else HOST.arange(start)
+    if dtype is None and values.dtype == backend.float64:
+        dtype = backend.float32
+    return _here(values.astype(dtype or values.dtype, copy=False))
+
+
+def eye(n, m=None, k=0, dtype=backend.float32):
+    """Ones on the k-th diagonal of an n x m matrix (m = n by default)."""
+    return _here(HOST.eye(n, m, k, dtype))
+
+
+def zeros_like(x, dtype=None):
+    """Zeros of the shape, dtype and device of x."""
+    x = plain(x, scalars=False)
+    return Tensor._of(backend.xp_of(x).zeros_like(x, dtype), None)
+
+
+def ones_like(x, dtype=None):
+    """Ones of the shape, dtype and device of x."""
+    x = plain(x, scalars=False)
+    return Tensor._of(backend.xp_of(x).ones_like(x, dtype), None)
+
+
+def full_like(x, value, dtype=None):
+    """One value in the shape, dtype and device of x."""
+    x = plain(x, scalars=False)
+    return Tensor._of(backend.xp_of(x).full_like(x, value, dtype), None)

@@ -1,0 +1,1 @@
+"""What makes the operations fast: pieces that stay in the cache, windows as views."""

@@ -1,0 +1,1 @@
+"""Operations of neural networks, with PyTorch's names: layers, losses, attention."""

@@ -1,0 +1,205 @@
+"""save and load: adapters in Hugging Face PEFT's folder format, both ways.
+
+    folder/adapter_config.json          method, sizes, target_modules
+    folder/adapter_model.safetensors    base_model.model.<path>.lora_A.weight, ...
+
+Loading is strict: unknown, missing or wrongly shaped names are errors that list them (PEFT
+itself warns, or says nothing, and leaves random weights: huggingface/peft#2115).
+"""
+
+import re
+from pathlib import Path
+
+from tinyft.peft.attach import detach, find, put
+from tinyft.peft.delta import PREFIX, registry
+from tinyft.peft.huggingface.folder import (
+    check_place,
+    options_of,
+    read_folder,
+    refuse_unread,
+    write_folder,
+)
+from tinyft.peft.huggingface.fused import exported
+from tinyft.peft.huggingface.names import names_of, path_of, translator
+from tinyft.peft.huggingface.rules import Rules, is_feedforward
+from tinyft.peft.huggingface.state import fill, main_of, state_of
+from tinyft.peft.methods.full import Full
+from tinyft.peft.sites import matches, pattern_value, refuse_tied
+
+
+def save(model, folder, name="default", overwrite=False, names=None):
+    """Write the adapter `name` of `model` to `folder`, complete or not at all.
+
+    names: "gpt2", "bert" or "llama" writes the module names of such a checkpoint, so that
+    PEFT attaches it to the public model (prefixes and prompts name no modules).
+    overwrite: replace the two files of a folder that exists; others in it stay.
+    Raises ValueError if there is no such adapter, FileExistsError if the folder exists
+    (unless `overwrite`), OSError if it can not be written. Returns the folder's path.
+    """
+    adapter, folder = find(model, name), Path(folder)
+    check_place(folder, overwrite)
+    state, config = state_of(adapter), _config(adapter)
+    if names is not None and "target_modules" in config:
+        state, config = exported(names_of(model, names), state, config)
+    elif config.get("modules_to_save"):
+        _save_namesakes(adapter, state, config)
+    write_folder(folder, state, config)
+    return folder
+
+
+def load(model, folder, name="default", names=None):
+    """Attach the adapter that `folder` holds to `model`. Returns the Adapter.
+
+    names: whose module names the file has: "gpt2", "bert" or "llama" for an adapter of a
+    public checkpoint (GPT-2's fused c_attn is split into q, k and v); None finds out.
+    Raises FileNotFoundError, or ValueError naming what does not fit: an unknown method,
+    sites the model lacks, missing, unexpected or wrongly shaped tensors. The model is
+    unchanged then.
+    """
+    folder = Path(folder)
+    config, state = read_folder(folder)
+    template = template_of(config, folder)
+    _refuse_large(config, state, folder)
+    if "target_modules" in config:
+        theirs = translator(model, state, names)
+        sites, saved, changes = _chosen(model, template, config, theirs, state)
+        state = theirs.state(state)
+    else:
+        sites = {p: m for p, m in model.named_modules() if template.fits(m)}
+        sites = {p: m for p, m in sites.items() if matches(p, template.sites)}
+        saved, changes = {}, {}
+        if not sites:
+            raise ValueError(
+                f"peft.load: this model has no site for {type(template).__name__}, which "
+                f"sits on {template.where} ({template.sites!r})"
+            )
+    adapter = put(model, template, sites, name, None, saved, changes, list(sites))
+    try:
+        fill(adapter, state, config, folder)
+    except Exception:
+        detach(adapter)
+        raise
+    return adapter
+
+
+def template_of(config, folder="the folder"):
+    """The method that a config describes."""
+    found = [cls for cls in registry.values() if cls.reads(config)]
+    if not found:
+        known = sorted({cls.peft_type for cls in registry.values()})
+        raise ValueError(
+            f"peft.load: {folder} has peft_type {config.get('peft_type')!r}; this version "
+            f"reads {', '.join(known)}"
+        )
+    refuse_unread(config, folder, options_of(found[0]))
+    return found[0].from_config(config)
+
+
+def _refuse_large(config, state, folder):
+    """A size in the config must be one in the file: nothing larger is ever made."""
+    asked = {name: config.get(name) or 0 for name in ("r", "num_virtual_tokens")}
+    ranks = config.get("rank_pattern") or {}
+    asked |= {f"rank_pattern[{k!r}]": r for k, r in ranks.items() if isinstance(r, int)}
+    largest = max((n for array in state.values() for n in array.shape), default=0)
+    for name, size in asked.items():
+        if size > largest:
+            raise ValueError(
+                f"peft.load: {folder} has {name} = {size} in its config, and no tensor "
+                f"has a side above {largest}"
+            )
+
+
+def _chosen(model, template, config, theirs, state):
+    """The sites and the modules stored whole that a config names, and their options."""
+    rules, sites, saved, changes, stuck = Rules(config), {}, {}, {}, []
+    for path, module in model.named_modules():
+        source = theirs.path(path)
+        if source and rules.saves(source):
+            saved |= {path: module} if Full().fits(module) else {}
+        elif source and rules.targets(source):
+            if template.fits(module):
+                sites[path] = module
+                changes[path] = _options(template, config, source, path)
+            elif source in map(path_of, state):
+                kind, options = type(module).__name__, module.extra_repr()
+                stuck.append(f"{path} ({kind}{options and ', ' + options})")
+    if stuck:
+        raise ValueError(
+            f"peft.load: the file adapts {', '.join(stuck)}: {type(template).__name__} "
+            f"can not sit there; it sits on {template.where}"
+        )
+    if not sites:
+        raise ValueError(
+            f"peft.load: target_modules {config['target_modules']!r} matches no module of "
+            f"{type(model).__name__} on which {type(template).__name__} can sit; the file "
+            f"has {', '.join(sorted(state)[:4])} ..."
+        )
+    refuse_tied(model, template, sites)
+    refuse_tied(model, Full(), saved)
+    return sites, saved, changes
+
+
+def _options(template, config, source, path):
+    """What the config's patterns say of one site, by its name in the file."""
+    found = {}
+    for option, key in (("r", "rank_pattern"), ("alpha", "alpha_pattern")):
+        if config.get(key) and option in template.options:
+            default = template.options[option]
+            found[option] = pattern_value(config[key], source, default)
+    if "feedforward" in template.options:
+        found["feedforward"] = (path,) if is_feedforward(config, source) else ()
+    return found
+
+
+def _config(adapter):
+    main = main_of(adapter)
+    config = {
+        "peft_type": adapter.template.peft_type,
+        "base_model_name_or_path": None,
+        "inference_mode": True,
+        "task_type": None,
+        **adapter.template.to_config(main),
+    }
+    if "num_virtual_tokens" in config:
+        return config
+    saved = [
+        d.path for d in adapter.deltas.values() if isinstance(d, Full) and not d.only
+    ]
+    target = [d.path for d in main]
+    config["target_modules"] = _target(adapter.model, target)
+    if type(adapter.template) is not Full and saved:
+        config["modules_to_save"] = saved
+    return config
+
+
+def _save_namesakes(adapter, state, config):
+    """Add the base's modules that PEFT would take for those stored whole: it reads
+    'norm' as the ending of any path."""
+    rules, whole = Rules(config), Full()
+    paths = [
+        path
+        for path, module in adapter.model.named_modules()
+        if path and rules.saves(path) and whole.fits(module)
+    ]
+    for path in set(paths) - set(config["modules_to_save"]):
+        delta = adapter.deltas.get(path)
+        if delta is not None and type(delta) is not Full:  # a bias alone may stay
+            raise ValueError(
+                f"peft.save: a file has the modules stored whole as endings of names, and "
+                f"{', '.join(config['modules_to_save'])} names {path} too, which is "
+                "adapted; give one of them another name"
+            )
+        module = adapter.model.get_submodule(path)
+        slots = {**module._parameters, **module._buffers}
+        for name, slot in slots.items():
+            if slot is not None:
+                state.setdefault(f"{PREFIX}{path}.{name}", slot.numpy())
+    config["modules_to_save"] = paths
+
+
+def _target(model, paths):
+    """The list of paths; a pattern if one of them is the ending of another module's."""
+    every = {path for path, _ in model.named_modules()}
+    if any(matches(path, paths) for path in every - set(paths)):
+        return "|".join(map(re.escape, paths))
+    return paths

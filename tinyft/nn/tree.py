@@ -75,6 +75,15 @@ class Tree:
             module = module._modules[name]
         return module
 
+    def set_submodule(self, path, module):
+        """Put `module` where the submodule at `path` is; AttributeError if none is there.
+
+        The old one is no longer part of the model; `module` may hold it.
+        """
+        self.get_submodule(path)  # an error lists the names
+        owner, _, name = path.rpartition(".")
+        self.get_submodule(owner).add_module(name, module)
+
     # --- state -------------------------------------------------------------------
     def state_dict(self, prefix=""):
         """{name: Tensor} of parameters and persistent buffers, sharing memory."""

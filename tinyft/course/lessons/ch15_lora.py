@@ -81,6 +81,8 @@ def write_gpt2(model, folder):
         "n_head": config.heads,
         "n_positions": config.length,
         "activation_function": "gelu_new",
+        "bos_token_id": None,
+        "eos_token_id": None,
     }
     (folder / "config.json").write_text(json.dumps(theirs, indent=1), "utf-8")
     state = io.huggingface.to_gpt2(model.state_dict(), config)

@@ -2,7 +2,7 @@
 
 import importlib
 
-from tinyft import allocator, backend, ops
+from tinyft import backend, ops
 from tinyft.autograd import (
     Function,
     Tensor,
@@ -18,7 +18,7 @@ from tinyft.backend import device
 
 __version__ = "0.1.0"
 
-allocator.keep_freed_memory()
+backend.keep_freed_memory()
 
 # Imported at their first use, so that `import tinyft` takes hardly longer than NumPy.
 _later = (

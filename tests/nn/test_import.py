@@ -38,7 +38,7 @@ def test_import_loads_numpy_and_the_engine_only():
     }
     assert foreign == set()
     layers = {m.split(".")[1] for m in extra if m.startswith("tinyft.")}
-    assert layers == {"allocator", "autograd", "backend", "kernels", "ops"}
+    assert layers == {"autograd", "backend", "kernels", "ops"}
 
 
 def test_every_part_is_there_at_its_first_use():

@@ -202,7 +202,11 @@ def by_hand(package, note):
             f"{count} times in {note['file']}"
         )
     text = source.replace(note["old"], note["new"])
-    ast.parse(text)
+    try:
+        ast.parse(text)
+    except SyntaxError as error:
+        said = f"{note['new']!r} is not Python in {note['file']}: {error}"
+        raise CourseError(f"a fault by hand must leave valid Python: {said}") from None
     line = source[: source.index(note["old"])].count("\n") + 1
     diff = difference(source, text)
     return Fault(note["file"], line, "by hand", text, diff, note["why"])

@@ -27,6 +27,7 @@ from tinyft.grading import places
 CAUGHT = ("check", "exception", "timeout")
 PACKAGE = Path(tinyft.__file__).parent
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+PATIENCE, GRACE = 3, 30.0  # a trial ends after 3 × the time without a fault + 30 s
 SHARE = 0.9  # of its faults that a notebook should catch
 
 
@@ -99,7 +100,7 @@ def survey(path, sample=10, seed=0, core=False, jobs=2, heard=print):
         heard(f"{path.stem}: {found.checks}, {found.seconds:.0f} s without a fault")
         faults = [plant.by_hand(PACKAGE, note) for note in notes.by_hand]
         faults += plant.sample(PACKAGE, first["seen"], sample, seed)
-        bench.limit = 3 * found.seconds + 30
+        bench.limit = PATIENCE * found.seconds + GRACE
 
         def judged(fault):
             trial = bench.trial(fault)

@@ -91,7 +91,8 @@ def test_the_watch_sees_lines_and_kinds(tmp_path):
     cells = [
         (1, f"exec(compile({LIBRARY!r}, {str(file)!r}, 'exec'))"),
         (2, "from tinyft import tensor\nimport numpy as np"),
-        (3, "used(tensor(np.ones(2), requires_grad=True), np.ones(2), False)"),
+        (3, "def deep():\n    deep()\ntry:\n    deep()\nexcept RecursionError: pass"),
+        (4, "used(tensor(np.ones(2), requires_grad=True), np.ones(2), False)"),
     ]
     watch = trial.Watch([str(file)])
     report = trial.run(cells, watch)
@@ -133,8 +134,8 @@ why = "no algebra"
 
 [[fault]]
 file = "transfer/l2sp.py"
-old = '"sum": lambda n, K: 1,'
-new = '"sum": lambda n, K: 2,'
+old = '"sum": lambda n, K: 1,  # |E|²'
+new = '"sum": 2,'
 why = "the notebook does not ask for it"
 
 [[fault]]
@@ -144,7 +145,7 @@ new = "while True: pass"
 why = "endless"
 
 [equivalent]
-'transfer/l2sp.py by hand: "sum": lambda n, K: 1,  # |E|² → "sum": lambda n, K: 2,  # |E|²' = "so"
+'transfer/l2sp.py by hand: "sum": lambda n, K: 1,  # |E|² → "sum": 2,' = "so"
 """
 
 
@@ -191,7 +192,7 @@ def test_the_command(course, monkeypatch, capsys, tmp_path):
     assert len(chapter["trials"]) == 5 and chapter["chapter"] == "09_l2sp"
     survived = chapter["counts"]["survived"]
     assert survived >= 1 and not chapter["ok"] and ended.value.code == 1
-    assert "by hand 2 of 3" in said and '+    "sum": lambda n, K: 2,' in said
+    assert "by hand 2 of 3" in said and '+    "sum": 2,' in said
     # what was drawn is in the function the notebook calls
     where = {trial["where"] for trial in chapter["trials"]}
     assert where == {"by hand", "closed_form"}

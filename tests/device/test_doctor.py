@@ -9,6 +9,7 @@ from test_bad_input import INSUFFICIENT, bare, fake_cupy  # noqa: F401  (a fixtu
 
 from tinyft import backend, kernels
 from tinyft.course import doctor
+from tinyft.kernels import launch
 
 PROBES = ["elementwise", "reduction", "matmul", "scatter", "rng", "fused kernels"]
 CPU = pytest.mark.skipif(
@@ -95,7 +96,7 @@ def test_kernels_that_are_off_or_do_not_compile_are_a_note(cuda, monkeypatch):
     def broken(code, options):
         raise RuntimeError("nvrtc: no such option")
 
-    monkeypatch.setattr(kernels, "_modules", {})
+    monkeypatch.setattr(launch, "_modules", {})
     monkeypatch.setattr(cuda.library, "RawModule", broken)
     _, value, mark, _ = doctor.fused_kernels()
     assert mark == "note" and "nvrtc: no such option" in value

@@ -28,7 +28,7 @@ local dict and are popped; saved values are dropped as the walk passes them.
 import itertools
 import re
 
-from tinyft import backend
+from tinyft import backend, kernels
 from tinyft.autograd.mode import mode
 from tinyft.autograd.tensor import Tensor
 
@@ -116,6 +116,7 @@ class Function:
     second_order = True  # False: backward is written for arrays only
     view = False  # True: the output shares memory with input 0
     scalars = True  # False: forward wants Python scalars as 0-d arrays
+    fused = None  # the targets with a fused form of it, see kernels/registry.py
 
     @staticmethod
     def forward(ctx, *arrays, **options):
@@ -142,11 +143,12 @@ class Function:
             else:
                 arrays.append(backend.operand(x, cls.scalars))
                 needs.append(False)
-        ctx = Node(cls, needs)
         if backend.devices_in_use():
             backend.check_same_device(cls.__name__.lower(), arrays)
+        form = cls if cls.fused is None else kernels.form_of(cls, arrays, options)
+        ctx = Node(form, needs)
         try:
-            data = backend.as_array(cls.forward(ctx, *arrays, **options))
+            data = backend.as_array(form.forward(ctx, *arrays, **options))
         except (ValueError, IndexError) as error:
             raise_explained(error, cls, arrays)
         except MemoryError as error:

@@ -75,6 +75,26 @@ class Tree:
             module = module._modules[name]
         return module
 
+    def set_submodule(self, path, module):
+        """Put `module` at `path`, where another one is; returns the one it replaces.
+
+        Raises AttributeError if there is none, ValueError for one that carries an
+        adapter, TypeError for something that is not a Module.
+        """
+        old = self.get_submodule(path)
+        if not path or any(m._deltas for m in old.modules()):
+            raise ValueError(
+                f"set_submodule({path!r}): "
+                + (
+                    "an adapter sits there; detach it first, then attach it again"
+                    if path
+                    else "a model cannot replace itself; give the path of a part"
+                )
+            )
+        owner, _, name = path.rpartition(".")
+        self.get_submodule(owner).add_module(name, module)
+        return old
+
     # --- state -------------------------------------------------------------------
     def state_dict(self, prefix=""):
         """{name: Tensor} of parameters and persistent buffers, sharing memory."""

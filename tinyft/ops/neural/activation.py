@@ -11,7 +11,7 @@ The right column is the derivative (for softmax, applied to a gradient g). Sourc
 Elfwing et al. 2018 (SiLU); Clevert et al. 2016 (ELU). GELU has its own file.
 """
 
-from tinyft import backend, kernels
+from tinyft import backend
 from tinyft.autograd.function import Function
 from tinyft.ops.axes import axis_of
 
@@ -76,19 +76,17 @@ def _sigmoid(x):
 
 
 class SiLU(Function):
+    fused = ("cuda",)
+
     @staticmethod
     def forward(ctx, x):
-        xp, x = backend.xp_of(x), backend.as_float(x)
+        x = backend.as_float(x)
         ctx.save(x)
-        if xp is not backend.HOST and kernels.fit(x):
-            return kernels.silu(x)
         return _silu(x)
 
     @staticmethod
     def backward(ctx, gy):
         (x,) = ctx.saved
-        if backend.xp_of(x) is not backend.HOST and kernels.fit(x, gy):
-            return kernels.silu_gradient(x, gy)
         return _silu_gradient(x, gy)
 
 
@@ -131,24 +129,20 @@ def _softplus(x):
 
 
 class Softmax(Function):
+    fused = ("cuda",)
+
     @staticmethod
     def forward(ctx, x, axis):
         xp, x, ctx.axis = backend.xp_of(x), backend.as_float(x), axis
-        if xp is not backend.HOST and _last(x, axis) and kernels.fit(x):
-            y = kernels.softmax(x)
-        else:
-            y = x - row_max(x, axis)
-            xp.exp(y, out=y)
-            y *= 1 / xp.maximum(_sum(y, axis), tiny(y))
+        y = x - row_max(x, axis)
+        xp.exp(y, out=y)
+        y *= 1 / xp.maximum(_sum(y, axis), tiny(y))
         ctx.save(y)
         return y
 
     @staticmethod
     def backward(ctx, gy):
         (y,) = ctx.saved
-        if backend.xp_of(y) is not backend.HOST and _last(y, ctx.axis):
-            if kernels.fit(y, gy):
-                return kernels.softmax_gradient(y, gy)
         gx = gy * y
         gx -= y * _sum(gx, ctx.axis)
         return gx

@@ -17,7 +17,7 @@ Query heads may share key heads (Ainslie et al. 2023): arrays inside are (B, G, 
 with G key heads and R query heads for each; k and v have R = 1.
 """
 
-from tinyft import backend, kernels
+from tinyft import backend
 from tinyft.autograd.function import Function
 from tinyft.autograd.tensor import Tensor
 from tinyft.ops.neural.activation import row_max, tiny
@@ -28,6 +28,7 @@ from tinyft.ops.operands import wrapped
 
 class Attention(Function):
     second_order = False
+    fused = ("cuda",)
 
     @staticmethod
     def forward(ctx, q, k, v, mask, causal, scale, dropout_p, rng):
@@ -43,7 +44,8 @@ class Attention(Function):
             KT, Vh = _transposed(K[heads]), V[heads]
             for rows, n in queries:  # these rows see the first n keys
                 here = (*heads, ALL, rows)
-                P, total = _softmax(ctx, (Q[here] * scale) @ KT[..., :n], masks, here)
+                S = (Q[here] * scale) @ KT[..., :n]
+                P, total = ctx.function.softmax(ctx, S, masks, here)
                 xp.divide(_drop(ctx, P, here) @ Vh[..., :n, :], total, out=O[here])
         return out
 
@@ -60,10 +62,12 @@ class Attention(Function):
             for rows, n in queries:
                 here = (*heads, ALL, rows)
                 q, g = Q[here] * ctx.scale, gO[here]
-                P = _probabilities(ctx, q, KT[..., :n], masks, here)
+                S = q @ KT[..., :n]
+                P = ctx.function.probabilities(ctx, S, masks, here)
                 if gV is not None:
                     _add(gV[heads], n, _drop(ctx, P, here), g)
-                gS = _score_gradient(ctx, P, g, VT[..., :n], here)
+                gP = _drop(ctx, g @ VT[..., :n], here)
+                gS = ctx.function.score_gradient(P, gP)
                 if gQ is not None:
                     gQ[here] = (gS @ Kh[..., :n, :]) * ctx.scale
                 if gK is not None:
@@ -72,43 +76,31 @@ class Attention(Function):
                     masks.add_gradient(gradients[3], gS, here)
         return tuple(gradients)
 
+    @staticmethod
+    def softmax(ctx, S, masks, here):
+        """P of a block in place of its scores, and what its rows must be divided by."""
+        xp = backend.xp_of(S)
+        masks.add(S, here)
+        top = row_max(S, -1)
+        S -= top
+        P = xp.exp(S, out=S)
+        total = xp.maximum(P @ xp.ones((S.shape[-1], 1), P.dtype), tiny(P))
+        ctx.L[here] = xp.log(total) + top
+        return P, total
 
-def _softmax(ctx, S, masks, here):
-    """P of a block in place of its scores, and what its rows must be divided by."""
-    xp = backend.xp_of(S)
-    if xp is not backend.HOST and kernels.fit(S, ctx.L):  # a device has one block
-        masks.add(S, here, corner=False)
-        kernels.attention_weights(S, ctx.L, ctx.causal)
-        return S, 1.0
-    masks.add(S, here)
-    top = row_max(S, -1)
-    S -= top
-    P = xp.exp(S, out=S)
-    total = xp.maximum(P @ xp.ones((S.shape[-1], 1), P.dtype), tiny(P))
-    ctx.L[here] = xp.log(total) + top
-    return P, total
+    @staticmethod
+    def probabilities(ctx, S, masks, here):
+        """P of a block again, from its scores and log sums."""
+        masks.add(S, here)
+        S -= ctx.L[here]
+        return backend.xp_of(S).exp(S, out=S)
 
-
-def _probabilities(ctx, q, KT, masks, here):
-    """P of a block again, from its log sums."""
-    S = q @ KT
-    if backend.xp_of(S) is not backend.HOST and kernels.fit(S, ctx.L):
-        masks.add(S, here, corner=False)
-        kernels.attention_weights_again(S, ctx.L, ctx.causal)
-        return S
-    masks.add(S, here)
-    S -= ctx.L[here]
-    return backend.xp_of(S).exp(S, out=S)
-
-
-def _score_gradient(ctx, P, g, VT, here):
-    """gS = P (gP - D) for a block."""
-    gS = _drop(ctx, g @ VT, here)
-    if backend.xp_of(gS) is not backend.HOST and kernels.fit(P, gS):
-        return kernels.softmax_gradient(P, gS)
-    gS -= backend.xp_of(g).einsum("...i,...i->...", P, gS)[..., None]
-    gS *= P
-    return gS
+    @staticmethod
+    def score_gradient(P, gP):
+        """gS = P (gP - D) for a block, in place of gP."""
+        gP -= backend.xp_of(P).einsum("...i,...i->...", P, gP)[..., None]
+        gP *= P
+        return gP
 
 
 def _transposed(x):

@@ -15,7 +15,7 @@ with ones. 1.5x to 2.5x faster than its composed twin, forward and backward,
 and only x itself and two numbers a channel are kept for backward.
 """
 
-from tinyft import backend, kernels
+from tinyft import backend
 from tinyft.autograd.function import Function
 from tinyft.ops.blocked.blocks import slices
 from tinyft.ops.blocked.channels import (
@@ -27,12 +27,12 @@ from tinyft.ops.blocked.channels import (
     spread,
     widen,
 )
-from tinyft.ops.neural import batchnorm_fused as fused
 from tinyft.ops.operands import wrapped
 
 
 class BatchNorm(Function):
     second_order = False
+    fused = ("cuda",)
 
     @staticmethod
     def forward(ctx, x, weight=None, bias=None, running=(), training=False, **options):
@@ -182,11 +182,7 @@ def batch_norm(
     options = {"training": training, "momentum": momentum, "eps": eps}
     if backend.devices_in_use():
         backend.check_same_device("batch_norm", (x._data, *running))
-    arrays = (None if a is None else a._data for a in (weight, bias))
-    on_card = backend.xp_of(x._data) is not backend.HOST
-    on_card = on_card and kernels.fit(x._data, *arrays, *running)
-    op = fused.BatchNorm if on_card else BatchNorm
-    return op.apply(x, weight, bias, running=running, **options)
+    return BatchNorm.apply(x, weight, bias, running=running, **options)
 
 
 def _check(x, stats, weight, bias):

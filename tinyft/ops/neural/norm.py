@@ -17,7 +17,7 @@ norm).
 
 import math
 
-from tinyft import backend, kernels
+from tinyft import backend
 from tinyft.autograd.function import Function
 from tinyft.ops.blocked.blocks import slices
 from tinyft.ops.neural.linear import cast, rows_of
@@ -26,6 +26,7 @@ from tinyft.ops.operands import wrapped
 
 class LayerNorm(Function):
     second_order = False
+    fused = ("cuda",)
 
     @staticmethod
     def forward(ctx, x, weight=None, bias=None, eps=1e-5):
@@ -38,6 +39,7 @@ class LayerNorm(Function):
 
 class RMSNorm(Function):
     second_order = False
+    fused = ("cuda",)
 
     @staticmethod
     def forward(ctx, x, weight=None, eps=1e-6):
@@ -52,11 +54,13 @@ def normalise_rows(ctx, x, weight, bias, eps, centred):
     """(1) over the last axis; keeps xh, 1/s of each row and the weight."""
     xp, keep = backend.xp_of(x), True in ctx.needs
     X = rows_of(backend.as_float(x), x.shape[-1])
-    if xp is not backend.HOST and kernels.fit(X, weight, bias):
-        found = kernels.normalise_rows(X, weight, bias, eps, centred, keep)
-    else:
-        found = _normalise_blocks(xp, X, weight, bias, eps, centred, keep)
-    Y, ctx.xh, ctx.scale = found
+    found = _normalise_blocks(xp, X, weight, bias, eps, centred, keep)
+    return remember(ctx, x, weight, bias, centred, *found)
+
+
+def remember(ctx, x, weight, bias, centred, Y, xh, scale):
+    """Keep what backward needs; Y in the shape of x."""
+    ctx.xh, ctx.scale = xh, scale
     ctx.save(weight)
     ctx.centred = centred
     ctx.dtypes = [a is not None and a.dtype for a in (x, weight, bias)]
@@ -95,22 +99,9 @@ def _standardise(x, xh, eps, centred):
 def row_gradients(ctx, gy):
     """(2) and (3); what is not needed is not computed."""
     (weight,), XH = ctx.saved, ctx.xh
-    xp, G, needs = backend.xp_of(gy), rows_of(gy, XH.shape[1]), (*ctx.needs, False)[:3]
-    if xp is not backend.HOST and kernels.fit(XH, G, weight):
-        found = _kernel_gradients(ctx, G, XH, weight, *needs)
-    else:
-        found = _block_gradients(ctx, G, XH, weight, *needs)
-    GX, gw, gb = found
+    G, needs = rows_of(gy, XH.shape[1]), (*ctx.needs, False)[:3]
+    GX, gw, gb = _block_gradients(ctx, G, XH, weight, *needs)
     return _cast(ctx, None if GX is None else GX.reshape(gy.shape), gw, gb)
-
-
-def _kernel_gradients(ctx, G, XH, weight, need_x, need_w, need_b):
-    GX = gw = gb = None
-    if need_x:
-        GX = kernels.normalise_rows_gradient(G, XH, weight, ctx.scale, ctx.centred)
-    if need_w or need_b:
-        gb, gw = kernels.column_sums(G, XH)
-    return GX, gw if need_w else None, gb if need_b else None
 
 
 def _block_gradients(ctx, G, XH, weight, need_x, need_w, need_b):

@@ -267,7 +267,7 @@ def test_top_k_keeps_k_of_equal_scores_and_top_p_counts_up_to_rounding():
 def test_a_seed_is_a_generator(model):
     want = model.generate(PROMPT, 6, rng=np.random.default_rng(3))
     np.testing.assert_array_equal(model.generate(PROMPT, 6, rng=3), want)
-    with pytest.raises(TypeError, match="numpy.random.Generator or an integer seed"):
+    with pytest.raises(TypeError, match=r"numpy\.random\.Generator or an integer seed"):
         model.generate(PROMPT, 6, rng="3")
 
 
@@ -294,7 +294,7 @@ def test_what_is_not_a_language_model_does_not_generate(make):
 
 
 def test_a_prompt_longer_than_the_positions():
-    with pytest.raises(ValueError, match="prompt of 5 tokens.*positions.*made for 4"):
+    with pytest.raises(ValueError, match=r"prompt of 5 tokens.*positions.*made for 4"):
         models.gpt2_tiny(rng=0, length=4).generate(PROMPT, 1, greedy=True)
     m = models.gpt2_tiny(rng=0, length=8)  # the newest token is not read: 5 + 4 - 1
     assert m.generate(PROMPT, 4, greedy=True).shape == (2, 9)

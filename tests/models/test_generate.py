@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinyft import models, nn, no_grad, tensor
+from tinyft import models, nn, no_grad, peft, tensor
 from tinyft.models.generate import generate, probabilities
 
 RNG = np.random.default_rng(6)
@@ -283,6 +283,20 @@ def test_prompts_padded_on_the_left_continue_as_alone(model, cache, kind):
         alone = model.generate(ids[row, T - n :], 9, greedy=True)
         np.testing.assert_array_equal(got[row, T - n :], alone[0])
     assert (model.generate(ids, 9, greedy=True, cache=cache) != got).any()
+
+
+@pytest.mark.parametrize("method", [peft.Prefix, peft.Prompt])
+def test_padded_prompts_behind_a_trained_prompt(model, method):
+    adapter = peft.attach(model, method(3), rng=1)
+    for p in adapter.parameters():
+        p.data = np.random.default_rng(3).standard_normal(p.shape).astype(p.dtype)
+    mask = np.array([[0, 0, 1, 1, 1], [1, 1, 1, 1, 1]])
+    plain = model.generate(PROMPT, 6, greedy=True)
+    for cache in (True, False):
+        got = model.generate(PROMPT, 6, greedy=True, mask=mask, cache=cache)
+        np.testing.assert_array_equal(got[1], plain[1])
+        alone = model.generate(PROMPT[:1, 2:], 6, greedy=True)
+        np.testing.assert_array_equal(got[0, 2:], alone[0])
 
 
 @pytest.mark.parametrize(

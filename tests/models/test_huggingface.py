@@ -200,7 +200,11 @@ def test_configs():
             "rope_type='yarn' is not supported, Transformer computes default, linear",
         ),
         ("llama", {"hidden_act": "gelu"}, "hidden_act='gelu' is not supported"),
-        ("llama", {"embedding_multiplier": 12.0}, "embedding_multiplier=12.0: not known"),
+        (
+            "llama",
+            {"embedding_multiplier": 12.0},
+            "embedding_multiplier=12.0: not known",
+        ),
     ],
 )
 def test_variants_that_we_do_not_compute_are_refused(kind, changes, words):

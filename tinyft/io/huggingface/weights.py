@@ -48,14 +48,14 @@ def renamed(name):
 
 
 def _files(folder):
-    """The files of a folder: those of its index, or all."""
-    index = folder / INDEX
+    """The files of a folder, found as transformers does: one, those of an index, all."""
+    whole, index = folder / "model.safetensors", folder / INDEX
+    if whole.is_file():
+        return [whole]
     if index.is_file():
         files = [folder / name for name in _indexed(index)]
     else:
         files = sorted(folder.glob("*.safetensors"))
-        whole = folder / "model.safetensors"
-        files = [whole] if whole in files else files
     if not files:
         raise FileNotFoundError(
             f"{folder} has no *.safetensors file (a pytorch_model.bin is a pickle, "

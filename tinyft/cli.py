@@ -163,6 +163,22 @@ def course(
 
 
 @app.command(rich_help_panel=PROVE)
+def faults(
+    names: Chapters = None,
+    sample: Annotated[int, typer.Option(help="drawn beside those by hand")] = 10,
+    every: Annotated[bool, typer.Option("--all", help="all that can be drawn")] = False,
+    seed: Annotated[int, typer.Option(help="of the draw")] = 0,
+    core: Annotated[bool, typer.Option("--core", help="cells before Proofs")] = False,
+    json: Json = None,
+    jobs: Annotated[int, typer.Option(help="side by side, 0: two")] = 0,
+):
+    """Plant faults in copies of a chapter's library: does its notebook notice?"""
+    from tinyft.course.faults.screen import faults
+
+    _exit(faults(names or (), None if every else sample, seed, core, json, jobs))
+
+
+@app.command(rich_help_panel=PROVE)
 def doctor(
     require_gpu: Annotated[bool, typer.Option(help="exit 1 when no GPU works")] = False,
 ):

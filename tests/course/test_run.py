@@ -59,6 +59,22 @@ def test_good_chapters_pass_and_everything_is_written(tmp_path, write, capsys):
     assert "1/1" in capsys.readouterr().out
 
 
+def test_a_cell_shows_its_headline_and_folds_the_rest(tmp_path, write):
+    headline = "check('the point', 1, 1, headline=True)"
+    write("01_fold", IMPORT, f"{GOOD}\n{headline}\n{GOOD}\nprint('end')", GOOD)
+    result = chapter(tmp_path)
+    assert (
+        result.passed == 4 and [c["headline"] for c in result.checks].count(True) == 1
+    )
+    executed = nbformat.read(tmp_path / "out" / "01_fold.ipynb", as_version=4)
+    full, printed, folded = executed.cells[1].outputs
+    assert full["data"]["text/plain"].startswith("ok   the point\n")
+    assert printed["text"] == "end\n"
+    assert "2 more hold, worst at 0.5 of its" in folded["data"]["text/html"]
+    (single,) = executed.cells[2].outputs
+    assert single["data"]["text/plain"] == "ok   one: holds at 0.5 of its bound"
+
+
 def chapter(tmp_path, seconds=60):
     (path,) = run.chapters(tmp_path).values()
     return run.run_chapter(path, tmp_path / "out", seconds)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import tinyft
+from tinyft.course.show import share
 from tinyft.grading import places
 
 
@@ -138,18 +139,8 @@ def diagnose(checks, problem):
 
 def ratio(checks):
     """The worst discrepancy/bound of a list of checks; None when none was measured."""
-    ratios = [one for one in map(_ratio, checks) if one is not None]
+    ratios = [used for used in map(share, checks) if used is not None]
     return max(ratios, default=None)
-
-
-def _ratio(check):
-    found, bound = check["discrepancy"], check["bound"]
-    if found is None:
-        return None
-    found = float(found)
-    if bound == 0:
-        return 0.0 if found == 0 else float("inf")
-    return found / bound
 
 
 def to_html(notebook, title):

@@ -15,12 +15,15 @@ read (`module.deltas()` shows what is active; `module.parameter("weight")` is th
 one).
 """
 
+from collections import namedtuple
+
 from tinyft.autograd.mode import mode
 from tinyft.nn.parameter import Buffer, Parameter
 from tinyft.nn.text import describe
 from tinyft.nn.tree import Tree
 
 KINDS = ("_parameters", "_buffers", "_modules")
+WeightSpec = namedtuple("WeightSpec", "shape dtype device")
 
 
 class Module(Tree):
@@ -127,29 +130,54 @@ class Module(Tree):
                 f"{type(self).__name__}: {name!r} must be a Module, got "
                 f"{type(module).__name__}; wrap a function in a Module's forward"
             )
-        if (
-            not isinstance(name, str)
-            or not name
-            or "." in name
-            or name in self.__dict__
-        ):
-            raise ValueError(
-                f"{type(self).__name__}: a submodule can not be named {name!r}; use a "
-                "string without dots that is no attribute yet"
-            )
+        self._check_free(name, "_modules", "a submodule")
         self.__dict__["_modules"][name] = module
 
     def register_parameter(self, name, parameter):
         """Add a Parameter, or None for one that is absent (a layer without a bias)."""
+        self._check_free(name, "_parameters", "a parameter")
+        if not isinstance(parameter, Parameter | None):
+            raise TypeError(
+                f"{type(self).__name__}: {name!r} must be a Parameter or None, got "
+                f"{type(parameter).__name__}; write nn.Parameter(values)"
+            )
         self.__dict__["_parameters"][name] = parameter
 
     def register_buffer(self, name, values, persistent=True):
-        """Add state that is not trained."""
-        setattr(self, name, Buffer(values, persistent))
+        """Add state that is not trained, or None for state that is absent."""
+        self._check_free(name, "_buffers", "a buffer")
+        held = None if values is None else Buffer(values, persistent)
+        self.__dict__["_buffers"][name] = held
+
+    def _check_free(self, name, kind, what):
+        """Raise ValueError unless `name` is free, or already names one of this kind."""
+        held = [one for one in KINDS if one != kind and name in self.__dict__[one]]
+        hidden = kind != "_modules" and hasattr(type(self), str(name))  # a method, say
+        taken = held or hidden or name in self.__dict__
+        if taken or not isinstance(name, str) or not name or "." in name:
+            raise ValueError(
+                f"{type(self).__name__}: {what} cannot be named {name!r}; use a string "
+                "without dots that no other attribute has"
+            )
 
     def parameter(self, name):
         """The bare Parameter, past the seam."""
         return self.__dict__["_parameters"][name]
+
+    def weight_spec(self, name="weight"):
+        """Shape, dtype and device of a parameter, its values left alone; None if absent.
+
+        For whoever only needs to know how large a weight is: a layer that stores it
+        packed answers without unpacking it. Raises AttributeError for an unknown name.
+        """
+        held = self.__dict__["_parameters"]
+        if name not in held:
+            raise AttributeError(
+                f"{type(self).__name__} has no parameter {name!r}; it has "
+                f"{', '.join(held) or 'none of its own'}"
+            )
+        p = held[name]
+        return None if p is None else WeightSpec(p.shape, p.dtype, p.device)
 
     def extra_repr(self):
         """What the repr shows in a layer's brackets."""

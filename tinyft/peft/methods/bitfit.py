@@ -7,8 +7,7 @@ changes are zero at the start. They merge, and cost less than 0.1 % of most mode
 """
 
 from tinyft import nn, ops
-from tinyft.nn.module import Parameter
-from tinyft.nn.shape import choice, empty
+from tinyft.nn.shape import choice, zeros
 from tinyft.peft.delta import Delta
 
 NORMS = {
@@ -112,4 +111,4 @@ def _batch_norm(norm, x, gamma, beta):
 
 
 def _zeros_like(p):
-    return Parameter(empty(p.shape, p.dtype))
+    return zeros(p.shape, p.dtype)

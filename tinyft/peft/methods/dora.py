@@ -36,7 +36,8 @@ class DoRA(LowRank, kind="DORA"):
     def build(self, module, rng):
         super().build(module, rng)
         m = self.norm(super().weight(module.parameter("weight"))).data
-        self.m = Parameter(m.reshape((1, -1, 1, 1) if self.layer == "conv" else (-1,)))
+        shape = (1, -1, 1, 1) if self.layer == "conv" else (-1,)
+        self.m = Parameter(m.reshape(shape), dtype=m.dtype)
 
     def weight(self, W):
         V = super().weight(W)

@@ -40,9 +40,8 @@ class Full(Delta, kind="FULL"):
         if self.only:
             self.changes, self.additive, self.output = tuple(self.only), False, None
             for name in self.only:
-                setattr(
-                    self, f"new_{name}", Parameter(module.parameter(name).data.copy())
-                )
+                p = module.parameter(name)
+                setattr(self, f"new_{name}", Parameter(p.data, dtype=p.dtype))
             return
         self.copy = _copied(module)
         self.copy.requires_grad_(True)

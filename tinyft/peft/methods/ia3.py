@@ -47,7 +47,7 @@ class IA3(Delta, kind="IA3"):
             shape = (1, size, 1, 1)
         else:
             shape = (1, size) if self.by_input else (size, 1)
-        self.l = Parameter(empty(shape, W.dtype) + 1)
+        self.l = Parameter(empty(shape, W.dtype) + 1, dtype=W.dtype)
         if self.by_input:  # what W does to l ∘ x, y does not tell: the closed form only
             self.changes, self.additive, self.output = ("weight",), False, None
 

@@ -11,7 +11,7 @@ in·out. rsLoRA scales by α/sqrt(r) (Kalajdzievski 2023). Layouts, as Hugging F
 from tinyft import ops
 from tinyft.nn import init
 from tinyft.nn.module import Parameter
-from tinyft.nn.shape import choice, empty
+from tinyft.nn.shape import choice, zeros
 from tinyft.peft.methods.full import Full
 from tinyft.peft.methods.lowrank import LowRank
 
@@ -53,9 +53,9 @@ class LoRA(LowRank, kind="LORA"):
                 f"LoRA(lora_bias=True): {self.path!r} has no bias to change"
             )
         if self.lora_bias:
-            self.b = Parameter(empty(bias.shape, bias.dtype))
+            self.b = zeros(bias.shape, bias.dtype)
         if self.options["bias"] != "none" and bias is not None:
-            self.full_bias = Parameter(bias.data.copy())
+            self.full_bias = Parameter(bias.data, dtype=bias.dtype)
         if self.lora_bias or "full_bias" in self._parameters:
             self.changes = ("weight", "bias")
 

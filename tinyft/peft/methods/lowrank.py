@@ -13,8 +13,7 @@ from numbers import Real
 
 from tinyft import nn, ops
 from tinyft.nn import init
-from tinyft.nn.module import Parameter
-from tinyft.nn.shape import empty
+from tinyft.nn.shape import zeros
 from tinyft.peft.delta import Delta
 
 
@@ -55,7 +54,7 @@ class LowRank(Delta):
                 f"of its {rows}×{columns} weight, at most {min(rows, columns)}"
             )
         A, B = _shapes(self.layer, self.r, W.shape)
-        self.A, self.B = Parameter(empty(A, W.dtype)), Parameter(empty(B, W.dtype))
+        self.A, self.B = zeros(A, W.dtype), zeros(B, W.dtype)
         if self.layer == "embedding":
             init.normal_(self.B, rng=rng)
         else:

@@ -39,7 +39,7 @@ class PiSSA(LowRank, kind="PISSA"):
         root = (S[: self.r] / self.scale) ** 0.5
         self.A.data = (root[:, None] * Vt[: self.r]).reshape(self.A.shape)
         self.B.data = (U[:, : self.r] * root).reshape(self.B.shape)
-        self.A0, self.B0 = Buffer(self.A.data), Buffer(self.B.data)
+        self.A0, self.B0 = (Buffer(p.data, dtype=p.dtype) for p in (self.A, self.B))
 
     def product(self):
         return super().product() - flat_product(self.A0, self.B0)

@@ -12,8 +12,7 @@ prefix and it is in front once. Real tokens take the positions after it.
 """
 
 from tinyft import nn, ops
-from tinyft.nn.module import Parameter
-from tinyft.nn.shape import empty, positive
+from tinyft.nn.shape import positive, zeros
 from tinyft.peft.delta import Delta
 from tinyft.peft.methods.front import FILE_KEY, Shift, task
 
@@ -47,7 +46,7 @@ class Prefix(Delta, kind="PREFIX_TUNING"):
         like, width = first.q.parameter("weight"), first.kv_heads * first.head_dim
         shared = {"attention": attention}
         if self.hidden and not self.stored:
-            E = Parameter(empty((self.length, width), like.dtype))
+            E = zeros((self.length, width), like.dtype)
             shared["E"] = nn.init.normal_(E, rng=rng)
             shared["down"] = nn.Linear(width, self.hidden, rng=rng, dtype=like.dtype)
         return shared
@@ -65,7 +64,7 @@ class Prefix(Delta, kind="PREFIX_TUNING"):
             self.E, self.down = self.shared["E"], self.shared["down"]
             self.up = nn.Linear(self.hidden, 2 * width, rng=rng, dtype=like.dtype)
         else:
-            self.P = Parameter(empty((self.length, 2 * width), like.dtype))
+            self.P = zeros((self.length, 2 * width), like.dtype)
             nn.init.normal_(self.P, rng=rng)
         self.to(like.device)
 

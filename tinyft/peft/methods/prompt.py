@@ -12,7 +12,7 @@ from numbers import Integral
 
 from tinyft import nn
 from tinyft.nn.module import Parameter
-from tinyft.nn.shape import empty, positive
+from tinyft.nn.shape import positive, zeros
 from tinyft.peft.delta import Delta
 from tinyft.peft.methods.front import FILE_KEY, Extend, ExtendTypes, Strip, front, task
 
@@ -53,14 +53,14 @@ class Prompt(Delta, kind="PROMPT_TUNING"):
     def build(self, module, rng):
         W = module.parameter("weight")
         if self.words is None:
-            self.P = Parameter(empty((self.length, W.shape[1]), W.dtype))
+            self.P = zeros((self.length, W.shape[1]), W.dtype)
             nn.init.normal_(self.P, rng=rng)
             return
         good = (isinstance(i, Integral) and 0 <= i < len(W) for i in self.words)
         if not self.words or not all(good):
             raise ValueError(f"Prompt(words): ids 0..{len(W) - 1}, got {self.words!r}")
         ids = [self.words[i % len(self.words)] for i in range(self.length)]
-        self.P = Parameter(W.data[ids])
+        self.P = Parameter(W.data[ids], dtype=W.dtype)
 
     def vectors(self):
         """The prompt's embeddings, (T, C)."""

@@ -7,8 +7,8 @@ model is the base. A layer trains r + out numbers, whatever its width.
 
 from tinyft import nn, ops
 from tinyft.nn import init
-from tinyft.nn.module import Buffer, Parameter
-from tinyft.nn.shape import empty, positive
+from tinyft.nn.module import Buffer
+from tinyft.nn.shape import empty, positive, zeros
 from tinyft.peft.delta import PREFIX, Delta
 from tinyft.peft.methods.lowrank import check_dropout
 
@@ -41,15 +41,16 @@ class VeRA(Delta, kind="VERA"):
         rng, dtype = init.generator(self.seed), weights[0].dtype
         shared = {}
         for name, shape in (("A", (self.r, columns)), ("B", (rows, self.r))):
-            shared[name] = Buffer(empty(shape, dtype))
+            shared[name] = Buffer(empty(shape, dtype), dtype=dtype)
             init.kaiming_uniform_(shared[name], 0.0, rng)
         return shared
 
     def build(self, module, rng):
         W = module.parameter("weight")
         self.A, self.B, self.rng = self.shared["A"], self.shared["B"], rng
-        self.lambda_d = Parameter(empty((self.r,), W.dtype) + self.d_initial)
-        self.lambda_b = Parameter(empty((len(W),), W.dtype))
+        self.lambda_d = zeros((self.r,), W.dtype)
+        self.lambda_d.data += self.d_initial
+        self.lambda_b = zeros((len(W),), W.dtype)
 
     def factors(self):
         """A (r, in) and B (out, r) with their diagonals: ΔW = B A."""

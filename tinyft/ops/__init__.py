@@ -57,5 +57,6 @@ __getattr__, __dir__ = later.names(
         "tinyft.ops.neural.norm": "group_norm layer_norm rms_norm",
         "tinyft.ops.neural.pool": "adaptive_avg_pool2d avg_pool2d max_pool2d",
     },
+    parts="array blocked neural".split(),
 )
 use_ops(sys.modules[__name__])

@@ -157,7 +157,7 @@ def course(
     jobs: Annotated[int, typer.Option(help="chapters side by side, 0: two")] = 0,
 ):
     """Execute chapters on real data, each checked against its closed form."""
-    from tinyft.course.screen import course
+    from tinyft.course.run.screen import course
 
     _exit(course(names or (), json, out, seconds, jobs=jobs))
 
@@ -215,7 +215,7 @@ def bench(
     json: Json = None,
 ):
     """Time training steps beside PyTorch and others, in alternation."""
-    from tinyft.course.bench import bench
+    from tinyft.course.run.bench import bench
 
     _exit(bench(workload, peers, rounds, threads, device, json) == 0)
 

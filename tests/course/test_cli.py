@@ -41,7 +41,7 @@ def test_an_error_of_ours_keeps_its_traceback(monkeypatch):
     def broken(*_, **options):
         raise ZeroDivisionError("ours")
 
-    monkeypatch.setattr("tinyft.course.screen.course", broken)
+    monkeypatch.setattr("tinyft.course.run.screen.course", broken)
     monkeypatch.setattr(sys, "argv", ["tinyft", "course"])
     with pytest.raises(ZeroDivisionError):
         cli.main()

@@ -172,7 +172,7 @@ def test_the_same_random_numbers_on_both_devices(place):
 @pytest.mark.gpu
 def test_bench_on_the_card(tmp_path):
     card.need_card()
-    from tinyft.course.bench import bench
+    from tinyft.course.run.bench import bench
 
     for workload in ("S", "T"):
         out = tmp_path / f"{workload}.json"

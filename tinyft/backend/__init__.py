@@ -6,6 +6,7 @@ what the two do differently; `dtypes.py` and `operands.py` have the rules of pro
 why a device cannot be used.
 """
 
+from tinyft import later
 from tinyft.backend.allocator import keep_freed_memory
 from tinyft.backend.arrays import (
     at_default,
@@ -56,12 +57,7 @@ from tinyft.backend.memory import (
 from tinyft.backend.operands import as_array, as_float, match, operand
 from tinyft.backend.random import normal, rng, uniform
 
-_diagnoses = ("cupy_wheels", "gpu_status", "is_gpu_available", "missing_library")
-
-
-def __getattr__(name):
-    if name in _diagnoses:
-        from tinyft.backend import diagnose
-
-        return getattr(diagnose, name)
-    raise AttributeError(f"module 'tinyft.backend' has no attribute {name!r}")
+__getattr__, __dir__ = later.names(
+    "tinyft.backend",
+    {"tinyft.backend.diagnose": "cupy_wheels gpu_status is_gpu_available"},
+)

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import tinyft
 from tinyft.course.faults import plant, table
-from tinyft.course.run import CourseError
+from tinyft.course.run.execute import CourseError
 from tinyft.grading import places
 
 CAUGHT = ("check", "exception", "timeout")

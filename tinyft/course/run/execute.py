@@ -87,7 +87,7 @@ def run_chapter(path, out, seconds=600, on_cell=None):
     """Execute one notebook, save its executed copy and HTML under `out`: a Result."""
     import nbformat
 
-    from tinyft.course.kernel import execute
+    from tinyft.course.run import kernel
 
     result, began = Result(path.stem), time.perf_counter()
     notebook = _read(path, result)
@@ -95,7 +95,7 @@ def run_chapter(path, out, seconds=600, on_cell=None):
         return result
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         log = Path(scratch) / "checks.jsonl"
-        outcome = execute(notebook, path.parent, log, seconds, on_cell)
+        outcome = kernel.execute(notebook, path.parent, log, seconds, on_cell)
         result.checks = read_checks(log)
     result.seconds = time.perf_counter() - began
     result.trace = re.sub(r"\x1b\[[0-9;]*m", "", outcome.trace)

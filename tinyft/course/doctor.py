@@ -17,7 +17,8 @@ import tinyft
 from tinyft import backend, kernels, ops
 
 COURSE = (
-    "safetensors rich typer pytest matplotlib ipykernel nbclient nbconvert nbformat"
+    "safetensors rich typer pytest matplotlib ipykernel nbclient nbconvert nbformat "
+    "latex2mathml"
 ).split()
 EXTRAS = {
     "course": [*COURSE, "jupytext"],

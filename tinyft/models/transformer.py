@@ -9,15 +9,7 @@ Devlin et al. 2019; Touvron et al. 2023; pre-norm after Xiong et al. 2020.
 
 from tinyft import nn, ops
 from tinyft.models.generate import generate
-from tinyft.nn.shape import steps
 from tinyft.ops.operands import wrap
-
-
-class Positions(nn.Module):
-    """The positions of the new tokens, after those that are already in a cache."""
-
-    def forward(self, ids, past=0):
-        return steps(past, past + ids.shape[1], ids)
 
 
 class MLP(nn.Module):
@@ -125,10 +117,10 @@ class Transformer(nn.Module):
         if config.positions == "learned":
             self.position = nn.Embedding(config.length, config.dim, rng, dtype)
         if config.types:
-            self.type = nn.Embedding(config.types, config.dim, rng, dtype)
+            self.type = nn.TypeEmbedding(config.types, config.dim, rng, dtype)
         if not config.pre_norm:
             self.norm = norm_layer(config, dtype)
-        self.positions, self.drop = Positions(), nn.Dropout(config.dropout, rng)
+        self.positions, self.drop = nn.Positions(), nn.Dropout(config.dropout, rng)
 
     def _add_blocks(self, config, rng, dtype):
         rotary = None

@@ -240,3 +240,61 @@ def test_second_order_is_refused():
     q, k, v = (tensor(a, requires_grad=True) for a in qkv())
     with pytest.raises(RuntimeError, match="Attention has no second derivative"):
         grad([ops.attention(q, k, v).sum()], q, create_graph=True)
+
+
+# --- masks of zeros and ones --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint8", "int8"])
+@pytest.mark.parametrize("shape", [(2, 1, 1, 5), (5, 5), (2, 4, 5, 5)])
+def test_integer_masks_are_boolean(dtype, shape):
+    mask = np.random.default_rng(0).random(shape) < 0.7
+    q, k, v = (tensor(a) for a in qkv())
+    for fn in (
+        lambda m: ops.attention(q, k, v, m),
+        lambda m: ops.attention_weights(q, k, m),
+    ):
+        want = fn(mask).numpy()
+        np.testing.assert_array_equal(fn(mask.astype(dtype)).numpy(), want)
+        np.testing.assert_array_equal(fn(tensor(mask.astype(dtype))).numpy(), want)
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [np.tril(np.ones((5, 5))), np.ones((5, 5), "float32"), [[1.0, 1.0, 1.0, 0.0, 0.0]]],
+    ids=["tril", "ones", "list"],
+)
+def test_a_float_mask_of_zeros_and_ones_is_refused(mask):
+    q, k, v = (tensor(a) for a in qkv())
+    for call in (
+        lambda: ops.attention(q, k, v, mask),
+        lambda: ops.attention_weights(q, k, mask),
+        lambda: ops.attention(q[0], k[0], v[0], mask),
+    ):
+        with pytest.raises(ValueError, match=r'would hide nothing.*astype\("bool"\)'):
+            call()
+
+
+def test_additive_masks_stay_additive():
+    """Zeros, -inf, biases, and learned ones whatever they hold."""
+    q, k, v = (tensor(a) for a in qkv())
+    hidden = np.where(np.tril(np.ones((5, 5))) > 0, 0.0, -np.inf)
+    same = ops.attention(q, k, v, causal=True).numpy()
+    np.testing.assert_allclose(ops.attention(q, k, v, hidden).numpy(), same, rtol=1e-12)
+    free = ops.attention(q, k, v).numpy()
+    np.testing.assert_array_equal(
+        ops.attention(q, k, v, np.zeros((5, 5))).numpy(), free
+    )
+    learned = tensor(np.eye(5), requires_grad=True)
+    y = ops.attention(q, k, v, learned)
+    np.testing.assert_allclose(
+        y.numpy(), twins.attention(q, k, v, learned.detach()).numpy(), rtol=1e-12
+    )
+
+
+def test_masks_of_other_kinds_are_refused():
+    q, k, v = (tensor(a) for a in qkv())
+    with pytest.raises(ValueError, match="from -10000 to 0; to add it to the scores"):
+        ops.attention(q, k, v, (1 - np.tril(np.ones((5, 5), int))) * -10000)
+    with pytest.raises(TypeError, match="booleans or floats, got complex128"):
+        ops.attention(q, k, v, np.ones((5, 5), complex))

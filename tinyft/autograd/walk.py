@@ -151,6 +151,11 @@ def _gradients(node, gy, create_graph):
         finally:
             del node.graph
     result = result if isinstance(result, tuple) else (result,)
+    if len(result) < len(node.parents) and True in node.needs[len(result) :]:
+        raise RuntimeError(
+            f"{function.__name__}.backward returned {len(result)} gradient(s) for "
+            f"{len(node.parents)} inputs, and one of the others wants a gradient"
+        )
     if anomaly is not None:
         anomaly.after_backward(node, result)
     return result

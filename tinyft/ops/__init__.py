@@ -16,7 +16,6 @@ from tinyft.ops.array.compare import (
     any,
     argmax,
     argmin,
-    argsort,
     ceil,
     equal,
     floor,
@@ -35,7 +34,6 @@ from tinyft.ops.array.compare import (
     one_hot,
     round,
     sign,
-    sort,
 )
 from tinyft.ops.array.create import (
     arange,
@@ -88,6 +86,7 @@ from tinyft.ops.array.shape import (
     tril,
     triu,
 )
+from tinyft.ops.array.sort import argsort, sort
 from tinyft.ops.array.stats import logsumexp, norm, std, var
 from tinyft.ops.array.trig import (
     arccos,

@@ -26,6 +26,7 @@ from tinyft.ops.operands import wrapped
 
 class LayerNorm(Function):
     second_order = False
+    carried = "x"
 
     @staticmethod
     def forward(ctx, x, weight=None, bias=None, eps=1e-5):
@@ -38,6 +39,7 @@ class LayerNorm(Function):
 
 class RMSNorm(Function):
     second_order = False
+    carried = "x"
 
     @staticmethod
     def forward(ctx, x, weight=None, eps=1e-6):
@@ -86,10 +88,24 @@ def _standardise(x, xh, eps, centred):
         x = xp.subtract(x, mean[:, None], out=xh)
     var = xp.einsum("ij,ij->i", x, x)
     var *= 1 / d
+    if backend.device_of(x) == "cpu" and not var.max() < math.inf:
+        return _standardise_large(x, xh, eps)
     var += eps
     scale = (1 / xp.sqrt(var))[:, None]
     xp.multiply(x, scale, out=xh)
     return scale
+
+
+def _standardise_large(x, xh, eps):
+    """The same for centred rows whose squares leave the range: by powers of two first."""
+    xp = backend.xp_of(x)
+    power = xp.frexp(abs(x).max(axis=1, keepdims=True))[1]
+    power = xp.ldexp(x.dtype.type(1), power - 1)  # exact, so a small row loses nothing
+    xp.divide(x, power, out=xh)
+    var = xp.einsum("ij,ij->i", xh, xh)[:, None] / max(1, x.shape[1])
+    scale = 1 / xp.sqrt(var + eps / power / power)
+    xh *= scale
+    return scale / power
 
 
 def row_gradients(ctx, gy):
@@ -145,6 +161,7 @@ def _cast(ctx, *gradients):
 
 class GroupNorm(Function):
     second_order = False
+    carried = "x"
 
     @staticmethod
     def forward(ctx, x, weight=None, bias=None, groups=1, eps=1e-5):

@@ -20,13 +20,19 @@ from tinyft.ops.array.reduce import Reduction, divided
 
 
 def scaled(ctx, x):
-    """x / p, with p (ctx.power) the power of two at its largest |x| along the axes."""
+    """x / p, with p (ctx.power) a power of two near its largest |x| along the axes."""
     xp, ctx.power = backend.xp_of(x), 1.0
     if ctx.n:
-        top = xp.abs(x).max(axis=ctx.axes, keepdims=True)
-        top = xp.where(xp.isfinite(top), top, 1.0)
-        ctx.power = xp.ldexp(xp.ones_like(top), xp.frexp(top)[1] - 1)
+        ctx.power = power_of_two(xp.abs(x).max(axis=ctx.axes, keepdims=True))
     return x / ctx.power
+
+
+def power_of_two(x):
+    """A power of two within a factor of 2 of each x > 0; 1 for 0, inf and NaN."""
+    xp = backend.xp_of(x)
+    usual = xp.logical_and(x > 0, xp.isfinite(x))
+    exponent = xp.log2(xp.where(usual, x, 1.0)).astype("int32")
+    return xp.ldexp(xp.ones_like(x), exponent)
 
 
 class Var(Reduction):

@@ -19,6 +19,7 @@ import math
 
 from tinyft import backend, kernels
 from tinyft.autograd.function import Function
+from tinyft.ops.array.stats import power_of_two
 from tinyft.ops.blocked.blocks import slices
 from tinyft.ops.neural.linear import cast, rows_of
 from tinyft.ops.operands import wrapped
@@ -99,8 +100,7 @@ def _standardise(x, xh, eps, centred):
 def _standardise_large(x, xh, eps):
     """The same for centred rows whose squares leave the range: by powers of two first."""
     xp = backend.xp_of(x)
-    power = xp.frexp(abs(x).max(axis=1, keepdims=True))[1]
-    power = xp.ldexp(x.dtype.type(1), power - 1)  # exact, so a small row loses nothing
+    power = power_of_two(abs(x).max(axis=1, keepdims=True))  # exact: no row loses
     xp.divide(x, power, out=xh)
     var = xp.einsum("ij,ij->i", xh, xh)[:, None] / max(1, x.shape[1])
     scale = 1 / xp.sqrt(var + eps / power / power)

@@ -114,6 +114,7 @@ class Function:
     """Base class of every operation; see the head of this file for its two halves."""
 
     second_order = True  # False: backward is written for arrays only
+    instead = "it from operations that have one"  # what to write for a second order
     view = False  # True: the output shares memory with input 0
     scalars = True  # False: forward wants Python scalars as 0-d arrays
     carried = False  # True: float16 is computed in float32 and rounded once; "x": to

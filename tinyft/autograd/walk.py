@@ -141,8 +141,9 @@ def _gradients(node, gy, create_graph):
     else:
         if not function.second_order:
             raise RuntimeError(
-                f"{function.__name__} has no second derivative (its backward is written "
-                "for arrays); use its composed form, or create_graph=False"
+                f"{function.__name__} has no second derivative: its backward is written "
+                f"for arrays. Write {function.instead} for derivatives of any order, or "
+                "leave create_graph=True out"
             )
         node.graph = True
         try:

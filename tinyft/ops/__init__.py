@@ -3,6 +3,7 @@
 import sys
 
 from tinyft.autograd.tensor import use_ops
+from tinyft.ops import composed
 from tinyft.ops.array.choose import (
     clip,
     masked_fill,

@@ -9,7 +9,7 @@ Fuses (1), and (2) with (3), over blocks of scores that stay in the cache (Dao e
 makes P = e^(S - L) again, which took no longer than writing P out and reading it back.
 The keys are transposed in memory once for all their blocks (BLAS is 1.4x faster on
 them), and under a causal mask 3/8 of the work is skipped. With 128 to 256 causal
-positions it is 1.5x to 2x faster than its composed twin, which keeps three score
+positions it is 1.5x to 2x faster than its composed form, which keeps three score
 matrices. D could be rowsum(gO O) too, a shorter sum, but O would then have to be kept,
 also where the layer after it is frozen and keeps nothing.
 
@@ -28,6 +28,7 @@ from tinyft.ops.operands import wrapped
 
 class Attention(Function):
     second_order = False
+    instead = "ops.composed.attention(q, k, v, mask, causal, scale)"
     carried = True
 
     @staticmethod

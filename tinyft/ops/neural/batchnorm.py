@@ -11,8 +11,8 @@ variance v M / (M - 1). Source: Ioffe and Szegedy 2015; the momentum is PyTorch'
 
 Fused: mean and variance in one stable pass, the affine map, gw and gx in one each, all
 in blocks of wide rows that stay in the cache (channels.py); column sums are products
-with ones. 1.5x to 2.5x faster than its composed twin, forward and backward,
-and only x itself and two numbers a channel are kept for backward.
+with ones. 1.5x to 2.5x faster than its composed form, forward and backward;
+only x itself and two numbers per channel are kept for backward.
 """
 
 from tinyft import backend, kernels
@@ -33,6 +33,7 @@ from tinyft.ops.operands import wrapped
 
 class BatchNorm(Function):
     second_order = False
+    instead = "ops.composed.batch_norm(x, running_mean, running_var, ...)"
     carried = "x"
 
     @staticmethod

@@ -12,6 +12,7 @@ from tinyft.ops.blocked.channels import as_rows, from_rows
 
 class BatchNorm(Function):
     second_order = False
+    instead = "ops.composed.batch_norm(x, running_mean, running_var, ...)"
     carried = "x"
 
     @staticmethod

@@ -19,6 +19,7 @@ from tinyft.ops.operands import wrap
 
 class MaxPool2d(Function):
     second_order = False
+    instead = "ops.composed.max_pool2d(x, size, stride, padding)"
     carried = True
 
     @staticmethod

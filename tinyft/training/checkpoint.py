@@ -50,7 +50,8 @@ def save_checkpoint(
     check_parts("save_checkpoint", *parts)
     random = {**whole.generators(model), **given(rng)}
     state = {
-        **{name: slot.detach() for name, slot in whole.slots(model).items()},
+        **_named("model", model.state_dict()),
+        **_named("adapter", whole.adapter_slots(model)),
         **_named("acts", _acts(model)),
         **_named("rng", whole.generator_states(random)),
         **_named("extra", extra or {}),
@@ -159,10 +160,8 @@ def _check(path, state, made_for, model, optimizer):
             + f"{more}\nBuild the model, attach its adapters and make the optimizer as "
             "in that run" + ("; weights alone: give no optimizer" if resuming else "")
         )
-    own = whole.adapter_slots(model)
-    held = {k: v for k, v in state.items() if k.startswith("adapter.")}
-    adapters = checked(own, held, f"load_checkpoint({path})")
-    return adapters | {f"model.{name}": array for name, array in base.items()}
+    held = _part(state, "adapter")
+    return base | checked(whole.adapter_slots(model), held, f"load_checkpoint({path})")
 
 
 def _check_generators(path, wanted, saved, resuming):

@@ -24,8 +24,8 @@ class EarlyStopping:
         if not whole or mode not in ("min", "max") or not min_delta >= 0:
             raise ValueError(
                 f"EarlyStopping(patience={patience}, mode={mode!r}, "
-                f"min_delta={min_delta}): patience, an integer >= 1, mode 'min' or 'max' "
-                "and min_delta >= 0 are expected"
+                f"min_delta={min_delta}): patience >= 1 (an integer), mode 'min' or "
+                "'max' and min_delta >= 0 are expected"
             )
         self.patience, self.monitor, self.mode = patience, monitor, mode
         self.min_delta, self.best, self.bad, self.weights = min_delta, math.nan, 0, None

@@ -1,7 +1,7 @@
 """All that a run changes in its model: base, adapters, buffers, random generators.
 
-model.<name>  adapter.<site>.<adapter>.<name>        arrays
-default  model.<path>.<field>  adapter.<...>         generators
+weight  <site>.<adapter>.<name>                        arrays, as `named_parameters`
+default  model.<path>.<field>  adapter.<...>.<field>   generators
 """
 
 from tinyft.data import rng_state
@@ -14,8 +14,7 @@ def slots(model):
 
     What several sites of an adapter share stands under its first name.
     """
-    found = {f"model.{name}": slot for name, slot in slots_of(model).items()}
-    return found | adapter_slots(model)
+    return slots_of(model) | adapter_slots(model)
 
 
 def adapter_slots(model):
@@ -25,7 +24,7 @@ def adapter_slots(model):
         for name, slot in slots_of(delta).items():
             if id(slot) not in seen:
                 seen.add(id(slot))
-                found[f"adapter.{path}.{name}"] = slot
+                found[f"{path}.{name}"] = slot
     return found
 
 

@@ -13,7 +13,7 @@ from tinyft.grading import exercise, files
 
 def selftest(wanted=(), json=None):
     """Prove the grader on every task; print tasks, wrong answers, caught, named."""
-    from tinyft.grading.selftest import prove
+    from tinyft.grading.proof.selftest import prove
 
     keys = ("checks", "wrong", "caught", "named")
     titles = "task,checks,wrong,caught,named,margin,seeds"
@@ -33,7 +33,7 @@ def selftest(wanted=(), json=None):
 
 def mutants(wanted=(), json=None):
     """Change every solution blindly; print what the graders do not notice."""
-    from tinyft.grading.mutation import attack
+    from tinyft.grading.proof.mutation import attack
 
     keys = ("mutants", "killed", "justified", "survivors")
     titles = "task,mutants,killed,survivors,justified"

@@ -9,7 +9,8 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from tinyft.grading import files, loop, places, report
+from tinyft.grading import files, loop, places
+from tinyft.grading.classroom import report
 
 WIDE = 120  # columns from which two texts fit side by side
 
@@ -38,7 +39,7 @@ def grade(wanted=(), student="", json=None, csv=None, gradescope=None, folder=No
 def _found(wanted, student, folder):
     if folder is None:
         return loop.grade(wanted, student)
-    from tinyft.grading import submissions
+    from tinyft.grading.classroom import submissions
 
     return submissions.grade_one(Path(folder), wanted, student)
 

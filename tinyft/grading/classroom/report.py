@@ -14,32 +14,45 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tinyft.grading import places, runner
 from tinyft.grading.results import Report, TaskResult
+from tinyft.grading.sandbox import box
 
 JOBS = min(2, os.cpu_count() or 1)
 PRINTED = 5  # lines shown of what an answer printed; the JSON has more
 
 
-def grade_tasks(tasks, student="", files=None, jobs=JOBS):
+def grade_tasks(tasks, student="", files=None, jobs=JOBS, fence=None, secret=b""):
     """Grade tasks side by side, the learner's files or those of a folder: a Report.
 
     files: {task label: path} with `inside`, the folder they must lie in, under "".
+    fence: the name of one, the strongest that stands by default.  When this returns,
+    no process of an answer is left.
     """
     began, files = time.perf_counter(), files or {}
+    fence = fence or box.choose()
 
-    def one(task):
-        try:
-            path = files.get(task.label)
-            return runner.grade(task, path, student, files.get(""))
-        except (OSError, ValueError, ArithmeticError) as error:  # never stop the rest
-            said = f"{type(error).__name__}: {error}"
-            return TaskResult(task.label, task.title, "", [], problem=said)
+    def some(part):
+        with box.Boxes(fence) as boxes:
+            return [_graded(task, student, files, boxes, secret) for task in part]
 
-    if jobs <= 1 or len(tasks) == 1 or not runner.PROCESSES:
-        results = [one(task) for task in tasks]
+    jobs = max(1, min(jobs, len(tasks))) if box.PROCESSES else 1
+    if jobs == 1:
+        parts = [some(tasks)]
     else:
         with ThreadPoolExecutor(jobs) as pool:
-            results = list(pool.map(one, tasks))
-    return Report(results, student, time.perf_counter() - began)
+            parts = list(pool.map(some, [tasks[i::jobs] for i in range(jobs)]))
+    by_label = {one.task: one for part in parts for one in part}
+    results = [by_label[task.label] for task in tasks]
+    return Report(results, student, time.perf_counter() - began, fence=fence)
+
+
+def _graded(task, student, files, boxes, secret):
+    """One task's result; whatever goes wrong, the others are graded."""
+    try:
+        path, inside = files.get(task.label), files.get("")
+        return runner.grade(task, path, student, inside, boxes, secret)
+    except (OSError, ValueError, ArithmeticError) as error:
+        said = f"{type(error).__name__}: {error}"
+        return TaskResult(task.label, task.title, "", [], problem=said)
 
 
 def as_csv(rows):

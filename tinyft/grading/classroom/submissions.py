@@ -18,7 +18,8 @@ import stat
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from tinyft.grading import exercise, files, items, report
+from tinyft.grading import exercise, files
+from tinyft.grading.classroom import items, report
 from tinyft.grading.exercise import GradingError
 from tinyft.grading.results import Report, report_from
 from tinyft.grading.runner import LARGEST

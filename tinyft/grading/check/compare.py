@@ -10,17 +10,22 @@ import re
 
 import numpy as np
 
-from tinyft.grading import context, diagnose
+from tinyft.grading.check import context, diagnose
 
 MARGIN = 10  # a mistake must differ from the answer by this many tolerances
 
 
 class Failed(AssertionError):
-    """A check failed: the sentence, the mistakes it names, how many tolerances off."""
+    """A check failed: the verdict, the mistakes it names, the numbers it is told from.
 
-    def __init__(self, message, named=(), margin=None):
-        super().__init__(message)
+    plain: what is wrong in other words, should another draw contradict the names.
+    margin: how many tolerances off.
+    """
+
+    def __init__(self, message, named=(), margin=None, numbers="", plain=""):
+        super().__init__(join(message, numbers))
         self.message, self.named, self.margin = message, list(named), margin
+        self.numbers, self.plain = numbers, plain or message
 
 
 class GraderFault(Exception):
@@ -29,8 +34,10 @@ class GraderFault(Exception):
 
 def fail(mistake, said="", equation=""):
     """Fail a check that is not about a number, naming the mistake."""
-    told = _join(f"{mistake}.", _sentence(said), _see(equation))
-    raise Failed(told, named=[mistake])
+    told = join(f"{mistake}.", _sentence(said), see(equation))
+    raise Failed(
+        told, named=[mistake], plain=join("The answer is wrong.", see(equation))
+    )
 
 
 def compare(got, want, mistakes=None, tol=1e-9, equation="", called=None, scale=None):
@@ -47,19 +54,39 @@ def compare(got, want, mistakes=None, tol=1e-9, equation="", called=None, scale=
     if wrong is None:
         return
     described, margin = wrong
-    if (
-        context.changed
-    ):  # what is expected was perhaps computed from what is now spoiled
-        called = (
-            f"Called {called or context.called}." if called or context.called else ""
-        )
-        raise Failed(_join(called, _changed(), _see(equation)), [], margin)
     fits = [name for name in mistakes if _fits(got, mistakes[name], tol, scale)]
-    if fits:
-        what = ", or ".join(fits)
-        described = f"Your answer is the right one with this mistake: {what}."
-    head = _heading(called or context.called, got, want)
-    raise Failed(_join(head, described, _see(equation)), fits, margin)
+    where = see(equation)
+    raise Failed(
+        join(naming(fits) if fits else described, where),
+        fits,
+        margin,
+        _heading(called or context.called, got, want),
+        join(described, where),
+    )
+
+
+def naming(mistakes):
+    """The verdict that names one mistake, or all that fit."""
+    return f"Your answer is the right one with this mistake: {', or '.join(mistakes)}."
+
+
+def changed_in_place(names):
+    """The Failed of a check in whose calls inputs were changed in place."""
+    named = [f"{name} was changed in place" for name in names]
+    said = (
+        f"{', '.join(named)}: work on new arrays, without +=, *= or out= on an input."
+    )
+    return Failed(said, named=named)
+
+
+def also_changed(error, names):
+    """The Failed with what was changed in place besides."""
+    if not names or any("in place" in one for one in error.named):
+        return error
+    named = [f"{name} was changed in place" for name in names]
+    message = join(error.message, f"Besides, {', '.join(named)}.")
+    named = [*error.named, *named]
+    return Failed(message, named, error.margin, error.numbers, error.plain)
 
 
 def _mismatch(got, want, tol, scale):
@@ -82,8 +109,7 @@ def _mismatch(got, want, tol, scale):
 
 def _tuple_mismatch(got, want, tol, scale):
     if not isinstance(got, (tuple, list)) or len(got) != len(want):
-        count = len(got) if isinstance(got, (tuple, list)) else "no"
-        return f"Expected {len(want)} values, got {count} tuple of values.", None
+        return diagnose.several(got, [f"value {i + 1}" for i in range(len(want))]), None
     for i, (one, other) in enumerate(zip(got, want, strict=True)):
         wrong = _mismatch(one, other, tol, scale)
         if wrong:
@@ -127,15 +153,6 @@ def _heading(called, got, want):
     return f"{head}Returned {short(got)}, expected {short(want)}."
 
 
-def _changed():
-    """A changed input may have changed what the check expects: say that alone."""
-    names = ", ".join(sorted(context.changed))
-    return (
-        f"The call changed its input {names} in place, which spoils what is compared "
-        "here: work on new arrays."
-    )
-
-
 def _sentence(text):
     """With a full stop, and a capital unless it begins with a name of the code."""
     word = text.split(" ")[0].rstrip(",:")
@@ -144,11 +161,13 @@ def _sentence(text):
     return f"{text}." if text and text[-1] not in ".?!" else text
 
 
-def _see(equation):
+def see(equation):
+    """The sentence that names an equation."""
     if not equation:
         return ""
     return f"See {'equation ' if equation.startswith('(') else ''}{equation}."
 
 
-def _join(*parts):
+def join(*parts):
+    """Sentences one after the other, without the empty ones."""
     return " ".join(part for part in parts if part)

@@ -13,8 +13,10 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from tinyft.grading import exercise, items, report, submissions, workspace
+from tinyft.grading import exercise
+from tinyft.grading.classroom import items, report, submissions
 from tinyft.grading.exercise import GradingError
+from tinyft.grading.learner import workspace
 
 
 def start(folder, wanted=()):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+SCALARS = (str, bool, int, float, complex, np.generic, type(None))
 SIMPLE = {
     -1.0: "the sign is reversed: yours is minus the right answer",
     2.0: "yours is 2 times the right answer",
@@ -35,21 +36,69 @@ def kind(got, want):
     if is_tensor(got) and not is_tensor(want):
         return "It returned a Tensor where an array is asked: return x.numpy()."
     if is_tensor(want) and not is_tensor(got):
-        return f"A Tensor is asked, but it returned {_type(got)}."
+        return f"A Tensor is asked, but it returned {a_kind(got)}."
     if isinstance(want, (str, bool, type(None))):
-        return None if got == want else "That is another value."
-    scalar = isinstance(want, (int, float, complex)) or np.ndim(want) == 0
-    if not scalar and not is_array(got) and not is_tensor(got):
-        return f"An array is asked, but it returned {_type(got)}: use numpy.array(...)."
+        return (
+            None
+            if isinstance(got, SCALARS) and got == want
+            else (f"{short(want)} is asked, but it returned {short(got)}.")
+        )
+    if isinstance(got, (tuple, list, dict, str)):
+        what = "A number" if np.ndim(want) == 0 else "An array"
+        advice = ": use numpy.array(...)" if isinstance(got, list) else ""
+        return f"{what} is asked, but it returned {a_kind(got)}{advice}."
+    if np.ndim(want) and not is_array(got) and not is_tensor(got):
+        return f"An array is asked, but it returned {a_kind(got)}."
     try:
         numbers(got)
     except (TypeError, ValueError):
-        return f"Numbers are asked, but it returned {_type(got)}."
+        return f"Numbers are asked, but it returned {a_kind(got)}."
     return None
 
 
-def _type(x):
-    return f"a {type(x).__name__}" if x is not None else "None"
+def several(got, names):
+    """A sentence on what was returned where several values are asked."""
+    if got is None:
+        return kind(None, 0.0)
+    advice = f": return {', '.join(names)}"
+    if is_array(got) and got.ndim and len(got) == len(names):
+        advice += ", its rows, as a tuple"
+    return f"{len(names)} values are asked, but it returned {a_kind(got)}{advice}."
+
+
+def unlike(got, shape):
+    """What an answer's value is, when it is no array of this shape (None: any length)."""
+    if isinstance(got, (tuple, list, dict, str, type(None))) or not (
+        is_array(got) or isinstance(got, (int, float, complex))
+    ):
+        return f"{a_kind(got)} where {_wanted(shape)} is asked"
+    have = np.shape(got)
+    if len(have) == len(shape) and all(n in (None, m) for n, m in zip(shape, have)):
+        return ""
+    return f"its shape is {have} where {_wanted(shape)} is asked"
+
+
+def _wanted(shape):
+    if not shape:
+        return "a number"
+    lengths = ", ".join("any" if n is None else str(n) for n in shape)
+    return f"an array of shape ({lengths}{',' if len(shape) == 1 else ''})"
+
+
+def a_kind(x):
+    """A value's type with its article, and how much it holds."""
+    if x is None:
+        return "None"
+    if is_array(x):
+        shape = f" of shape {x.shape}" if x.ndim else ""
+        return f"one array{shape}" if x.ndim else "one number"
+    if isinstance(x, (tuple, list)):
+        s = "" if len(x) == 1 else "s"
+        return f"a {type(x).__name__} of {len(x)} value{s}"
+    if isinstance(x, (int, float, complex)) and not isinstance(x, bool):
+        return "one number"
+    name = type(x).__name__
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
 def shapes(a, b, tol):
@@ -70,11 +119,21 @@ def shapes(a, b, tol):
 
 def values(a, b, tol, original=None):
     """A sentence on two arrays of one shape: the first finding that fits."""
-    for finding in (_not_finite, _ratio, _offset, _order, _precision):
+    for finding in (_not_finite, _ratio, _offset, _order):
         said = finding(a, b, tol)
         if said:
             return said[0].upper() + said[1:] + "."
     dtype = getattr(original, "dtype", None)
+    if str(dtype) in ("float16", "float32", "complex64") and close(a, b, 3e-3):
+        return (
+            f"The right answer, but only to {dtype}'s precision: what was given is "
+            "float64, so keep float64."
+        )
+    if close(a, b, 3e-6) and not np.all(a == b):
+        return (
+            "Almost right, but not to rounding: does it add an epsilon that the formula "
+            "does not have, or stop an iteration early?"
+        )
     if dtype is not None and dtype.kind in "iu" and close(a, np.trunc(b), tol):
         return "The right answer cut down to integers: keep float64. " + entries(
             a, b, tol
@@ -144,15 +203,6 @@ def _order(a, b, tol):
                 return f"off by one along axis {axis}"
     if a.size > 1 and close(np.sort(a, axis=None), np.sort(b, axis=None), tol):
         return "the values are right but in another order"
-    return None
-
-
-def _precision(a, b, tol):
-    if close(a, b, 3e-6) and not np.all(a == b):
-        return (
-            "almost right: the difference is of float32's size; compute in float64 "
-            "(or add no epsilon that the formula does not have)"
-        )
     return None
 
 

@@ -1,20 +1,22 @@
-"""The process in which answers run: one job in on standard input, events out to a file.
+"""The judge's process: runs a task's checks with pytest, asks answers for their values.
 
-job: {test, scratch, results, nonce, strict, done, limits, candidates}.  Every line of
-the results carries the nonce, which the answer is never told, so that neither printing
-nor leaving Python early can pass for a result; a line without it counts for nothing.
+job: {test, scratch, strict, done, settings, limits, candidates}.  Events go out as
+lines of JSON; a judge that dies costs the check that it was in.
 """
 
 import json
 import os
+import socket
 import sys
 from pathlib import Path
 
 import pytest
 
-from tinyft.grading import context, guard
 from tinyft.grading.candidate import decode
-from tinyft.grading.plugin import NAME, Grading, Leave
+from tinyft.grading.check import context
+from tinyft.grading.check.plugin import NAME, Grading, Leave
+from tinyft.grading.sandbox import alone, limits
+from tinyft.grading.sandbox.session import Warm
 
 # no config and no conftest of the surroundings; nothing that a check has no use for
 FLAGS = "-q --tb=no --no-header --noconftest --import-mode=importlib".split()
@@ -25,21 +27,16 @@ for _plugin in (
     FLAGS += ["-p", f"no:{_plugin}"]
 
 
-def grade(job, write):
+def grade(job, write, opener):
     """Run the job's checks in this process; write(line) takes each event."""
-    nonce = job.pop("nonce")
 
     def report(**event):
-        write("\n" + json.dumps({"nonce": nonce} | event) + "\n")
-
-    def protect():
-        if job["limits"]:
-            guard.limit(**job["limits"])
-            guard.install(job["scratch"])
+        write(json.dumps(event) + "\n")
 
     candidates = [decode(one) for one in job["candidates"]]
-    grading = Grading(candidates, report, job["done"], protect, job.get("first"))
-    grading.trusted = job["strict"] or bool(job.get("first"))  # self-test, mutants
+    grading = Grading(candidates, job["settings"], opener, report, job["done"])
+    if job["limits"]:
+        grading.protect = lambda: limits.limit(**job["limits"])
     before = context.strict
     context.strict = job["strict"]
     try:
@@ -47,7 +44,7 @@ def grade(job, write):
     finally:
         context.strict = before
     if code in (0, 1, 5):  # right, wrong, no check; not: stopped in the middle
-        report(event="done")
+        report(event="done", lost=opener.lost)
 
 
 def arguments(job):
@@ -56,7 +53,7 @@ def arguments(job):
     empty = scratch / "pytest.ini"
     empty.write_text("[pytest]\n", encoding="utf-8")
     places = ["-c", empty, "--rootdir", scratch, "--basetemp", scratch / "tmp"]
-    plugin = ["-p", "tinyft.grading.plugin"]
+    plugin = ["-p", "tinyft.grading.check.plugin"]
     return [*FLAGS, *plugin, *map(str, places), job["test"]]
 
 
@@ -69,25 +66,31 @@ class _Register:
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config):
         config.pluginmanager.register(self.grading, NAME)
-        if self.grading.first:
-            config.pluginmanager.register(Leave(self.grading.failed))
+        config.pluginmanager.register(Leave(self.grading))
 
 
-def main(line=None):
-    """Read the job, grade, and end at once: no exit handler of an answer runs."""
-    job = json.loads(line or sys.stdin.readline())
-    handle = os.open(job.pop("results"), os.O_WRONLY | os.O_APPEND)
-    errors = job.pop("errors", None)
-    if errors:
-        os.chdir(job["scratch"])
-        descriptor = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        os.dup2(descriptor, 2)
-        os.close(descriptor)
+def main(line, events, control=None):
+    """Grade the job of a line; events and control are descriptors."""
+    job = json.loads(line)
+    os.chdir(job["scratch"])
 
     def write(line):
         data = line.encode()
         while data:
-            data = data[os.write(handle, data) :]
+            data = data[os.write(events, data) :]
 
-    grade(job, write)
+    if control is None:
+        settings = job["settings"]
+        how = settings["imports"], settings["forbidden"], job["scratch"]
+        opener = alone.cold(*how)
+    else:
+        opener = Warm(socket.socket(fileno=control), job["scratch"])
+    grade(job, write, opener)
     os._exit(0)
+
+
+def main_once():
+    """The one job on standard input; events to standard output."""
+    events, null = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    main(sys.stdin.buffer.read(), events)

@@ -10,7 +10,8 @@ import tomllib
 from dataclasses import dataclass, field
 
 from tinyft.grading import exercise, runner
-from tinyft.grading.mutants import mutants
+from tinyft.grading.proof.mutants import mutants
+from tinyft.grading.sandbox import box
 
 SECONDS = 3  # of one check of one mutant
 
@@ -44,7 +45,9 @@ def attack(task):
         candidates = [
             runner.candidate_of(task, name, text.encode()) for name, text in made
         ]
-        outcomes = runner.run(task, candidates, seconds=_seconds(task), first=True)
+        with box.Boxes("none") as boxes:  # the course's own texts
+            how = {"seconds": _seconds(task), "first": True, "boxes": boxes}
+            outcomes = runner.run(task, candidates, **how)
     except (exercise.GradingError, OSError, SyntaxError) as error:
         found.faults.append(str(error))
         return found

@@ -24,9 +24,6 @@ LAYERS = [
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 SIDE = {"data": set(), "io": {"backend", "nn", "models"}, "pretrained": set()}
 NUMPY = {"backend", "data", "io", "course", "grading"}
-LIBRARY = {
-    "01_optimisers": "optim"
-}  # chapters whose library has PyTorch's shorter name
 # data writes its tokenizers with the same atomic rename as io (docs/decisions.md)
 ALLOWED = {("tinyft.data.tokenizer", "io")}
 
@@ -100,19 +97,3 @@ def test_no_import_cycles():
 
     for name in sorted(edges):
         visit(name)
-
-
-def test_one_name_everywhere():
-    """Chapter, notebook and exercise of one number carry one name."""
-    root = ROOT.parent
-    notebooks = {p.stem for p in (root / "notebooks").glob("[0-9][0-9]_*.ipynb")}
-    exercises = {p.name for p in (root / "exercises").glob("[0-9][0-9]_*")}
-    assert notebooks == exercises
-    for name in notebooks:
-        topic = name[3:]
-        stem = LIBRARY.get(name, topic)
-        files = (f"{stem}.py", f"{stem}/__init__.py")  # a file, or a folder of them
-        assert any(list((root / "tinyft").rglob(file)) for file in files), (
-            f"no library file for {name}"
-        )
-        assert list((root / "tests").rglob(f"test_{topic}.py")), f"no test for {name}"

@@ -51,7 +51,7 @@ def chapters(root=None):
     Looked for under `root`, else where `places.roots()` says; the first with any wins.
     """
     for folder in [Path(root)] if root else places.roots():
-        found = sorted((folder / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+        found = sorted((folder / "notebooks").glob("[0-9][0-9]*_*.ipynb"))
         if found:
             return {path.stem: path for path in found}
     return {}
@@ -72,9 +72,7 @@ def _one(name, available):
     stem = Path(name).stem if name.endswith(".ipynb") else name.strip("/")
     for full in available:
         number, _, word = full.partition("_")
-        if stem in (full, number, word) or (
-            stem.isdigit() and int(stem) == int(number)
-        ):
+        if stem in (full, number, word) or stem.zfill(2) == number:
             return full
     words = [*available, *(full.partition("_")[2] for full in available)]
     near = difflib.get_close_matches(stem, words, n=3, cutoff=0.5)

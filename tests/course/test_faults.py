@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tinyft import cli
-from tinyft.course.faults import plant, survey, table, trial
+from tinyft.course.faults import plant, screen, survey, table, trial
 from tinyft.course.run.execute import CourseError
 
 PACKAGE = survey.PACKAGE
@@ -200,8 +200,10 @@ def test_the_command(course, monkeypatch, capsys, tmp_path):
 
 def test_a_chapter_must_pass_without_a_fault(tmp_path):
     wrong = notebook(tmp_path, SETUP, CHECK.replace("13 / 7", "2"))
-    with pytest.raises(CourseError, match="without a fault: cell 2: closed form"):
-        survey.survey(wrong, sample=0)
+    found = survey.survey(wrong, sample=0)
+    assert found.problem == "it does not pass without a fault: cell 2: closed form"
+    assert not found.ok and not found.trials
+    assert screen.summary(found) == f"09_l2sp: {found.problem}"
 
 
 def test_a_fault_that_breaks_the_import_is_caught(course, tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinyft import models, nn, no_grad, tensor
+from tinyft import models, nn, no_grad, peft, tensor
 from tinyft.models.generate import generate, probabilities
 
 RNG = np.random.default_rng(6)
@@ -267,7 +267,7 @@ def test_top_k_keeps_k_of_equal_scores_and_top_p_counts_up_to_rounding():
 def test_a_seed_is_a_generator(model):
     want = model.generate(PROMPT, 6, rng=np.random.default_rng(3))
     np.testing.assert_array_equal(model.generate(PROMPT, 6, rng=3), want)
-    with pytest.raises(TypeError, match="numpy.random.Generator or an integer seed"):
+    with pytest.raises(TypeError, match=r"numpy\.random\.Generator or an integer seed"):
         model.generate(PROMPT, 6, rng="3")
 
 
@@ -285,6 +285,20 @@ def test_prompts_padded_on_the_left_continue_as_alone(model, cache, kind):
     assert (model.generate(ids, 9, greedy=True, cache=cache) != got).any()
 
 
+@pytest.mark.parametrize("method", [peft.Prefix, peft.Prompt])
+def test_padded_prompts_behind_a_trained_prompt(model, method):
+    adapter = peft.attach(model, method(3), rng=1)
+    for p in adapter.parameters():
+        p.data = np.random.default_rng(3).standard_normal(p.shape).astype(p.dtype)
+    mask = np.array([[0, 0, 1, 1, 1], [1, 1, 1, 1, 1]])
+    plain = model.generate(PROMPT, 6, greedy=True)
+    for cache in (True, False):
+        got = model.generate(PROMPT, 6, greedy=True, mask=mask, cache=cache)
+        np.testing.assert_array_equal(got[1], plain[1])
+        alone = model.generate(PROMPT[:1, 2:], 6, greedy=True)
+        np.testing.assert_array_equal(got[0, 2:], alone[0])
+
+
 @pytest.mark.parametrize(
     "make", [models.bert_tiny, lambda rng: models.gpt2_tiny(rng=rng, head="none")]
 )
@@ -294,7 +308,7 @@ def test_what_is_not_a_language_model_does_not_generate(make):
 
 
 def test_a_prompt_longer_than_the_positions():
-    with pytest.raises(ValueError, match="prompt of 5 tokens.*positions.*made for 4"):
+    with pytest.raises(ValueError, match=r"prompt of 5 tokens.*positions.*made for 4"):
         models.gpt2_tiny(rng=0, length=4).generate(PROMPT, 1, greedy=True)
     m = models.gpt2_tiny(rng=0, length=8)  # the newest token is not read: 5 + 4 - 1
     assert m.generate(PROMPT, 4, greedy=True).shape == (2, 9)

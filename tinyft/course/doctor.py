@@ -18,7 +18,8 @@ from tinyft import backend, kernels, ops
 from tinyft.backend import diagnose, library
 
 COURSE = (
-    "safetensors rich typer pytest matplotlib ipykernel nbclient nbconvert nbformat"
+    "safetensors rich typer pytest matplotlib ipykernel nbclient nbconvert nbformat "
+    "latex2mathml"
 ).split()
 EXTRAS = {
     "course": [*COURSE, "jupytext"],

@@ -49,7 +49,8 @@ class MultiHeadAttention(Module):
     before they are rotated (Qwen3).
     mask: boolean (True = may look) or additive, broadcastable to (B, heads, T, S); it
     may cover the last keys only, those before them (of a cache, of a prefix) may then
-    always be looked at. causal: query i sees keys 0..i, counted from the end when there are more keys.
+    always be looked at. causal: query i sees keys 0..i, counted from the end when there
+    are more keys.
     context (B, S, C): keys and values come from it (cross-attention).
     `record = True` keeps the weights of the last call in `recorded`, for plots.
     """

@@ -46,6 +46,8 @@ def line(trial):
 
 def summary(found):
     """The chapter in one line."""
+    if found.problem:
+        return f"{found.chapter}: {found.problem}"
     caught, ways = found.count(*survey.CAUGHT), []
     for outcome, words in (
         ("check", "by a check"),

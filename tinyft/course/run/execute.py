@@ -85,6 +85,7 @@ def run_chapter(path, out, seconds=600, on_cell=None):
     """Execute one notebook, save its executed copy and HTML under `out`: a Result."""
     import nbformat
 
+    from tinyft.course.page import to_html
     from tinyft.course.run import kernel
 
     result, began = Result(path.stem), time.perf_counter()
@@ -139,20 +140,6 @@ def ratio(checks):
     """The worst discrepancy/bound of a list of checks; None when none was measured."""
     ratios = [used for used in map(share, checks) if used is not None]
     return max(ratios, default=None)
-
-
-def to_html(notebook, title):
-    """The executed notebook as one HTML page; nothing is fetched to make it."""
-    import logging
-
-    from nbconvert import HTMLExporter
-
-    logging.getLogger("traitlets").setLevel(logging.ERROR)  # "alternative text missing"
-    exporter = HTMLExporter(template_name="lab")
-    page, _ = exporter.from_notebook_node(
-        notebook, resources={"metadata": {"name": title}}
-    )
-    return page
 
 
 def write_atomically(path, text):

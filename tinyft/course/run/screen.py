@@ -64,6 +64,7 @@ def _run_all(progress, paths, out, seconds, jobs):
 def _require_tools():
     try:
         import ipykernel  # noqa: F401
+        import latex2mathml  # noqa: F401
         import nbclient  # noqa: F401
         import nbconvert  # noqa: F401
         import nbformat  # noqa: F401

@@ -44,7 +44,7 @@ def pretrain(name, out=None, progress=True, steps=None):
         trained.model, trained.tokenizer, trained.classes, trained.texts
     )
     state = {
-        key: tensor.numpy().astype(trained.dtype)
+        key: stored_as(tensor.numpy(), trained.dtype)
         for key, tensor in stored_state(trained.model).items()
     }
     io.save(path, state, describe(name, trained, metrics))
@@ -53,6 +53,11 @@ def pretrain(name, out=None, progress=True, steps=None):
     if progress:
         print(report(name, path, trained.model.count(), metrics))
     return path
+
+
+def stored_as(array, dtype):
+    """`array` as `dtype` if it holds floats: BatchNorm's count of batches does not."""
+    return array.astype(dtype) if array.dtype.kind == "f" else array
 
 
 def describe(name, trained, metrics):

@@ -165,11 +165,11 @@ PLACES = {  # at the same r, or at about the same number of parameters
 def plan():
     """Every run of the study: rank, scale, places, full fine-tuning, a new vocabulary."""
     runs = [_lora("rank", lr, r=r) for r in RANKS for lr in RATES]
-    runs += [_full("full", lr) for lr in (2e-4, 5e-4, 1e-3, 2e-3)]
+    runs += [_full("full", lr) for lr in (5e-5, 1e-4, 2e-4, 5e-4, 1e-3)]
     runs += [_lora("alpha", lr, alpha=2) for lr in (5e-3, 1e-2, 2e-2, 5e-2)]
     runs += [_lora("alpha", lr, alpha=32) for lr in (5e-4, 1e-3, 2e-3, 5e-3)]
-    runs += [_lora("alpha", lr, r=64, alpha=128) for lr in (1e-4, 2e-4, 5e-4, 1e-3)]
-    runs += [_full("new words", lr, "pydoc") for lr in (1e-3, 2e-3, 5e-3, 1e-2)]
+    runs += [_lora("alpha", lr, r=64, alpha=128) for lr in (2e-4, 5e-4, 1e-3, 2e-3)]
+    runs += [_full("new words", lr, "pydoc") for lr in (5e-4, 1e-3, 2e-3, 5e-3)]
     rates = (5e-3, 1e-2, 2e-2, 5e-2)
     runs += [_lora("new words", lr, r, text="pydoc") for r in (4, 64) for lr in rates]
     runs += [

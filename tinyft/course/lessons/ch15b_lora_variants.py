@@ -3,8 +3,9 @@
 from functools import cache
 
 from tinyft import data, ops, peft
-from tinyft.course.experiment import SEEDS, loss_on, text_parts, train, windows
+from tinyft.course.experiment import loss_on, text_parts, train, windows
 from tinyft.course.lessons.ch15_lora import BASE, EVERYWHERE, STEPS, verses
+from tinyft.course.runs import CHOOSING
 from tinyft.training.metrics import accuracy, evaluate
 from tinyft.training.pretrained import load_pretrained
 
@@ -37,7 +38,7 @@ def plan():
         {"experiment": "digits", "method": "full", "lr": lr}
         for lr in (5e-4, 1e-3, 2e-3, 5e-3)
     ]
-    return [one | {"seed": seed} for seed in SEEDS for one in found]
+    return [one | {"seed": seed} for seed in CHOOSING for one in found]
 
 
 def run(experiment, method, lr, seed):

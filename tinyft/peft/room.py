@@ -2,22 +2,23 @@
 
 prefix   positions + T                      the keys are in front at every attention
 prompt   positions 0 .. T+n−1, types 0 for the prompt, the result without its part
+
+A model tells where by the type of its modules: `nn.Positions` counts positions,
+`nn.TypeEmbedding` embeds token types.
 """
 
-from tinyft import ops
+from tinyft import nn, ops
 from tinyft.nn.shape import steps
 from tinyft.peft.delta import Delta
 
-FILE_KEY = "prompt_embeddings"  # the one tensor of such an adapter's file
-
 
 class Companion(Delta):
-    """What makes room for the prompt elsewhere in the model."""
+    """What makes room for `length` vectors elsewhere in the model."""
 
     mergeable = rowwise = False
 
     def __init__(self, length):
-        super().__init__(length=length)
+        """length: T, the vectors in front."""
 
     def build(self, module, rng):
         """Nothing to train."""
@@ -55,7 +56,7 @@ class ExtendTypes(Companion):
         if not self.shared["first"]:
             return y
         row = self.site.weight[0:1]
-        return front(ops.broadcast_to(row, (self.length, row.shape[1])), y)
+        return in_front(ops.broadcast_to(row, (self.length, row.shape[1])), y)
 
 
 class Strip(Companion):
@@ -65,11 +66,25 @@ class Strip(Companion):
         return y[:, y.shape[1] - x.shape[1] :] if y.ndim > 2 else y
 
 
-def front(P, y):
+def shifted(model, length):
+    """The companions of a prefix: [(path, Shift)]."""
+    return [(path, Shift(length)) for path in paths_of(model, nn.Positions)]
+
+
+def extended(model, length):
+    """The companions of a prompt: [(path, what makes room there)]."""
+    return [
+        *((path, Extend(length)) for path in paths_of(model, nn.Positions)),
+        *((path, ExtendTypes(length)) for path in paths_of(model, nn.TypeEmbedding)),
+        ("", Strip(length)),
+    ]
+
+
+def paths_of(model, kind):
+    """The paths of a model's modules of one type."""
+    return [path for path, module in model.named_modules() if isinstance(module, kind)]
+
+
+def in_front(P, y):
     """P (T, C) in front of y (B, n, C)."""
     return ops.concatenate([ops.broadcast_to(P, (len(y), *P.shape)), y], axis=1)
-
-
-def task(attention):
-    """PEFT's name of the task: without one it would ignore the prompt."""
-    return "CAUSAL_LM" if attention.causal else "FEATURE_EXTRACTION"

@@ -24,6 +24,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
     ["ops/neural"],
     ["ops/cuda"],
     ["nn"],
+    ["nn/layers"],
     ["models", "peft", "transfer", "objectives", "evaluation", "optim"],
     ["peft/methods", "io/huggingface"],
     ["peft/huggingface/codecs"],

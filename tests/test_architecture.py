@@ -26,7 +26,7 @@ LONG_FILES = {
     "course/faults/survey.py": 273,
     "peft/huggingface/read.py": 259,
 }
-FULL_ROOMS = {"grading": 30, "nn": 17, "peft": 17}
+FULL_ROOMS = {"grading": 30, "peft": 17}
 LONG_FUNCTIONS = {
     "training/loop.py fit": 59,
     "training/checkpoint.py load_checkpoint": 43,

@@ -31,5 +31,7 @@ class TypeEmbedding(Embedding):
 class Positions(Module):
     """The positions of the new tokens, after those that are already in a cache."""
 
+    start = 0  # of the first token
+
     def forward(self, ids, past=0):
         return steps(past, past + ids.shape[1], ids)

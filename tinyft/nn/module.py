@@ -130,25 +130,35 @@ class Module(Tree):
                 f"{type(self).__name__}: {name!r} must be a Module, got "
                 f"{type(module).__name__}; wrap a function in a Module's forward"
             )
-        if (
-            not isinstance(name, str)
-            or not name
-            or "." in name
-            or name in self.__dict__
-        ):
-            raise ValueError(
-                f"{type(self).__name__}: a submodule can not be named {name!r}; use a "
-                "string without dots that is no attribute yet"
-            )
+        self._check_free(name, "_modules", "a submodule")
         self.__dict__["_modules"][name] = module
 
     def register_parameter(self, name, parameter):
         """Add a Parameter, or None for one that is absent (a layer without a bias)."""
+        self._check_free(name, "_parameters", "a parameter")
+        if not isinstance(parameter, Parameter | None):
+            raise TypeError(
+                f"{type(self).__name__}: {name!r} must be a Parameter or None, got "
+                f"{type(parameter).__name__}; write nn.Parameter(values)"
+            )
         self.__dict__["_parameters"][name] = parameter
 
     def register_buffer(self, name, values, persistent=True):
-        """Add state that is not trained."""
-        setattr(self, name, Buffer(values, persistent))
+        """Add state that is not trained, or None for state that is absent."""
+        self._check_free(name, "_buffers", "a buffer")
+        held = None if values is None else Buffer(values, persistent)
+        self.__dict__["_buffers"][name] = held
+
+    def _check_free(self, name, kind, what):
+        """Raise ValueError unless `name` is free, or already names one of this kind."""
+        held = [one for one in KINDS if one != kind and name in self.__dict__[one]]
+        hidden = kind != "_modules" and hasattr(type(self), str(name))  # a method, say
+        taken = held or hidden or name in self.__dict__
+        if taken or not isinstance(name, str) or not name or "." in name:
+            raise ValueError(
+                f"{type(self).__name__}: {what} cannot be named {name!r}; use a string "
+                "without dots that no other attribute has"
+            )
 
     def parameter(self, name):
         """The bare Parameter, past the seam."""

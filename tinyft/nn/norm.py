@@ -13,7 +13,7 @@ from tinyft.nn.shape import empty, positive, zeros
 
 
 def _ones(size, dtype):
-    return Parameter(empty((size,), dtype) + 1)
+    return Parameter(empty((size,), dtype) + 1, dtype=dtype)
 
 
 class LayerNorm(Module):
@@ -93,7 +93,8 @@ class BatchNorm2d(Module):
             "bias", zeros((num_features,), dtype) if affine else None
         )
         if track_running_stats:
-            self.running_mean, self.running_var = Buffer(none), Buffer(none + 1)
+            self.running_mean = Buffer(none, dtype=none.dtype)
+            self.running_var = Buffer(none + 1, dtype=none.dtype)
             self.num_batches_tracked = Buffer(backend.create(0, backend.int64))
         else:
             self.running_mean = self.running_var = self.num_batches_tracked = None

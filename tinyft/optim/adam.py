@@ -55,12 +55,14 @@ class Adam(Optimizer):
         return self.fused_rule if kernels.fit(m) else self.rule
 
     def fused_rule(self, p, g, state, t, group):
-        """`rule` in one launch (kernels.cu)."""
+        """`rule` in one launch (kernels/fused.cu)."""
+        from tinyft.kernels import functions
+
         (beta1, beta2), lr, w = group["betas"], group["lr"], group["weight_decay"]
         root = math.sqrt(1 - beta2**t)
         step, eps = lr * root / (1 - beta1**t), group["eps"] * root
         coupled, shrink = (0.0, 1 - lr * w) if self.decoupled else (w, 1.0)
-        kernels.adam(p, g, state, (beta1, beta2, step, eps, coupled, shrink))
+        functions.adam(p, g, state, (beta1, beta2, step, eps, coupled, shrink))
 
 
 def adam(p, g, state, t, group):

@@ -73,10 +73,7 @@ def report(model):
                 size, bytes_ = sum(p.size for p in own), sum(a.nbytes for a in stored)
                 acts = _acts(delta)
                 rows.append((name, type(delta).__name__, path, size, bytes_, acts))
-    parameters |= {id(p): p for _, p in model._named("_parameters", "")}
-    every = parameters.values()
-    trainable = sum(p.size for p in every if p.requires_grad)
-    return Report(rows, trainable, sum(p.size for p in every))
+    return Report(rows, model.count(trainable=True), model.count())
 
 
 def _acts(delta):

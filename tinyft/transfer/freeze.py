@@ -47,6 +47,7 @@ def matching(model, pattern, caller="matching"):
             f"{caller}: {pattern!r} is not a regular expression or a list of names"
         )
     every = dict(model._named("_parameters", "", unique=False))  # tied: all their names
+    every |= dict(model.named_parameters())  # and those of adapters
     paths = dict.fromkeys(path for name in every for path in _path_and_above(name))
     kind = f"parameter of {type(model).__name__}"
     named = set(select(f"{caller}: the pattern", pattern, paths, kind))

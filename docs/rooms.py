@@ -26,6 +26,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
     ["nn"],
     ["models", "peft", "transfer", "objectives", "evaluation", "optim"],
     ["peft/methods", "io/huggingface"],
+    ["peft/huggingface/codecs"],
     ["peft/huggingface"],
     ["training"],
     ["grading"],

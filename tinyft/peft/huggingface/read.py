@@ -22,11 +22,12 @@ from tinyft.autograd import no_grad
 from tinyft.nn.parameter import Parameter
 from tinyft.peft.huggingface import lycoris
 from tinyft.peft.huggingface.codecs import PREFIX, codec_for
+from tinyft.peft.huggingface.codecs.ia3 import is_feedforward
 from tinyft.peft.huggingface.codecs.vera import SHARED
 from tinyft.peft.huggingface.config import refuse_unread
 from tinyft.peft.huggingface.folder import read_folder
 from tinyft.peft.huggingface.names import PARTS
-from tinyft.peft.huggingface.rules import Rules, is_feedforward
+from tinyft.peft.huggingface.rules import Rules
 
 MAGNITUDE = "lora_magnitude_vector"
 OF_A_METHOD = re.compile("(lora|ia3|hada|lokr|vera|base_layer)[_.]")

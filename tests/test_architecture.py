@@ -22,6 +22,7 @@ MOST_LINES, MOST_FILES, MOST_OF_A_FUNCTION, MOST_OF_A_METHOD = 250, 15, 40, 80
 
 # What is longer than it should be, and by how much: these numbers only go down.
 LONG_FILES = {
+<<<<<<< HEAD
     "autograd/methods.py": 279,
     "cli.py": 254,
     "course/faults/survey.py": 273,
@@ -31,6 +32,13 @@ LONG_FILES = {
     "peft/huggingface/read.py": 259,
 }
 FULL_ROOMS = {}
+=======
+    "cli.py": 252,
+    "course/faults/survey.py": 280,
+}
+FULL_ROOMS = {"grading": 40, "nn": 20}
+UPWARD = set()
+>>>>>>> w/peft
 LONG_FUNCTIONS = {
     "course/lessons/ch15_lora.py advice": 50,
     "models/generate.py generate": 48,
@@ -38,6 +46,7 @@ LONG_FUNCTIONS = {
     "training/checkpoint.py load_checkpoint": 46,
     "training/loop.py fit": 69,
 }
+<<<<<<< HEAD
 LONG_METHODS = {"peft/methods/fusion.py": 96}
 SETTLING = {"grading"}  # packages whose rooms may still know each other
 UPWARD = {  # (file, room above it)
@@ -48,6 +57,9 @@ UPWARD = {  # (file, room above it)
     ("tinyft.peft.table", "peft/huggingface/codecs"),
     ("tinyft.peft.huggingface.codecs.ia3", "peft/huggingface"),
 }
+=======
+LONG_METHODS = {}
+>>>>>>> w/peft
 
 each_file = pytest.mark.parametrize("name", sorted(rooms.FILES))
 

@@ -16,7 +16,8 @@ def clip_grad_norm(params, max_norm, norm=2.0):
     """Scale the gradients in place so that their joint norm is at most `max_norm`.
 
     norm: 2.0, or math.inf for the largest entry. Returns the norm before clipping, a
-    0-d Tensor on the gradients' device (no synchronisation); NaN passes through.
+    0-d Tensor on the gradients' device (no synchronisation), float32 for float16. If it
+    is NaN or infinite, so are the gradients afterwards: nothing hides behind a zero.
     Raises ValueError for another norm or max_norm <= 0.
     """
     if norm not in (2.0, math.inf) or not max_norm > 0:
@@ -30,7 +31,9 @@ def clip_grad_norm(params, max_norm, norm=2.0):
     total = _norm([g.data for g in grads], norm)
     if backend.device_of(total) == "cpu" and total + 1e-6 <= max_norm:
         return Tensor(total)  # the factor would be exactly 1
-    scale = backend.xp_of(total).minimum(float(max_norm) / (total + 1e-6), 1.0)
+    xp = backend.xp_of(total)
+    scale = xp.minimum(float(max_norm) / (total + 1e-6), 1.0)
+    scale = xp.where(xp.isfinite(total), scale, xp.asarray(math.nan, scale.dtype))
     for g in grads:
         array = g.data
         array *= scale
@@ -56,5 +59,30 @@ def _norm(arrays, norm):
     xp = backend.xp_of(arrays[0])
     if norm == math.inf:
         return xp.stack([abs(g).max() for g in arrays]).max()
-    flat = [g.reshape(-1) for g in arrays]
-    return xp.sqrt(sum(g @ g for g in flat))  # BLAS: one pass, nothing written
+    flat = [_wide(g.reshape(-1)) for g in arrays]
+    total = _root(flat)
+    if backend.device_of(total) != "cpu" or _representable(total):
+        return total
+    top = max(
+        abs(g).max() for g in flat if g.size
+    )  # squares left the range: scale first
+    if not 0 < top < math.inf:
+        return total if total != total else top
+    return top * _root([g / top for g in flat])
+
+
+def _root(flat):
+    """sqrt of the sum of squares. BLAS: one pass, nothing written."""
+    with backend.errstate(flat[0], over="ignore"):  # then the caller scales
+        return backend.xp_of(flat[0]).sqrt(sum(g @ g for g in flat))
+
+
+def _wide(g):
+    """float16 as float32: 300² is beyond float16."""
+    return g.astype(backend.float32) if g.dtype.itemsize < 4 else g
+
+
+def _representable(total):
+    """Did no square that counts leave the range of the dtype?"""
+    limits = backend.xp_of(total).finfo(total.dtype)
+    return math.sqrt(limits.tiny / limits.eps) < total < math.inf

@@ -48,7 +48,7 @@ def root(
 @app.command(rich_help_panel=LEARN)
 def start(folder: Path, tasks: Tasks = None):
     """Make a folder of your own: notebooks, exercises, progress. Overwrites nothing."""
-    from tinyft.grading import instructor
+    from tinyft.grading.classroom import instructor
 
     instructor.start(folder, tasks or ())
 
@@ -56,7 +56,7 @@ def start(folder: Path, tasks: Tasks = None):
 @app.command(name="list", rich_help_panel=LEARN)
 def list_tasks():
     """The tasks, their points, the file to open, and how far you are."""
-    from tinyft.grading import screen
+    from tinyft.grading.learner import screen
 
     screen.list_tasks()
 
@@ -64,7 +64,7 @@ def list_tasks():
 @app.command(rich_help_panel=LEARN)
 def watch(tasks: Tasks = None, student: Student = ""):
     """Grade again whenever you save; one key for a hint or the next task."""
-    from tinyft.grading.watch import watch
+    from tinyft.grading.learner.watch import watch
 
     watch(tasks or (), student)
 
@@ -95,7 +95,9 @@ def grade(
 
     tinyft grade 09_l2sp grades a chapter, tinyft grade 09_l2sp/closed_form one task.
     """
-    from tinyft.grading import instructor, proofs, screen
+    from tinyft.grading.classroom import instructor
+    from tinyft.grading.learner import screen
+    from tinyft.grading.proof import proofs
 
     wanted = tasks or ()
     if selftest or mutants:
@@ -108,7 +110,7 @@ def grade(
 @app.command(rich_help_panel=LEARN)
 def hint(task: Task):
     """The next hint of a task: each call tells a little more."""
-    from tinyft.grading import screen
+    from tinyft.grading.learner import screen
 
     screen.hint(task)
 
@@ -116,7 +118,7 @@ def hint(task: Task):
 @app.command(rich_help_panel=LEARN)
 def solution(task: Task):
     """Yours and ours side by side, once you have full marks."""
-    from tinyft.grading import screen
+    from tinyft.grading.learner import screen
 
     screen.solution(task)
 
@@ -127,7 +129,7 @@ def reset(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask")] = False,
 ):
     """Put a task's file back as it was at the start; your text is kept beside it."""
-    from tinyft.grading import screen
+    from tinyft.grading.learner import screen
 
     if not yes:
         typer.confirm(f"Put {task} back to its start?", abort=True)
@@ -141,7 +143,7 @@ def release(
     gradescope: _option("Options", Path | None, "write autograder.zip here") = None,
 ):
     """What students get: stubs, public tests, hints, notebooks; no solutions."""
-    from tinyft.grading import instructor
+    from tinyft.grading.classroom import instructor
 
     instructor.release(folder, tasks or (), gradescope)
 
@@ -157,9 +159,25 @@ def course(
     jobs: Annotated[int, typer.Option(help="chapters side by side, 0: two")] = 0,
 ):
     """Execute chapters on real data, each checked against its closed form."""
-    from tinyft.course.screen import course
+    from tinyft.course.run.screen import course
 
     _exit(course(names or (), json, out, seconds, jobs=jobs))
+
+
+@app.command(rich_help_panel=PROVE)
+def faults(
+    names: Chapters = None,
+    sample: Annotated[int, typer.Option(help="drawn beside those by hand")] = 10,
+    every: Annotated[bool, typer.Option("--all", help="all that can be drawn")] = False,
+    seed: Annotated[int, typer.Option(help="of the draw")] = 0,
+    core: Annotated[bool, typer.Option("--core", help="cells before Proofs")] = False,
+    json: Json = None,
+    jobs: Annotated[int, typer.Option(help="side by side, 0: two")] = 0,
+):
+    """Plant faults in copies of a chapter's library: does its notebook notice?"""
+    from tinyft.course.faults.screen import faults
+
+    _exit(faults(names or (), None if every else sample, seed, core, json, jobs))
 
 
 @app.command(rich_help_panel=PROVE)
@@ -199,7 +217,7 @@ def bench(
     json: Json = None,
 ):
     """Time training steps beside PyTorch and others, in alternation."""
-    from tinyft.course.bench import bench
+    from tinyft.course.run.bench import bench
 
     _exit(bench(workload, peers, rounds, threads, device, json) == 0)
 

@@ -162,12 +162,12 @@ def _summary(records, more):
     worst = max(records, key=share)
     used = share(worst)
     if len(records) == 1:
-        how = f"at {used:.2g} of its bound" if used else "exactly"
+        how = f"at {used:.1g} of its bound" if used else "exactly"
         return f"{worst['name']}: holds {how}"
     count = f"{len(records)} {'more' if more else 'checks'} hold"
     if not used:
         return f"{count} exactly"
-    return f"{count}, worst at {used:.2g} of its bound: {worst['name']}"
+    return f"{count}, worst at {used:.1g} of its bound: {worst['name']}"
 
 
 def _small(text):

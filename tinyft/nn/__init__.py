@@ -5,13 +5,15 @@ from tinyft.nn.activation import GELU, Dropout, ReLU, Sigmoid, SiLU, Softmax, Ta
 from tinyft.nn.attention import KV, KVCache, MultiHeadAttention, Rotary
 from tinyft.nn.container import Flatten, ModuleDict, ModuleList, Sequential
 from tinyft.nn.conv import AdaptiveAvgPool2d, AvgPool2d, Conv2d, MaxPool2d
-from tinyft.nn.embedding import Embedding
+from tinyft.nn.embedding import Embedding, Positions, TypeEmbedding
 from tinyft.nn.init import manual_seed
 from tinyft.nn.linear import Identity, Linear
 from tinyft.nn.module import Buffer, Module, Parameter
 from tinyft.nn.norm import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RMSNorm
-from tinyft.nn.recompute import checkpoint
+from tinyft.nn.recompute import recompute
 from tinyft.nn.recurrent import LSTM
+
+checkpoint = recompute  # its name in PyTorch
 
 __all__ = [
     "GELU",
@@ -37,6 +39,7 @@ __all__ = [
     "ModuleList",
     "MultiHeadAttention",
     "Parameter",
+    "Positions",
     "RMSNorm",
     "ReLU",
     "Rotary",
@@ -45,7 +48,9 @@ __all__ = [
     "Sigmoid",
     "Softmax",
     "Tanh",
+    "TypeEmbedding",
     "checkpoint",
     "init",
     "manual_seed",
+    "recompute",
 ]

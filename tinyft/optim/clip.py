@@ -8,7 +8,7 @@ Mikolov and Bengio 2013 (arXiv:1211.5063); the constant 1e-6 is PyTorch's.
 
 import math
 
-from tinyft import backend
+from tinyft import backend, ops
 from tinyft.autograd import Tensor
 
 
@@ -59,30 +59,13 @@ def _norm(arrays, norm):
     xp = backend.xp_of(arrays[0])
     if norm == math.inf:
         return xp.stack([abs(g).max() for g in arrays]).max()
-    flat = [_wide(g.reshape(-1)) for g in arrays]
-    total = _root(flat)
-    if backend.device_of(total) != "cpu" or _representable(total):
-        return total
-    top = max(
-        abs(g).max() for g in flat if g.size
-    )  # squares left the range: scale first
-    if not 0 < top < math.inf:
-        return total if total != total else top
-    return top * _root([g / top for g in flat])
+    flat = [_at_least_float32(g.reshape(-1)) for g in arrays]
+    with backend.errstate(flat[0], over="ignore"):
+        total = xp.sqrt(sum(g @ g for g in flat))  # BLAS: one pass, nothing written
+    if backend.device_of(total) == "cpu" and not 1e-18 < total < math.inf:
+        total = xp.asarray(math.hypot(*[ops.norm(g).item() for g in flat]), total.dtype)
+    return total
 
 
-def _root(flat):
-    """sqrt of the sum of squares. BLAS: one pass, nothing written."""
-    with backend.errstate(flat[0], over="ignore"):  # then the caller scales
-        return backend.xp_of(flat[0]).sqrt(sum(g @ g for g in flat))
-
-
-def _wide(g):
-    """float16 as float32: 300² is beyond float16."""
-    return g.astype(backend.float32) if g.dtype.itemsize < 4 else g
-
-
-def _representable(total):
-    """Did no square that counts leave the range of the dtype?"""
-    limits = backend.xp_of(total).finfo(total.dtype)
-    return math.sqrt(limits.tiny / limits.eps) < total < math.inf
+def _at_least_float32(g):
+    return g.astype(backend.float32) if g.dtype == backend.float16 else g

@@ -11,7 +11,7 @@ import contextlib
 from tinyft import backend
 from tinyft.optim.clip import clip_grad_norm
 from tinyft.training.arguments import check_fit, check_loss_value
-from tinyft.training.finite import check_loss, check_losses, check_weights
+from tinyft.training.finite import check_loss, check_losses, check_norm, check_weights
 from tinyft.training.metrics import counted, on_device
 from tinyft.training.progress import progress_bar
 from tinyft.training.walk import EPOCH_END, groups, length
@@ -78,7 +78,7 @@ def fit(
             if group is not EPOCH_END:
                 step += 1
                 loss = _backward(model, loss_fn, group, (step, *place), log)
-                _clip(optimizer, clip)
+                _clip(optimizer, clip, log)
                 optimizer.step()
                 on_step(step, loss)
                 if schedule is not None:
@@ -103,10 +103,11 @@ def _owned(checkpoint):
         checkpoint.release()
 
 
-def _clip(optimizer, max_norm):
+def _clip(optimizer, max_norm, log):
     if max_norm is not None:
         groups = optimizer.param_groups
-        clip_grad_norm([p for group in groups for p in group["params"]], max_norm)
+        params = [p for group in groups for p in group["params"]]
+        log.watch(clip_grad_norm(params, max_norm).data, log.losses[-1][1], check_norm)
 
 
 def _backward(model, loss_fn, group, place, log):
@@ -155,15 +156,15 @@ class _Log:
             return group is EPOCH_END
         return group is not EPOCH_END and (step % self.every == 0 or step == self.last)
 
-    def watch(self, loss, place):
+    def watch(self, value, place, check=check_loss):
         """Stop at a loss that is not finite; on a device that is seen at a log point."""
-        if backend.device_of(loss) == "cpu":
+        if backend.device_of(value) == "cpu":
             try:
-                check_loss(loss, place, self.finite)
+                check(value, place, self.finite)
             except FloatingPointError:
                 self.optimizer.zero_grad()  # nobody should step with what is there
                 raise
-            self.finite = loss, place
+            self.finite = (value, place) if check is check_loss else self.finite
 
     def add(self, loss, place):
         self.total = self.total + loss

@@ -1,0 +1,126 @@
+"""The child process: a notebook's code cells, one after the other, up to what fails.
+
+    python -P -m tinyft.course.faults.trial JOB.json
+
+The job names the cells, the report to write and, for the first run without a fault, the
+files to watch: which of their lines run, and which names hold arrays and tensors there.
+"""
+
+import json
+import linecache
+import sys
+import threading
+from collections import defaultdict
+from pathlib import Path
+
+GIB = 1 << 30
+MEMORY = 8 * GIB  # of address space: a fault may ask for any amount
+CALLS = 2000  # of one function that are watched
+KEPT = "_parameters"  # where a Module keeps what it trains
+
+
+def main(path):
+    """Run the job and write its report."""
+    job = json.loads(Path(path).read_text(encoding="utf-8"))
+    _limit_memory()
+    watch = Watch(job["watch"])
+    report = run(job["cells"], watch)
+    text = json.dumps(report | {"seen": watch.as_json()})
+    Path(job["report"]).write_text(text, encoding="utf-8")
+
+
+def _limit_memory():
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows
+        return
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    soft = MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def run(cells, watch):
+    """{"kind", "said", "cell"}: "passed", or what the first failing cell raised."""
+    from tinyft.course.check import CheckFailed, records
+
+    names = {"__name__": "__main__"}
+    for number, text in cells:
+        try:
+            with watch:
+                exec(_compiled(number, text), names)
+        except CheckFailed:
+            return _report("check", records[-1]["name"], number)
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}".splitlines()[0]
+            return _report("exception", said, number)
+    return _report("passed", f"{len(records)} checks", None)
+
+
+def _report(kind, said, cell):
+    return {"kind": kind, "said": said, "cell": cell}
+
+
+def _compiled(number, text):
+    file = f"<cell {number}>"  # known to linecache: cells may show their own source
+    linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file
+    return compile(text, file, "exec")
+
+
+class Watch:
+    """Which lines of some files run, and what kind of value each function's names hold.
+
+    "a" is an array or a tensor, "t" a tensor that needs a gradient. It is entered for
+    each cell: a recursion too deep in one ends Python's tracing.
+    """
+
+    def __init__(self, files):
+        self.files = set(files)
+        self.lines = {file: set() for file in files}
+        self.names = {file: defaultdict(dict) for file in files}
+        self.calls = defaultdict(int)
+
+    def __enter__(self):
+        if self.files:
+            threading.settrace(self._called)
+            sys.settrace(self._called)
+
+    def __exit__(self, *_):
+        sys.settrace(None)
+        threading.settrace(None)
+
+    def _called(self, frame, event, _):
+        code = frame.f_code
+        if code.co_filename not in self.files or self.calls[code] >= CALLS:
+            return None
+        self.calls[code] += 1
+        return self._inside
+
+    def _inside(self, frame, event, _):
+        code = frame.f_code
+        if event == "line":
+            self.lines[code.co_filename].add(frame.f_lineno)
+        elif event == "return":
+            names = self.names[code.co_filename][code.co_firstlineno]
+            names |= _kinds(frame.f_locals)
+        return self._inside
+
+    def as_json(self):
+        """{file: {"lines", "names": {line of the function: {name: kind}}}}."""
+        return {
+            file: {"lines": sorted(self.lines[file]), "names": self.names[file]}
+            for file in sorted(self.files)
+        }
+
+
+def _kinds(local):
+    found = {f"self.{name}": "t" for name in getattr(local.get("self"), KEPT, ())}
+    for name, value in local.items():
+        if getattr(value, "requires_grad", False) is True:
+            found[name] = "t"
+        elif hasattr(value, "dtype") and hasattr(value, "shape"):
+            found[name] = "a"
+    return found
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -8,7 +8,6 @@ imports upward.
 
 from tinyft import backend
 from tinyft.autograd import methods
-from tinyft.autograd.inplace import InPlace
 from tinyft.autograd.mode import mode
 
 walk = None  # walk.backward, set by use_walk()
@@ -27,7 +26,7 @@ def use_walk(backward):
     walk = backward
 
 
-class Tensor(InPlace, methods.ArrayMethods):
+class Tensor(methods.ArrayMethods):
     """A multi-dimensional array on the tape. Make one with `tinyft.tensor(values)`.
 
     `data` is the array, `grad` the gradient (a Tensor or None, on leaves only),

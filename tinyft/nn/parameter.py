@@ -16,7 +16,6 @@ class Parameter(Tensor):
     """
 
     __slots__ = ()
-    kept = True  # p -= step changes this very object
 
     def __init__(self, values, requires_grad=True, dtype=None):
         super().__init__(values, requires_grad, _dtype(values, dtype))
@@ -29,7 +28,6 @@ class Buffer(Tensor):
     """
 
     __slots__ = ("persistent",)
-    kept = True
 
     def __init__(self, values, persistent=True, dtype=None):
         super().__init__(values, False, _dtype(values, dtype))

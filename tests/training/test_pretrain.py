@@ -83,7 +83,7 @@ def test_the_report_compares_with_the_published_file(tmp_path, capsys, monkeypat
 def test_shipped_checkpoint_is_as_good_as_its_header_says(name):
     """Held-out numbers again, from the file; 1e-3 covers another BLAS's rounding."""
     model, tokens, about = training.load_pretrained(name)
-    assert model.count() <= 1_000_000
+    assert model.count() <= 2_000_000
     assert about["data"] == {file: data.SHA256[file] for file in about["data"]}
     got = recipes.judge(model, tokens, about["classes"])
     assert got == pytest.approx(about["held_out"], abs=1e-3)
@@ -92,7 +92,7 @@ def test_shipped_checkpoint_is_as_good_as_its_header_says(name):
 
 def test_shipped_files_are_small():
     sizes = [pretrained.checkpoint_path(name).stat().st_size for name in NAMES]
-    assert sum(sizes) < 10e6
+    assert sum(sizes) < 12e6
 
 
 def test_the_shipped_language_model_knows_its_domain():

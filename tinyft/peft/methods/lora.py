@@ -74,7 +74,9 @@ class LoRA(Delta, kind="LORA"):
         return A, self.scale * B
 
     def companions(self, model, deltas):
-        return trained_biases(model, deltas, self.lora_bias, self.options.get("bias", "none"))
+        return trained_biases(
+            model, deltas, self.lora_bias, self.options.get("bias", "none")
+        )
 
     def extra_repr(self):
         return f"r={self.r}, alpha={self.alpha}"

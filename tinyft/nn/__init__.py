@@ -1,5 +1,6 @@
 """L3: layers with PyTorch's names, and the Module with the two seams of PEFT."""
 
+from tinyft.autograd import hints
 from tinyft.nn import init
 from tinyft.nn.activation import GELU, Dropout, ReLU, Sigmoid, SiLU, Softmax, Tanh
 from tinyft.nn.attention import KV, KVCache, MultiHeadAttention, Rotary
@@ -54,3 +55,5 @@ __all__ = [
     "manual_seed",
     "recompute",
 ]
+
+__getattr__ = hints.names_of("tinyft.nn", "NN")

@@ -1,5 +1,6 @@
 """L3: layers with PyTorch's names, and the Module with the two seams of PEFT."""
 
+from tinyft.autograd import hints
 from tinyft.nn import init
 from tinyft.nn.init import manual_seed
 from tinyft.nn.layers.activation import (
@@ -68,3 +69,5 @@ __all__ = [
     "manual_seed",
     "recompute",
 ]
+
+__getattr__ = hints.names_of("tinyft.nn", "NN")

@@ -30,16 +30,23 @@ OWN = 2, 10  # a judge's own time for a check: so many times the answer's, and m
 LARGEST = 1 << 20  # bytes of an answer
 
 
-def grade(task, path=None, student="", inside=None, boxes=None, secret=b""):
+def grade(task, path=None, student="", boxes=None, secret=b""):
     """Grade a file (the learner's own by default) with the task's pristine test.
 
-    inside: the folder that the file must really lie in (no link may lead out of it).
-    boxes: where the answer runs, the strongest fence that stands by default.
+    boxes: where the answer runs, behind the strongest fence that stands by default.
     A missing or unreadable file fails every check with a sentence; a test that cannot
     be run gives a result whose `problem` says why.  Never raises for either.
     """
     path = Path(path or task.answer)
-    data, reason = _read(task, path, inside)
+    data, reason = _read(task, path)
+    return grade_data(task, data, reason, path, student, boxes, secret)
+
+
+def grade_data(task, data, reason="", path="", student="", boxes=None, secret=b""):
+    """Grade an answer's bytes; reason: why there are none, told by every check."""
+    path = Path(path or f"{task.name}.py")
+    if reason:
+        data = f"raise NotImplementedError({reason!r})\n".encode()
     candidate = candidate_of(task, path.name, data, student, path, secret)
     result = TaskResult(task.label, task.title, str(path), [])
     try:
@@ -56,24 +63,20 @@ def candidate_of(task, name, data, student="", path=None, secret=b""):
     return Candidate(name, path, data, student, task.label, secret)
 
 
-def _read(task, path, inside):
-    """(bytes, "") of a file; where there is none, (one that says why, the reason)."""
+def _read(task, path):
+    """(bytes, "") of a file; where there is none, (b"", the reason)."""
     try:
-        reason = _unfit(task, path, inside)
-        if not reason:
-            return path.read_bytes(), ""
+        reason = _unfit(task, path)
+        return (b"", reason) if reason else (path.read_bytes(), "")
     except OSError as error:
-        reason = f"{path.name} cannot be read ({error.strerror}): make it readable"
-    return f"raise NotImplementedError({reason!r})\n".encode(), reason
+        return b"", f"{path.name} cannot be read ({error.strerror}): make it readable"
 
 
-def _unfit(task, path, inside):
+def _unfit(task, path):
     if not path.exists():
         return f"{path.name} is not there: tinyft reset {task.label} makes it"
     if not stat.S_ISREG(path.stat().st_mode):
         return f"{path.name} is not a file: put your answer there as a text file"
-    if inside and Path(inside).resolve() not in path.resolve().parents:
-        return f"{path.name} is a link to another place: hand in the file itself"
     if path.stat().st_size > LARGEST:
         return f"{path.name} is larger than 1 MiB: hand in the answer alone"
     return ""

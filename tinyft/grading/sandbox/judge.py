@@ -19,10 +19,14 @@ from tinyft.grading.sandbox import alone, limits
 from tinyft.grading.sandbox.session import Warm
 
 # no config and no conftest of the surroundings; nothing that a check has no use for
-FLAGS = "-q --tb=no --no-header --noconftest --import-mode=importlib".split()
+FLAGS = (
+    "-q --tb=no --no-header --noconftest --import-mode=importlib --assert=plain "
+    "--capture=no"
+).split()
 for _plugin in (
     "cacheprovider unraisableexception threadexception faulthandler junitxml doctest "
-    "logging warnings pastebin stepwise"
+    "logging warnings pastebin stepwise debugging setuponly setupplan recwarn legacypath "
+    "monkeypatch tmpdir subtests"
 ).split():
     FLAGS += ["-p", f"no:{_plugin}"]
 

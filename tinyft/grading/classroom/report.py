@@ -11,10 +11,9 @@ import io
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from tinyft.grading import places, runner
-from tinyft.grading.results import Report, TaskResult
+from tinyft.grading.results import Report
 from tinyft.grading.sandbox import box
 from tinyft.grading.sandbox.fence import SAID
 
@@ -34,7 +33,7 @@ def grade_tasks(tasks, student="", files=None, jobs=JOBS, fence=None, secret=b""
 
     def some(part):
         with box.Boxes(fence) as boxes:
-            return [_graded(task, student, files, boxes, secret) for task in part]
+            return runner.grade_all(part, files, student, boxes, secret)
 
     jobs = max(1, min(jobs, len(tasks))) if box.PROCESSES else 1
     if jobs == 1:
@@ -45,20 +44,6 @@ def grade_tasks(tasks, student="", files=None, jobs=JOBS, fence=None, secret=b""
     by_label = {one.task: one for part in parts for one in part}
     results = [by_label[task.label] for task in tasks]
     return Report(results, student, time.perf_counter() - began, fence=fence)
-
-
-def _graded(task, student, files, boxes, secret):
-    """One task's result; whatever goes wrong, the others are graded."""
-    given = files.get(task.label)
-    how = {"student": student, "boxes": boxes, "secret": secret}
-    try:
-        if given is None or isinstance(given, Path):
-            return runner.grade(task, given, **how)
-        reason = given if isinstance(given, str) else ""
-        return runner.grade_data(task, b"" if reason else given, reason, **how)
-    except Exception as error:
-        said = f"{type(error).__name__}: {error}"
-        return TaskResult(task.label, task.title, "", [], problem=said)
 
 
 def as_csv(rows):

@@ -107,7 +107,7 @@ def build(name):
         for i, part in enumerate("ab"):
             one = peft.attach(model, peft.houlsby(3 + i), name=part, rng=i)
             randomise(one.enable(False), seed=i)
-    for p in model.parameters():  # small weights would hide what a method does
+    for p in model.base_parameters():  # small weights would hide what a method does
         p.data = p.data * 10 if p.ndim > 1 else p.data + draw.normal(size=p.shape)
     return model, draw.integers(0, 11, (3, 5))
 
@@ -130,7 +130,9 @@ def far(got, want):
 
 def everything(model):
     """Every array of the model, buffers too, as bytes."""
-    arrays = [*model.parameters(), *model.buffers()]
+    arrays = [
+        p for kind in ("_parameters", "_buffers") for _, p in model._named(kind, "")
+    ]
     return [a.numpy().tobytes() for a in arrays]
 
 
@@ -204,7 +206,7 @@ class TestContract:
         randomise(adapter)
         y = model(x)
         (y * np.random.default_rng(8).normal(size=y.shape)).sum().backward()
-        assert all(p.grad is None for p in model.parameters())
+        assert all(p.grad is None for p in model.base_parameters())
         moved = [np.abs(p.grad.numpy()).max() > 0 for p in adapter.parameters()]
         assert all(moved)
 
@@ -288,18 +290,22 @@ class TestContract:
         names = list(model.state_dict())
         peft.attach(model, make(), target, rng=1)
         assert list(model.state_dict()) == names
-        assert len(list(model.parameters())) == len(list(model.named_parameters()))
+        base = [id(p) for p in model.base_parameters()]
+        found = [id(p) for p in model.parameters()]
+        own = [id(p) for a in peft.attached(model).values() for p in a.parameters()]
+        assert sorted(found) == sorted(base + own) and found[: len(base)] == base
+        assert len(dict(model.named_parameters())) == len(found)
 
     def test_flags_come_back(self, make, target, model):
         model, _ = build(model)
         first = next(model.parameters())
         first.requires_grad_(False)
-        before = [p.requires_grad for p in model.parameters()]
+        before = [p.requires_grad for p in model.base_parameters()]
         modes = [m.statistics for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
         adapter = peft.attach(model, make(), target, rng=1)
-        assert not any(p.requires_grad for p in model.parameters())
+        assert not any(p.requires_grad for p in model.base_parameters())
         peft.detach(adapter)
-        assert [p.requires_grad for p in model.parameters()] == before
+        assert [p.requires_grad for p in model.base_parameters()] == before
         again = [m.statistics for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
         assert again == modes
 
@@ -316,6 +322,6 @@ def test_delta_is_written_by_hand_from_the_paper():
     randomise(adapter)
     A, B = (p.numpy() for p in adapter.parameters())
     x = np.random.default_rng(0).normal(size=(5, 4))
-    W, b = (p.numpy() for p in layer.parameters())
+    W, b = (p.numpy() for p in layer.base_parameters())
     want = x @ (W + 6 / 2 * B @ A).T + b
     assert far(run(model, x), want) < TOLERANCE

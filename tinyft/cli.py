@@ -156,7 +156,7 @@ def course(
     jobs: Side = 0,
 ):
     """Execute chapters on real data, each checked against its closed form."""
-    from tinyft.course import screen
+    from tinyft.course.run import screen
 
     _exit(screen.course(names or (), json, out, seconds, jobs=jobs))
 
@@ -214,7 +214,7 @@ def bench(
     json: Json = None,
 ):
     """Time training steps beside PyTorch and others, in alternation."""
-    from tinyft.course.bench import bench
+    from tinyft.course.run.bench import bench
 
     _exit(bench(workload, peers, rounds, threads, device, json) == 0)
 

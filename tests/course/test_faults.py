@@ -9,7 +9,7 @@ import pytest
 
 from tinyft import cli
 from tinyft.course.faults import bench, plant, screen, survey, table, trial
-from tinyft.course.run import CourseError
+from tinyft.course.run.execute import CourseError
 
 PACKAGE = bench.PACKAGE
 LIBRARY = '''

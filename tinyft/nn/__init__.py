@@ -10,8 +10,10 @@ from tinyft.nn.init import manual_seed
 from tinyft.nn.linear import Identity, Linear
 from tinyft.nn.module import Buffer, Module, Parameter
 from tinyft.nn.norm import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RMSNorm
-from tinyft.nn.recompute import checkpoint
+from tinyft.nn.recompute import recompute
 from tinyft.nn.recurrent import LSTM
+
+checkpoint = recompute  # its name in PyTorch
 
 __all__ = [
     "GELU",
@@ -48,4 +50,5 @@ __all__ = [
     "checkpoint",
     "init",
     "manual_seed",
+    "recompute",
 ]

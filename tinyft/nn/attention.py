@@ -11,6 +11,7 @@ from tinyft import ops
 from tinyft.nn import init
 from tinyft.nn.linear import Linear
 from tinyft.nn.module import Module
+from tinyft.nn.norm import RMSNorm
 from tinyft.nn.shape import positive, steps
 from tinyft.ops.operands import wrap
 
@@ -43,9 +44,13 @@ class KV(Module):
 class MultiHeadAttention(Module):
     """y = concat_h(softmax(q_h k_hᵀ / sqrt(d)) v_h) Woᵀ + b. x (B, T, C), y (B, T, C).
 
+    bias="qkv": the last matrix has none (Qwen2). head_dim: the width d of a head, C /
+    heads unless given. qk_norm: each head's queries and keys pass an RMSNorm of that ε
+    before they are rotated (Qwen3).
     mask: boolean (True = may look) or additive, broadcastable to (B, heads, T, S); it
-    may cover the new keys only, those of a cache or a prefix may then always be looked
-    at. causal: query i sees keys 0..i, counted from the end when there are more keys.
+    may cover the last keys only, those before them (of a cache, of a prefix) may then
+    always be looked at. causal: query i sees keys 0..i, counted from the end when there
+    are more keys.
     context (B, S, C): keys and values come from it (cross-attention).
     `record = True` keeps the weights of the last call in `recorded`, for plots.
     """
@@ -61,23 +66,25 @@ class MultiHeadAttention(Module):
         dropout=0.0,
         rng=None,
         dtype=None,
+        head_dim=None,
+        qk_norm=None,
     ):
-        positive("MultiHeadAttention", dim=dim, heads=heads, kv_heads=kv_heads or heads)
-        kv_heads = kv_heads or heads
-        if dim % heads or heads % kv_heads:
-            raise ValueError(
-                f"MultiHeadAttention: heads={heads} must divide dim={dim}, and "
-                f"kv_heads={kv_heads} must divide heads"
-            )
-        self.heads, self.kv_heads, self.head_dim = heads, kv_heads, dim // heads
+        kv_heads = heads if kv_heads is None else kv_heads
+        _check_sizes(dim, heads, kv_heads, head_dim)
+        self.dim, self.heads, self.kv_heads = dim, heads, kv_heads
+        self.head_dim = head_dim or dim // heads
         rng = init.seeded(rng)
         self.causal, self.dropout, self.rng = causal, dropout, rng
         self.record, self.recorded = False, None
-        width = kv_heads * self.head_dim
-        self.q = Linear(dim, dim, bias, rng, dtype)
-        self.k = Linear(dim, width, bias, rng, dtype)
-        self.v = Linear(dim, width, bias, rng, dtype)
-        self.o = Linear(dim, dim, bias, rng, dtype)
+        width, shared = heads * self.head_dim, kv_heads * self.head_dim
+        self.q = Linear(dim, width, bool(bias), rng, dtype)
+        self.k = Linear(dim, shared, bool(bias), rng, dtype)
+        self.v = Linear(dim, shared, bool(bias), rng, dtype)
+        self.o = Linear(width, dim, bias and bias != "qkv", rng, dtype)
+        self.q_norm = self.k_norm = None
+        if qk_norm is not None:
+            self.q_norm = RMSNorm(self.head_dim, qk_norm, dtype)
+            self.k_norm = RMSNorm(self.head_dim, qk_norm, dtype)
         self.kv, self.rotary = KV(), rotary
 
     def forward(self, x, mask=None, context=None, positions=None, cache=None):
@@ -86,11 +93,13 @@ class MultiHeadAttention(Module):
         q = self._split(self.q(x), self.heads)  # (B, H, T, d)
         k = self._split(self.k(source), self.kv_heads)  # (B, Hkv, S, d)
         v = self._split(self.v(source), self.kv_heads)
+        if self.q_norm is not None:
+            q, k = self.q_norm(q), self.k_norm(k)
         if self.rotary is not None:
             q, k = self._rotate(q, k, positions, cache)
         new = k.shape[2]
         k, v = self.kv(k, v, cache)
-        mask = _widen(mask, new, k.shape[2])
+        mask = widen(mask, new, k.shape[2])
         if self.record:
             weights = ops.attention_weights(q, k, mask, self.causal)
             self.recorded = weights.numpy()
@@ -114,7 +123,7 @@ class MultiHeadAttention(Module):
         return self.rotary(q, at_q), self.rotary(k, at_k)
 
     def _check(self, x, source):
-        dim = self.heads * self.head_dim
+        dim = self.dim
         for name, a in (("x", x), ("context", source)):
             if a.ndim != 3 or a.shape[2] != dim or a.shape[0] != x.shape[0]:
                 raise ValueError(
@@ -127,11 +136,24 @@ class MultiHeadAttention(Module):
         return f"heads={self.heads}{grouped}" + (", causal" if self.causal else "")
 
 
-def _widen(mask, new, keys):
-    """Let a mask over the new keys also admit the ones before them."""
-    if mask is None or keys == new or mask.shape[-1] != new:
+def _check_sizes(dim, heads, kv_heads, head_dim):
+    """Raise ValueError for sizes that are not positive or do not divide."""
+    name = "MultiHeadAttention"
+    positive(name, dim=dim, heads=heads, kv_heads=kv_heads)
+    if head_dim is not None:
+        positive(name, head_dim=head_dim)
+    if (head_dim is None and dim % heads) or heads % kv_heads:
+        raise ValueError(
+            f"{name}: heads={heads} must divide dim={dim} (unless head_dim is given), "
+            f"and kv_heads={kv_heads} must divide heads"
+        )
+
+
+def widen(mask, new, keys):
+    """Let a mask over the last keys, `new` or more, also admit the ones before them."""
+    if mask is None or not new <= mask.shape[-1] < keys:
         return mask
-    widths = [(0, 0)] * (mask.ndim - 1) + [(keys - new, 0)]
+    widths = [(0, 0)] * (mask.ndim - 1) + [(keys - mask.shape[-1], 0)]
     return ops.pad(mask, widths, True if mask.dtype.kind == "b" else 0.0)
 
 
@@ -141,12 +163,18 @@ class Rotary(Module):
     x (B, H, T, d), d even; positions (T,) or (B, T) integers. The product of a rotated
     query and key depends on the distance of their positions only. Source: Su et al.
     2021, in the half-split layout of Llama.
+
+    scaling stretches the positions for longer texts; L is the length trained on:
+      ("linear", f)              every rate θ becomes θ / f       (Chen et al. 2023)
+      ("llama3", f, low, high, L)  s θ + (1 - s) θ / f, where s goes from 0 to 1 as the
+                                 turns L θ / 2π go from low to high   (Llama 3.1)
     """
 
-    def __init__(self, head_dim, base=10000.0):
+    def __init__(self, head_dim, base=10000.0, scaling=None):
         if head_dim % 2:
             raise ValueError(f"Rotary: head_dim must be even, got {head_dim}")
         self.head_dim, self.base = head_dim, base
+        self.scaling = _check_scaling(scaling)
 
     def forward(self, x, positions):
         cos, sin = self._tables(wrap(positions), x.dtype)
@@ -156,15 +184,43 @@ class Rotary(Module):
         return ops.concatenate(turned, axis=-1)
 
     def _tables(self, positions, dtype):
-        half = self.head_dim // 2
-        powers = steps(0, half, positions, "float64")
-        rates = ops.exp(powers * (-math.log(self.base) / half))
-        angles = (
-            ops.expand_dims(positions.astype("float64"), -1) * rates
-        )  # (..., T, d/2)
-        if angles.ndim == 3:
+        rates = self._rates(positions)
+        angles = ops.expand_dims(positions.astype("float64"), -1) * rates
+        if angles.ndim == 3:  # (B, T, d/2)
             angles = ops.expand_dims(angles, 1)  # (B, 1, T, d/2)
         return ops.cos(angles).astype(dtype), ops.sin(angles).astype(dtype)
 
+    def _rates(self, like):
+        """The angle of each pair for one step of position, (d/2,)."""
+        half = self.head_dim // 2
+        powers = steps(0, half, like, "float64")
+        rates = ops.exp(powers * (-math.log(self.base) / half))
+        if self.scaling is None:
+            return rates
+        kind, factor, *bounds = self.scaling
+        if kind == "linear":
+            return rates / factor
+        low, high, length = bounds
+        turns = rates * (length / (2 * math.pi))
+        s = ops.clip((turns - low) / (high - low), 0.0, 1.0)
+        return rates * (s + (1 - s) / factor)
+
     def extra_repr(self):
-        return f"{self.head_dim}, base={self.base:g}"
+        scaling = f", scaling={self.scaling}" if self.scaling else ""
+        return f"{self.head_dim}, base={self.base:g}{scaling}"
+
+
+def _check_scaling(scaling):
+    """`scaling` as a tuple, or ValueError."""
+    if scaling is None:
+        return None
+    kind, *numbers = scaling
+    right = {"linear": 1, "llama3": 4}.get(kind) == len(numbers)
+    if not right or not all(0 < n < math.inf for n in numbers):
+        raise ValueError(
+            'Rotary: scaling must be ("linear", factor) or ("llama3", factor, low, '
+            f"high, length) with positive numbers, got {scaling!r}"
+        )
+    if kind == "llama3" and not numbers[1] < numbers[2]:
+        raise ValueError(f"Rotary: low must be below high in scaling={scaling!r}")
+    return (kind, *numbers)

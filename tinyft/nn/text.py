@@ -61,9 +61,10 @@ def _shapes(module):
 
 def _count(module):
     """'1,024 trainable', '1,024 frozen', '64 of 1,024 trainable', or ''."""
-    deltas = {id(d): d for m in module.modules() for d in m.deltas()}.values()
-    total, trainable = module.count(), module.count(trainable=True)
-    added = sum(d.count(trainable=True) for d in deltas)
+    base = list(module.base_parameters())
+    total = sum(p.size for p in base)
+    trainable = sum(p.size for p in base if p.requires_grad)
+    added = module.count(trainable=True) - trainable
     if not total:
         return ""
     plus = f" + {added:,} in deltas" if added else ""

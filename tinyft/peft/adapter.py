@@ -12,6 +12,8 @@ class Adapter:
     def __init__(self, model, name, template, target, deltas):
         self.model, self.name, self.template = model, name, template
         self.target, self.deltas = target, deltas
+        for delta in deltas.values():
+            delta.__dict__["adapter"] = name  # it names the delta's parameters
 
     def named_parameters(self):
         """Yield (site.parameter, Parameter) of every delta, a shared one once."""

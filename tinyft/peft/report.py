@@ -66,7 +66,4 @@ def report(model):
             if delta.slots():
                 size, bytes_ = sum(p.size for p in own), sum(a.nbytes for a in stored)
                 rows.append((name, type(delta).__name__, path, size, bytes_))
-    extra = sum(p.size for p in parameters.values())
-    extra_trainable = sum(p.size for p in parameters.values() if p.requires_grad)
-    trainable = model.count(trainable=True) + extra_trainable
-    return Report(rows, trainable, model.count() + extra)
+    return Report(rows, model.count(trainable=True), model.count())

@@ -1,6 +1,6 @@
 """`tinyft pretrain NAME`: make one of the course's own checkpoints again.
 
-The file holds float32 weights; its header says how they came to be: command, seed,
+The file holds float32 weights (float16 for `gpt_kjv`); its header says how they came to be: command, seed,
 steps, SHA-256 of the data, configuration, losses. On one machine two runs give the same
 bytes.
 """
@@ -15,7 +15,13 @@ from tinyft.training.pretrained import checkpoint_path, stored_state
 
 NAMES = {
     name: getattr(recipes, name)
-    for name in ("resnet_digits6", "resnet_digits", "gpt_text", "bert_text")
+    for name in (
+        "resnet_digits6",
+        "resnet_digits",
+        "gpt_text",
+        "bert_text",
+        "gpt_kjv",
+    )
 }
 
 
@@ -34,13 +40,24 @@ def pretrain(name, out=None, progress=True, steps=None):
     folder.mkdir(parents=True, exist_ok=True)
     trained = NAMES[name](steps, progress)
     path = folder / f"{name}.safetensors"
-    metrics = recipes.judge(trained.model, trained.tokenizer, trained.classes)
-    io.save(path, stored_state(trained.model), describe(name, trained, metrics))
+    metrics = recipes.judge(
+        trained.model, trained.tokenizer, trained.classes, trained.texts
+    )
+    state = {
+        key: stored_as(tensor.numpy(), trained.dtype)
+        for key, tensor in stored_state(trained.model).items()
+    }
+    io.save(path, state, describe(name, trained, metrics))
     if trained.tokenizer is not None:
         trained.tokenizer.save(folder / f"{name}.tokenizer.json")
     if progress:
         print(report(name, path, trained.model.count(), metrics))
     return path
+
+
+def stored_as(array, dtype):
+    """`array` as `dtype` if it holds floats: BatchNorm's count of batches does not."""
+    return array.astype(dtype) if array.dtype.kind == "f" else array
 
 
 def describe(name, trained, metrics):

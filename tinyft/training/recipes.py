@@ -4,6 +4,7 @@
     resnet_digits    the same on all ten digits
     gpt_text         GPT-2's shape on early modern English (Shakespeare and the Bible)
     bert_text        BERT's shape, rotary positions, masked tokens of the same text
+    gpt_kjv          GPT-2's shape on the whole King James Bible, kept as float16
 
 Every random number comes from one generator with a fixed seed, so on one machine (and
 with one number of BLAS threads) a recipe gives the same bytes each time.
@@ -36,6 +37,8 @@ class Trained:
     history: dict
     tokenizer: object = None
     classes: tuple = ()
+    texts: tuple = TEXTS  # that a language model is judged on
+    dtype: str = "float32"  # of the stored weights
 
 
 def train(model, loss_fn, batches, steps, lr, decay, progress):
@@ -105,6 +108,24 @@ def gpt_text(steps=None, progress=True):
     return Trained(model, steps, FILES, history, tokenizer)
 
 
+def gpt_kjv(steps=None, progress=True):
+    """Next-token prediction; 3 layers of width 160, 4096 tokens, 1.6 M parameters.
+
+    Its samples are made of real words, which the smaller `gpt_text` cannot promise.
+    """
+    steps, rng = steps or 2400, backend.rng(SEED)
+    text = data.load_text("kjv", "train")
+    tokenizer = data.BPETokenizer.train(text, 4096, SPECIALS)
+    shape = _shape(tokenizer) | {"dim": 160}
+    model, ids = models.gpt2_tiny(rng, **shape), tokenizer.encode(text)
+    batches = (data.lm_batch(rng, ids, BATCH, LENGTH) for _ in itertools.count())
+    history = train(model, lm_loss, batches, steps, 2e-3, 0.1, progress)
+    for p in model.parameters():  # what is judged is what is stored
+        p.data = p.data.astype("float16").astype("float32")
+    files = ("kjv.txt.xz",)
+    return Trained(model, steps, files, history, tokenizer, (), ("kjv",), "float16")
+
+
 def bert_text(steps=None, progress=True):
     """15 % of the tokens masked, [CLS] first; 3 layers of width 128, 0.74 M parameters.
 
@@ -154,7 +175,7 @@ def _masked(rng, tokenizer, ids, batch):
 # --- held-out data -----------------------------------------------------------------
 
 
-def judge(model, tokenizer=None, classes=()):
+def judge(model, tokenizer=None, classes=(), texts=TEXTS):
     """{name: float} on held-out data: loss and accuracy, or the loss on each text."""
     if tokenizer is None:
         x, y = data.load_digits("test", classes)
@@ -163,13 +184,19 @@ def judge(model, tokenizer=None, classes=()):
     pairs = _next_tokens if model.config.causal else _masked_tokens
     return {
         f"loss_{name}": evaluate(model, pairs(tokenizer, name), loss=_flat_loss)["loss"]
-        for name in TEXTS
+        for name in texts
     }
 
 
+def _held_out(tokenizer, name):
+    """The tokens of a text that no training has seen."""
+    both = data.load_text(name, "valid") + data.load_text(name, "test")
+    return tokenizer.encode(both)
+
+
 def _next_tokens(tokenizer, name):
-    """The held-out text in consecutive rows, 32 a batch."""
-    ids = tokenizer.encode(data.load_text(name, "valid"))
+    """The held-out text in consecutive rows, 32 per batch."""
+    ids = _held_out(tokenizer, name)
     count = len(ids) // (LENGTH + 1)
     rows = ids[: count * (LENGTH + 1)].reshape(count, -1)
     parts = [rows[i : i + 32] for i in range(0, count, 32)]
@@ -179,5 +206,5 @@ def _next_tokens(tokenizer, name):
 def _masked_tokens(tokenizer, name):
     """256 windows of the held-out text, masked with a seed of their own."""
     rng = backend.rng(SEED + 1)
-    ids = tokenizer.encode(data.load_text(name, "valid"))
+    ids = _held_out(tokenizer, name)
     return [_masked(rng, tokenizer, ids, 16) for _ in range(16)]

@@ -49,6 +49,7 @@ def matching(model, pattern, caller="matching"):
             f"{caller}: {pattern!r} is not a regular expression: {error}"
         ) from None
     every = dict(model._named("_parameters", "", unique=False))  # tied: all their names
+    every |= dict(model.named_parameters())  # and those of adapters
     found = {name: p for name, p in every.items() if named.fullmatch(name)}
     if not found:
         near = near_misses(pattern, every)

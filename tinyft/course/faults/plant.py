@@ -13,7 +13,7 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, replace
 
-from tinyft.course.run import CourseError
+from tinyft.course.run.execute import CourseError
 from tinyft.grading.mutants import edits, replacements
 
 SILENT = re.compile("__repr__|__str__|extra_repr|_*(check|require|refuse|warn)")

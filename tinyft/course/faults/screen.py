@@ -5,8 +5,8 @@ import os
 
 from rich.console import Console
 
-from tinyft.course import run
 from tinyft.course.faults import survey
+from tinyft.course.run import execute
 
 COLOURS = {"check": "green", "survived": "red", "equivalent": "dim"}
 
@@ -14,7 +14,7 @@ COLOURS = {"check": "green", "survived": "red", "equivalent": "dim"}
 def faults(names=(), sample=10, seed=0, core=False, json_path=None, jobs=0):
     """Plant faults for the chapters, print what became of each; True when nine of ten
     were caught in every chapter."""
-    console, available = Console(), run.chapters()
+    console, available = Console(), execute.chapters()
     jobs, found = jobs or min(2, os.cpu_count() or 1), []
 
     def heard(said):
@@ -22,14 +22,14 @@ def faults(names=(), sample=10, seed=0, core=False, json_path=None, jobs=0):
         text = said if isinstance(said, str) else line(said)
         console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
-    for name in run.choose(names, available):
+    for name in execute.choose(names, available):
         options = sample, seed, core, jobs
         found.append(survey.survey(available[name], *options, heard))
         heard(summary(found[-1]))
         if json_path:  # after each chapter: a night's work is not lost to the last one
             data = {"seed": seed, "chapters": [one.as_json() for one in found]}
             text = json.dumps(data, indent=1, ensure_ascii=False)
-            run.write_atomically(json_path, text + "\n")
+            execute.write_atomically(json_path, text + "\n")
     return all(one.ok for one in found)
 
 

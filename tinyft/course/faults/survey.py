@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tinyft.course.faults import plant, table
 from tinyft.course.faults.bench import PACKAGE, Bench
-from tinyft.course.run import CourseError
+from tinyft.course.run.execute import CourseError
 
 CAUGHT = ("check", "exception", "timeout")
 PATIENCE, GRACE = 3, 30.0  # a trial ends after 3 × the time without a fault + 30 s

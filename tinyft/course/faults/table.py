@@ -15,12 +15,12 @@ tests/faults/NN_name.toml:
 import tomllib
 from dataclasses import dataclass, field
 
-from tinyft.course.run import CourseError
+from tinyft.course.run.execute import CourseError
 from tinyft.grading import places
 
 FILES = {
-    "00_autograd": """course/closures.py autograd/function.py autograd/tensor.py
-        autograd/walk.py ops/array/elementwise.py""",
+    "00_autograd": """course/lessons/ch00_closures.py autograd/function.py
+        autograd/tensor.py autograd/walk.py ops/array/elementwise.py""",
     "01_optimisers": """optim/sgd.py optim/adam.py optim/adamw.py optim/clip.py
         optim/schedule.py""",
     "02_transformer": """models/transformer.py models/transformer_cost.py

@@ -12,7 +12,7 @@ is exact: the rows of B A are the rows of B, times A.
 import re
 
 from tinyft import backend
-from tinyft.io.huggingface_names import FORMATS
+from tinyft.io.huggingface.families import FORMATS
 from tinyft.peft.delta import PREFIX
 
 PARTS = re.compile(
@@ -21,8 +21,8 @@ PARTS = re.compile(
 )
 
 
+BARE = tuple({head for form in FORMATS.values() for head in form.bare})
 TIED = {"cls.predictions": "cls.predictions.decoder"}  # two names of BERT's last bias
-HEADS = {"gpt2": "lm_head", "llama": "lm_head", "bert": TIED["cls.predictions"]}
 
 
 def translator(model, state, names=None, caller="load"):
@@ -54,7 +54,7 @@ def translator(model, state, names=None, caller="load"):
 def names_of(model, kind):
     """The Names that `peft.save(names=kind)` writes: those of the model with its head."""
     translator(model, {}, kind, "save")
-    return Names(_table(kind, model.config), FORMATS[kind][2])
+    return Names(_table(kind, model.config), FORMATS[kind].prefix)
 
 
 def path_of(key):
@@ -80,7 +80,7 @@ class Names:
 
         Without it the file is of a model without a head (BertModel), unless it names one.
         """
-        _, _, prefix, head = FORMATS[kind]
+        prefix, head = FORMATS[kind].prefix, FORMATS[kind].bare
         table = _table(kind, config)
         if any(path.startswith(prefix) for path in paths):
             return cls(table, prefix)
@@ -89,7 +89,7 @@ class Names:
 
     def full(self, their):
         """Their name with the prefix that this file has (the head stands outside it)."""
-        return their if their.startswith(("lm_head", "cls")) else self.lead + their
+        return their if f"{their}.".startswith(BARE) else self.lead + their
 
     def path(self, ours):
         """Their name of our module; '' if they have none."""
@@ -132,7 +132,7 @@ def _pieces(part, array, count, transposed):
 
 def _table(kind, config):
     """{their module: (our modules, is their weight the transpose)} of one format."""
-    rows = FORMATS[kind][0](config)
+    rows = FORMATS[kind].rows(config)
     table = {
         theirs.rpartition(".")[0]: (
             tuple(name.rpartition(".")[0] for name in ours),
@@ -141,7 +141,7 @@ def _table(kind, config):
         for theirs, ours, transposed in rows
         if theirs.endswith(".weight")
     }
-    if config.tied and config.head != "none":  # it has no row of its own
+    if config.tied and config.head in ("lm", "mlm"):  # it has no row of its own
         ours = "head.decoder" if config.head == "mlm" else "head"
-        table[HEADS[kind]] = (ours,), False
+        table[FORMATS[kind].tied] = (ours,), False
     return table

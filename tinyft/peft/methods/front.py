@@ -37,11 +37,15 @@ class Extend(Companion):
     """
 
     def output(self, x, y):
-        first = self.training or not len(y) or int(y[0]) == 0
+        start, T = self.site.start, self.length
+        first = self.training or not y.size or int(y.reshape(-1)[0]) <= start
         self.shared["first"] = first
         if not first:
             return y
-        return ops.concatenate([steps(0, self.length, y), y + self.length], axis=0)
+        lead = steps(start, start + T, y)
+        if y.ndim == 2:  # padded rows have positions of their own
+            lead = ops.broadcast_to(lead, (len(y), T))
+        return ops.concatenate([lead, y + T], axis=-1)
 
 
 class ExtendTypes(Companion):

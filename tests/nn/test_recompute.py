@@ -24,7 +24,7 @@ def gpt(dropout=0.0):
 
 def switch(model, on=True):
     for block in model.blocks:
-        nn.checkpoint(block, on)
+        nn.recompute(block, on)
 
 
 def test_transformer_bit_for_bit():
@@ -53,7 +53,7 @@ def test_batch_norm_moves_once():
     for on in (False, True):
         model = models.resnet_tiny(0, widths=(4, 6, 8))
         for stage in (model.layer1, model.layer2):
-            nn.checkpoint(stage, on)
+            nn.recompute(stage, on)
         x = np.random.default_rng(1).normal(size=(4, 1, 8, 8)).astype("f4")
         found = gradients(model, x)
         results.append((found, [b.numpy().tobytes() for b in model.buffers()]))
@@ -91,7 +91,7 @@ def test_memory_goes_down():
     """Live bytes after forward: the inputs of 8 blocks against all their insides."""
     live = []
     for on in (False, True):
-        model = nn.Sequential(*[nn.checkpoint(wide(), on) for _ in range(8)])
+        model = nn.Sequential(*[nn.recompute(wide(), on) for _ in range(8)])
         x = np.ones((128, 64), "f4")
         tracemalloc.start()
         y = model(x)
@@ -103,7 +103,7 @@ def test_memory_goes_down():
 
 def test_errors():
     with pytest.raises(TypeError, match="expected a Module, got str"):
-        nn.checkpoint("block")
+        nn.recompute("block")
 
     class Two(nn.Module):
         def __init__(self):
@@ -113,7 +113,7 @@ def test_errors():
             return self.fc(x), scale
 
     with pytest.raises(TypeError, match="must return one Tensor, it returned a tuple"):
-        nn.checkpoint(Two())(ops.ones((1, 2)))
+        nn.recompute(Two())(ops.ones((1, 2)))
     scale = ops.ones((1, 2)).requires_grad_()
     with pytest.raises(ValueError, match="by position, not by name"):
-        nn.checkpoint(Two())(ops.ones((1, 2)), scale=scale)
+        nn.recompute(Two())(ops.ones((1, 2)), scale=scale)

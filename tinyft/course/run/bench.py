@@ -7,7 +7,7 @@ from the public API only, and each peer is a process of its own (benchmarks/comp
 import subprocess
 import sys
 
-from tinyft.course.run import CourseError
+from tinyft.course.run.execute import CourseError
 from tinyft.grading.places import PACKAGE_PARENT
 
 

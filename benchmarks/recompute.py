@@ -1,6 +1,6 @@
 """Gradient checkpointing on workload T: memory down, time up, gradients the same bits.
 
-python benchmarks/checkpointing.py
+python benchmarks/recompute.py
 """
 
 import sys
@@ -44,7 +44,7 @@ def main():
     for _ in range(7):
         for on in (False, True):
             for block in model.blocks:
-                nn.checkpoint(block, on)
+                nn.recompute(block, on)
             start = time.perf_counter()
             gradients[on] = step(model, x, y)
             seconds[on].append(time.perf_counter() - start)

@@ -46,12 +46,12 @@ class Result:
 
 
 def chapters(root=None):
-    """{name: path} of notebooks/NN_name.ipynb, in order.
+    """{name: path} of notebooks/NN_name.ipynb and NNb_name.ipynb, in order.
 
     Looked for under `root`, else where `places.roots()` says; the first with any wins.
     """
     for folder in [Path(root)] if root else places.roots():
-        found = sorted((folder / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+        found = sorted((folder / "notebooks").glob("[0-9][0-9]*_*.ipynb"))
         if found:
             return {path.stem: path for path in found}
     return {}
@@ -72,9 +72,7 @@ def _one(name, available):
     stem = Path(name).stem if name.endswith(".ipynb") else name.strip("/")
     for full in available:
         number, _, word = full.partition("_")
-        if stem in (full, number, word) or (
-            stem.isdigit() and int(stem) == int(number)
-        ):
+        if stem in (full, number, word, number.removeprefix("0")):
             return full
     words = [*available, *(full.partition("_")[2] for full in available)]
     near = difflib.get_close_matches(stem, words, n=3, cutoff=0.5)
@@ -87,8 +85,8 @@ def run_chapter(path, out, seconds=600, on_cell=None):
     """Execute one notebook, save its executed copy and HTML under `out`: a Result."""
     import nbformat
 
-    from tinyft.course.kernel import execute
-    from tinyft.course.page import to_html
+    from tinyft.course.run import kernel
+    from tinyft.course.run.page import to_html
 
     result, began = Result(path.stem), time.perf_counter()
     notebook = _read(path, result)
@@ -96,7 +94,7 @@ def run_chapter(path, out, seconds=600, on_cell=None):
         return result
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         log = Path(scratch) / "checks.jsonl"
-        outcome = execute(notebook, path.parent, log, seconds, on_cell)
+        outcome = kernel.execute(notebook, path.parent, log, seconds, on_cell)
         result.checks = read_checks(log)
     result.seconds = time.perf_counter() - began
     result.trace = re.sub(r"\x1b\[[0-9;]*m", "", outcome.trace)

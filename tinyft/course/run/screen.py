@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from tinyft.course import run
+from tinyft.course.run import execute
 
 
 def course(
@@ -18,13 +18,13 @@ def course(
 ):
     """Execute the chapters, print the table, write the JSON; True when all pass.
 
-    names: as `run.choose` takes them, none means all.  out: folder of the executed
+    names: as `execute.choose` takes them, none means all.  out: folder of the executed
     copies and HTML pages.  seconds: limit for each notebook.  jobs: chapters that run
     side by side; None means two, or one on a machine with one core.
     """
     console = Console()
-    available = run.chapters(root)
-    chosen = run.choose(names, available)
+    available = execute.chapters(root)
+    chosen = execute.choose(names, available)
     _require_tools()
     jobs = jobs or min(2, os.cpu_count() or 1)
     columns = [
@@ -38,15 +38,15 @@ def course(
     console.print(table(results))
     _explain(console, results)
     if json_path:
-        text = json.dumps(run.as_json(results), indent=1, ensure_ascii=False)
-        run.write_atomically(json_path, text + "\n")
+        text = json.dumps(execute.as_json(results), indent=1, ensure_ascii=False)
+        execute.write_atomically(json_path, text + "\n")
     console.print(f"executed copies and pages: {escape(str(out))}", highlight=False)
     return all(result.ok for result in results)
 
 
 def _run_all(progress, paths, out, seconds, jobs):
     """Run the notebooks, `jobs` at a time; Ctrl-C stops every kernel first."""
-    from tinyft.course import kernel
+    from tinyft.course.run import kernel
 
     kernel.stop.clear()
     with ThreadPoolExecutor(jobs) as pool:
@@ -69,7 +69,7 @@ def _require_tools():
         import nbconvert  # noqa: F401
         import nbformat  # noqa: F401
     except ModuleNotFoundError as missing:
-        raise run.CourseError(
+        raise execute.CourseError(
             f"running chapters needs {missing.name}, which is not installed; "
             'python -m pip install "tinyft[course]" adds it'
         ) from None
@@ -82,7 +82,7 @@ def _one(progress, path, out, seconds):
         at = f"cell {index + 1} of {total}"
         progress.update(bar, total=total, completed=index, at=at)
 
-    result = run.run_chapter(path, out, seconds, on_cell=cell)
+    result = execute.run_chapter(path, out, seconds, on_cell=cell)
     progress.remove_task(bar)
     progress.console.print(_line(result))
     return result
@@ -110,7 +110,7 @@ def table(results):
 
 
 def _row(result):
-    worst = run.ratio(result.checks)
+    worst = execute.ratio(result.checks)
     shown = "-" if worst is None else f"{worst:.2g}"
     count = f"{result.passed}/{len(result.checks)}"
     return escape(result.chapter), count, shown, f"{result.seconds:.1f}"

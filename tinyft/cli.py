@@ -49,7 +49,7 @@ def root(
 @app.command(rich_help_panel=LEARN)
 def start(folder: Path, tasks: Tasks = None):
     """Make a folder of your own: notebooks, exercises, progress. Overwrites nothing."""
-    from tinyft.grading import instructor
+    from tinyft.grading.classroom import instructor
 
     instructor.start(folder, tasks or ())
 
@@ -57,7 +57,7 @@ def start(folder: Path, tasks: Tasks = None):
 @app.command(name="list", rich_help_panel=LEARN)
 def list_tasks():
     """The tasks, their points, the file to open, and how far you are."""
-    from tinyft.grading import screen
+    from tinyft.grading.learner import screen
 
     screen.list_tasks()
 
@@ -65,7 +65,7 @@ def list_tasks():
 @app.command(rich_help_panel=LEARN)
 def watch(tasks: Tasks = None, student: Student = ""):
     """Grade again whenever you save; one key for a hint or the next task."""
-    from tinyft.grading.watch import watch
+    from tinyft.grading.learner.watch import watch
 
     watch(tasks or (), student)
 
@@ -96,7 +96,9 @@ def grade(
 
     tinyft grade 09_l2sp grades a chapter, tinyft grade 09_l2sp/closed_form one task.
     """
-    from tinyft.grading import instructor, proofs, screen
+    from tinyft.grading.classroom import instructor
+    from tinyft.grading.learner import screen
+    from tinyft.grading.proof import proofs
 
     wanted = tasks or ()
     if selftest or mutants:
@@ -109,7 +111,7 @@ def grade(
 @app.command(rich_help_panel=LEARN)
 def hint(task: Task):
     """The next hint of a task: each call tells a little more."""
-    from tinyft.grading import screen
+    from tinyft.grading.learner import screen
 
     screen.hint(task)
 
@@ -117,7 +119,7 @@ def hint(task: Task):
 @app.command(rich_help_panel=LEARN)
 def solution(task: Task):
     """Yours and ours side by side, once you have full marks."""
-    from tinyft.grading import screen
+    from tinyft.grading.learner import screen
 
     screen.solution(task)
 
@@ -128,7 +130,7 @@ def reset(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask")] = False,
 ):
     """Put a task's file back as it was at the start; your text is kept beside it."""
-    from tinyft.grading import screen
+    from tinyft.grading.learner import screen
 
     if not yes:
         typer.confirm(f"Put {task} back to its start?", abort=True)
@@ -142,7 +144,7 @@ def release(
     gradescope: _option("Options", Path | None, "write autograder.zip here") = None,
 ):
     """What students get: stubs, public tests, hints, notebooks; no solutions."""
-    from tinyft.grading import instructor
+    from tinyft.grading.classroom import instructor
 
     instructor.release(folder, tasks or (), gradescope)
 

@@ -67,14 +67,7 @@ def mistakes(logits, targets, smoothing=0.0):
 def test_gradient(student, seed):
     """The gradient on random logits."""
     logits, targets = problem(seed)
-    before = logits.copy()
     got = student.cross_entropy_backward(logits, targets)
-    if not np.array_equal(logits, before):
-        fail(
-            "the logits were changed in place",
-            "write z = logits - maximum, not logits -= maximum",
-            equation=EQ,
-        )
     compare(
         got,
         want=right(logits, targets),

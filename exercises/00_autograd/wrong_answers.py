@@ -105,7 +105,7 @@ WRONG = {
             "axis=tuple(range(len(shape), g.ndim))",
         ),
         (
-            "an input was changed in place",
+            "gy was changed in place",
             "gx = unbroadcast(gy * w, x.shape)\n    gw = unbroadcast(gy * x, w.shape)",
             "gw = unbroadcast(gy * x, w.shape)\n"
             "    gy *= w\n    gx = unbroadcast(gy, x.shape)",
@@ -172,7 +172,7 @@ WRONG = {
             "(h * xh).sum(axis=rows), h.sum(axis=rows)",
         ),
         (
-            "an input was changed in place",
+            "gy was changed in place",
             "    h = weight * gy",
             "    gb = gy.sum(axis=tuple(range(x.ndim - 1)))\n"
             "    gy *= weight\n    h = gy",
@@ -237,7 +237,7 @@ WRONG = {
             "logits.min(axis=1, ",
         ),
         (
-            "the logits were changed in place",
+            "logits was changed in place",
             "z = logits - logits.max(axis=1, keepdims=True)",
             "z = logits\n    z -= logits.max(axis=1, keepdims=True)",
         ),

@@ -41,12 +41,6 @@ def test_heavy_ball(student, seed):
     theta, v, g, lr, mu = problem(seed)
     before = theta.copy(), v.copy(), g.copy()
     got = student.momentum_step(theta, v, g, lr, mu)
-    if not all(map(np.array_equal, (theta, v, g), before)):
-        fail(
-            "an input was changed in place",
-            "write v = mu * v + gradient, which makes a new array, not v *= mu",
-            equation="(1.4)",
-        )
     theta, v, g = before
     new = np.array([np.polyval([one, slope], mu) for one, slope in zip(v, g)])
     compare(

@@ -110,7 +110,7 @@ WRONG = {
             "mu * gradient + v if nesterov",
         ),
         (
-            "an input was changed in place",
+            "v was changed in place",
             "v = mu * v + gradient\n",
             "v *= mu\n    v += gradient\n",
         ),
@@ -159,7 +159,7 @@ WRONG = {
             "gradient\n    v = beta2 * v + gradient**2",
         ),
         (
-            "an input was changed in place",
+            "m was changed in place",
             "m = beta1 * m + (1 - beta1) * gradient\n",
             "m *= beta1\n    m += (1 - beta1) * gradient\n",
         ),

@@ -50,10 +50,7 @@ def naive(q, k, v, top):
 def test_weights(student, seed):
     """Without a mask, on random data."""
     q, k, v = problem(seed)
-    before = q.copy()
     got = student.attention(q, k, v)
-    if not np.array_equal(q, before):
-        fail("q was changed in place", "leave the inputs alone", equation="(2.1)")
     compare(
         got,
         want=loop(q, k, v),

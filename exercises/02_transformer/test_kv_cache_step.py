@@ -49,10 +49,7 @@ def cut_across(X, weights):
 def last_step(student, X, weights):
     """The step of the last token, from a cache of those before it."""
     K, V = cached(X[:-1], weights)
-    before = K.copy(), V.copy()
     got = student.kv_cache_step(X[-1], weights, (K, V), H)
-    if not (np.array_equal(K, before[0]) and np.array_equal(V, before[1])):
-        fail("the cache was changed in place", "make longer arrays", equation="(2.18)")
     if not (isinstance(got, tuple) and len(got) == 2):
         fail("the step returns two things", "y and the pair (K', V')", "(2.18)")
     return got

@@ -172,7 +172,7 @@ WRONG = {
             "scores",
         ),
         (
-            "the cache was changed in place",
+            "cache was changed in place",
             "    K, V = cache\n",
             "    K, V = cache\n    K *= 1.5\n",
         ),

@@ -95,7 +95,6 @@ def test_convolution(student, seed):
 def test_input_and_dtype(student, seed):
     """Without padding too, x stays as it is and A has its dtype."""
     x = problem(seed, (2, 1, 5, 4)).astype(np.float32)  # one channel: a view would do
-    before = x.copy()
     A = student.im2col(x, (1, 1), (1, 1), (0, 0))
     if getattr(A, "dtype", None) != np.float32:
         fail(
@@ -104,8 +103,7 @@ def test_input_and_dtype(student, seed):
             "give np.empty or np.zeros the dtype of x",
             equation="(3.3)",
         )
-    A[...] = 0
-    if not np.array_equal(x, before):
+    if "x" in student.shares:
         fail(
             "A shares its memory with x",
             "writing to A changed the image; return a copy",

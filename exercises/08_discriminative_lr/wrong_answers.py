@@ -169,7 +169,7 @@ WRONG = {
         ),
         ("the whole change, with its higher orders", WHOLE, BY_HAND),
         (
-            "the weights were changed in place",
+            "Ws was changed in place",
             "        drift = W @ drift + step @ below\n",
             "        drift = W @ drift + step @ below\n        W += step\n",
         ),

@@ -55,14 +55,7 @@ def mistakes(X, y, theta, theta0, lam, lr):
 def test_one_step(student, seed):
     """One step from a random θ."""
     X, y, theta, theta0, lam = problem(seed)
-    before = theta.copy()
     got = student.gradient_step(X, y, theta, theta0, lam, LR)
-    if not np.array_equal(theta, before):
-        fail(
-            "θ was changed in place",
-            "return a new array: write theta - step, not theta -= step",
-            equation="(9.2)",
-        )
     compare(
         got,
         want=theta - LR * slope(X, y, theta, theta0, lam),

@@ -22,7 +22,7 @@ WRONG = {
             "Theta0 + np.linalg.solve(X.T @ X + c * np.eye(d), X.T @ Y)",
         ),
         (
-            "Θ0 was changed in place",
+            "Theta0 was changed in place",
             f"return {SOLVE}",
             "Theta0 *= c\n"
             "    return np.linalg.solve(X.T @ X + c * np.eye(d), X.T @ Y + Theta0)",
@@ -56,7 +56,7 @@ WRONG = {
             "pull = lam * (theta - theta0) / np.linalg.norm(theta - theta0)",
         ),
         (
-            "θ was changed in place",
+            "theta was changed in place",
             "return theta - lr * (fit + pull)",
             "theta -= lr * (fit + pull)\n    return theta",
         ),

@@ -33,10 +33,7 @@ def both(batches, m, start=(0.0, 1.0), ddof=1, reverse=False):
 def test_after_four_batches(student, seed):
     """Mean and variance after four batches of unequal size."""
     batches, m = problem(seed)
-    before = [x.copy() for x in batches]
     got = student.running_statistics(batches, m)
-    if not all(map(np.array_equal, before, batches)):
-        fail("a batch was changed in place", "leave the data as they are")
     union = np.concatenate(batches)
     compare(
         got,

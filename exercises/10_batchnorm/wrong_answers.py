@@ -39,7 +39,7 @@ WRONG = {
             "x.std(axis=0, ddof=1)",
         ),
         (
-            "a batch was changed in place",
+            "batches was changed in place",
             "for x in batches:",
             "for x in batches:\n        x -= 0.5",
         ),
@@ -151,7 +151,7 @@ WRONG = {
             "np.var(means, axis=0, ddof=1)",
         ),
         (
-            "an input was changed in place",
+            "means was changed in place",
             f"between = {BETWEEN}",
             "means -= mean\n    between = np.sum(weight * means**2, axis=0)",
         ),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinyft.grading import compare, fail
+from tinyft.grading import compare, fail, take
 
 TOL = 1e-10
 
@@ -51,13 +51,15 @@ def mistakes(adapters, weights):
 
 
 def product(student, adapters, weights):
-    A, B = student.combine_adapters(adapters, weights)
-    if A.shape[0] == len(adapters[0][1]) and B.shape[1] == adapters[0][0].shape[1]:
+    A, B = take(student.combine_adapters(adapters, weights), A=(None, None), B=(None, None))
+    (_, inputs), (outputs, _) = adapters[0][0].shape, adapters[0][1].shape
+    if A.shape[0] == outputs and B.shape[1] == inputs:
         fail(
             "A and B are returned in the wrong order",
             f"the first has shape {A.shape}, and that is B's",
             equation="(15.12)",
         )
+    A, B = take((A, B), A=(len(A), inputs), B=(outputs, len(A)))
     if min(weights) < 0 and not np.all(np.isfinite(B @ A)):
         fail(
             "the root of a negative weight is NaN",
@@ -103,12 +105,6 @@ def test_one_is_itself(student, seed):
     adapters, _ = problem(seed)
     A, B, alpha = adapters[0][0].copy(), adapters[0][1].copy(), adapters[0][2]
     got = product(student, adapters[:1], [1.0])
-    if not (np.array_equal(A, adapters[0][0]) and np.array_equal(B, adapters[0][1])):
-        fail(
-            "an input was changed in place",
-            "write w * s * B, not B *= w * s: the adapters are still in use",
-            equation="(15.12)",
-        )
     compare(
         got,
         want=total([(A, B, alpha)], lambda i, a, r: a / r),

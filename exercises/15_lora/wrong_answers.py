@@ -122,7 +122,7 @@ WRONG = {
             "return sum(tall), sum(wide)",
         ),
         (
-            "an input was changed in place",
+            "adapters was changed in place",
             "wide.append(w * s * B)",
             "B *= w * s\n        wide.append(B)",
         ),

@@ -74,10 +74,7 @@ def mistakes(prompt, layers=LAYERS, heads=HEADS):
 def test_layout(student, seed):
     """A pair for each layer, heads in front."""
     prompt = np.random.default_rng(seed).normal(size=(LENGTH, 2 * LAYERS * HEADS * D))
-    kept = prompt.copy()
     got = flat(student.past_key_values(prompt, LAYERS, HEADS))
-    if not np.array_equal(prompt, kept):
-        fail("The matrix was changed in place", "work on a copy")
     compare(
         got,
         want=build(prompt),

@@ -105,10 +105,7 @@ def mistakes(q, k, v, P_k, P_v):
 def test_grouped_and_causal(student, seed):
     """Six query heads on two key heads, causal over the text."""
     given = problem(seed)
-    kept = [a.copy() for a in given]
     got = student.prefix_attention(*given)
-    if not all(np.array_equal(a, b) for a, b in zip(given, kept)):
-        fail("An input was changed in place", "work on copies", equation="(18.1)")
     compare(
         got, want=loop(*given), mistakes=mistakes(*given), tol=TOL, equation="(18.1)"
     )

@@ -58,10 +58,7 @@ def test_keys(student, seed):
     """The gradient of P_k."""
     given = problem(seed)
     q, _, _, _, P_v, g = given
-    kept = [a.copy() for a in given]
     got = student.prefix_gradients(*given)
-    if not all(np.array_equal(a, b) for a, b in zip(given, kept)):
-        fail("An input was changed in place", "work on copies", equation="(18.6)")
     w, inside, o, text = parts(*given)
 
     def keys(w=w, o=o, root=D**0.5):

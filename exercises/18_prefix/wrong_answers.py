@@ -77,7 +77,7 @@ WRONG = {
             "np.exp(scores)",
         ),
         (
-            "An input was changed in place",
+            "q was changed in place",
             "    share, (T, d)",
             "    q *= 1.01\n    share, (T, d)",
         ),
@@ -196,7 +196,7 @@ WRONG = {
             "return w.T @ g, (w * gain).T @ q / root",
         ),
         (
-            "An input was changed in place",
+            "g was changed in place",
             "    gain = g @",
             "    g *= 1.01\n    gain = g @",
         ),

@@ -118,7 +118,7 @@ def test_the_commands_around_the_loop(exercise, monkeypatch, capsys, tmp_path):
     (folder / "one.py").write_text("def one():\n    return 3.0\n")
     code, _ = run("grade", "tiny", "--submission", folder, "--csv", tmp_path / "c.csv")
     assert code == 1 and "The difference is 2" in (tmp_path / "c.csv").read_text()
-    monkeypatch.setattr("tinyft.grading.keys.NoKeys.get", _ctrl_c)
+    monkeypatch.setattr("tinyft.grading.learner.keys.NoKeys.get", _ctrl_c)
     code, said = run("watch", "tiny", "--student", "ada")
     assert code == 0 and "Ctrl-C stops" in said
 

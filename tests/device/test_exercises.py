@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tinyft.grading import exercise, process
+from tinyft.grading import exercise
+from tinyft.grading.sandbox import process
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent

@@ -91,9 +91,9 @@ CASES = {
         "replaced numpy.max",
     ),
     "patched compare": (
-        "import sys\nm = sys.modules['tinyft.grading.compare']\n"
+        "import sys\nm = sys.modules['tinyft.grading.check.compare']\n"
         "m.compare = m.discrepancy = lambda *a, **k: 0\n" + TRUE,
-        "replaced tinyft.grading.compare",
+        "replaced tinyft.grading.check.compare",
     ),
     "patched builtins": (
         "import sys\nsys.modules['builtins'].abs = max\n" + TRUE,

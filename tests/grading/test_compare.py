@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tinyft.grading import Failed, GraderFault, compare, context, diagnose, fail
+from tinyft.grading import Failed, GraderFault, compare, fail
+from tinyft.grading.check import context, diagnose
 
 X = np.array([[1.0, -2.5, 4.0], [0.25, 7.0, -3.0]])
 S = np.array([[1.0, 2.0, 5.0], [-4.0, 3.0, 9.0], [0.5, 8.0, -6.0]])

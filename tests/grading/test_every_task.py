@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tinyft.grading import exercise, report
-from tinyft.grading.mutation import attack
-from tinyft.grading.selftest import prove
+from tinyft.grading import exercise
+from tinyft.grading.classroom import report
+from tinyft.grading.proof.mutation import attack
+from tinyft.grading.proof.selftest import prove
 
 TASKS = exercise.find_tasks(Path(__file__).parents[2])
 

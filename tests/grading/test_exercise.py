@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from tinyft.grading import exercise, progress, screen
+from tinyft.grading import exercise
+from tinyft.grading.learner import progress, screen
 from tinyft.grading.exercise import GradingError
 
 

@@ -11,7 +11,8 @@ import time
 import pytest
 from hostile import CASES, OUTSIDE_ONLY, RIGHT, TRUE, body
 
-from tinyft.grading import runner, worker
+from tinyft.grading import runner
+from tinyft.grading.sandbox import worker
 from tinyft.grading.candidate import encode
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tinyft.grading import exercise, loop, places, progress, screen
+from tinyft.grading import exercise, loop, places
+from tinyft.grading.learner import progress, screen
 from tinyft.grading.exercise import GradingError
 
 

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from tinyft.grading import proofs
-from tinyft.grading.mutants import mutants
-from tinyft.grading.mutation import attack
+from tinyft.grading.proof import proofs
+from tinyft.grading.proof.mutants import mutants
+from tinyft.grading.proof.mutation import attack
 
 
 def changes(*lines):

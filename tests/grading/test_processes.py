@@ -5,7 +5,8 @@ import signal
 
 import pytest
 
-from tinyft.grading import process, runner
+from tinyft.grading import runner
+from tinyft.grading.sandbox import process
 
 
 def grade(chapter):

@@ -10,7 +10,9 @@ import zipfile
 
 import pytest
 
-from tinyft.grading import exercise, loop, places, report, runner, screen, workspace
+from tinyft.grading import exercise, loop, places, runner
+from tinyft.grading.classroom import report
+from tinyft.grading.learner import screen, workspace
 from tinyft.grading.exercise import GradingError
 from tinyft.grading.results import Check, Report, TaskResult, report_from
 

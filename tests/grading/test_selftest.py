@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from tinyft.grading import proofs
-from tinyft.grading.selftest import prove
+from tinyft.grading.proof import proofs
+from tinyft.grading.proof.selftest import prove
 
 
 def test_a_good_task_is_proved(chapter, monkeypatch, capsys):

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 import tinyft
-from tinyft.grading import exercise, instructor, places, runner, workspace
+from tinyft.grading import exercise, places, runner
+from tinyft.grading.classroom import instructor
+from tinyft.grading.learner import workspace
 from tinyft.grading.exercise import GradingError
 
 REPOSITORY = Path(tinyft.__file__).parents[1]

@@ -11,7 +11,8 @@ import time
 import numpy as np
 import pytest
 
-from tinyft.grading import instructor, items, runner, submissions
+from tinyft.grading import runner
+from tinyft.grading.classroom import instructor, items, submissions
 from tinyft.grading.exercise import GradingError
 from tinyft.grading.results import Check, Report, TaskResult
 

@@ -9,9 +9,9 @@ import time
 import pytest
 from rich.console import Console
 
-from tinyft.grading import keys as keyboard
+from tinyft.grading.learner import keys as keyboard
 from tinyft.grading import runner
-from tinyft.grading.watch import watch
+from tinyft.grading.learner.watch import watch
 
 
 class Script:

@@ -9,7 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from tinyft.grading import context, guard, runner, student, worker
+from tinyft.grading import guard, runner
+from tinyft.grading.check import context, student
+from tinyft.grading.sandbox import worker
 from tinyft.grading.candidate import encode
 from tinyft.grading.results import Heard
 
@@ -78,7 +80,13 @@ def test_lines_without_the_nonce_count_for_nothing():
 
 
 def test_the_plugin_alone_grades_the_file_beside_the_test(chapter):
-    arguments = ["-p", "tinyft.grading.plugin", "-p", "no:cacheprovider", "--student=a"]
+    arguments = [
+        "-p",
+        "tinyft.grading.check.plugin",
+        "-p",
+        "no:cacheprovider",
+        "--student=a",
+    ]
     environment = runner.worker_environment()
 
     def run():

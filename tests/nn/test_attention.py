@@ -284,3 +284,34 @@ def test_rotary_attention_moves_with_the_text():
         layer(tensor(x), positions=each).numpy(), plain, rtol=1e-9, atol=1e-12
     )
     assert check_gradients(layer, x)
+
+
+@pytest.mark.parametrize("keys", ["all", "new"])
+def test_masks_of_integers_are_boolean_with_a_cache_too(keys):
+    """A mask over the new keys only is widened with "may look", not with 0."""
+    layer = nn.MultiHeadAttention(4, 2, rng=0)
+    x = tensor(np.random.default_rng(0).standard_normal((2, 5, 4)))
+    mask = np.array([[1, 1, 1, 1, 1, 0], [1, 1, 1, 1, 1, 1]])[:, None, None]
+    mask = mask[..., 3:] if keys == "new" else mask
+
+    def run(mask):
+        cache = nn.KVCache()
+        layer(x[:, :3], cache=cache)
+        return layer(x[:, 2:], mask, cache=cache).numpy()
+
+    np.testing.assert_array_equal(run(mask), run(mask.astype(bool)))
+    assert np.abs(run(mask) - run(None)).max() > 1e-3
+    with pytest.raises(ValueError, match="would hide nothing"):
+        run(mask.astype(float))
+
+
+def test_nothing_in_nothing_out():
+    for shape in [(0, 3, 4), (2, 0, 4)]:
+        x = tensor(np.zeros(shape), requires_grad=True)
+        layer = nn.MultiHeadAttention(
+            4, 2, causal=True, rotary=nn.Rotary(2), dtype="f8"
+        )
+        y = layer(x)
+        y.sum().backward()
+        assert y.shape == x.grad.shape == shape
+    assert nn.Flatten()(np.zeros((0, 3, 4))).shape == (0, 12)

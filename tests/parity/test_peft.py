@@ -376,7 +376,7 @@ def test_their_options(case, tmp_path):
 OURS_IN_DEEP = {
     "namesakes of a copy": (lambda: peft.LoRA(1, 5), "last", {"also": "^fc"}),
     "and their biases": (lambda: peft.LoRA(1, 5, bias="all"), "last", {"also": "^fc"}),
-    "feed-forward": (lambda: peft.IA3("^fc"), "fc|myfc", {}),
+    "feed-forward": (lambda: peft.IA3("^fc"), r".*\bfc|myfc", {}),
     "layers": (lambda: peft.DoRA(3, 5), "fc|last", {"layers": [0]}),
 }
 

@@ -49,7 +49,7 @@ def test_pattern_that_matches_nothing_lists_near_misses(model):
 
 def test_pattern_that_names_a_container_lists_its_children(model):
     with pytest.raises(
-        ValueError, match=r"MultiHeadAttention.*can not sit.*q, k, v, o"
+        ValueError, match=r"MultiHeadAttention.*cannot sit.*q, k, v, o"
     ):
         peft.attach(model, peft.LoRA(r=2), "attn")
 
@@ -171,7 +171,7 @@ def test_patterns_of_a_method_without_a_rank():
 def test_layers_and_exclusions_that_leave_nothing(model):
     for options in ({"exclude": "q"}, {"also": r"attn\.q"}, {"layers": []}):
         with pytest.raises(
-            ValueError, match="can not sit, or which other options exclude"
+            ValueError, match="cannot sit, or which other options exclude"
         ):
             peft.attach(model, peft.LoRA(2), r"attn\.q", **options)
     with pytest.raises(ValueError, match=r"exclude '\(' is not a regular expression"):
@@ -297,7 +297,7 @@ def test_also_that_names_nothing_or_a_tied_weight(model):
 def test_merging_what_can_not(model):
     peft.attach(model, peft.pfeiffer(3))
     with pytest.raises(
-        ValueError, match=r"Bottleneck at blocks\.0\.mlp.*can not be merged"
+        ValueError, match=r"Bottleneck at blocks\.0\.mlp.*cannot be merged"
     ):
         peft.merge(model)
 
@@ -324,7 +324,7 @@ def test_a_fusion_file_without_its_adapters(tmp_path):
     peft.attach(model, peft.Fusion(("a",)), name="fusion")
     folder = peft.save(model, tmp_path / "f", "fusion")
     with pytest.raises(
-        ValueError, match=r"adapts blocks\.0\.mlp \(MLP\).*Fusion can not"
+        ValueError, match=r"adapts blocks\.0\.mlp \(MLP\).*Fusion cannot"
     ):
         peft.load(gpt2(), folder)
 
@@ -337,8 +337,8 @@ def test_report_as_text_and_html():
     report = peft.report(model)
     base, lora, full = 4 * 3 + 3 + 3 * 2 + 2, 2 * (4 + 3), 3 * 2 + 2
     assert [row[1:] for row in report.rows] == [
-        ("LoRA", "a<b", lora, 4 * lora),
-        ("Full", "two", full, 4 * full),
+        ("LoRA", "a<b", lora, 4 * lora, "on"),
+        ("Full", "two", full, 4 * full, "on"),
     ]
     assert (report.trainable, report.total) == (lora + full, base + lora + full)
     text, page = str(report), report._repr_html_()

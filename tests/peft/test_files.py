@@ -102,7 +102,7 @@ def test_a_file_is_no_folder(saved, tmp_path):
     assert path.read_text() == "keep me"
 
 
-@pytest.mark.parametrize("fails", [1, 2, 3, 4])
+@pytest.mark.parametrize("fails", [1, 2])
 def test_a_full_disk_leaves_what_was_there(saved, monkeypatch, fails):
     folder, adapter = saved
     before = {p.name: p.read_bytes() for p in folder.iterdir()}
@@ -117,7 +117,7 @@ def test_a_full_disk_leaves_what_was_there(saved, monkeypatch, fails):
 
     monkeypatch.setattr("tinyft.peft.huggingface.folder.os.replace", replace)
     with pytest.raises(
-        OSError, match=r"adapter can not be written \(No space.*make room"
+        OSError, match=r"adapter cannot be written \(No space.*make room"
     ):
         peft.save(adapter.model, folder, overwrite=True)
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
@@ -126,7 +126,7 @@ def test_a_full_disk_leaves_what_was_there(saved, monkeypatch, fails):
 
 def test_a_folder_below_a_file(saved):
     folder, adapter = saved
-    with pytest.raises(OSError, match="can not be written"):
+    with pytest.raises(OSError, match="cannot be written"):
         peft.save(adapter.model, folder / "adapter_config.json" / "deeper")
 
 
@@ -155,7 +155,7 @@ def test_a_file_cut_anywhere(saved, part):
             {"modules_to_save": ["("]},
             r"modules_to_save '\(' is not a regular expression",
         ),
-        ({"lora_alpha": float("nan")}, "NaN is no number of JSON"),
+        ({"lora_alpha": float("nan")}, "NaN is not a number of JSON"),
         ({"use_dora": True}, "one.*magnitude"),
         ({"target_modules": ["one"]}, r"two.*lora_A"),
         ({"modules_to_save": ["two"]}, r"two.*lora_A"),

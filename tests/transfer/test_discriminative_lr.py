@@ -99,10 +99,9 @@ def test_a_model_without_a_stack_has_a_group_for_each_child():
 
 def test_own_patterns_take_each_parameter_once_in_their_order():
     model = resnet_tiny(rng(), widths=(2, 3, 4))
-    groups = layer_groups(model, ["conv1|bn1", r"layer\d", ".*"])
+    groups = layer_groups(model, ["^conv1|^bn1", r"layer\d", ".*"])
     found = names_of(model, groups)
-    # as in freeze, a pattern names a parameter by any end of its path: all conv1, bn1
-    assert "layer1.0.conv1.weight" in found["conv1|bn1"]
+    assert found["^conv1|^bn1"] == ["conv1.weight", "bn1.weight", "bn1.bias"]
     assert found[".*"] == ["fc.weight", "fc.bias"]
 
 

@@ -114,9 +114,12 @@ class Function:
     """Base class of every operation; see the head of this file for its two halves."""
 
     second_order = True  # False: backward is written for arrays only
+    instead = "it from operations that have one"  # what to write for a second order
     view = False  # True: the output shares memory with input 0
     scalars = True  # False: forward wants Python scalars as 0-d arrays
     fused = None  # the targets with a fused form of it, see kernels/registry.py
+    carried = False  # True: float16 is computed in float32 and rounded once; "x": to
+    # the dtype of the first input, whatever the others have
 
     @staticmethod
     def forward(ctx, *arrays, **options):
@@ -143,6 +146,10 @@ class Function:
             else:
                 arrays.append(backend.operand(x, cls.scalars))
                 needs.append(False)
+        if cls.carried and any(map(_is_half, arrays)):
+            return cls._in_float32(inputs, arrays, options)
+        if recording and options:
+            _refuse_gradients(cls, options)
         if backend.devices_in_use():
             backend.check_same_device(cls.__name__.lower(), arrays)
         form = cls if cls.fused is None else kernels.form_of(cls, arrays, options)
@@ -164,12 +171,43 @@ class Function:
         return out
 
     @classmethod
+    def _in_float32(cls, inputs, arrays, options):
+        """The same on float32 copies of float16 inputs, and the result rounded back.
+
+        Squares, sums and exponentials of float16 leave its range (6e-8 to 65504) where
+        their result does not; the conversions are on the tape, so gradients come back
+        in float16.
+        """
+        half = [_is_half(a) for a in arrays]
+        values = [x if isinstance(x, Tensor) else a for x, a in zip(inputs, arrays)]
+        wide = [v.astype(backend.float32) if h else v for v, h in zip(values, half)]
+        y = cls.apply(*wide, **options)
+        floats = [a for a in arrays if hasattr(a, "dtype") and a.dtype.kind == "f"]
+        decide = arrays[:1] if cls.carried == "x" else floats
+        return y.astype(backend.float16) if all(map(_is_half, decide)) else y
+
+    @classmethod
     def call(cls, x, *inputs, **options):
         """For use inside a backward: `apply` on Tensors, forward alone on arrays."""
         if isinstance(x, Tensor):
             return cls.apply(x, *inputs, **options)
         ctx = Node(cls, [False] * (1 + len(inputs)))
         return cls.forward(ctx, x, *inputs, **options)
+
+
+def _refuse_gradients(function, options):
+    """An option is a constant: a Tensor there would silently get no gradient."""
+    for name, value in options.items():
+        if isinstance(value, Tensor) and value.requires_grad:
+            raise TypeError(
+                f"{_name_of(function)}: {name} is a Tensor that requires a gradient, and "
+                f"{name} is a constant here; pass {name}.item() or .detach(), or write "
+                "the operation from arithmetic, where it is an operand"
+            )
+
+
+def _is_half(a):
+    return getattr(a, "dtype", None) == backend.float16
 
 
 def raise_explained(error, function, arrays):
@@ -187,6 +225,10 @@ def raise_explained(error, function, arrays):
             "sizes must be equal or one of them 1"
         )
     kind = ValueError if isinstance(error, ValueError) else IndexError
-    name = getattr(function, "__name__", function)
-    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-    raise kind(f"{name} on {shapes}: {text}") from error
+    raise kind(f"{_name_of(function)} on {shapes}: {text}") from error
+
+
+def _name_of(function):
+    """LayerNorm -> layer_norm, LeakyReLU -> leaky_relu; a name as it is."""
+    name = getattr(function, "__name__", function).replace("LU", "lu")
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

@@ -1,6 +1,7 @@
 """An array's operators and methods, for Tensors: each calls its function in tinyft.ops."""
 
 from tinyft import backend
+from tinyft.autograd.mode import mode
 
 ops = None  # the namespace of tinyft.ops; tensor.use_ops() puts it here
 
@@ -92,6 +93,19 @@ class ArrayMethods:
 
     def __abs__(self):
         return ops.abs(self)
+
+    # x += y changes the values of a leaf; a result on the tape becomes a new Tensor
+    def __iadd__(self, other):
+        return _in_place(self, other, ops.add, "+=")
+
+    def __isub__(self, other):
+        return _in_place(self, other, ops.sub, "-=")
+
+    def __imul__(self, other):
+        return _in_place(self, other, ops.mul, "*=")
+
+    def __itruediv__(self, other):
+        return _in_place(self, other, ops.div, "/=")
 
     def __getitem__(self, index):
         return ops.index(self, index)
@@ -219,6 +233,31 @@ class ArrayMethods:
 
     def tanh(self):
         return ops.tanh(self)
+
+
+def _in_place(x, other, operation, sign):
+    """x += other: in place for a leaf, as in NumPy and PyTorch, so that a parameter's
+    update is not lost with a new name; recorded where the tape needs the old values."""
+    if not x.is_leaf:
+        return operation(x, other)
+    if mode.grad and x.requires_grad:
+        raise RuntimeError(
+            f"x {sign} ... on a leaf that requires a gradient would change what the tape "
+            f"saved; write it inside `with no_grad():`, or x.data {sign} ..., or "
+            f"y = x {sign[0]} ... for a new tensor"
+        )
+    result = operation(x, other)
+    if result.requires_grad:
+        return result
+    if result.shape != x.shape or result.dtype != x.dtype:
+        raise ValueError(
+            f"x {sign} ...: the result has shape {result.shape} and dtype "
+            f"{result.dtype}, which does not fit into x, of shape {x.shape} and dtype "
+            f"{x.dtype}; write y = x {sign[0]} ... for a new tensor"
+        )
+    x._data[...] = result._data
+    x._version[0] += 1
+    return x
 
 
 def _is_foreign(other):

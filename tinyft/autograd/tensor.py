@@ -8,6 +8,7 @@ imports upward.
 
 from tinyft import backend
 from tinyft.autograd import methods
+from tinyft.autograd.mode import mode
 
 walk = None  # walk.backward, set by use_walk()
 _new = object.__new__
@@ -189,10 +190,15 @@ class Tensor(methods.ArrayMethods):
                 "the tape saved; write ops.where(mask, values, x), or x.data[...] = "
                 "values outside of a computation"
             )
-        plain = index._data if isinstance(index, Tensor) else index
+        if mode.grad and isinstance(values, Tensor) and values.requires_grad:
+            raise RuntimeError(
+                "x[...] = values would lose the gradient of the values; write "
+                "ops.where(mask, values, x) or ops.concatenate, or values.detach()"
+            )
+        key = index._data if isinstance(index, Tensor) else index
         if isinstance(index, tuple):
-            plain = tuple(i._data if isinstance(i, Tensor) else i for i in index)
-        self._data[plain] = values._data if isinstance(values, Tensor) else values
+            key = tuple(i._data if isinstance(i, Tensor) else i for i in index)
+        self._data[key] = values._data if isinstance(values, Tensor) else values
         self._version[0] += 1
 
 

@@ -141,8 +141,9 @@ def _gradients(node, gy, create_graph):
     else:
         if not function.second_order:
             raise RuntimeError(
-                f"{function.__name__} has no second derivative (its backward is written "
-                "for arrays); use its composed form, or create_graph=False"
+                f"{function.__name__} has no second derivative: its backward is written "
+                f"for arrays. Write {function.instead} for derivatives of any order, or "
+                "leave create_graph=True out"
             )
         node.graph = True
         try:
@@ -151,6 +152,11 @@ def _gradients(node, gy, create_graph):
         finally:
             del node.graph
     result = result if isinstance(result, tuple) else (result,)
+    if len(result) < len(node.parents) and True in node.needs[len(result) :]:
+        raise RuntimeError(
+            f"{function.__name__}.backward returned {len(result)} gradient(s) for "
+            f"{len(node.parents)} inputs, and one of the others wants a gradient"
+        )
     if anomaly is not None:
         anomaly.after_backward(node, result)
     return result

@@ -9,7 +9,6 @@ why a device cannot be used.
 from tinyft import later
 from tinyft.backend.allocator import keep_freed_memory
 from tinyft.backend.arrays import (
-    at_default,
     create,
     errstate,
     linalg_of,
@@ -24,7 +23,6 @@ from tinyft.backend.devices import (
     device,
     device_library,
     device_of,
-    start_device,
     synchronize,
     to,
 )
@@ -41,7 +39,6 @@ from tinyft.backend.dtypes import (
 from tinyft.backend.library import (
     HOST,
     DeviceError,
-    cupy_module,
     devices_in_use,
     host,
     is_array,

@@ -14,16 +14,16 @@ def rng(seed=None):
 def uniform(generator, shape, dtype, like=None):
     """Draw U[0, 1) of `dtype` on the host and move it to the device of `like`."""
     fine = np.dtype(dtype) == float64
-    return _beside(generator.random(shape, dtype=float64 if fine else float32), like)
+    return _placed(generator.random(shape, dtype=float64 if fine else float32), like)
 
 
 def normal(generator, shape, dtype, like=None):
     """Draw N(0, 1) of `dtype` on the host and move it to the device of `like`."""
     draw = generator.standard_normal
     fine = np.dtype(dtype) == float64
-    return _beside(draw(shape, dtype=float64 if fine else float32), like)
+    return _placed(draw(shape, dtype=float64 if fine else float32), like)
 
 
-def _beside(host, like):
+def _placed(host, like):
     where = default_device() if like is None else device_of(like)
     return host if where == "cpu" else to(host, where)

@@ -4,7 +4,7 @@
     losses = train(model, windows(ids["train"]), lr=5e-3)
     loss_on(model, ids["valid"])                 nats per token
     mean, half = interval(values)                mean ± half, 95 %, Student's t
-    step_cost(step)                              memory and time of a training step
+    step_memory(step), race({name: step})        memory and time of a training step
 
 The seed decides everything that is random, so methods that are trained with one seed see
 the same batches, and their differences are paired. A rate is chosen by the validation
@@ -13,11 +13,13 @@ part, results come from the test part; the shipped models have seen neither.
 
 import math
 import re
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 
-from tinyft import data, no_grad, optim, peft, tensor
+from tinyft import data, io, no_grad, optim, peft, tensor
 from tinyft.course.memory import live_memory
 from tinyft.optim.schedule import warmup_cosine
 from tinyft.training.metrics import on_device
@@ -154,22 +156,62 @@ def best(scores):
     return winner
 
 
-def step_cost(step, repeats=5):
-    """(MiB that stay alive, MiB at the peak, seconds: the median) of a training step.
+def step_memory(step):
+    """(MiB that stay alive, MiB at the peak) of two training steps, beyond the start.
 
-    Both memories are counted from the state before the first step: gradients and the
-    optimiser's state stay; activations and temporaries are the rest of the peak.
+    What stays is the optimiser's state; gradients, activations and temporaries are the
+    rest of the peak.
     """
     live, peak = live_memory(step, steps=2)
-    seconds = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        step()
-        seconds.append(time.perf_counter() - began)
-    return live[-1], peak, float(np.median(seconds))
+    return live[-1], peak
 
 
 def logits(model, ids):
     """The model's logits of token ids, a host array, without a tape."""
     with no_grad(), model.evaluating():
         return model(tensor(np.asarray(ids))).numpy()
+
+
+def training_step(model, batch, lr=1e-3):
+    """A function that takes one AdamW step of what trains, on the same batch each time."""
+    step = optim.AdamW(trained_parameters(model), lr=lr)
+
+    def one_step():
+        lm_loss(model, *on_device(model, batch)).backward()
+        step.step()
+        step.zero_grad()
+
+    return one_step
+
+
+def race(steps, rounds=7):
+    """{name: median seconds} of several functions {name: step}, in alternation."""
+    seconds = {name: [] for name in steps}
+    for i in range(rounds + 1):
+        for name, step in steps.items():
+            began = time.perf_counter()
+            step()
+            if i:  # the first round warms up
+                seconds[name].append(time.perf_counter() - began)
+    return {name: float(np.median(values)) for name, values in seconds.items()}
+
+
+def cost(model, batch):
+    """{what: number} of fine-tuning what trains: numbers, file, memory of a step.
+
+    The file is the adapter's if the model has one, else the whole model's.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "task"
+        if peft.attached(model):
+            path = peft.save(model, path) / "adapter_model.safetensors"
+        else:
+            io.save(path, model.state_dict())
+        size = path.stat().st_size
+    kept, peak = step_memory(training_step(model, batch))
+    return {
+        "numbers that train": sum(p.size for p in trained_parameters(model)),
+        "file per task (MB)": size / 1e6,
+        "Adam's state (MiB)": kept,
+        "peak of a step (MiB)": peak,
+    }

@@ -13,7 +13,8 @@ def grade(*names, student=""):
     names: CHAPTER or CHAPTER/TASK, none means all.  student: ID from which the data are
     drawn.  Remembers the scores as `tinyft grade` does.  Returns None.
     """
-    from tinyft.grading import loop, report
+    from tinyft.grading import loop
+    from tinyft.grading.classroom import report
 
     found = loop.grade(names, student)
     if in_notebook():

@@ -8,7 +8,9 @@
     show(fig, alt, caption)         any figure, as a PNG with an alternative text
 
 The first four draw, write the alternative text from the numbers, and show the figure
-with `caption` below it; a caption says what to see. The eight colours are Okabe and Ito's, "Color Universal Design" (2008); their order here
+with `caption` below it; a caption says what to see.
+
+The eight colours are Okabe and Ito's, "Color Universal Design" (2008); their order here
 puts those with the largest difference in brightness first. Curves that matter should
 differ in marker or dashes too.
 """
@@ -57,8 +59,8 @@ def show(fig, alt, caption=None):
     """Display `fig` with its alternative text and close it; returns None.
 
     alt: one or two sentences for those who do not see it: kind of plot, axes, and what
-    it shows. caption: what everyone reads below the figure. Raises ValueError when it is missing or too short to say that, or when an
-    axis has no label.
+    it shows. caption: what everyone reads below the figure. Raises ValueError when alt
+    is missing or too short to say that, or when an axis has no label.
     """
     if not (isinstance(alt, str) and len(alt.split()) >= 5):
         raise ValueError(
@@ -206,7 +208,11 @@ def _box(ax, left, name, shape, colour, note, longest, thinnest):
     height, width = (max(side / longest, thinnest) for side in shape)
     room = max(width, 0.5)
     x, y = left + (room - width) / 2, -height / 2
-    face = {"facecolor": COLOURS.get(colour, colour), "edgecolor": "black", "alpha": 0.55}
+    face = {
+        "facecolor": COLOURS.get(colour, colour),
+        "edgecolor": "black",
+        "alpha": 0.55,
+    }
     ax.add_patch(plt.Rectangle((x, y), width, height, **face))
     fits = min(height, width) > 0.25
     middle = (left + room / 2, 0 if fits else height / 2 + 0.07)

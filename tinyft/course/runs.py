@@ -76,12 +76,22 @@ def record(chapter, plan, one_run, folder=FOLDER, report=print):
 def study(chapter, report=print):
     """`tinyft study`: run the plan of the chapter's lesson."""
     found = sorted(Path(__file__).parent.glob(f"lessons/ch{chapter}_*.py"))
-    lessons = [importlib.import_module(f"tinyft.course.lessons.{p.stem}") for p in found]
+    lessons = [
+        importlib.import_module(f"tinyft.course.lessons.{p.stem}") for p in found
+    ]
     lessons = [lesson for lesson in lessons if hasattr(lesson, "plan")]
     if not lessons:
-        raise LookupError(f"chapter {chapter!r} has no study; see tinyft/course/lessons")
+        raise LookupError(
+            f"chapter {chapter!r} has no study; see tinyft/course/lessons"
+        )
     for lesson in lessons:
-        record(lesson.__name__.rpartition(".ch")[2], lesson.plan(), lesson.run, FOLDER, report)
+        record(
+            lesson.__name__.rpartition(".ch")[2],
+            lesson.plan(),
+            lesson.run,
+            FOLDER,
+            report,
+        )
 
 
 def _key(settings):
@@ -107,7 +117,9 @@ def _processor():
     """The processor's name where the system tells it, else its architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-        names = [line.partition(":")[2] for line in lines if line.startswith("model name")]
+        names = [
+            line.partition(":")[2] for line in lines if line.startswith("model name")
+        ]
     except OSError:
         names = []
     return names[0].strip() if names else platform.machine()

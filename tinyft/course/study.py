@@ -16,7 +16,7 @@ import numpy as np
 from tinyft import optim, peft, tensor
 from tinyft.course.plot import COLOURS
 from tinyft.nn import Module
-from tinyft.peft.sites import matches
+from tinyft.nn.select import matches
 from tinyft.training import mean_and_error
 from tinyft.training.metrics import on_device
 

@@ -1,5 +1,6 @@
 """The autograder: right within a tolerance, or which mistake was made."""
 
-from tinyft.grading.compare import Failed, GraderFault, compare, fail
+from tinyft.grading.check.compare import Failed, GraderFault, compare, fail
+from tinyft.grading.check.parts import take
 
-__all__ = ["Failed", "GraderFault", "compare", "fail"]
+__all__ = ["Failed", "GraderFault", "compare", "fail", "take"]

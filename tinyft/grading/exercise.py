@@ -4,6 +4,7 @@
     exercises/NN_name/test_<task>.py        its grader
     exercises/NN_name/solutions/<task>.py   the single source, with # YOUR CODE markers
     exercises/NN_name/hints.toml            tasks in order: title, hints, limits
+    exercises/NN_name/driver_<task>.py      runs beside an answer that works on objects
     exercises/NN_name/wrong_answers.py      WRONG = {task: [(name, old, new), ...]}
 
 `python -m tinyft.grading.exercise FOLDER...` writes the stubs.
@@ -44,7 +45,31 @@ class Task:
     answer = property(lambda self: (self.home or self.folder) / f"{self.name}.py")
     root = property(lambda self: (self.home or self.folder).parent.parent)
     test = property(lambda self: self.folder / f"test_{self.name}.py")
+    driver = property(lambda self: self.folder / f"driver_{self.name}.py")
     solution = property(lambda self: self.folder / "solutions" / f"{self.name}.py")
+    imports = property(lambda self: tuple(self.settings.get("imports", ())))
+    forbidden = property(lambda self: tuple(self.settings.get("forbidden", ())))
+
+    def rules(self):
+        """How an answer is run and graded: plain data.
+
+        seconds: of one check; whole: of processor time in all; imports: libraries
+        besides NumPy; forbidden: what of them is the answer itself; may_change: inputs
+        that an answer may change in place;
+        returns: the names of the values of functions that return several.
+        """
+        own, seconds = self.settings, self.settings.get("seconds", 10)
+        return {
+            "seconds": seconds,
+            "whole": 60 + 20 * seconds,
+            "megabytes": own.get("megabytes", 1024),
+            "imports": list(self.imports),
+            "forbidden": list(self.forbidden),
+            "may_change": list(own.get("may_change", ())),
+            "returns": own.get("returns", {}),
+            "driver": read_source(self.driver) if self.driver.exists() else "",
+            "fenced": True,
+        }
 
 
 def find_tasks(root=None):

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
-from tinyft.grading import exercise, files, progress, report
+from tinyft.grading import exercise, files
+from tinyft.grading.classroom import report
 from tinyft.grading.exercise import GradingError
+from tinyft.grading.learner import progress
 
 
 def grade(names=(), student="", tasks=None):

@@ -1,7 +1,6 @@
 """What grading yields: one object that text, JSON and exit codes are made from."""
 
 import json
-import secrets
 import time
 from dataclasses import asdict, dataclass, field
 
@@ -21,6 +20,7 @@ class Check:
     margin: float | None = None
     seconds: float = 0.0
     output: str = ""
+    numbers: str = ""  # what the message was told from: the call, returned, expected
 
     ok = property(lambda self: self.status == "passed")
     earned = property(lambda self: self.points if self.ok else 0)
@@ -57,6 +57,7 @@ class Report:
     seconds: float = 0.0
     problem: str = ""  # why nothing could be graded at all
     note: str = ""
+    fence: str = ""  # what shut the answers in
 
     score = property(lambda self: sum(one.score for one in self.tasks))
     out_of = property(lambda self: sum(one.out_of for one in self.tasks))
@@ -70,7 +71,9 @@ class Report:
     def as_json(self):
         """Plain data."""
         numbers = {"score": self.score, "out_of": self.out_of, "ok": self.ok}
-        rest = {key: getattr(self, key) for key in ("student", "problem", "note")}
+        rest = {
+            key: getattr(self, key) for key in ("student", "problem", "note", "fence")
+        }
         rest["seconds"] = round(self.seconds, 3)
         return numbers | rest | {"tasks": [one.as_json() for one in self.tasks]}
 
@@ -84,33 +87,28 @@ def report_from(data):
         )
         for one in data["tasks"]
     ]
-    rest = ("student", "seconds", "problem", "note")
+    rest = ("student", "seconds", "problem", "note", "fence")
     return Report(tasks, **{key: data[key] for key in rest})
 
 
 class Heard:
-    """What has been heard from the processes that grade one task."""
+    """What has been heard from the judges of one task."""
 
     def __init__(self, names):
-        self.names, self.nonce = names, secrets.token_hex(16)
+        self.names = names
         self.checks, self.outcomes = None, {}
-        self.running = self.loading = self.fault = None
-        self.finished = False
+        self.fault, self.finished = None, False
         self.restart()
 
     def restart(self):
-        """A new process starts: nothing heard from it yet."""
-        self.left = False
-        self.since, self.rest = time.monotonic(), b""
+        """A new judge starts: nothing heard from it yet."""
+        self.running = self.loading = None
+        self.left = self.lost = False
+        self.since = time.monotonic()
 
     def hear(self, line):
-        """Take one line of the results; what lacks the nonce counts for nothing."""
-        try:
-            event = json.loads(line)
-        except ValueError:
-            return
-        if not isinstance(event, dict) or event.pop("nonce", None) != self.nonce:
-            return
+        """Take one line of a judge."""
+        event = json.loads(line)
         kind = event.pop("event")
         self.since = time.monotonic()
         getattr(self, f"_{kind}")(**event)
@@ -130,15 +128,20 @@ class Heard:
     def _loaded(self, candidate):
         self.loading = None
 
+    def _unloadable(self, candidate, message):
+        for check in self.checks:
+            told = {"status": "failed", "message": message}
+            self.outcomes.setdefault((candidate, check["name"]), told)
+
     def _check(self, candidate, check, **outcome):
         self.outcomes[candidate, check] = outcome
         self.running = None
 
     def _leave(self):
-        self.left = True
+        self.left = self.lost = True
 
-    def _done(self):
-        self.finished = True
+    def _done(self, lost):
+        self.finished, self.lost = True, lost
 
     def done(self, first=False):
         """The (candidate, check) that need not run; `first`: one failure is enough."""
@@ -151,7 +154,7 @@ class Heard:
         return {*self.outcomes, *left}
 
     def after(self, task, ended):
-        """A process ended: blame the check that was running, or the test itself."""
+        """A judge ended: blame the check that was running, or the test itself."""
         if self.fault or (self.finished and not self.checks):
             reason = self.fault or "it holds no check (def test_...(student))"
             raise GradingError(f"{task.test.name} cannot grade: {reason}")
@@ -160,15 +163,9 @@ class Heard:
         if self.finished or self.left:
             return
         if self.running is None:
-            raise GradingError(f"{task.test.name} cannot grade: {ended}")
-        lost = [self.running]
-        if self.loading:
-            lost = [(self.loading, check["name"]) for check in self.checks]
-        where = "while it was imported" if self.loading else "in this check"
-        for key in lost:
-            told = {"status": "failed", "message": f"{task.name}.py {where} {ended}"}
-            self.outcomes.setdefault(key, told)
-        self.running = self.loading = None
+            raise GradingError(f"{task.test.name} cannot grade: it {ended}")
+        told = {"status": "failed", "message": f"What {task.name}.py returned {ended}."}
+        self.outcomes.setdefault(self.running, told)
         self.finished = self._complete()
 
     def _complete(self):

@@ -9,8 +9,8 @@ are not JSON), and numbers that overflow. Every refusal is a JSONError.
 """
 
 import json
+import os
 import re
-from pathlib import Path
 
 SIZE = 2**26  # bytes: ten times the largest tokenizer.json in common use
 DEPTH = 64  # configs and tokenizers nest fewer than ten levels
@@ -29,10 +29,12 @@ def read_json(path, limit=SIZE, finite=True):
     finite=False lets NaN and Infinity through: other programs write them into fields
     that the caller checks one by one. Raises FileNotFoundError, JSONError.
     """
-    with open(Path(path), "rb") as file:
-        content = file.read(limit + 1)
-    if len(content) > limit:
-        raise JSONError(f"{path} is larger than {limit} bytes, the limit for its kind.")
+    with open(path, "rb") as file:
+        if os.fstat(file.fileno()).st_size > limit:
+            raise JSONError(
+                f"{path} is larger than {limit} bytes, the limit for its kind."
+            )
+        content = file.read()
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

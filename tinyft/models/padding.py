@@ -14,7 +14,7 @@ from tinyft.nn.shape import steps
 from tinyft.ops.operands import wrap
 
 
-class Positions(nn.Module):
+class Positions(nn.Positions):
     """The positions of the new tokens, after those that are already in a cache: (T,),
     or (B, T) where the rows differ. The first token of a text stands at `start`."""
 

@@ -125,7 +125,7 @@ class Transformer(nn.Module):
             rows = config.length + self.positions.start
             self.position = nn.Embedding(rows, config.dim, rng, dtype)
         if config.types:
-            self.type = nn.Embedding(config.types, config.dim, rng, dtype)
+            self.type = nn.TypeEmbedding(config.types, config.dim, rng, dtype)
         if not config.pre_norm:
             self.norm = norm_layer(config, dtype)
         self.drop = nn.Dropout(config.dropout, rng)

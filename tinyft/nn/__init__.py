@@ -5,7 +5,7 @@ from tinyft.nn.activation import GELU, Dropout, ReLU, Sigmoid, SiLU, Softmax, Ta
 from tinyft.nn.attention import KV, KVCache, MultiHeadAttention, Rotary
 from tinyft.nn.container import Flatten, ModuleDict, ModuleList, Sequential
 from tinyft.nn.conv import AdaptiveAvgPool2d, AvgPool2d, Conv2d, MaxPool2d
-from tinyft.nn.embedding import Embedding
+from tinyft.nn.embedding import Embedding, Positions, TypeEmbedding
 from tinyft.nn.init import manual_seed
 from tinyft.nn.linear import Identity, Linear
 from tinyft.nn.module import Buffer, Module, Parameter
@@ -39,6 +39,7 @@ __all__ = [
     "ModuleList",
     "MultiHeadAttention",
     "Parameter",
+    "Positions",
     "RMSNorm",
     "ReLU",
     "Rotary",
@@ -47,6 +48,7 @@ __all__ = [
     "Sigmoid",
     "Softmax",
     "Tanh",
+    "TypeEmbedding",
     "checkpoint",
     "init",
     "manual_seed",

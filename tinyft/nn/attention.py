@@ -13,6 +13,7 @@ from tinyft.nn.linear import Linear
 from tinyft.nn.module import Module
 from tinyft.nn.norm import RMSNorm
 from tinyft.nn.shape import positive, steps
+from tinyft.ops.neural.heads import read_mask
 from tinyft.ops.operands import wrap
 
 
@@ -99,15 +100,15 @@ class MultiHeadAttention(Module):
             q, k = self._rotate(q, k, positions, cache)
         new = k.shape[2]
         k, v = self.kv(k, v, cache)
-        mask = widen(mask, new, k.shape[2])
+        mask = widen(read_mask("MultiHeadAttention", mask), new, k.shape[2])
         if self.record:
             weights = ops.attention_weights(q, k, mask, self.causal)
             self.recorded = weights.numpy()
         p = self.dropout if self.training else 0.0
         rng = init.generator(self.rng) if p else None
         y = ops.attention(q, k, v, mask, self.causal, dropout_p=p, rng=rng)
-        B, T = x.shape[:2]
-        return self.o(ops.reshape(ops.transpose(y, (0, 2, 1, 3)), (B, T, -1)))
+        B, H, T, d = y.shape
+        return self.o(ops.reshape(ops.transpose(y, (0, 2, 1, 3)), (B, T, H * d)))
 
     def _split(self, x, heads):
         B, T, _ = x.shape

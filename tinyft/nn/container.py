@@ -1,5 +1,7 @@
 """Containers: Sequential, ModuleList, ModuleDict, Flatten."""
 
+import math
+
 from tinyft import ops
 from tinyft.nn.module import Module
 
@@ -101,4 +103,4 @@ class Flatten(Module):
     """(N, ...) to (N, rest)."""
 
     def forward(self, x):
-        return ops.reshape(x, (x.shape[0], -1))
+        return ops.reshape(x, (x.shape[0], math.prod(x.shape[1:])))

@@ -1,9 +1,9 @@
-"""Embedding: one row of the weight for each id."""
+"""Embedding: one row of the weight for each id; Positions: which row of which table."""
 
 from tinyft import ops
 from tinyft.nn import init
 from tinyft.nn.module import Module
-from tinyft.nn.shape import positive, zeros
+from tinyft.nn.shape import positive, steps, zeros
 
 
 class Embedding(Module):
@@ -22,3 +22,16 @@ class Embedding(Module):
 
     def forward(self, ids):
         return ops.embedding(ids, self.weight)
+
+
+class TypeEmbedding(Embedding):
+    """An Embedding of token types (BERT's segments); a prompt in front is of type 0."""
+
+
+class Positions(Module):
+    """The positions of the new tokens, after those that are already in a cache."""
+
+    start = 0  # of the first token
+
+    def forward(self, ids, past=0):
+        return steps(past, past + ids.shape[1], ids)

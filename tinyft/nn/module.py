@@ -9,7 +9,7 @@ places, both in this file, so that no layer and no model mentions any method:
                           `output(x, y)`:                       y' = y + (α/r) B A x
 
 A delta that defines both (LoRA) has the same y' either way. The call takes the factored
-way, `output` on the bare weight, when every active delta on the module can, and the
+way, `output` on the bare weight, when every active delta on that parameter can, and the
 `weight` way otherwise. So `module.weight` is more than a field: it computes W' at each
 read (`module.deltas()` shows what is active; `module.parameter("weight")` is the bare
 one).
@@ -33,7 +33,7 @@ class Module(Tree):
         self = super().__new__(cls)
         fields = self.__dict__
         fields["_parameters"], fields["_buffers"], fields["_modules"] = {}, {}, {}
-        fields["_deltas"], fields["_factored"] = (), False
+        fields["_deltas"], fields["_factored"] = (), ()
         fields["training"] = True
         return self
 
@@ -46,10 +46,10 @@ class Module(Tree):
         fields = self.__dict__
         if name in fields["_parameters"]:
             value = fields["_parameters"][name]
-            if fields["_deltas"] and not fields["_factored"]:
-                for delta in self.deltas():
-                    if name in delta.changes and value is not None:
-                        value = delta.change(name, value)
+            for delta in self.deltas() if fields["_deltas"] else ():
+                closed = delta not in fields["_factored"]
+                if closed and name in delta.changes and value is not None:
+                    value = delta.change(name, value)
             return value
         for kind in ("_modules", "_buffers"):
             if name in fields[kind]:
@@ -69,14 +69,14 @@ class Module(Tree):
 
     def _adapted(self, *inputs, **options):
         active = self.deltas()
-        factored = all(d.additive for d in active if d.changes)
-        before, self.__dict__["_factored"] = self._factored, factored
+        before, factored = self._factored, _factored(active)
+        self.__dict__["_factored"] = factored
         try:
             y = self.forward(*inputs, **options)
         finally:
             self.__dict__["_factored"] = before
         for delta in active:
-            if delta.output is not None and (factored or not delta.changes):
+            if delta.output is not None and (delta in factored or not delta.changes):
                 y = delta.output(inputs[0] if inputs else None, y)
         return y
 
@@ -192,6 +192,16 @@ class Module(Tree):
             return (self._adapted if self._deltas else self.forward)(*inputs, **options)
         finally:
             mode.anomaly.leave()
+
+
+def _factored(active):
+    """The deltas that act on the result: no delta that cannot changes a parameter of
+    theirs, nor one of a delta that is thereby kept to the closed form."""
+    closed, before = {n for d in active for n in d.changes if not d.factored}, None
+    while closed != before:
+        before = closed
+        closed = closed.union(*(d.changes for d in active if closed & {*d.changes}))
+    return tuple(d for d in active if d.changes and not closed & {*d.changes})
 
 
 def _kind_of(value):

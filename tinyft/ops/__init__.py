@@ -14,9 +14,9 @@ __getattr__, __dir__ = later.names(
     {
         "tinyft.ops.array.choose": "clip masked_fill maximum minimum remainder where",
         "tinyft.ops.array.compare": (
-            "all any argmax argmin argsort ceil equal floor floor_divide greater "
+            "all any argmax argmin ceil equal floor floor_divide greater "
             "greater_equal isfinite isinf isnan less less_equal logical_and "
-            "logical_not logical_or not_equal one_hot round sign sort"
+            "logical_not logical_or not_equal one_hot round sign"
         ),
         "tinyft.ops.array.create": (
             "arange eye full full_like ones ones_like zeros zeros_like"
@@ -35,6 +35,7 @@ __getattr__, __dir__ = later.names(
             "broadcast_to expand_dims flatten flip moveaxis repeat reshape roll "
             "squeeze swapaxes tile transpose tril triu"
         ),
+        "tinyft.ops.array.sort": "argsort sort",
         "tinyft.ops.array.stats": "logsumexp norm std var",
         "tinyft.ops.array.trig": "arccos arcsin arctan cos cosh sin sinh tan tanh",
         "tinyft.ops.array.unary": (
@@ -57,6 +58,6 @@ __getattr__, __dir__ = later.names(
         "tinyft.ops.neural.norm": "group_norm layer_norm rms_norm",
         "tinyft.ops.neural.pool": "adaptive_avg_pool2d avg_pool2d max_pool2d",
     },
-    parts="array blocked neural".split(),
+    parts="array blocked composed neural".split(),
 )
 use_ops(sys.modules[__name__])

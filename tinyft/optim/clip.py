@@ -8,7 +8,7 @@ Mikolov and Bengio 2013 (arXiv:1211.5063); the constant 1e-6 is PyTorch's.
 
 import math
 
-from tinyft import backend
+from tinyft import backend, ops
 from tinyft.autograd import Tensor
 
 
@@ -56,5 +56,13 @@ def _norm(arrays, norm):
     xp = backend.xp_of(arrays[0])
     if norm == math.inf:
         return xp.stack([abs(g).max() for g in arrays]).max()
-    flat = [g.reshape(-1) for g in arrays]
-    return xp.sqrt(sum(g @ g for g in flat))  # BLAS: one pass, nothing written
+    flat = [_at_least_float32(g.reshape(-1)) for g in arrays]
+    with backend.errstate(flat[0], over="ignore"):
+        total = xp.sqrt(sum(g @ g for g in flat))  # BLAS: one pass, nothing written
+    if backend.device_of(total) == "cpu" and not 1e-18 < total < math.inf:
+        total = xp.asarray(math.hypot(*[ops.norm(g).item() for g in flat]), total.dtype)
+    return total
+
+
+def _at_least_float32(g):
+    return g.astype(backend.float32) if g.dtype == backend.float16 else g

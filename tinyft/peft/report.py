@@ -2,27 +2,32 @@
 
 import html
 
-from tinyft.peft.attach import attached
+from tinyft.peft.acting import attached
+from tinyft.peft.huggingface.codecs import codec_of
 
-HEAD = ("adapter", "method", "site", "parameters", "bytes")
+HEAD = ("adapter", "method", "site", "parameters", "bytes", "acts")
 
 
 class Report:
-    """Rows (adapter, method, site, parameters, bytes) and totals; prints as a table."""
+    """Rows (adapter, method, site, parameters, bytes, acts) and totals, as a table.
+
+    acts: "on", "off", or "merged" into the weights.
+    """
 
     def __init__(self, rows, trainable, total):
         self.rows, self.trainable, self.total = rows, trainable, total
         self.bytes = sum(row[4] for row in rows)
 
     def _table(self):
-        return [HEAD, *((*row[:3], f"{row[3]:,}", f"{row[4]:,}") for row in self.rows)]
+        rows = self.rows
+        return [HEAD, *((*r[:3], f"{r[3]:,}", f"{r[4]:,}", r[5]) for r in rows)]
 
     def __str__(self):
         table = self._table()
-        widths = [max(len(row[i]) for row in table) for i in range(5)]
+        widths = [max(len(row[i]) for row in table) for i in range(6)]
         lines = [
             "  ".join(
-                cell.ljust(w) if i < 3 else cell.rjust(w)
+                cell.rjust(w) if i in (3, 4) else cell.ljust(w)
                 for i, (cell, w) in enumerate(zip(row, widths))
             ).rstrip()
             for row in table
@@ -60,10 +65,16 @@ def report(model):
     for name, adapter in attached(model).items():
         for path, delta in adapter.deltas.items():
             own = [p for p in delta.parameters() if id(p) not in parameters]
-            stored = [a for a in delta.file_arrays() if id(a) not in seen]
+            arrays = codec_of(type(delta)).stored(delta)
+            stored = [a for a in arrays if id(a) not in seen]
             parameters |= {id(p): p for p in own}
             seen |= {id(a): a for a in stored}  # kept, so that no number comes twice
             if delta.slots():
                 size, bytes_ = sum(p.size for p in own), sum(a.nbytes for a in stored)
-                rows.append((name, type(delta).__name__, path, size, bytes_))
+                acts = _acts(delta)
+                rows.append((name, type(delta).__name__, path, size, bytes_, acts))
     return Report(rows, model.count(trainable=True), model.count())
+
+
+def _acts(delta):
+    return "merged" if delta.merged else "on" if delta.enabled else "off"

@@ -6,6 +6,7 @@ python -m tinyft.peft.table > docs/methods.md
 import sys
 
 from tinyft.peft.delta import registry
+from tinyft.peft.huggingface.codecs import codec_of
 
 HEAD = """# Methods
 
@@ -20,14 +21,13 @@ COLUMNS = (
     "method",
     "formula",
     "sits on",
-    "parameters a site",
+    "parameters per site",
     "merges",
     "base at start",
     "PEFT",
     "file",
     "chapter",
 )
-HUGGING_FACE = ("LORA", "IA3", "VERA", "PREFIX_TUNING", "PROMPT_TUNING", "P_TUNING")
 
 
 def table():
@@ -38,7 +38,8 @@ def table():
 
 
 def _cells(cls):
-    peft = cls.peft_type if cls.peft_type in HUGGING_FACE else "–"
+    codec = codec_of(cls)
+    peft = codec.peft_type if codec.theirs else "–"
     yes = {True: "yes", False: "no"}
     return (
         f"`{cls.__name__}`",

@@ -1,8 +1,8 @@
 """`tinyft pretrain NAME`: make one of the course's own checkpoints again.
 
-The file holds float32 weights (float16 for `gpt_kjv`); its header says how they came to be: command, seed,
-steps, SHA-256 of the data, configuration, losses. On one machine two runs give the same
-bytes.
+The file holds float32 weights (float16 for `gpt_kjv`); its header says how they came to
+be: command, seed, steps, SHA-256 of the data, configuration, losses. On one machine two
+runs give the same bytes.
 """
 
 import hashlib

@@ -14,7 +14,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 
 from tinyft.course.run.execute import CourseError
-from tinyft.grading.mutants import edits, replacements
+from tinyft.grading.proof.mutants import edits, replacements
 
 SILENT = re.compile("__repr__|__str__|extra_repr|_*(check|require|refuse|warn)")
 JOINED = (ast.List, ast.ListComp, ast.Tuple, ast.JoinedStr)  # + joins, - is an error

@@ -1,4 +1,4 @@
-"""Which library files a chapter teaches, and the faults somebody wrote down for it.
+"""The faults somebody wrote down for a chapter, and the library files they are in.
 
 tests/faults/NN_name.toml:
 
@@ -15,30 +15,9 @@ tests/faults/NN_name.toml:
 import tomllib
 from dataclasses import dataclass, field
 
+from tinyft.course import chapters
 from tinyft.course.run.execute import CourseError
 from tinyft.grading import places
-
-FILES = {
-    "00_autograd": """course/lessons/ch00_closures.py autograd/function.py
-        autograd/tensor.py autograd/walk.py ops/array/elementwise.py""",
-    "01_optimisers": """optim/sgd.py optim/adam.py optim/adamw.py optim/clip.py
-        optim/schedule.py""",
-    "02_transformer": """models/transformer.py models/transformer_cost.py
-        models/generate.py nn/attention.py ops/neural/attention.py""",
-    "03_resnet": """models/resnet.py models/resnet_cost.py ops/blocked/im2col.py
-        ops/neural/batchnorm.py ops/neural/conv.py""",
-    "08_discriminative_lr": "transfer/discriminative_lr.py transfer/drift.py",
-    "09_l2sp": "transfer/l2sp.py transfer/fisher.py",
-    "10_batchnorm": """transfer/batchnorm.py transfer/moments.py
-        transfer/stochnorm.py""",
-    "13_bitfit": "peft/methods/bitfit.py",
-    "14_adapters": "peft/methods/adapters.py peft/methods/fusion.py",
-    "15_lora": """peft/methods/lora.py peft/methods/lowrank.py
-        peft/methods/loraplus.py peft/methods/dora.py peft/methods/pissa.py
-        peft/methods/vera.py peft/methods/ia3.py""",
-    "18_prefix": """peft/methods/prefix.py peft/methods/prompt.py
-        peft/methods/ptuning.py peft/methods/front.py""",
-}
 
 
 @dataclass
@@ -50,10 +29,11 @@ class Notes:
 
 
 def files(chapter):
-    """The chapter's library files, relative to the package."""
-    if chapter not in FILES:
-        raise CourseError(f"no library files are listed for chapter {chapter}")
-    return FILES[chapter].split()
+    """The chapter's library files, relative to the package (course/chapters.toml)."""
+    try:
+        return chapters.one(chapter).library
+    except LookupError as error:
+        raise CourseError(str(error)) from None
 
 
 def notes(chapter, folder=None):

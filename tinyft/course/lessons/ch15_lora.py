@@ -1,21 +1,28 @@
 """Chapter 15: the rewritten verses, and the runs of `tinyft study 15`."""
 
+import json
 from functools import cache
 
-from tinyft import peft
+import numpy as np
+
+from tinyft import io, peft
 from tinyft.course.experiment import (
     SEEDS,
+    best,
     loss_on,
+    said,
     sample,
     share,
     text_parts,
     train,
     windows,
 )
+from tinyft.course.study import add_cut, noise_like, spectrum
 from tinyft.training.pretrained import load_pretrained
 
+BASE = "gpt_kjv"
 EVERYWHERE = r"attn\.(q|k|v|o)|mlp\.(up|down)"
-RANKS, RATES = (1, 4, 16, 64), (1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2)
+RANKS, RATES = (1, 4, 16, 64), (1e-3, 2e-3, 5e-3, 1e-2, 2e-2)
 STYLE = r"\d+\. .*Amen!"  # a verse as `verses` writes it
 
 
@@ -29,3 +36,172 @@ def verses(text):
         for i, verse in enumerate(chapter.split("\n"), 1):
             lines.append(f"{i}. {verse} Amen!\n")
     return "".join(lines)
+
+
+def bullets(text):
+    """Every verse of a text of the Bible as a list item, "- ..."."""
+    lines = verses(text).splitlines()
+    return "".join(f"- {line.partition(' ')[2][:-6]}\n" for line in lines)
+
+
+def sampled_style(model, tokens):
+    """(share of the sampled lines that have the style, the start of one sample)."""
+    texts = sample(model, tokens, rows=16, count=80, seed=3)
+    return share(texts, STYLE), "\n".join(texts[0].strip().split("\n")[:4])
+
+
+def moved(model, base):
+    """How many arrays of the base's state differ in `model`."""
+    pairs = zip(model.state_dict().values(), base.state_dict().values(), strict=True)
+    return sum(bool((p.numpy() != q.numpy()).any()) for p, q in pairs)
+
+
+def energies(delta):
+    """Mean share of ‖ΔW‖² in the first i directions: of {path: ΔW}, of random matrices."""
+    noise = noise_like([delta], np.random.default_rng(0))
+    return spectrum([delta])[1], spectrum(noise)[1]
+
+
+def cut_losses(delta, ids, ranks=(0, 1, 4, 16, 64, 160)):
+    """{r: loss of the base plus its change {path: ΔW} cut to rank r, on ids}."""
+    bases = {r: load_pretrained(BASE)[0] for r in ranks}
+    return {r: loss_on(add_cut(base, delta, r), ids) for r, base in bases.items()}
+
+
+def write_gpt2(model, folder):
+    """Write `model` as Hugging Face writes a GPT-2: config.json, model.safetensors."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = model.config
+    theirs = {
+        "model_type": "gpt2",
+        "architectures": ["GPT2LMHeadModel"],
+        "vocab_size": config.vocab,
+        "n_embd": config.dim,
+        "n_layer": config.layers,
+        "n_head": config.heads,
+        "n_positions": config.length,
+        "activation_function": "gelu_new",
+    }
+    (folder / "config.json").write_text(json.dumps(theirs, indent=1), "utf-8")
+    state = io.huggingface.to_gpt2(model.state_dict(), config)
+    io.save(folder / "model.safetensors", state, {"format": "pt"})
+
+
+# --- what to set -----------------------------------------------------------------------
+
+
+def at_best_rate(study, **settings):
+    """(best rate on the validation part, test losses of its five seeds)."""
+    found = study.where(**settings)
+    lr = best(found.by("lr", "valid"))
+    return lr, found.where(lr=lr).values("test")
+
+
+def advice(study):
+    """Rows (what, start with, because) of the table "What to set"."""
+    ranks = {r: at_best_rate(study, experiment="rank", r=r) for r in RANKS}
+    alphas = {a: at_best_rate(study, experiment="alpha", r=4, alpha=a) for a in (2, 32)}
+    alphas = {2: alphas[2], 8: ranks[4], 32: alphas[32]}
+    grown = at_best_rate(study, experiment="alpha", r=64, alpha=128)[0]
+    places = {p: at_best_rate(study, experiment="places", places=p)[1] for p in OTHERS}
+    full = at_best_rate(study, experiment="full")
+    words = {r: at_best_rate(study, experiment="new words", r=r)[1] for r in (4, 64)}
+    words_full = at_best_rate(study, experiment="new words", method="full")[1]
+
+    def minus(one, other):
+        return said(np.subtract(one, other), 3, sign=True)
+
+    rates = ", ".join(f"α = {a}: {lr:g}" for a, (lr, _) in alphas.items())
+    where = ", ".join(f"{p} {minus(v, ranks[4][1])}" for p, v in places.items())
+    new = ", ".join(f"r = {r} {minus(v, words_full)}" for r, v in words.items())
+    return [
+        [
+            "learning rate",
+            f"{ranks[4][0]:g} at α = 8, and one step of your grid to either side",
+            f"best of a grid; full fine-tuning's best is {full[0]:g}, "
+            f"{ranks[4][0] / full[0]:.0f} times smaller",
+        ],
+        [
+            "α",
+            "one value, 8 or 16, for ever; tune the rate instead",
+            f"the best rate undoes it: {rates}; α = 32 minus α = 2, each at its rate: "
+            f"{minus(alphas[32][1], alphas[2][1])}",
+        ],
+        [
+            "rank r",
+            "8; more if the training loss stays above full fine-tuning's",
+            f"r = 1 minus r = 64: {minus(ranks[1][1], ranks[64][1])}; at fixed α the rate "
+            f"need not be tuned again, at α = 2r it must (r = 64: {grown:g})",
+        ],
+        [
+            "places",
+            "every linear layer of the blocks",
+            f"same number of parameters, loss minus everywhere: {where}",
+        ],
+        ["start", "A random, B zero", "(15.3): both zero never trains"],
+        ["dropout", "0", "by custom; not varied here"],
+        [
+            "LoRA at all?",
+            "yes, if the loss of full fine-tuning is not worth its memory to you",
+            f"here r = 64 minus full: {minus(ranks[64][1], full[1])}; on a text with other "
+            f"words (Python's help): {new}",
+        ],
+    ]
+
+
+# --- tinyft study 15 -------------------------------------------------------------------
+STEPS = 100
+OTHERS = {"attention": 9, "q and v": 18, "MLP": 7}  # ranks: 34,560 numbers (MLP 33,600)
+PLACES = {  # at the same r, or at about the same number of parameters
+    "everywhere": EVERYWHERE,
+    "attention": r"attn\.(q|k|v|o)",
+    "q and v": r"attn\.(q|v)",
+    "MLP": r"mlp\.(up|down)",
+}
+
+
+def plan():
+    """Every run of the study: rank, scale, places, full fine-tuning, a new vocabulary."""
+    runs = [_lora("rank", lr, r=r) for r in RANKS for lr in RATES]
+    runs += [_full("full", lr) for lr in (2e-4, 5e-4, 1e-3, 2e-3)]
+    runs += [_lora("alpha", lr, alpha=2) for lr in (5e-3, 1e-2, 2e-2, 5e-2)]
+    runs += [_lora("alpha", lr, alpha=32) for lr in (5e-4, 1e-3, 2e-3, 5e-3)]
+    runs += [_lora("alpha", lr, r=64, alpha=128) for lr in (1e-4, 2e-4, 5e-4, 1e-3)]
+    runs += [_full("new words", lr, "pydoc") for lr in (1e-3, 2e-3, 5e-3, 1e-2)]
+    rates = (5e-3, 1e-2, 2e-2, 5e-2)
+    runs += [_lora("new words", lr, r, text="pydoc") for r in (4, 64) for lr in rates]
+    runs += [
+        _lora("places", lr, r=r, places=places)
+        for places, r in OTHERS.items()
+        for lr in RATES[1:]
+    ]
+    return [one | {"seed": seed} for seed in SEEDS for one in runs]
+
+
+def _lora(experiment, lr, r=4, alpha=8, places="everywhere", text="kjv"):
+    sizes = {"r": r, "alpha": alpha, "places": places}
+    return {"experiment": experiment, "method": "LoRA", "text": text, "lr": lr} | sizes
+
+
+def _full(experiment, lr, text="kjv"):
+    return {"experiment": experiment, "method": "full", "text": text, "lr": lr}
+
+
+@cache
+def _parts(text):
+    tokens = load_pretrained(BASE)[1]
+    return text_parts(text, tokens, verses if text == "kjv" else None)
+
+
+def run(lr, seed, method, text="kjv", r=4, alpha=8, places="everywhere", **_):
+    """Fine-tune the base once; {"train", "valid", "test": loss in nats per token}.
+
+    "train" is the mean of the last ten steps, the others are of held-out windows.
+    """
+    model = load_pretrained(BASE)[0]
+    if method == "LoRA":
+        peft.attach(model, peft.LoRA(r, alpha), PLACES[places], rng=seed)
+    parts = _parts(text)
+    losses = train(model, windows(parts["train"]), lr, STEPS, seed)
+    scores = {k: loss_on(model, parts[k]) for k in ("valid", "test")}
+    return scores | {"train": losses[-10:].mean()}

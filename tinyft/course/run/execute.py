@@ -6,7 +6,6 @@ no cell raised, and there was at least one check.
 
 import difflib
 import json
-import os
 import platform
 import re
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 import tinyft
 from tinyft.course.show import share
 from tinyft.grading import places
+from tinyft.io.atomic import atomic_write
 
 
 class CourseError(Exception):
@@ -72,7 +72,7 @@ def _one(name, available):
     stem = Path(name).stem if name.endswith(".ipynb") else name.strip("/")
     for full in available:
         number, _, word = full.partition("_")
-        if stem in (full, number, word, number.removeprefix("0")):
+        if stem in (full, number, word) or stem.zfill(2) == number:
             return full
     words = [*available, *(full.partition("_")[2] for full in available)]
     near = difflib.get_close_matches(stem, words, n=3, cutoff=0.5)
@@ -143,12 +143,9 @@ def ratio(checks):
 
 
 def write_atomically(path, text):
-    """Write beside the target, then rename: a reader never sees half a file."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(part, path)
+    """Write a text whole or not at all; its folder is made when it is not there."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    atomic_write(path, text)
 
 
 def as_json(results):

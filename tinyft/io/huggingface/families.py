@@ -83,11 +83,15 @@ def config_of(kind, theirs, head=None, pooler=None):
     A config without model_type is taken to be of this family.
     """
     family, f = FAMILIES[kind], Fields(kind, theirs)
-    if theirs.get("model_type", kind) != kind:
+    other = theirs.get("model_type", kind)
+    if other != kind:
+        door = (
+            "io.huggingface.load_model(folder) reads it"
+            if other in FAMILIES
+            else f"which is not read; {', '.join(FAMILIES)} are"
+        )
         raise ValueError(
-            f"{kind} config: config.json is that of another family, model_type "
-            f"{theirs['model_type']!r}; io.huggingface.load_model(folder) reads it, or "
-            "says why not"
+            f"{kind} config: config.json is of another family, model_type {other!r}; {door}"
         )
     head = family.heads[0] if head is None else head
     if head not in family.heads:

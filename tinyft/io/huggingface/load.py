@@ -94,8 +94,8 @@ def _head(kind, theirs, weights, folder):
     heads = FAMILIES[kind].heads
     if name is not None:
         raise ValueError(
-            f"{folder}: config.json names the class {name}, whose head is not computed; "
-            f"load_model(folder, head=...) takes {', '.join(heads)}, "
+            f"{folder}: config.json of a {kind} names the class {name}, whose head is "
+            f"not computed; load_model(folder, head=...) takes {', '.join(heads)}, "
             'head="none" the layers below any head'
         )
     if not any(n.startswith(FAMILIES[kind].form.bare) for n in weights):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tinyft.io.huggingface import bert, roberta
+from tinyft.io.huggingface import bert, llama, roberta
 from tinyft.io.huggingface.families import FAMILIES, HEADS, config_of
 from tinyft.io.huggingface.names import host, to_theirs
 from tinyft.io.tensors import save
@@ -81,8 +81,9 @@ def _fitting(config, wanted):
             return kind, ours
     best = min(tried, key=lambda kind: len(tried[kind]))
     raise ValueError(
-        f"save_model: no family of transformers has this shape. The nearest is {best}, "
-        f"which differs in {', '.join(tried[best])}. Save it with tinyft.io.save instead"
+        f"save_model: no family of transformers that was tried has this shape. The "
+        f"nearest is {best}, which differs in {', '.join(tried[best])}. Save it with "
+        "tinyft.io.save instead"
     )
 
 
@@ -100,13 +101,18 @@ def _with_types(kind, config):
 
 def _differences(kind, config):
     """The fields, as text, that the family cannot express."""
-    if config.head not in FAMILIES[kind].heads:
-        return [f"head={config.head!r}", "(the family has no such head)"]
-    theirs = _json(_fields(kind, config))
+    heads = FAMILIES[kind].heads
+    if config.head not in heads:
+        fitting = replace(config, head="mlm" if config.head == "lm" else "lm")
+        return [f"head={config.head!r}", *_differences(kind, fitting)]
+    gated = FAMILIES[kind].form.rows is llama.rows
+    if gated != (config.activation == "swiglu"):  # the one field that is not written
+        fitting = replace(config, activation="swiglu" if gated else "gelu")
+        return [f"activation={config.activation!r}", *_differences(kind, fitting)]
     try:
-        back = config_of(kind, theirs, config.head, config.pooler)
+        back = config_of(kind, _json(_fields(kind, config)), config.head, config.pooler)
     except ValueError as error:
-        return [str(error), "", ""]
+        return [str(error)]
     mine, other = _canonical(config), _canonical(back)
     return [
         f"{name}={value!r} (there {other.get(name)!r})"

@@ -142,16 +142,6 @@ def argmin(x, axis=None, keepdims=False):
     return _unary("argmin", x, axis=axis, keepdims=keepdims)
 
 
-def argsort(x, axis=-1):
-    """The order that sorts x along `axis`, equal entries in their order (stable)."""
-    return _unary("argsort", x, axis=axis, kind="stable")
-
-
-def sort(x, axis=-1):
-    """x sorted along `axis`; a constant (for gradients: take_along_axis, argsort)."""
-    return _unary("sort", x, axis=axis)
-
-
 def one_hot(ids, size, dtype=backend.float32):
     """1 at the position of each id and 0 elsewhere: shape ids.shape + (size,).
 

@@ -5,6 +5,7 @@ on the device of their model. All are constants until `requires_grad_()`.
 """
 
 from tinyft import backend
+from tinyft.autograd.mode import mode
 from tinyft.autograd.tensor import Tensor
 from tinyft.ops.array.compare import plain
 
@@ -27,7 +28,7 @@ def ones(shape, dtype=backend.float32):
 
 def full(shape, value, dtype=None):
     """A tensor of one value: float32 for a float, int64 for an integer, or `dtype`."""
-    value = backend.asnumpy(plain(value, scalars=False))
+    value = backend.asnumpy(plain(_constant("full", value), scalars=False))
     return _here(HOST.full(shape, value, dtype or value.dtype))
 
 
@@ -60,5 +61,15 @@ def ones_like(x, dtype=None):
 
 def full_like(x, value, dtype=None):
     """One value in the shape, dtype and device of x."""
-    x = plain(x, scalars=False)
+    x, value = plain(x, scalars=False), plain(_constant("full_like", value))
     return Tensor._of(backend.xp_of(x).full_like(x, value, dtype), None)
+
+
+def _constant(what, value):
+    """The value, unless filling with it would lose its gradient."""
+    if mode.grad and isinstance(value, Tensor) and value.requires_grad:
+        raise TypeError(
+            f"{what}: the value requires a gradient, which filling would lose; write "
+            "ops.broadcast_to(value, shape)"
+        )
+    return value

@@ -51,12 +51,15 @@ class PutBack(Function):
     @staticmethod
     def forward(ctx, x, key, shape, once):
         ctx.key, ctx.once = key, once
-        y = backend.xp_of(x).zeros(shape, x.dtype)
+        xp = backend.xp_of(x)
         if once:
+            y = xp.zeros(shape, x.dtype)
             y[key] = x
-        else:
-            backend.scatter_add(y, key, x)
-        return y
+            return y
+        wide = backend.float32 if x.dtype == backend.float16 else x.dtype
+        y = xp.zeros(shape, wide)  # many float16 terms would stop at 2048 of them
+        backend.scatter_add(y, key, x.astype(wide, copy=False))
+        return y.astype(x.dtype, copy=False)
 
     @staticmethod
     def backward(ctx, gy):
@@ -134,7 +137,9 @@ def gather(x, indices, axis):
     y has the shape of `indices`, which may be smaller than x in the other axes (nothing
     broadcasts, unlike take_along_axis). An index taken twice gets both gradients.
     """
-    x, indices = wrap(x), plain(indices)
+    x, indices = wrap(x), plain(indices, scalars=False)
+    if x.ndim == indices.ndim == 0:
+        return reshape(gather(reshape(x, (1,)), indices.reshape(1), axis), ())
     axis = axis_of("gather", x.ndim, axis, x.shape)
     _check_along("gather", x, indices)
     return _along(x, indices, axis)
@@ -151,12 +156,18 @@ def _check_along(what, x, indices):
 
 
 def _along(x, indices, axis):
+    key = places_along(indices, axis)
+    return Take.apply(x, key=key, once=indices.shape[axis] == 1)
+
+
+def places_along(indices, axis):
+    """The key that reads, for each entry of `indices`, that position along `axis`."""
     xp, key = backend.xp_of(indices), []
     for i, n in enumerate(indices.shape):
         size = [1] * indices.ndim
         size[i] = n
         key.append(indices if i == axis else xp.arange(n).reshape(size))
-    return Take.apply(x, key=tuple(key), once=indices.shape[axis] == 1)
+    return tuple(key)
 
 
 def embedding(ids, weight):

@@ -172,6 +172,9 @@ def transpose(x, axes=None):
 def swapaxes(x, first, second):
     """Exchange two axes. Returns a Tensor."""
     x = wrap(x)
+    if not x.ndim:
+        axes_of("swapaxes", (), (first,)), axes_of("swapaxes", (), (second,))
+        return x
     order = list(range(x.ndim))
     i = axis_of("swapaxes", x.ndim, first, x.shape)
     j = axis_of("swapaxes", x.ndim, second, x.shape)
@@ -200,6 +203,7 @@ def broadcast_to(x, shape):
 def repeat(x, count, axis):
     """Each entry along `axis` `count` times in a row: a b -> a a b b."""
     x = wrap(x)
+    x = x if x.ndim else reshape(x, (1,))
     axis = axis_of("repeat", x.ndim, axis, x.shape)
     if not hasattr(count, "__index__") or count < 0:
         raise ValueError(f"repeat: count is a whole number, 0 or more, got {count!r}")

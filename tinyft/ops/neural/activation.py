@@ -13,7 +13,7 @@ Elfwing et al. 2018 (SiLU); Clevert et al. 2016 (ELU). GELU has its own file.
 
 from tinyft import backend
 from tinyft.autograd.function import Function
-from tinyft.ops.axes import axis_of
+from tinyft.ops.axes import along
 
 
 class ReLU(Function):
@@ -28,7 +28,7 @@ class ReLU(Function):
     @staticmethod
     def backward(ctx, gy):
         (y,) = ctx.saved
-        return gy * (y > 0)
+        return gy * (y != 0)  # y is never negative, and NaN passes
 
 
 class LeakyReLU(Function):
@@ -52,6 +52,8 @@ def _leak(x, g, slope):
 
 
 class ELU(Function):
+    carried = True
+
     @staticmethod
     def forward(ctx, x, alpha):
         xp = backend.xp_of(x)
@@ -77,6 +79,7 @@ def _sigmoid(x):
 
 class SiLU(Function):
     fused = ("cuda",)
+    carried = True
 
     @staticmethod
     def forward(ctx, x):
@@ -107,6 +110,8 @@ def _silu_gradient(x, gy):
 
 
 class Softplus(Function):
+    carried = True
+
     @staticmethod
     def forward(ctx, x):
         x = backend.as_float(x)
@@ -130,6 +135,7 @@ def _softplus(x):
 
 class Softmax(Function):
     fused = ("cuda",)
+    carried = True
 
     @staticmethod
     def forward(ctx, x, axis):
@@ -149,6 +155,8 @@ class Softmax(Function):
 
 
 class LogSoftmax(Function):
+    carried = True
+
     @staticmethod
     def forward(ctx, x, axis):
         xp, x = backend.xp_of(x), backend.as_float(x)
@@ -187,8 +195,8 @@ def row_max(x, axis):
 
 
 def tiny(x):
-    """The smallest normal number of x's dtype: a divisor in place of a zero sum."""
-    return float(backend.xp_of(x).finfo(x.dtype).tiny)
+    """The smallest normal number of x's dtype: a divisor instead of a zero sum."""
+    return float(backend.host().finfo(x.dtype).tiny)
 
 
 def relu(x):
@@ -223,15 +231,9 @@ def logsigmoid(x):
 
 def softmax(x, axis=-1):
     """e^x / sum of e^x along `axis`. A row of -inf gives zeros. Returns a Tensor."""
-    return Softmax.apply(x, axis=_checked("softmax", x, axis))
+    return along("softmax", lambda x, axis: Softmax.apply(x, axis=axis), x, axis)
 
 
 def log_softmax(x, axis=-1):
     """x - log(sum of e^x) along `axis`, without overflow. Returns a Tensor."""
-    return LogSoftmax.apply(x, axis=_checked("log_softmax", x, axis))
-
-
-def _checked(what, x, axis):
-    """`axis` of x as a number >= 0; x may still be a list."""
-    shape = x.shape if hasattr(x, "shape") else backend.create(x).shape
-    return axis_of(what, len(shape), axis, shape)
+    return along("log_softmax", lambda x, axis: LogSoftmax.apply(x, axis=axis), x, axis)

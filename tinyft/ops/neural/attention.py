@@ -9,7 +9,7 @@ Fuses (1), and (2) with (3), over blocks of scores that stay in the cache (Dao e
 makes P = e^(S - L) again, which took no longer than writing P out and reading it back.
 The keys are transposed in memory once for all their blocks (BLAS is 1.4x faster on
 them), and under a causal mask 3/8 of the work is skipped. With 128 to 256 causal
-positions it is 1.5x to 2x faster than its composed twin, which keeps three score
+positions it is 1.5x to 2x faster than its composed form, which keeps three score
 matrices. D could be rowsum(gO O) too, a shorter sum, but O would then have to be kept,
 also where the layer after it is frozen and keeps nothing.
 
@@ -22,13 +22,15 @@ from tinyft.autograd.function import Function
 from tinyft.autograd.tensor import Tensor
 from tinyft.ops.neural.activation import row_max, tiny
 from tinyft.ops.neural.dropout import bernoulli, check_probability
-from tinyft.ops.neural.heads import ALL, Masks, blocks, grouped
+from tinyft.ops.neural.heads import ALL, Masks, blocks, grouped, read_mask
 from tinyft.ops.operands import wrapped
 
 
 class Attention(Function):
     second_order = False
     fused = ("cuda",)
+    instead = "ops.composed.attention(q, k, v, mask, causal, scale)"
+    carried = True
 
     @staticmethod
     def forward(ctx, q, k, v, mask, causal, scale, dropout_p, rng):
@@ -142,15 +144,16 @@ def attention(q, k, v, mask=None, causal=False, scale=None, dropout_p=0.0, rng=N
 
     q (B, H, T, d), k (B, Hkv, S, d), v (B, Hkv, S, dv), Hkv a divisor of H: query heads
     h R .. h R + R - 1 share key head h, R = H/Hkv. Three axes (H, T, d) work too.
-    scale: 1/sqrt(d) by default. mask: boolean (True = may look) or additive, broadcast
-    to (B, H, T, S); an additive one may have a gradient. causal: query i looks at keys
+    scale: 1/sqrt(d) by default. mask: boolean (True = may look; integers 0 and 1 are
+    read so) or additive floats, broadcast to (B, H, T, S); an additive one may have a
+    gradient, and one of only 0 and 1 is refused. causal: query i looks at keys
     up to S - T + i, so the last query sees every key. That is PyTorch's `is_causal`
     when S = T, and what cached generation needs when S > T (PyTorch aligns the first
     query with the first key there).
     A row that may look nowhere gives zeros. dropout_p: entries of P dropped, drawn
     from `rng`. First derivatives only. Raises ValueError when shapes do not fit.
     """
-    q, k, v, mask = wrapped(q, k, v, mask)
+    (q, k, v), mask = wrapped(q, k, v), read_mask("attention", mask)
     if q.ndim == 3 and k.ndim == v.ndim == 3:
         q, k, v = (a.reshape(1, *a.shape) for a in (q, k, v))
         y = attention(q, k, v, mask, causal, scale, dropout_p, rng)

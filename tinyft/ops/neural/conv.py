@@ -34,6 +34,8 @@ class Plan(NamedTuple):
 
 
 class Conv2d(Function):
+    carried = True
+
     @staticmethod
     def forward(ctx, x, w, b=None, plan=None):
         ctx.save(x if ctx.needs[1] else None, w if ctx.needs[0] else None)
@@ -54,6 +56,8 @@ class Conv2d(Function):
 
 
 class InputGradient(Function):
+    carried = True
+
     @staticmethod
     def forward(ctx, gy, w, plan):
         ctx.save(gy if ctx.needs[1] else None, w if ctx.needs[0] else None)
@@ -69,6 +73,8 @@ class InputGradient(Function):
 
 
 class WeightGradient(Function):
+    carried = True
+
     @staticmethod
     def forward(ctx, x, gy, plan):
         ctx.save(x if ctx.needs[1] else None, gy if ctx.needs[0] else None)

@@ -4,7 +4,7 @@
 
 Fuses the product and the bias, for memory: the bias is added in place (one array of the
 output's size less), a frozen weight keeps no x, a constant x keeps no weight. In time
-it equals its composed twin, because the product dominates: the leading axes are folded
+it equals its composed form, because the product dominates: the leading axes are folded
 into one matrix product, and the gradient of the bias is the product 1^T gy. Source: (1)
 is the chain rule; see any text on matrix derivatives.
 """

@@ -1,6 +1,7 @@
 """What every loss does at its end: none, mean or sum over its terms."""
 
 from tinyft import backend
+from tinyft.ops.array.reduce import divided
 
 REDUCTIONS = ("none", "mean", "sum")
 
@@ -24,7 +25,9 @@ def check_same_shape(what, x, y):
 
 
 def reduced(terms, reduction):
-    """Reduce an array or a Tensor of terms."""
+    """Reduce an array or a Tensor of terms; the mean of none is NaN."""
+    if reduction == "mean":
+        return divided(terms.sum(), terms.size)
     return terms if reduction == "none" else getattr(terms, reduction)()
 
 

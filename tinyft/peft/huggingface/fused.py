@@ -15,9 +15,9 @@ import math
 import re
 
 from tinyft import backend
-from tinyft.peft.delta import PREFIX
+from tinyft.nn.select import pattern_value
+from tinyft.peft.huggingface.codecs.codec import PREFIX
 from tinyft.peft.huggingface.names import PARTS
-from tinyft.peft.sites import pattern_value
 
 BIAS, SHARED = "base_layer.bias", "base_model.vera_"
 

@@ -13,7 +13,7 @@ import re
 
 from tinyft import backend
 from tinyft.io.huggingface.families import FORMATS
-from tinyft.peft.delta import PREFIX
+from tinyft.peft.huggingface.codecs.codec import PREFIX
 
 PARTS = re.compile(
     r"(?P<path>.*?)\.(?P<part>lora_[AB]\.\w+|lora_embedding_[AB]|lora_magnitude_vector|ia3_l|"

@@ -22,13 +22,16 @@ from functools import partial
 from pathlib import Path
 
 from tinyft import backend
-from tinyft.peft.delta import PREFIX
-from tinyft.peft.huggingface.folder import read_folder, refuse_unread
+from tinyft.nn.select import pattern_value
+from tinyft.peft.huggingface.codecs import PREFIX, codec_for
+from tinyft.peft.huggingface.config import refuse_unread
+from tinyft.peft.huggingface.folder import read_folder
 from tinyft.peft.huggingface.names import PARTS
 from tinyft.peft.huggingface.rules import Rules, is_feedforward
-from tinyft.peft.sites import pattern_value
 
 KINDS = ("IA3", "LOHA", "LOKR", "LORA", "VERA")
+LYCORIS = """alpha alpha_pattern decompose_both decompose_factor init_weights
+module_dropout r rank_dropout rank_dropout_scale rank_pattern use_effective_conv2d"""
 MAGNITUDE = "lora_magnitude_vector"
 OF_A_METHOD = re.compile("(lora|ia3|hada|lokr|vera|base_layer)[_.]")
 
@@ -40,14 +43,15 @@ def read(folder):
     peft.load), for tensors that belong to no formula or lack a part of it (all are
     listed), and in f for a base array of another shape.
     """
-    config, state = read_folder(Path(folder))
+    config, state, _ = read_folder(Path(folder))
     kind = config["peft_type"]
     if kind not in KINDS:
         raise ValueError(
             f"peft.huggingface.read: {folder} is a {kind}, which is no change of weights "
             f"that is read here ({', '.join(KINDS)}); attach it: peft.load(model, folder)"
         )
-    refuse_unread(config, folder)
+    codec = codec_for(config)
+    refuse_unread(config, folder, codec.known() if codec else LYCORIS.split())
     sites, changes, unread = _sorted(config, state)
     if "lm_head" in sites and any(re.search(r"\.c_\w+$", path) for path in sites):
         config["fan_in_fan_out"] = "unknown"

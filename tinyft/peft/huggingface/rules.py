@@ -7,7 +7,7 @@ path itself), and `modules_to_save` and `feedforward_modules` are endings, of le
 
 import re
 
-from tinyft.peft.sites import matches
+from tinyft.nn.select import matches
 
 
 class Rules:

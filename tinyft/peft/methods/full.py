@@ -3,12 +3,12 @@
     y' = copy(x)
 
 The copy has all that the module has: parameters, and for BatchNorm the running statistics,
-which follow the data while the base's rest. So switching it off gives the base back bit for
+which follow the data while the base's stay. So switching it off gives the base back bit for
 bit, BatchNorm buffers too (frozen statistics that drift: huggingface/peft#1732, #1734; a
-head that was trained but not saved: #310). `attach(..., also="fc|bn1")` puts it beside
+head that was trained but not saved: #310). `attach(..., also="fc|^bn1")` puts it beside
 another method, as Hugging Face's `modules_to_save`.
 
-Two copies on one module do not add: the last one that is on decides.
+Two copies on one module do not add: the last enabled copy wins.
 """
 
 import copy
@@ -20,47 +20,38 @@ from tinyft.peft.delta import Delta
 class Full(Delta, kind="FULL"):
     """A trained copy of a module's own parameters and buffers, or of those in `only`."""
 
-    additive, composes = True, False
-    formula, where = (
-        "W' = W₁, trained, W₁ = W at the start",
-        "any module with parameters",
-    )
+    composes = False
+    formula = "W' = W₁, trained, W₁ = W at the start"
+    where = "any module with parameters"
     counts, chapter = "all of the module", "10_batchnorm"
 
     def __init__(self, only=None):
-        super().__init__(only=only)
+        """only: names of parameters, ("bias",); None for the whole module."""
 
     def fits(self, module):
         names = [n for n, p in module._parameters.items() if p is not None]
-        return (
-            bool(names) and not module._modules and set(self.only or names) <= {*names}
-        )
+        whole = bool(names) and not module._modules
+        return whole and set(self.only or names) <= {*names}
+
+    @property
+    def factored(self):
+        return not self.only  # a copy of some parameters cannot be called
 
     def build(self, module, rng):
-        if self.only:
-            self.changes, self.additive, self.output = tuple(self.only), False, None
-            for name in self.only:
-                p = module.parameter(name)
-                setattr(self, f"new_{name}", Parameter(p.data, dtype=p.dtype))
-            return
-        self.copy = _copied(module)
-        self.copy.requires_grad_(True)
-        self.changes = tuple(name for name, _ in self.copy.named_parameters())
-        self.buffers_too = tuple(name for name, _ in self.copy.named_buffers())
+        for name in self.only or ():
+            p = module.parameter(name)
+            setattr(self, f"new_{name}", Parameter(p.data.copy(), dtype=p.dtype))
+        self.changes = tuple(self.only or ())
+        if not self.only:
+            self.copy = _copied(module).requires_grad_(True)
+            self.changes = tuple(name for name, _ in self.copy.named_parameters())
+            self.buffers_too = tuple(name for name, _ in self.copy.named_buffers())
 
     def change(self, name, value):
-        if self.only:
-            return self.parameter(f"new_{name}")
-        return self.slots()[f"copy.{name}"]
+        return self.slots()[f"new_{name}" if self.only else f"copy.{name}"]
 
     def output(self, x, y):
         return self.copy(x)
-
-    def file_names(self):
-        return {
-            name: name.removeprefix("copy.").removeprefix("new_")
-            for name in self.slots()
-        }
 
 
 def _copied(module):

@@ -34,7 +34,7 @@ class Fusion(Delta, kind="FUSION"):
                 f"Fusion(adapters): expected the names of attached adapters, such as "
                 f"('a', 'b'), got {adapters!r}"
             )
-        super().__init__(adapters=tuple(adapters), regularise=regularise)
+        self.adapters = self.options["adapters"] = tuple(adapters)
 
     def fits(self, module):
         return any(isinstance(d, Bottleneck) for d in module._deltas)

@@ -1,0 +1,1 @@
+"""For instructors: releases, folders of submissions, reports, item statistics."""

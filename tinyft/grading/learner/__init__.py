@@ -1,0 +1,1 @@
+"""For learners: watch, hints, progress, a workspace of their own."""

@@ -1,0 +1,126 @@
+"""What `tinyft grade`, `list`, `hint`, `reset` and `solution` show."""
+
+from pathlib import Path
+
+from rich.columns import Columns
+from rich.console import Console
+from rich.panel import Panel
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from tinyft.grading import files, loop, places
+from tinyft.grading.classroom import report
+
+WIDE = 120  # columns from which two texts fit side by side
+
+
+def grade(wanted=(), student="", json=None, csv=None, gradescope=None, folder=None):
+    """Grade, print every check, write what is asked for; True on full marks.
+
+    folder: grade the files of this submission, not the learner's own.  A file that is
+    asked for is written in any case, also when nothing could be graded.
+    """
+    try:
+        found = _found(wanted, student, folder)
+    except Exception as error:
+        sentence = str(error.args[0] if error.args else error)
+        _write(report.Report([], student, problem=sentence), json, csv, gradescope)
+        raise
+    console = Console()
+    for text, style in report.lines(found):
+        console.print(Text(text, style=style))
+    if folder is None and places.elsewhere():
+        console.print(Text(places.elsewhere(), style="yellow"))
+    _write(found, json, csv, gradescope)
+    return found.ok
+
+
+def _found(wanted, student, folder):
+    if folder is None:
+        return loop.grade(wanted, student)
+    from tinyft.grading.classroom import submissions
+
+    return submissions.grade_one(Path(folder), wanted, student)
+
+
+def _write(found, json, csv, gradescope):
+    if json:
+        files.write(json, files.as_json(found.as_json()))
+    if csv:
+        files.write(csv, report.as_csv(report.check_rows(found)))
+    if gradescope:
+        files.write(gradescope, files.as_json(report.as_gradescope(found)))
+
+
+def link(path, text=None):
+    """A path, or another text, that a terminal opens the file with on a click."""
+    path = Path(path)
+    said = str(places.short(path)) if text is None else text
+    return Text(said, style=f"link {path.resolve().as_uri()}")
+
+
+def list_tasks(console=None):
+    """Every task with its score so far, a link to its file, a bar over the course."""
+    found, console = loop.standings(), console or Console()
+    grid = Table(title="tinyft list")
+    for title in ("task", "title", "points"):
+        grid.add_column(title, no_wrap=title != "title")
+    for one in found:
+        points = f"{one.score:g}/{one.out_of:g}" if one.out_of else "-"
+        label = link(one.task.answer, one.task.label)
+        style = "green" if one.done else None
+        grid.add_row(label, Text(one.task.title), points, style=style)
+    console.print(grid)
+    console.print(Text(bar(sum(one.done for one in found), len(found)), style="bold"))
+    task = loop.next_open(found)
+    if task:
+        console.print(Text("next: ").append_text(link(task.answer)))
+    if places.elsewhere():
+        console.print(Text(places.elsewhere(), style="yellow"))
+
+
+def bar(done, total, width=40):
+    """How far the course is: a bar that needs no colours, and in words."""
+    full = done * width // total
+    return f"{'█' * full}{'░' * (width - full)}  {done} of {total} tasks done"
+
+
+def hint(wanted, console=None, again="the same command again"):
+    """Print the hints seen so far and the next one."""
+    task = loop.single(wanted)
+    seen, left = loop.hint(task)
+    console = console or Console()
+    console.print(Text(f"{task.label}  {task.title}", style="bold"))
+    for number, text in enumerate(seen, 1):
+        console.print(Text(f" {number}. {text}"))
+    said = f"{left} more: {again}" if left else "that was the last hint"
+    console.print(Text(f" {said}", style="dim"))
+
+
+def reset(wanted, console=None):
+    """Put the stub back; the learner's text is kept beside it."""
+    task, console = loop.single(wanted), console or Console()
+    kept = loop.reset(task)
+    if kept:
+        console.print(Text(f"your text is kept in {places.short(kept)}"))
+    console.print(Text(f"{places.short(task.answer)} is as it was at the start"))
+
+
+def solution(wanted):
+    """Print the learner's text and the solution, side by side where there is room."""
+    task, console = loop.single(wanted), Console()
+    texts = dict(zip(("yours", "the solution"), loop.solution(task)))
+    wide = console.width >= WIDE
+    width = console.width // 2 - 1 if wide else console.width
+    panels = [
+        Panel(
+            Syntax(text, "python", theme="ansi_light", word_wrap=True),
+            title=title,
+            width=width,
+        )
+        for title, text in texts.items()
+    ]
+    console.print(Columns(panels, padding=(0, 1)) if wide else panels[0])
+    if not wide:
+        console.print(panels[1])

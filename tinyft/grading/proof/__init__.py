@@ -1,0 +1,1 @@
+"""The graders graded: solutions, stubs, named wrong answers, blind mutants."""

@@ -1,0 +1,1 @@
+"""The answer's process behind its fence, the judge's process, and what goes between."""

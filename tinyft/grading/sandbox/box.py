@@ -1,0 +1,140 @@
+"""A box: one warm worker behind a fence, for one student; used often, then thrown away.
+
+`Boxes` keeps one box for each set of libraries that tasks need.  Everything inside dies
+with its box.  `choose` finds the strongest fence that stands on this machine.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from functools import cache
+
+from tinyft.grading.exercise import GradingError
+from tinyft.grading.sandbox import fence
+
+WARM = sys.platform == "linux"  # macOS: Accelerate does not survive a fork
+PROCESSES = sys.platform not in ("emscripten", "wasi")
+START = 60.0  # seconds for Python and NumPy to start on a busy machine
+
+
+class NoBox(GradingError):
+    """A worker that did not start behind its fence."""
+
+
+class Box:
+    """A worker; `control` takes descriptors of channels, one pair for each answer."""
+
+    def __init__(self, fenced, imports=(), forbidden=()):
+        self.control, theirs = socket.socketpair()
+        how = {"cwd": "/", "env": fence.environment(), "start_new_session": True}
+        if fenced == "user":
+            number = fence.user()
+            how |= {"user": number, "group": number, "extra_groups": []}
+        command = fence.command(fenced, imports, forbidden)
+        null = subprocess.DEVNULL
+        try:
+            self.process = subprocess.Popen(
+                command, stdin=theirs, stdout=null, stderr=null, **how
+            )
+        except OSError as error:
+            self.control.close()
+            raise NoBox(f"{command[0]} does not start: {error.strerror}") from None
+        finally:
+            theirs.close()
+        self._wait_until_ready(fenced)
+
+    def _wait_until_ready(self, fenced):
+        self.control.settimeout(START)
+        try:
+            said = self.control.recv(1)
+        except OSError:
+            said = b""
+        if said != b"r":
+            self.close()
+            raise NoBox(f"a worker did not start behind the fence {fenced!r}")
+        self.control.settimeout(None)
+
+    @property
+    def alive(self):
+        """True while the worker runs."""
+        return self.process.poll() is None
+
+    def close(self):
+        """End all that is in the box."""
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
+        self.process.wait()
+        self.control.close()
+
+
+class Boxes:
+    """The boxes of one student: a context that leaves nothing running."""
+
+    def __init__(self, fenced=None):
+        self.fence = fenced or choose()
+        self.open = {}
+
+    def get(self, task):
+        """The box for a task, started at its first use; None where none is warm."""
+        if not WARM:
+            return None
+        key = task.imports, task.forbidden
+        box = self.open.get(key)
+        if box is None or not box.alive:
+            self.drop(box)
+            box = self.open[key] = Box(self.fence, *key)
+        return box
+
+    def drop(self, box):
+        """Throw a box away: its answer did not end, or its judge."""
+        self.open = {key: one for key, one in self.open.items() if one is not box}
+        if box:
+            box.close()
+
+    def close(self):
+        """End them all."""
+        for box in list(self.open.values()):
+            self.drop(box)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+_lock = threading.Lock()
+
+
+def choose():
+    """The name of the strongest fence that stands here, tried once by starting it."""
+    with _lock:
+        return _choose()
+
+
+@cache
+def _choose():
+    if not PROCESSES:
+        return "browser"
+    return next((one for one in fence.FENCES if stands(one)), "none")
+
+
+def stands(name):
+    """True when a worker starts behind this fence and finds it shut from inside."""
+    from tinyft.grading.sandbox import probe
+
+    if not WARM or (name == "user" and os.geteuid() != 0):
+        return False
+    try:
+        box = Box(name)
+    except NoBox:
+        return False
+    try:
+        return not probe.gaps(box)
+    finally:
+        box.close()

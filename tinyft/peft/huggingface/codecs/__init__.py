@@ -1,0 +1,20 @@
+"""One small codec per method or family that Hugging Face PEFT knows; see codec.py."""
+
+from tinyft.peft.huggingface.codecs import ia3, lora, prompts, vera
+from tinyft.peft.huggingface.codecs.codec import (
+    PREFIX,
+    codec_for,
+    codec_of,
+    readable,
+)
+
+__all__ = [
+    "PREFIX",
+    "codec_for",
+    "codec_of",
+    "ia3",
+    "lora",
+    "prompts",
+    "readable",
+    "vera",
+]

@@ -180,9 +180,7 @@ def faults(
 
 
 @app.command(rich_help_panel=PROVE)
-def doctor(
-    require_gpu: Annotated[bool, typer.Option(help="exit 1 when no GPU works")] = False,
-):
+def doctor(require_gpu: _option("Options", bool, "exit 1 when no GPU works") = False):
     """Say what is installed, which backend runs, and what is missing."""
     from tinyft.course.doctor import doctor
 
@@ -207,9 +205,7 @@ def pretrain(
 @app.command(rich_help_panel=PROVE)
 def bench(
     workload: Annotated[str, typer.Option(help="T,T2,T2lora,R,R8,S (all)")] = "",
-    peers: Annotated[str, typer.Option(help="the first is the reference")] = (
-        "torch,tinyft"
-    ),
+    peers: _option("Options", str, "the first is the reference") = "torch,tinyft",
     rounds: Annotated[int, typer.Option(help="alternations, 9 or more")] = 9,
     threads: Annotated[int, typer.Option(help="BLAS threads on all sides")] = 1,
     device: Annotated[str, typer.Option(help="cpu, or cuda for tinyft")] = "cpu",

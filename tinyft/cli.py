@@ -29,6 +29,7 @@ Chapters = Annotated[list[str] | None, typer.Argument(help="09, l2sp or 09_l2sp"
 Tasks = Annotated[list[str] | None, typer.Argument(help="CHAPTER or CHAPTER/TASK")]
 Task = Annotated[str, typer.Argument(help="CHAPTER/TASK, or the task's name alone")]
 Json = Annotated[Path | None, typer.Option("--json", help="also write the result here")]
+Side = Annotated[int, typer.Option(help="how many side by side, 0: two")]
 Student = Annotated[str, typer.Option(help="ID from which the data are drawn")]
 
 
@@ -162,16 +163,14 @@ def release(
 def course(
     names: Chapters = None,
     json: Json = None,
-    out: Annotated[Path, typer.Option(help="executed copies and pages")] = Path(
-        "build/course"
-    ),
+    out: _option("Options", Path, "executed copies, pages") = Path("build/course"),
     seconds: Annotated[float, typer.Option(help="limit for each chapter")] = 600,
-    jobs: Annotated[int, typer.Option(help="chapters side by side, 0: two")] = 0,
+    jobs: Side = 0,
 ):
     """Execute chapters on real data, each checked against its closed form."""
-    from tinyft.course.run.screen import course
+    from tinyft.course.run import screen
 
-    _exit(course(names or (), json, out, seconds, jobs=jobs))
+    _exit(screen.course(names or (), json, out, seconds, jobs=jobs))
 
 
 @app.command(rich_help_panel=PROVE)
@@ -180,9 +179,9 @@ def faults(
     sample: Annotated[int, typer.Option(help="drawn beside those by hand")] = 10,
     every: Annotated[bool, typer.Option("--all", help="all that can be drawn")] = False,
     seed: Annotated[int, typer.Option(help="of the draw")] = 0,
-    core: Annotated[bool, typer.Option("--core", help="cells before Proofs")] = False,
+    core: _option("Options", bool, "cells before Proofs", "--core") = False,
     json: Json = None,
-    jobs: Annotated[int, typer.Option(help="side by side, 0: two")] = 0,
+    jobs: Side = 0,
 ):
     """Plant faults in copies of a chapter's library: does its notebook notice?"""
     from tinyft.course.faults.screen import faults
@@ -191,9 +190,7 @@ def faults(
 
 
 @app.command(rich_help_panel=PROVE)
-def doctor(
-    require_gpu: Annotated[bool, typer.Option(help="exit 1 when no GPU works")] = False,
-):
+def doctor(require_gpu: _option("Options", bool, "exit 1 when no GPU works") = False):
     """Say what is installed, which backend runs, and what is missing."""
     from tinyft.course.doctor import doctor
 
@@ -218,9 +215,7 @@ def pretrain(
 @app.command(rich_help_panel=PROVE)
 def bench(
     workload: Annotated[str, typer.Option(help="T,T2,T2lora,R,R8,S (all)")] = "",
-    peers: Annotated[str, typer.Option(help="the first is the reference")] = (
-        "torch,tinyft"
-    ),
+    peers: _option("Options", str, "the first is the reference") = "torch,tinyft",
     rounds: Annotated[int, typer.Option(help="alternations, 9 or more")] = 9,
     threads: Annotated[int, typer.Option(help="BLAS threads on all sides")] = 1,
     device: Annotated[str, typer.Option(help="cpu, or cuda for tinyft")] = "cpu",

@@ -213,6 +213,16 @@ def pretrain(
 
 
 @app.command(rich_help_panel=PROVE)
+def study(
+    chapter: Annotated[str, typer.Argument(help="its number: 15 or 15b")],
+):
+    """Run a chapter's long experiments again; what is recorded is not repeated."""
+    from tinyft.course.runs import study
+
+    study(chapter)
+
+
+@app.command(rich_help_panel=PROVE)
 def bench(
     workload: Annotated[str, typer.Option(help="T,T2,T2lora,R,R8,S (all)")] = "",
     peers: _option("Options", str, "the first is the reference") = "torch,tinyft",

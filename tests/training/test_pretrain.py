@@ -94,7 +94,7 @@ def test_shipped_checkpoint_is_as_good_as_its_header_says(name):
 
 def test_shipped_files_are_small():
     sizes = [pretrained.checkpoint_path(name).stat().st_size for name in NAMES]
-    assert sum(sizes) < 11e6
+    assert sum(sizes) < 12e6
 
 
 def test_the_shipped_language_model_knows_its_domain():

@@ -9,7 +9,7 @@ counts the ids that are not its padding id, from pad + 1.
 
 from tinyft import backend, nn, ops
 from tinyft.autograd.tensor import Tensor
-from tinyft.nn.attention import widen
+from tinyft.nn.layers.attention import widen
 from tinyft.nn.shape import steps
 from tinyft.ops.operands import wrap
 

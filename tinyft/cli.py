@@ -29,6 +29,7 @@ Chapters = Annotated[list[str] | None, typer.Argument(help="09, l2sp or 09_l2sp"
 Tasks = Annotated[list[str] | None, typer.Argument(help="CHAPTER or CHAPTER/TASK")]
 Task = Annotated[str, typer.Argument(help="CHAPTER/TASK, or the task's name alone")]
 Json = Annotated[Path | None, typer.Option("--json", help="also write the result here")]
+Side = Annotated[int, typer.Option(help="how many side by side, 0: two")]
 Student = Annotated[str, typer.Option(help="ID from which the data are drawn")]
 
 
@@ -75,6 +76,9 @@ def _option(panel, kind, text, *names):
 
 _Out = _option(TEACH, Path, "folder of the tables and reports of --submissions")
 _Jobs = _option(TEACH, int, "submissions graded side by side", "--jobs", "-j")
+_Secret = _option(TEACH, Path | None, "the secret of the seeds, from tinyft release")
+_Executor = _option(TEACH, str, "threads, processes, dask:ADDRESS, package.module:Name")
+_NoFence = _option(TEACH, bool, "grade others' files without a fence", "--no-fence")
 
 
 @app.command(rich_help_panel=LEARN)
@@ -88,6 +92,9 @@ def grade(
     submissions: _option(TEACH, Path | None, "a folder for every student in it") = None,
     out: _Out = Path("grades"),
     jobs: _Jobs = 2,
+    executor: _Executor = "threads",
+    secret: _Secret = None,
+    no_fence: _NoFence = False,
     selftest: _option(TEACH, bool, "prove the graders", "--selftest") = False,
     mutants: _option(TEACH, bool, "attack the graders blindly", "--mutants") = False,
 ):
@@ -102,9 +109,12 @@ def grade(
     wanted = tasks or ()
     if selftest or mutants:
         _exit((proofs.selftest if selftest else proofs.mutants)(wanted, json))
+    how = {"secret": secret, "no_fence": no_fence}
     if submissions:
-        _exit(instructor.grade_submissions(submissions, wanted, out, jobs))
-    _exit(screen.grade(wanted, student, json, csv, gradescope, submission))
+        how |= {"jobs": jobs, "executor": executor}
+        _exit(instructor.grade_submissions(submissions, wanted, out, **how))
+    how |= {"folder": submission}
+    _exit(screen.grade(wanted, student, json, csv, gradescope, **how))
 
 
 @app.command(rich_help_panel=LEARN)
@@ -117,7 +127,7 @@ def hint(task: Task):
 
 @app.command(rich_help_panel=LEARN)
 def solution(task: Task):
-    """Yours and ours side by side, once you have full marks."""
+    """What ours does differently from yours, once you have full marks."""
     from tinyft.grading.learner import screen
 
     screen.solution(task)
@@ -141,27 +151,26 @@ def release(
     folder: Annotated[Path | None, typer.Argument(help="a new folder")] = None,
     tasks: Tasks = None,
     gradescope: _option("Options", Path | None, "write autograder.zip here") = None,
+    secret: _option("Options", Path | None, "the file of the seeds' secret") = None,
 ):
-    """What students get: stubs, public tests, hints, notebooks; no solutions."""
+    """What students get: stubs and notebooks; and a secret that they do not get."""
     from tinyft.grading.classroom import instructor
 
-    instructor.release(folder, tasks or (), gradescope)
+    instructor.release(folder, tasks or (), gradescope, secret)
 
 
 @app.command(rich_help_panel=PROVE)
 def course(
     names: Chapters = None,
     json: Json = None,
-    out: Annotated[Path, typer.Option(help="executed copies and pages")] = Path(
-        "build/course"
-    ),
+    out: _option("Options", Path, "executed copies, pages") = Path("build/course"),
     seconds: Annotated[float, typer.Option(help="limit for each chapter")] = 600,
-    jobs: Annotated[int, typer.Option(help="chapters side by side, 0: two")] = 0,
+    jobs: Side = 0,
 ):
     """Execute chapters on real data, each checked against its closed form."""
-    from tinyft.course.run.screen import course
+    from tinyft.course.run import screen
 
-    _exit(course(names or (), json, out, seconds, jobs=jobs))
+    _exit(screen.course(names or (), json, out, seconds, jobs=jobs))
 
 
 @app.command(rich_help_panel=PROVE)
@@ -170,9 +179,9 @@ def faults(
     sample: Annotated[int, typer.Option(help="drawn beside those by hand")] = 10,
     every: Annotated[bool, typer.Option("--all", help="all that can be drawn")] = False,
     seed: Annotated[int, typer.Option(help="of the draw")] = 0,
-    core: Annotated[bool, typer.Option("--core", help="cells before Proofs")] = False,
+    core: _option("Options", bool, "cells before Proofs", "--core") = False,
     json: Json = None,
-    jobs: Annotated[int, typer.Option(help="side by side, 0: two")] = 0,
+    jobs: Side = 0,
 ):
     """Plant faults in copies of a chapter's library: does its notebook notice?"""
     from tinyft.course.faults.screen import faults
@@ -181,9 +190,7 @@ def faults(
 
 
 @app.command(rich_help_panel=PROVE)
-def doctor(
-    require_gpu: Annotated[bool, typer.Option(help="exit 1 when no GPU works")] = False,
-):
+def doctor(require_gpu: _option("Options", bool, "exit 1 when no GPU works") = False):
     """Say what is installed, which backend runs, and what is missing."""
     from tinyft.course.doctor import doctor
 
@@ -206,11 +213,19 @@ def pretrain(
 
 
 @app.command(rich_help_panel=PROVE)
+def study(
+    chapter: Annotated[str, typer.Argument(help="its number: 15 or 15b")],
+):
+    """Run a chapter's long experiments again; what is recorded is not repeated."""
+    from tinyft.course.runs import study
+
+    study(chapter)
+
+
+@app.command(rich_help_panel=PROVE)
 def bench(
     workload: Annotated[str, typer.Option(help="T,T2,T2lora,R,R8,S (all)")] = "",
-    peers: Annotated[str, typer.Option(help="the first is the reference")] = (
-        "torch,tinyft"
-    ),
+    peers: _option("Options", str, "the first is the reference") = "torch,tinyft",
     rounds: Annotated[int, typer.Option(help="alternations, 9 or more")] = 9,
     threads: Annotated[int, typer.Option(help="BLAS threads on all sides")] = 1,
     device: Annotated[str, typer.Option(help="cpu, or cuda for tinyft")] = "cpu",

@@ -8,7 +8,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tinyft.course import page, show
+from tinyft.course import show
+from tinyft.course.run import page
 
 ROOT = Path(__file__).parents[2]
 # what makes a browser fetch something when a page is opened (<a href> does not)

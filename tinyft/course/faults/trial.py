@@ -69,8 +69,8 @@ def _compiled(number, text):
 class Watch:
     """Which lines of some files run, and what kind of value each function's names hold.
 
-    "a" is an array or a tensor, "t" a tensor that needs a gradient. It is entered for
-    each cell: a recursion too deep in one ends Python's tracing.
+    "array (3, 4)" or, when it needs a gradient, "tensor (3, 4)". It is entered for each
+    cell: a recursion too deep in one ends Python's tracing.
     """
 
     def __init__(self, files):
@@ -113,13 +113,18 @@ class Watch:
 
 
 def _kinds(local):
-    found = {f"self.{name}": "t" for name in getattr(local.get("self"), KEPT, ())}
-    for name, value in local.items():
-        if getattr(value, "requires_grad", False) is True:
-            found[name] = "t"
-        elif hasattr(value, "dtype") and hasattr(value, "shape"):
-            found[name] = "a"
-    return found
+    kept = getattr(local.get("self"), "__dict__", {}).get(KEPT)
+    kept = kept if isinstance(kept, dict) else {}
+    values = local | {f"self.{name}": value for name, value in kept.items()}
+    return {name: kind for name, value in values.items() if (kind := _kind(value))}
+
+
+def _kind(value):
+    shape = getattr(value, "shape", None)
+    if not (hasattr(value, "dtype") and isinstance(shape, tuple)):
+        return ""
+    trained = getattr(value, "requires_grad", False) is True
+    return f"{'tensor' if trained else 'array'} {shape}"
 
 
 if __name__ == "__main__":

@@ -76,6 +76,9 @@ def _option(panel, kind, text, *names):
 
 _Out = _option(TEACH, Path, "folder of the tables and reports of --submissions")
 _Jobs = _option(TEACH, int, "submissions graded side by side", "--jobs", "-j")
+_Secret = _option(TEACH, Path | None, "the secret of the seeds, from tinyft release")
+_Executor = _option(TEACH, str, "threads, processes, dask:ADDRESS, package.module:Name")
+_NoFence = _option(TEACH, bool, "grade others' files without a fence", "--no-fence")
 
 
 @app.command(rich_help_panel=LEARN)
@@ -89,6 +92,9 @@ def grade(
     submissions: _option(TEACH, Path | None, "a folder for every student in it") = None,
     out: _Out = Path("grades"),
     jobs: _Jobs = 2,
+    executor: _Executor = "threads",
+    secret: _Secret = None,
+    no_fence: _NoFence = False,
     selftest: _option(TEACH, bool, "prove the graders", "--selftest") = False,
     mutants: _option(TEACH, bool, "attack the graders blindly", "--mutants") = False,
 ):
@@ -103,9 +109,12 @@ def grade(
     wanted = tasks or ()
     if selftest or mutants:
         _exit((proofs.selftest if selftest else proofs.mutants)(wanted, json))
+    how = {"secret": secret, "no_fence": no_fence}
     if submissions:
-        _exit(instructor.grade_submissions(submissions, wanted, out, jobs))
-    _exit(screen.grade(wanted, student, json, csv, gradescope, submission))
+        how |= {"jobs": jobs, "executor": executor}
+        _exit(instructor.grade_submissions(submissions, wanted, out, **how))
+    how |= {"folder": submission}
+    _exit(screen.grade(wanted, student, json, csv, gradescope, **how))
 
 
 @app.command(rich_help_panel=LEARN)
@@ -118,7 +127,7 @@ def hint(task: Task):
 
 @app.command(rich_help_panel=LEARN)
 def solution(task: Task):
-    """Yours and ours side by side, once you have full marks."""
+    """What ours does differently from yours, once you have full marks."""
     from tinyft.grading.learner import screen
 
     screen.solution(task)
@@ -142,11 +151,12 @@ def release(
     folder: Annotated[Path | None, typer.Argument(help="a new folder")] = None,
     tasks: Tasks = None,
     gradescope: _option("Options", Path | None, "write autograder.zip here") = None,
+    secret: _option("Options", Path | None, "the file of the seeds' secret") = None,
 ):
-    """What students get: stubs, public tests, hints, notebooks; no solutions."""
+    """What students get: stubs and notebooks; and a secret that they do not get."""
     from tinyft.grading.classroom import instructor
 
-    instructor.release(folder, tasks or (), gradescope)
+    instructor.release(folder, tasks or (), gradescope, secret)
 
 
 @app.command(rich_help_panel=PROVE)
@@ -200,6 +210,16 @@ def pretrain(
         names = ", ".join(sorted(NAMES))
         raise LookupError(f"there is no checkpoint {name!r}; there are: {names}")
     pretrain(name, out=out)
+
+
+@app.command(rich_help_panel=PROVE)
+def study(
+    chapter: Annotated[str, typer.Argument(help="its number: 15 or 15b")],
+):
+    """Run a chapter's long experiments again; what is recorded is not repeated."""
+    from tinyft.course.runs import study
+
+    study(chapter)
 
 
 @app.command(rich_help_panel=PROVE)

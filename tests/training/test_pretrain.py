@@ -9,7 +9,7 @@ from tinyft import data, io, no_grad, training
 from tinyft.training import pretrained, recipes
 from tinyft.training.pretrain import NAMES, pretrain
 
-SHORT = {"resnet_digits6": 5, "gpt_text": 2, "bert_text": 2}
+SHORT = {"resnet_digits6": 5, "gpt_text": 2, "bert_text": 2, "gpt_kjv": 1}
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +44,7 @@ def test_two_runs_give_the_same_bytes_and_load_back(tmp_path, capsys, name, step
         if key in stored:
             np.testing.assert_array_equal(tensor.numpy(), stored[key])
     state = pretrained.stored_state(model)
+    state = {k: v.numpy().astype(stored[k].dtype) for k, v in state.items()}
     io.save(tmp_path / "again.safetensors", state, io.load_with_metadata(first)[1])
     assert (tmp_path / "again.safetensors").read_bytes() == first.read_bytes()
 
@@ -83,16 +84,17 @@ def test_the_report_compares_with_the_published_file(tmp_path, capsys, monkeypat
 def test_shipped_checkpoint_is_as_good_as_its_header_says(name):
     """Held-out numbers again, from the file; 1e-3 covers another BLAS's rounding."""
     model, tokens, about = training.load_pretrained(name)
-    assert model.count() <= 1_000_000
+    assert model.count() <= 2_000_000
     assert about["data"] == {file: data.SHA256[file] for file in about["data"]}
-    got = recipes.judge(model, tokens, about["classes"])
+    texts = [key.removeprefix("loss_") for key in about["held_out"] if "_" in key]
+    got = recipes.judge(model, tokens, about["classes"], texts)
     assert got == pytest.approx(about["held_out"], abs=1e-3)
     assert json.dumps(got)  # plain floats
 
 
 def test_shipped_files_are_small():
     sizes = [pretrained.checkpoint_path(name).stat().st_size for name in NAMES]
-    assert sum(sizes) < 10e6
+    assert sum(sizes) < 12e6
 
 
 def test_the_shipped_language_model_knows_its_domain():

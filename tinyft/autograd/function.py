@@ -29,6 +29,7 @@ import itertools
 import re
 
 from tinyft import backend, kernels
+from tinyft.autograd import hints
 from tinyft.autograd.mode import mode
 from tinyft.autograd.tensor import Tensor
 
@@ -144,7 +145,10 @@ class Function:
                 arrays.append(x._data)
                 needs.append(recording and x.requires_grad)
             else:
-                arrays.append(backend.operand(x, cls.scalars))
+                a = backend.operand(x, cls.scalars)
+                if hints.is_foreign(a):
+                    raise hints.foreign(_name_of(cls), a)
+                arrays.append(a)
                 needs.append(False)
         if cls.carried and any(map(_is_half, arrays)):
             return cls._in_float32(inputs, arrays, options)

@@ -1,15 +1,22 @@
-"""An array's operators and methods, for Tensors: each calls its function in tinyft.ops."""
+"""An array's methods, for Tensors: each calls its function in tinyft.ops."""
 
 from tinyft import backend
-from tinyft.autograd.mode import mode
+from tinyft.autograd import hints
+from tinyft.autograd.operators import Operators
 
 ops = None  # the namespace of tinyft.ops; tensor.use_ops() puts it here
 
 
-class ArrayMethods:
-    """What `x + y`, `x.sum(axis=0)`, `x[1:]` mean; names and argument order are NumPy's."""
+class ArrayMethods(Operators):
+    """What `x.sum(axis=0)` and `x.reshape(2, 3)` mean: NumPy's names and order.
+
+    PyTorch's spellings raise, and say what to write (spellings.py).
+    """
 
     __slots__ = ()
+
+    def __getattr__(self, name):  # only for names that nothing else has
+        raise hints.missing("Tensor", name, "TENSOR", self)
 
     T = property(lambda self: ops.transpose(self))
     mT = property(lambda self: ops.swapaxes(self, -1, -2))
@@ -36,123 +43,7 @@ class ArrayMethods:
         """A copy that stays on the tape."""
         return ops.clone(self)
 
-    # --- operators: NumPy's ------------------------------------------------------
-    def __add__(self, other):
-        return ops.add(self, other)
-
-    def __radd__(self, other):
-        return ops.add(other, self)
-
-    def __sub__(self, other):
-        return ops.sub(self, other)
-
-    def __rsub__(self, other):
-        return ops.sub(other, self)
-
-    def __mul__(self, other):
-        return ops.mul(self, other)
-
-    def __rmul__(self, other):
-        return ops.mul(other, self)
-
-    def __truediv__(self, other):
-        return ops.div(self, other)
-
-    def __rtruediv__(self, other):
-        return ops.div(other, self)
-
-    def __pow__(self, other):
-        return ops.pow(self, other)
-
-    def __rpow__(self, other):
-        return ops.pow(other, self)
-
-    def __floordiv__(self, other):
-        return ops.floor_divide(self, other)
-
-    def __rfloordiv__(self, other):
-        return ops.floor_divide(other, self)
-
-    def __mod__(self, other):
-        return ops.remainder(self, other)
-
-    def __rmod__(self, other):
-        return ops.remainder(other, self)
-
-    def __matmul__(self, other):
-        return ops.matmul(self, other)
-
-    def __rmatmul__(self, other):
-        return ops.matmul(other, self)
-
-    def __neg__(self):
-        return ops.neg(self)
-
-    def __pos__(self):
-        return self
-
-    def __abs__(self):
-        return ops.abs(self)
-
-    # x += y changes the values of a leaf; a result on the tape becomes a new Tensor
-    def __iadd__(self, other):
-        return _in_place(self, other, ops.add, "+=")
-
-    def __isub__(self, other):
-        return _in_place(self, other, ops.sub, "-=")
-
-    def __imul__(self, other):
-        return _in_place(self, other, ops.mul, "*=")
-
-    def __itruediv__(self, other):
-        return _in_place(self, other, ops.div, "/=")
-
-    def __getitem__(self, index):
-        return ops.index(self, index)
-
-    def __eq__(self, other):
-        return NotImplemented if _is_foreign(other) else ops.equal(self, other)
-
-    def __ne__(self, other):
-        return NotImplemented if _is_foreign(other) else ops.not_equal(self, other)
-
-    def __lt__(self, other):
-        return ops.less(self, other)
-
-    def __le__(self, other):
-        return ops.less_equal(self, other)
-
-    def __gt__(self, other):
-        return ops.greater(self, other)
-
-    def __ge__(self, other):
-        return ops.greater_equal(self, other)
-
-    def __contains__(self, value):
-        return not _is_foreign(value) and bool(ops.any(ops.equal(self, value)))
-
-    def __invert__(self):
-        _check_booleans("~", self)
-        return ops.logical_not(self)
-
-    def __and__(self, other):
-        _check_booleans("&", self, other)
-        return ops.logical_and(self, other)
-
-    def __or__(self, other):
-        _check_booleans("|", self, other)
-        return ops.logical_or(self, other)
-
-    def __xor__(self, other):
-        _check_booleans("^", self, other)
-        return ops.not_equal(self, other)
-
-    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__  # they commute
-
-    def __round__(self, decimals=0):
-        return ops.round(self, decimals)
-
-    # --- methods: NumPy's names and argument order -------------------------------
+    # --- NumPy's -----------------------------------------------------------------
     def sum(self, axis=None, keepdims=False):
         return ops.sum(self, axis, keepdims)
 
@@ -196,6 +87,11 @@ class ArrayMethods:
         return ops.reshape(self, shape[0] if _is_shape(shape) else shape)
 
     def transpose(self, *axes):
+        if axes == (0, 1):  # NumPy: the axes as they are; PyTorch: exchanged
+            raise ValueError(
+                "x.transpose(0, 1) would leave the axes as they are, as in NumPy; to "
+                "exchange two axes, as PyTorch does, write x.swapaxes(0, 1)"
+            )
         return ops.transpose(self, axes[0] if _is_shape(axes) else axes or None)
 
     def swapaxes(self, first, second):
@@ -207,8 +103,8 @@ class ArrayMethods:
     def ravel(self):
         return ops.reshape(self, (-1,))
 
-    def flatten(self):
-        return ops.reshape(self, (-1,))
+    def flatten(self, start_axis=0, end_axis=-1):
+        return ops.flatten(self, start_axis, end_axis)
 
     def clip(self, low=None, high=None):
         return ops.clip(self, low, high)
@@ -235,45 +131,12 @@ class ArrayMethods:
         return ops.tanh(self)
 
 
-def _in_place(x, other, operation, sign):
-    """x += other: in place for a leaf, as in NumPy and PyTorch, so that a parameter's
-    update is not lost with a new name; recorded where the tape needs the old values."""
-    if not x.is_leaf:
-        return operation(x, other)
-    if mode.grad and x.requires_grad:
-        raise RuntimeError(
-            f"x {sign} ... on a leaf that requires a gradient would change what the tape "
-            f"saved; write it inside `with no_grad():`, or x.data {sign} ..., or "
-            f"y = x {sign[0]} ... for a new tensor"
-        )
-    result = operation(x, other)
-    if result.requires_grad:
-        return result
-    if result.shape != x.shape or result.dtype != x.dtype:
-        raise ValueError(
-            f"x {sign} ...: the result has shape {result.shape} and dtype "
-            f"{result.dtype}, which does not fit into x, of shape {x.shape} and dtype "
-            f"{x.dtype}; write y = x {sign[0]} ... for a new tensor"
-        )
-    x._data[...] = result._data
-    x._version[0] += 1
-    return x
-
-
-def _is_foreign(other):
-    """What equals no tensor: `x == None` is False, as for any two unlike objects."""
-    return other is None or isinstance(other, str)
-
-
-def _check_booleans(sign, *operands):
-    for x in operands:
-        dtype = getattr(x, "dtype", type(x).__name__)
-        if dtype != "bool":
-            raise TypeError(
-                f"{sign} is for booleans, got {dtype}; compare first, in brackets: "
-                f"(x > 0) {sign} (x < 1)"
-            )
-
-
 def _is_shape(args):
     return len(args) == 1 and (args[0] is None or isinstance(args[0], (tuple, list)))
+
+
+for _name in (
+    "sum mean prod max min var std cumsum argmax argmin argsort all any squeeze clip "
+    "flatten swapaxes"
+).split():
+    setattr(ArrayMethods, _name, hints.hinted(getattr(ArrayMethods, _name)))

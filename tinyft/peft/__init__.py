@@ -1,18 +1,19 @@
 """L4: parameter-efficient fine-tuning: one file per method, on named sites of any model."""
 
+from tinyft.autograd import hints
 from tinyft.peft import huggingface
 from tinyft.peft.acting import active, attached, disabled, switch
 from tinyft.peft.adapter import Adapter
 from tinyft.peft.attach import attach, detach
 from tinyft.peft.combine import combine
 from tinyft.peft.delta import Delta, registry
+from tinyft.peft.full import Full
 from tinyft.peft.huggingface.files import load, save
 from tinyft.peft.loraplus import loraplus_groups
 from tinyft.peft.merge import bake, merge, unmerge
 from tinyft.peft.methods.adapters import Bottleneck, houlsby, parallel, pfeiffer
 from tinyft.peft.methods.bitfit import BitFit
 from tinyft.peft.methods.dora import DoRA
-from tinyft.peft.methods.full import Full
 from tinyft.peft.methods.fusion import Fusion
 from tinyft.peft.methods.ia3 import IA3
 from tinyft.peft.methods.lora import LoRA
@@ -62,3 +63,6 @@ __all__ = [
     "switch",
     "unmerge",
 ]
+
+attach = hints.hinted(attach)
+__getattr__ = hints.names_of("tinyft.peft", "PEFT")

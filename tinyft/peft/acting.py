@@ -30,7 +30,7 @@ def find(model, name):
         raise TypeError(f"expected an adapter's name, a string, got {name!r}")
     if name not in attached(model):
         there = ", ".join(map(repr, attached(model))) or "none"
-        raise ValueError(f"no adapter named {name!r} on this model; there is {there}")
+        raise ValueError(f"no adapter named {name!r} is attached; there is {there}")
     return attached(model)[name]
 
 

@@ -13,7 +13,7 @@ from tinyft.nn.select import (
     refuse_tied,
     select,
 )
-from tinyft.peft.methods.full import Full
+from tinyft.peft.full import Full
 
 __all__ = ["find_sites", "find_whole", "matches", "option_changes", "pattern_value"]
 

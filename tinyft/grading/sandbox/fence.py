@@ -2,7 +2,8 @@
 
     bubblewrap   own namespaces: nothing of the disk is there but Python and NumPy
     user         another user (as root), Landlock and seccomp
-    landlock     Landlock and seccomp, as the same user
+    landlock     Landlock and seccomp, as the same user without capabilities
+    modes        another user (as root) and seccomp; files only by their modes
     none         a process of its own with limits; for one's own file
 
 `command` is the argument list that starts a worker behind a fence.  Which fences stand
@@ -22,11 +23,13 @@ import numpy as np
 
 from tinyft.grading import places
 
-FENCES = ("bubblewrap", "user", "landlock")
+FENCES = ("bubblewrap", "user", "landlock", "modes")
+OTHER_USER = ("user", "modes")  # only root can become one
 SAID = {
     "bubblewrap": "bubblewrap (own namespaces, seccomp)",
     "user": "another user, Landlock, seccomp",
     "landlock": "Landlock, seccomp",
+    "modes": "another user, seccomp; files by their modes (no Landlock here)",
     "none": "no fence: a process of its own, with limits",
     "browser": "no fence: the same process, without limits",
 }

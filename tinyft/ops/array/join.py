@@ -10,7 +10,7 @@ from tinyft import backend
 from tinyft.autograd.function import Function
 from tinyft.autograd.tensor import Tensor
 from tinyft.ops.axes import axis_of
-from tinyft.ops.operands import wrap
+from tinyft.ops.operands import cast, wrap
 
 
 class Concatenate(Function):
@@ -28,7 +28,7 @@ class Concatenate(Function):
         pieces = zip(ctx.ends, ctx.ends[1:], ctx.needs, ctx.dtypes)
         return tuple(
             [
-                _cast(gy[(*ctx.before, slice(start, end))], dtype) if need else None
+                cast(gy[(*ctx.before, slice(start, end))], dtype) if need else None
                 for start, end, need, dtype in pieces
             ]
         )
@@ -45,7 +45,7 @@ class Stack(Function):
     def backward(ctx, gy):
         return tuple(
             [
-                _cast(gy[(*ctx.before, i)], dtype) if need else None
+                cast(gy[(*ctx.before, i)], dtype) if need else None
                 for i, (need, dtype) in enumerate(zip(ctx.needs, ctx.dtypes))
             ]
         )
@@ -58,10 +58,6 @@ def _one_kind(xs):
         return xs
     dtype = backend.result_type(*[x.dtype for x in floats])
     return [x if x.dtype.kind in "fc" else x.astype(dtype) for x in xs]
-
-
-def _cast(g, dtype):
-    return g if g.dtype == dtype else g.astype(dtype)
 
 
 class Pad(Function):

@@ -16,7 +16,6 @@ from tinyft.ops.array.choose import where
 from tinyft.ops.array.reduce import divided
 from tinyft.ops.array.unary import exp, log
 from tinyft.ops.neural.activation import softplus, tiny
-from tinyft.ops.neural.linear import cast
 from tinyft.ops.neural.reduction import (
     REDUCTIONS,
     check_reduction,
@@ -24,7 +23,7 @@ from tinyft.ops.neural.reduction import (
     reduced,
     share,
 )
-from tinyft.ops.operands import wrapped
+from tinyft.ops.operands import cast, wrapped
 
 
 class MSE(Function):

@@ -13,7 +13,7 @@ import json
 import zlib
 
 from tinyft import backend
-from tinyft.peft.methods.full import Full
+from tinyft.peft.full import Full
 
 KEY, SAMPLES = "tinyft_base", 16
 TOLERANCE = 2**-7  # of a sampled value: bfloat16, the coarsest, keeps 2⁻⁹

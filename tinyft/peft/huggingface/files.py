@@ -13,6 +13,7 @@ from pathlib import Path
 from tinyft.nn.select import matches, refuse_tied
 from tinyft.peft.acting import find
 from tinyft.peft.attach import detach, put
+from tinyft.peft.full import Full
 from tinyft.peft.huggingface.base import metadata_of, refuse_other_base
 from tinyft.peft.huggingface.codecs import PREFIX, codec_for, codec_of, readable
 from tinyft.peft.huggingface.config import refuse_unread
@@ -21,7 +22,6 @@ from tinyft.peft.huggingface.fused import exported
 from tinyft.peft.huggingface.names import names_of, path_of, translator
 from tinyft.peft.huggingface.rules import Rules
 from tinyft.peft.huggingface.state import check, fill, main_of, state_of
-from tinyft.peft.methods.full import Full
 from tinyft.peft.sites import changed_names
 
 

@@ -45,9 +45,6 @@ class PrefixCodec(Codec, method=Prefix):
             "prefix_projection": False,
         }
 
-    def stored(self, delta):
-        return [delta.vectors()]
-
     def state(self, adapter, deltas):
         return {KEY: ops.concatenate([d.vectors() for d in deltas], axis=1).numpy()}
 

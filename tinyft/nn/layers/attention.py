@@ -9,9 +9,9 @@ import math
 
 from tinyft import ops
 from tinyft.nn import init
-from tinyft.nn.linear import Linear
+from tinyft.nn.layers.linear import Linear
+from tinyft.nn.layers.norm import RMSNorm
 from tinyft.nn.module import Module
-from tinyft.nn.norm import RMSNorm
 from tinyft.nn.shape import positive, steps
 from tinyft.ops.neural.heads import read_mask
 from tinyft.ops.operands import wrap

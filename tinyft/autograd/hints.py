@@ -15,7 +15,7 @@ from tinyft import backend
 # arguments that PyTorch calls by another name; spellings.KEYWORDS says which
 RENAMED = set(
     "axis axes keepdims ddof low high targets start_axis end_axis first second xs count "
-    "shift sections size slope groups mask causal shape counts target".split()
+    "shift sections size slope groups mask causal shape counts".split()
 )
 
 
@@ -80,7 +80,7 @@ def explain(what, function, options):
         return
     for name in options:
         if name not in known:
-            ours = [n for n in table("KEYWORDS").get(name, ()) if n in known]
+            ours = [n for n in table("KEYWORDS").get(name, "").split() if n in known]
             hint = f"; PyTorch's {name}= is {ours[0]}= here" if ours else ""
             raise TypeError(
                 f"{what}() has no argument {name!r}{hint}. It takes "

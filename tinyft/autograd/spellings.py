@@ -5,7 +5,8 @@ A PyTorch spelling is not an alias: it raises, and the sentence says what to wri
 then reads alike everywhere, and no argument that means something else slips through.
 
     TENSOR, FUNCTIONS    name: (PyTorch's expression, tinyft's expression)
-    KEYWORDS             PyTorch's name of an argument: tinyft's names for it
+    KEYWORDS             PyTorch's name of an argument: tinyft's names of it (those of
+                         Hugging Face PEFT are in peft/options.py)
     NN, OPTIM, PEFT      name: what to write
     MODULE               attribute of a module: what to write
 
@@ -182,46 +183,18 @@ FUNCTIONS = {
     "normalize": ("F.normalize(x, dim=1)", "x / ops.norm(x, 1, keepdims=True)"),
     "unfold": (None, "ops.im2col(x, size, stride, padding)"),
 }
-# fmt: on
 
 KEYWORDS = {
-    "dim": ("axis",),
-    "dims": ("axis", "axes"),
-    "keepdim": ("keepdims",),
-    "unbiased": ("ddof",),
-    "correction": ("ddof",),
-    "min": ("low",),
-    "max": ("high",),
-    "input": ("x", "logits", "log_input", "log_probs"),
-    "other": ("y", "w"),
-    "target": ("targets", "y"),
-    "start_dim": ("start_axis",),
-    "end_dim": ("end_axis",),
-    "dim0": ("first",),
-    "dim1": ("second",),
-    "tensors": ("xs",),
-    "repeats": ("count",),
-    "shifts": ("shift",),
-    "split_size_or_sections": ("sections",),
-    "num_classes": ("size",),
-    "negative_slope": ("slope",),
-    "kernel_size": ("size",),
-    "output_size": ("size",),
-    "num_groups": ("groups",),
-    "query": ("q",),
-    "attn_mask": ("mask",),
-    "is_causal": ("causal",),
-    "normalized_shape": ("size",),
-    "num_channels": ("channels",),
-    "embed_dim": ("dim",),
-    "num_heads": ("heads",),
-    "kdim": ("context",),
-    "lora_alpha": ("alpha",),
-    "lora_dropout": ("dropout",),
-    "target_modules": ("target",),
-    "use_rslora": ("rslora",),
-    "adapter_name": ("name",),
-    "parameters": ("params",),
+    "dim": "axis", "dims": "axis axes", "keepdim": "keepdims", "unbiased": "ddof",
+    "correction": "ddof", "min": "low", "max": "high",
+    "input": "x logits log_input log_probs", "other": "y w", "target": "targets y",
+    "start_dim": "start_axis", "end_dim": "end_axis", "dim0": "first", "dim1": "second",
+    "tensors": "xs", "repeats": "count", "shifts": "shift",
+    "split_size_or_sections": "sections", "num_classes": "size",
+    "negative_slope": "slope", "kernel_size": "size", "output_size": "size",
+    "num_groups": "groups", "query": "q", "attn_mask": "mask", "is_causal": "causal",
+    "normalized_shape": "size", "num_channels": "channels", "embed_dim": "dim",
+    "num_heads": "heads",
 }
 
 NN = {
@@ -262,7 +235,6 @@ MODULE = {
     "cuda": 'model.to("cuda")',
     "cpu": 'model.to("cpu")',
     "half": 'model.to("float16")',
-    "float": 'model.to("float32")',
-    "double": 'model.to("float64")',
     "register_forward_hook": "a subclass whose forward() calls super().forward(x)",
 }
+# fmt: on

@@ -153,7 +153,8 @@ def masked_fill(x, mask, value):
 
 
 def clip(x, low=None, high=None):
-    """x limited to [low, high]; a bound is a number, an array, a Tensor or None.
+    """x limited to [low, high]: PyTorch's clamp. A bound is a number, an array, a Tensor
+    or None.
 
     The gradient passes inside and at the bounds, and goes to a Tensor bound outside.
     """

@@ -139,7 +139,6 @@ def weight_gradient(x, gy, plan):
     )
 
 
-# What a first-order backward calls, past the tape.
 Conv2d.arrays, InputGradient.arrays = convolve, input_gradient
 WeightGradient.arrays = weight_gradient
 

@@ -186,6 +186,7 @@ def test_names_that_nobody_has_get_no_hint():
     for owner in (X, ops, nn, optim, peft):
         with pytest.raises(AttributeError, match=r"has no attribute 'fly'$"):
             owner.fly  # noqa: B018
+    assert "sum" in dir(X) and "view" not in dir(X) and not hasattr(X, "view")
     assert not hasattr(X, "__array_interface__") and not hasattr(X, "__fspath__")
 
 

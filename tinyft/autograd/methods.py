@@ -1,7 +1,7 @@
 """An array's methods, for Tensors: each calls its function in tinyft.ops."""
 
 from tinyft import backend
-from tinyft.autograd import hints
+from tinyft.autograd import hints, spellings
 from tinyft.autograd.operators import Operators
 
 ops = None  # the namespace of tinyft.ops; tensor.use_ops() puts it here
@@ -16,8 +16,8 @@ class ArrayMethods(Operators):
 
     __slots__ = ()
 
-    def __getattr__(self, name):  # only for names that nothing else has
-        raise hints.missing("Tensor", name, "TENSOR", self)
+    def __dir__(self):  # without the spellings below, which only raise
+        return [name for name in super().__dir__() if name not in spellings.TENSOR]
 
     T = property(lambda self: ops.transpose(self))
     mT = property(lambda self: ops.swapaxes(self, -1, -2))
@@ -134,3 +134,22 @@ class ArrayMethods(Operators):
 
 def _is_shape(args):
     return len(args) == 1 and (args[0] is None or isinstance(args[0], (tuple, list)))
+
+
+class Spelling:
+    """A name of PyTorch's: reading it raises AttributeError, with what to write.
+
+    A __getattr__ on Tensor would do, and slow down the reading of every other name.
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(self, name):
+        self.name = name
+
+    def __get__(self, x, owner):
+        raise hints.missing("Tensor", self.name, "TENSOR", x)
+
+
+for _name in spellings.TENSOR:
+    setattr(ArrayMethods, _name, Spelling(_name))

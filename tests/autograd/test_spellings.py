@@ -293,8 +293,8 @@ def test_the_fast_names_stay_the_functions_themselves():
 
 @pytest.mark.parametrize(
     "name",
-    "var std pad split transpose max sort one_hot gather squeeze equal rms_norm flatten "
-    "logsumexp cumsum clip attention".split(),
+    "var std norm repeat pad split transpose max sort one_hot gather squeeze equal "
+    "rms_norm flatten logsumexp cumsum clip attention".split(),
 )
 def test_a_docstring_says_what_pytorch_does_otherwise(name):
     assert "PyTorch" in getattr(ops, name).__doc__

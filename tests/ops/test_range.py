@@ -62,7 +62,7 @@ CASES = [
     if not row.name.startswith(LEFT_OUT)
     for dtype, sizes in SIZES.items()
     for size in sizes
-    if not (row.draw == "unit" and size > 1)
+    if not (row.draw in ("unit", "share") and size > 1)
 ]
 
 

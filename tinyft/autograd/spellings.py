@@ -5,8 +5,8 @@ A PyTorch spelling is not an alias: it raises, and the sentence says what to wri
 then reads alike everywhere, and no argument that means something else slips through.
 
     TENSOR, FUNCTIONS    name: (PyTorch's expression, tinyft's expression)
-    KEYWORDS             PyTorch's name of an argument: tinyft's names of it (those of
-                         Hugging Face PEFT are in peft/options.py)
+    KEYWORDS             PyTorch's name of an argument: tinyft's names for it (those of
+                         Hugging Face PEFT stand in peft/options.py)
     NN, OPTIM, PEFT      name: what to write
     MODULE               attribute of a module: what to write
 
@@ -179,7 +179,7 @@ FUNCTIONS = {
         "F.scaled_dot_product_attention(x[None], x[None], x[None])",
         "ops.attention(x[None], x[None], x[None])"),
     "binary_cross_entropy_with_logits": (
-        "F.binary_cross_entropy_with_logits(x, y)", "ops.bce_with_logits(x, y)"),
+        "F.binary_cross_entropy_with_logits(v, v / v)", "ops.bce_with_logits(v, v / v)"),
     "normalize": ("F.normalize(x, dim=1)", "x / ops.norm(x, 1, keepdims=True)"),
     "unfold": (None, "ops.im2col(x, size, stride, padding)"),
 }

@@ -2,7 +2,7 @@
 
 concatenate, stack      each input takes back its piece of the gradient
 split                   slices, so each gradient is padded with zeros
-pad                     gx is the inside of gy
+pad                     gx is the part of gy without the padding
 astype, to_device       gx is gy in the dtype, on the device, of x
 """
 

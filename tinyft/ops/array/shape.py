@@ -207,7 +207,10 @@ def broadcast_to(x, shape):
 
 
 def repeat(x, count, axis):
-    """Each entry along `axis` `count` times in a row: a b -> a a b b."""
+    """Each entry along `axis` `count` times in succession: a b -> a a b b.
+
+    As in NumPy; PyTorch's repeat is `tile` here, a b -> a b a b.
+    """
     x = wrap(x)
     x = x if x.ndim else reshape(x, (1,))
     axis = axis_of("repeat", x.ndim, axis, x.shape)

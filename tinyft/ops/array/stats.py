@@ -149,7 +149,10 @@ def std(x, axis=None, ddof=0, keepdims=False):
 
 
 def norm(x, axis=None, keepdims=False):
-    """The 2-norm √(Σ x²) along `axis` (of all entries by default); gradient 0 at 0."""
+    """The 2-norm √(Σ x²) along `axis` (of all entries by default); gradient 0 at 0.
+
+    The second argument is the axis; in PyTorch and in numpy.linalg it is the order.
+    """
     return Norm.apply(x, axis=axis, keepdims=keepdims)
 
 

@@ -124,3 +124,23 @@ def on_output(module, b, y):
     """A vector (out,) in the shape that broadcasts over the output y of a layer."""
     images = isinstance(module, (nn.Conv2d, nn.BatchNorm2d, nn.GroupNorm))
     return b.reshape((-1,) + (1,) * (y.ndim - 2)) if images and y.ndim > 2 else b
+
+
+def width(module, inward=False):
+    """(does it make images, features out) of a module, or in; None if that is unknown.
+
+    A module made of several has its last layer's, or its first's.
+    """
+    if isinstance(module, nn.Linear):
+        return False, module.in_features if inward else module.out_features
+    if isinstance(module, nn.Embedding):
+        return None if inward else (False, module.embedding_dim)
+    if isinstance(module, nn.Conv2d):
+        return True, module.in_channels if inward else module.out_channels
+    if isinstance(module, (nn.LayerNorm, nn.RMSNorm)):
+        return False, module.size
+    if isinstance(module, nn.BatchNorm2d):
+        return True, module.num_features
+    below = list(module.children())
+    found = (width(child, inward) for child in (below if inward else reversed(below)))
+    return next((each for each in found if each is not None), None)

@@ -48,9 +48,7 @@ def test_pattern_that_matches_nothing_lists_near_misses(model):
 
 
 def test_pattern_that_names_a_container_lists_its_children(model):
-    with pytest.raises(
-        ValueError, match=r"MultiHeadAttention.*cannot sit.*q, k, v, o"
-    ):
+    with pytest.raises(ValueError, match=r"MultiHeadAttention.*cannot sit.*q, k, v, o"):
         peft.attach(model, peft.LoRA(r=2), "attn")
 
 

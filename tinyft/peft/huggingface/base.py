@@ -13,6 +13,7 @@ import json
 import zlib
 
 from tinyft import backend
+from tinyft.peft.acting import base_array
 from tinyft.peft.full import Full
 
 KEY, SAMPLES = "tinyft_base", 16
@@ -73,9 +74,7 @@ def _base_arrays(adapter, whole):
     replaced = {f"{d.path}.{name}" for d in copies for name in d.changes}
     found = {}
     for path, module in adapter.model.named_modules():
-        kept = module.__dict__.get("_unmerged")
         for name, p in module._parameters.items() if path not in whole else ():
             if p is not None and f"{path}.{name}" not in replaced:
-                array = kept.arrays.get(name) if kept else None
-                found[f"{path}.{name}"] = p.data if array is None else array
+                found[f"{path}.{name}"] = base_array(module, name)
     return found

@@ -62,6 +62,10 @@ def test_a_formula_that_is_not_tex_is_shown_as_it_is():
     assert page.mathml("a < b^2^2") == "<code>a &lt; b^2^2</code>"
 
 
+def test_bars_have_no_space_around_them():
+    assert page.mathml(r"|f| + \big| x \big|").count('lspace="0" rspace="0"') == 4
+
+
 def test_code_and_the_source_of_the_library_are_highlighted():
     text = built(text_markdown="```python\ndef f():\n    return 1\n```")
     assert '<span class="k">def</span>' in text and '<span class="nf">f</span>' in text

@@ -25,6 +25,7 @@ SPELLED = {
     r"\rceil": "⌉",
     r"\arg": r"\operatorname{arg}",
 }
+BAR = re.compile(r"<mo([^>]*)>(&#x0007C;|\||‖)</mo>")  # |x|, in TeX without spaces
 SPELLING = re.compile(r"\\\\|\\\||\\(?:[lr]floor|[lr]ceil|arg)(?![a-zA-Z])")
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -87,9 +88,8 @@ class Renderer(IPythonRenderer):
         tags = "".join(
             f"<span>({html.escape(tag)})</span>" for tag in TAG.findall(body)
         )
-        return (
-            f'<span class="equation">{mathml(TAG.sub("", body), "block")}{tags}</span>'
-        )
+        formula = mathml(TAG.sub("", body), "block")
+        return f'<span class="equation"><span class="formula">{formula}</span>{tags}</span>'
 
     def latex_environment(self, name, body):
         r"""\begin{name}...\end{name} outside of dollars."""
@@ -100,6 +100,7 @@ def mathml(formula, display="inline"):
     """A TeX formula as MathML; its own text, in a fixed-width font, if it is not TeX."""
     spelled = SPELLING.sub(lambda m: SPELLED.get(m[0], m[0]), formula)
     try:
-        return convert(spelled.strip(), display=display)
+        made = convert(spelled.strip(), display=display)
     except Exception:  # latex2mathml raises many kinds; each means the same here
         return f"<code>{html.escape(formula)}</code>"
+    return BAR.sub(r'<mo\1 lspace="0" rspace="0">\2</mo>', made)

@@ -159,7 +159,7 @@ def told(error, file):
         "line": _line(error, file),
         "module": str(getattr(error, "name", None) or ""),
     }
-    if isinstance(error, SyntaxError):
+    if type(error) in (SyntaxError, IndentationError, TabError):
         found |= {"line": error.lineno or 0, "said": error.msg or ""}
         found["code"] = (error.text or "").strip()[:200]
     return found

@@ -9,8 +9,8 @@ import time
 import pytest
 from rich.console import Console
 
-from tinyft.grading.learner import keys as keyboard
 from tinyft.grading import runner
+from tinyft.grading.learner import keys as keyboard
 from tinyft.grading.learner.watch import watch
 
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from tinyft.grading import exercise
-from tinyft.grading.learner import progress, screen
 from tinyft.grading.exercise import GradingError
+from tinyft.grading.learner import progress, screen
 
 
 @pytest.fixture

@@ -147,8 +147,14 @@ def test_curves_write_their_ends_into_the_text(monkeypatch, capsys):
     assert "loss (nats) against step: ours from 4 to 2.5; theirs from 4 to 3.25" in out
     assert out.endswith("It falls.\n*It falls.*\n")
     lines = axes[0].get_lines()
-    assert [line.get_label() for line in lines] == ["ours", "theirs", "floor"]
-    assert len({(line.get_color(), str(line.get_linestyle())) for line in lines}) == 3
+    assert [line.get_label() for line in lines] == ["ours", "theirs"]
+    assert len({(line.get_color(), str(line.get_linestyle())) for line in lines}) == 2
+    (floor,) = axes[0].collections
+    assert floor.get_label() == "floor" and floor.get_segments()[0][:, 1].tolist() == [
+        2,
+        2,
+    ]
+    assert floor.get_segments()[0][:, 0].tolist() == list(axes[0].get_xlim())
 
 
 def test_a_running_mean_is_of_what_came_before(monkeypatch):

@@ -114,17 +114,16 @@ def curves(series, xlabel, ylabel, caption, x=None, levels=None, smooth=1, **axe
     """Lines {name: y}; y is a sequence, or one per seed, (seeds, points).
 
     Several seeds give the mean and a band of its 95 % interval. x: shared by all, by
-    default 0, 1, 2, ...  levels: {name: y} of horizontal lines.  smooth: draw the mean of
-    so many points up to each, and the points themselves faintly.  axes: of `Axes.set`.
+    default 0, 1, 2, ...  levels: {name: y, or several} of horizontal lines.  smooth: draw
+    the mean of so many points up to each, and the points faintly.  axes: of `Axes.set`.
     """
     import matplotlib.pyplot as plt
 
     fig, ax = plt.subplots(figsize=(6.4, 3.8))
     for i, (name, y) in enumerate(series.items()):
         _curve(ax, i, name, np.asarray(y, dtype=float), x, smooth)
-    for i, (name, y) in enumerate((levels or {}).items()):
-        ax.axhline(y, color="0.45", linewidth=1.1, linestyle=DASHES[i + 1], label=name)
     ax.set(xlabel=xlabel, ylabel=ylabel, **axes)
+    _levels(ax, levels or {})
     if x is not None and len(x) < 12:
         ax.set_xticks(x, [f"{v:g}" for v in x])
         ax.minorticks_off()
@@ -132,6 +131,15 @@ def curves(series, xlabel, ylabel, caption, x=None, levels=None, smooth=1, **axe
     ends = {k: np.atleast_2d(np.asarray(y, float)).mean(0) for k, y in series.items()}
     text = "; ".join(f"{k} from {y[0]:.3g} to {y[-1]:.3g}" for k, y in ends.items())
     show(fig, f"Lines of {ylabel} against {xlabel}: {text}. {caption}", caption)
+
+
+def _levels(ax, levels):
+    """Horizontal lines across the whole picture, one dash pattern per name."""
+    sides = ax.get_xlim()
+    for i, (name, y) in enumerate(levels.items(), 1):
+        look = {"colors": "0.45", "linestyles": DASHES[i], "linewidth": 1.1}
+        ax.hlines(y, *sides, label=name, zorder=0, **look)
+    ax.set_xlim(sides)
 
 
 def _curve(ax, i, name, y, x, smooth):

@@ -8,7 +8,6 @@ import numpy as np
 from tinyft import io, nn, peft
 from tinyft.course.experiment import (
     loss_on,
-    said,
     sample,
     share,
     text_parts,
@@ -105,75 +104,6 @@ def planted_task(out=30, inp=20, n=64):
     X, D = n**0.5 * X, U @ np.diag([3.0, 1.5]) @ V.T
     Y = X @ (linear.weight.numpy() + D).T
     return linear, X.astype("f4"), Y.astype("f4")
-
-
-# --- what to set -----------------------------------------------------------------------
-
-
-def at_best_rate(study, **settings):
-    """(best rate on the validation part, test losses of its five seeds)."""
-    found = study.where(**settings)
-    lr = found.best_rate()
-    return lr, found.where(lr=lr).values("test")
-
-
-def advice(study):
-    """Rows (what, start with, because) of the table "What to set"."""
-    ranks = {r: at_best_rate(study, experiment="rank", r=r) for r in RANKS}
-    alphas = {a: at_best_rate(study, experiment="alpha", r=4, alpha=a) for a in (2, 32)}
-    alphas = {2: alphas[2], 8: ranks[4], 32: alphas[32]}
-    grown = at_best_rate(study, experiment="alpha", r=64, alpha=128)[0]
-    places = {p: at_best_rate(study, experiment="places", places=p)[1] for p in OTHERS}
-    full = at_best_rate(study, experiment="full")
-    words = {r: at_best_rate(study, experiment="new words", r=r)[1] for r in (4, 64)}
-    frozen = at_best_rate(study, experiment="new words", method=FROZEN)[1]
-    words_full = at_best_rate(study, experiment="new words", method="full")[1]
-
-    def minus(one, other):
-        return said(np.subtract(one, other), 3, sign=True)
-
-    rates = ", ".join(f"α = {a}: {lr:g}" for a, (lr, _) in alphas.items())
-    where = ", ".join(f"{p} {minus(v, ranks[4][1])}" for p, v in places.items())
-    new = ", ".join(f"r = {r} {minus(v, words_full)}" for r, v in words.items())
-    return [
-        [
-            "learning rate",
-            f"{ranks[4][0]:g} at α = 8, and one step of your grid to either side",
-            f"best of a grid; full fine-tuning's best is {full[0]:g}, "
-            f"{ranks[4][0] / full[0]:.0f} times smaller",
-        ],
-        [
-            "α",
-            "one value, 8 or 16, for ever; tune the rate instead",
-            f"the best rate undoes it: {rates}; α = 32 minus α = 2, each at its rate: "
-            f"{minus(alphas[32][1], alphas[2][1])}",
-        ],
-        [
-            "rank r",
-            "8; more if the training loss stays above full fine-tuning's",
-            f"r = 1 minus r = 64: {minus(ranks[1][1], ranks[64][1])}; at fixed α the rate "
-            f"need not be tuned again, at α = 2r it must (r = 64: {grown:g})",
-        ],
-        [
-            "places",
-            "every linear layer of the blocks",
-            f"same number of parameters, loss minus everywhere: {where}",
-        ],
-        [
-            "rate of a large model",
-            "2e-4 at α = 16 to 32, or ten times that of full fine-tuning",
-            "by custom; not measured here",
-        ],
-        ["start", "A random, B zero", "(15.3): both zero never trains"],
-        ["dropout", "0", "by custom; not varied here"],
-        [
-            "LoRA at all?",
-            "yes, if the loss of full fine-tuning is not worth its memory to you",
-            f"here r = 64 minus full: {minus(ranks[64][1], full[1])}; on a text with other "
-            f"words (Python's help), loss minus full's: {new}, full with the embedding "
-            f"frozen {minus(frozen, words_full)}",
-        ],
-    ]
 
 
 # --- tinyft study 15 -------------------------------------------------------------------

@@ -529,6 +529,11 @@ def test_other_dtypes_and_empty_arrays_go_the_generic_way(cuda):
     empty = tensor(np.ones((0, 3), "f4"), device="cuda")
     mixed = tensor(np.ones(3, "f8"), device="cuda")
     assert ops.gelu(whole).dtype == "float32" and ops.softmax(empty).shape == (0, 3)
+    assert not cuda.launched
+    half = tensor(np.ones((2, 3), "f2"), device="cuda")
+    assert ops.gelu(half).dtype == "float16"
+    assert [*cuda.launched] == ["gelu_none"]  # on a float32 copy, see Function.carried
+    cuda.launched.clear()
     ops.layer_norm(tensor(np.ones((2, 3), "f4"), device="cuda"), mixed)
     assert not cuda.launched
 

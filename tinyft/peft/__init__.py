@@ -64,5 +64,4 @@ __all__ = [
     "unmerge",
 ]
 
-attach = hints.hinted(attach)
 __getattr__ = hints.names_of("tinyft.peft", "PEFT")

@@ -8,8 +8,10 @@ files to watch: which of their lines run, and which names hold arrays and tensor
 
 import json
 import linecache
+import os
 import sys
 import threading
+import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -22,11 +24,20 @@ KEPT = "_parameters"  # where a Module keeps what it trains
 def main(path):
     """Run the job and write its report."""
     job = json.loads(Path(path).read_text(encoding="utf-8"))
+    parent = threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True)
+    parent.start()
     _limit_memory()
     watch = Watch(job["watch"])
     report = run(job["cells"], watch)
     text = json.dumps(report | {"seen": watch.as_json()})
     Path(job["report"]).write_text(text, encoding="utf-8")
+
+
+def _end_with(parent):
+    """End this process when the command that started it is gone."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
 
 
 def _limit_memory():

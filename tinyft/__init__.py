@@ -10,6 +10,7 @@ from tinyft.autograd import (
     no_grad,
     tensor,
 )
+from tinyft.autograd import hints as hints
 from tinyft.backend import device
 
 __version__ = "0.1.0"
@@ -25,4 +26,5 @@ __getattr__, __dir__ = later.names(
         "tinyft.nn.init": "manual_seed",
     },
     "nn optim models peft transfer objectives training data io".split(),
+    missing=hints.missing_from("tinyft", "FUNCTIONS"),
 )

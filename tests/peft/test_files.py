@@ -509,3 +509,20 @@ def test_saving_an_adapter_that_is_not_there(tmp_path):
     with pytest.raises(ValueError, match=r"no adapter named 'default'.*none"):
         peft.save(two_layers(), tmp_path / "a")
     assert not (tmp_path / "a").exists()
+
+
+def test_a_config_changed_after_saving_is_refused(saved):
+    """Its scale would change every number; notes for people may change."""
+    folder, _ = saved
+    path, weights = folder / "adapter_config.json", folder / "adapter_model.safetensors"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps({**config, "base_model_name_or_path": "my/base"}))
+    peft.load(two_layers(), folder)
+    for change in ({"lora_alpha": 7}, {"use_rslora": True}):
+        path.write_text(json.dumps({**config, **change}))
+        model = two_layers()
+        with pytest.raises(ValueError, match=r"not the one that was saved .*io\.save"):
+            peft.load(model, folder)
+        assert not peft.attached(model)
+    io.save(weights, io.load(weights))  # what the sentence says
+    peft.load(two_layers(), folder)

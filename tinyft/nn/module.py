@@ -17,6 +17,7 @@ one).
 
 from collections import namedtuple
 
+from tinyft.autograd import hints
 from tinyft.autograd.mode import mode
 from tinyft.nn.parameter import Buffer, Parameter
 from tinyft.nn.text import describe
@@ -30,6 +31,8 @@ class Module(Tree):
     """Base class of layers and models: define `__init__` and `forward`."""
 
     def __new__(cls, *args, **kwargs):
+        if kwargs:
+            hints.explain(cls.__name__, cls.__init__, kwargs)
         self = super().__new__(cls)
         fields = self.__dict__
         fields["_parameters"], fields["_buffers"], fields["_modules"] = {}, {}, {}
@@ -57,7 +60,7 @@ class Module(Tree):
         held = ", ".join(key for kind in KINDS for key in fields[kind]) or "nothing"
         raise AttributeError(
             f"{type(self).__name__} has no attribute {name!r}; as a module it holds "
-            f"{held}"
+            f"{held}{hints.instead('MODULE', name)}"
         )
 
     def __call__(self, *inputs, **options):

@@ -7,6 +7,7 @@ functions is first used.
 import sys
 
 from tinyft import later
+from tinyft.autograd import hints
 from tinyft.autograd.tensor import use_ops
 
 __getattr__, __dir__ = later.names(
@@ -55,9 +56,12 @@ __getattr__, __dir__ = later.names(
         "tinyft.ops.neural.loss": (
             "bce_with_logits huber_loss kl_div l1_loss mse_loss smooth_l1_loss"
         ),
-        "tinyft.ops.neural.norm": "group_norm layer_norm rms_norm",
+        "tinyft.ops.neural.groupnorm": "group_norm",
+        "tinyft.ops.neural.norm": "layer_norm rms_norm",
         "tinyft.ops.neural.pool": "adaptive_avg_pool2d avg_pool2d max_pool2d",
     },
     parts="array blocked composed neural".split(),
+    each=hints.hinted,
+    missing=hints.missing_from("tinyft.ops", "FUNCTIONS"),
 )
 use_ops(sys.modules[__name__])

@@ -1,5 +1,6 @@
 """L4: parameter-efficient fine-tuning: one file per method, on named sites of any model."""
 
+from tinyft.autograd import hints
 from tinyft.peft import huggingface
 from tinyft.peft.acting import active, attached, disabled, switch
 from tinyft.peft.adapter import Adapter
@@ -62,3 +63,5 @@ __all__ = [
     "switch",
     "unmerge",
 ]
+
+__getattr__ = hints.names_of("tinyft.peft", "PEFT")

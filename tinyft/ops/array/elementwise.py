@@ -3,18 +3,18 @@
 Each class is a function and, under it, its derivative. Where an input was broadcast,
 its gradient is the sum over the axes that were added or expanded (`unbroadcast`).
 
-    x / y    gx = gy / y,  gy' = -gy (x / y) / y, divided twice: y² is 0 or infinite in
-             float32 below 1e-19 and above 1e19, where x / y² is not
+x / y has gx = gy / y and -gy (x / y) / y for y, divided twice: in float32 y² is 0 below
+1e-19 and infinite above 1e19, where x / y² need not be.
 
 Powers: d(x^n) = n x^(n-1) dx, d(a^y) = a^y log(a) dy. Small whole exponents are
-products: NumPy's float32 `x**3` calls a library function for each entry, 60x slower
-than `x*x*x`.
+products: NumPy's float32 `x**3` calls a library per entry, 60x slower than `x*x*x`.
 """
 
 import math
 
 from tinyft import backend
 from tinyft.autograd.function import Function
+from tinyft.ops.operands import cast
 
 LARGEST_PRODUCT = 16  # x**n by squaring up to here, by the library's power above
 
@@ -41,7 +41,7 @@ def unbroadcast(g, target):
             i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1
         ]
         g = total(g, (*range(extra), *expanded), False).reshape(shape)
-    return g if g.dtype == dtype else g.astype(dtype)
+    return cast(g, dtype)
 
 
 class Add(Function):

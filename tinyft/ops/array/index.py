@@ -9,12 +9,13 @@ of differentiation works.
 """
 
 from tinyft import backend
+from tinyft.autograd import hints
 from tinyft.autograd.function import Function
 from tinyft.autograd.tensor import Tensor
-from tinyft.ops.array.compare import check_ids, plain
+from tinyft.ops.array.compare import check_ids
 from tinyft.ops.array.shape import broadcast_to, reshape
 from tinyft.ops.axes import axis_of
-from tinyft.ops.operands import wrap
+from tinyft.ops.operands import array_of, wrap
 
 
 class Slice(Function):
@@ -83,7 +84,7 @@ class Embedding(Function):
         (ids,) = ctx.saved
         if not ctx.needs[1]:
             return None, None
-        return None, PutBack.call(gy, key=plain(ids), shape=ctx.shape, once=False)
+        return None, PutBack.call(gy, key=array_of(ids), shape=ctx.shape, once=False)
 
 
 def index(x, key):
@@ -103,8 +104,9 @@ def index(x, key):
 
 def _part(part):
     """One element of a key: lists and Tensors as arrays, the rest unchanged."""
-    if isinstance(part, (list, Tensor)) or backend.is_array(part):
-        part = plain(part)
+    arrays = backend.is_array(part) or hints.is_foreign(part)
+    if isinstance(part, (list, Tensor)) or arrays:
+        part = array_of(part)
         if part.dtype.kind not in "iub" and part.size:
             raise IndexError(
                 f"index: an array of {part.dtype} cannot index; use integers or "
@@ -119,7 +121,7 @@ def take_along_axis(x, indices, axis):
 
     The other axes of `indices` broadcast against those of x. With axis=None x is flat.
     """
-    x, indices = wrap(x), plain(indices)
+    x, indices = wrap(x), array_of(indices)
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
     axis = axis_of("take_along_axis", x.ndim, axis, x.shape)
@@ -132,12 +134,13 @@ def take_along_axis(x, indices, axis):
 
 
 def gather(x, indices, axis):
-    """y[i, j] = x[i, indices[i, j]] for axis 1, and so on; as `torch.gather`.
+    """y[i, j] = x[i, indices[i, j]] for axis 1, and so on: PyTorch's gather.
 
+    Its order of arguments is (x, axis, indices); here the axis comes last, as in NumPy.
     y has the shape of `indices`, which may be smaller than x in the other axes (nothing
     broadcasts, unlike take_along_axis). An index taken twice gets both gradients.
     """
-    x, indices = wrap(x), plain(indices, scalars=False)
+    x, indices = wrap(x), array_of(indices, scalars=False)
     if x.ndim == indices.ndim == 0:
         return reshape(gather(reshape(x, (1,)), indices.reshape(1), axis), ())
     axis = axis_of("gather", x.ndim, axis, x.shape)

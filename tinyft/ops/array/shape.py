@@ -128,7 +128,7 @@ def reshape(x, shape):
 
 
 def flatten(x, start_axis=0, end_axis=-1):
-    """Merge the axes from start_axis to end_axis, both included. Returns a Tensor."""
+    """Merge the axes from start_axis to end_axis, both included, as in PyTorch."""
     x = wrap(x)
     if x.ndim == 0:
         return reshape(x, (1,))
@@ -139,7 +139,10 @@ def flatten(x, start_axis=0, end_axis=-1):
 
 
 def squeeze(x, axis=None):
-    """Leave out axes of size 1: all of them, or those named (ValueError if larger)."""
+    """Leave out axes of size 1: all of them, or those named.
+
+    ValueError if a named axis is larger (PyTorch then returns x as it is).
+    """
     x = wrap(x)
     axes = axes_of("squeeze", x.shape, axis)
     gone = [a for a in axes if x.shape[a] == 1]
@@ -159,7 +162,10 @@ def expand_dims(x, axis):
 
 
 def transpose(x, axes=None):
-    """Axis i of the result is axis axes[i] of x; all reversed by default."""
+    """Axis i of the result is axis axes[i] of x; all reversed by default.
+
+    As in NumPy. PyTorch's transpose exchanges two axes: that is `swapaxes` here.
+    """
     x = wrap(x)
     if axes is None:
         return Transpose.apply(x, axes=tuple(range(x.ndim))[::-1])
@@ -201,7 +207,10 @@ def broadcast_to(x, shape):
 
 
 def repeat(x, count, axis):
-    """Each entry along `axis` `count` times in a row: a b -> a a b b."""
+    """Each entry along `axis` `count` times in succession: a b -> a a b b.
+
+    As in NumPy; PyTorch's repeat is `tile` here, a b -> a b a b.
+    """
     x = wrap(x)
     x = x if x.ndim else reshape(x, (1,))
     axis = axis_of("repeat", x.ndim, axis, x.shape)

@@ -10,18 +10,17 @@ that count (by the number of samples for probabilities), as in PyTorch. Smoothin
 Szegedy et al. 2016. t itself is in targets.py.
 
 Fuses log-sum-exp, gather, smoothing and the gradient (2) in one walk over blocks of
-rows that stay in the cache. Forward leaves the finished gradient behind, the only array
-of the size of the logits; where none is wanted it leaves nothing. On (2048, 1000)
+rows that stay in the cache. The forward pass stores the finished gradient, the only array
+of the size of the logits, and nothing where no gradient is wanted. On (2048, 1000)
 logits that is 4x to 6x faster than the composed form.
 """
 
 from tinyft import backend
 from tinyft.autograd.function import Function
 from tinyft.ops.blocked.blocks import slices
-from tinyft.ops.neural.linear import cast
-from tinyft.ops.neural.reduction import all_host, check_reduction
+from tinyft.ops.neural.reduction import all_host, check_reduction, check_shares
 from tinyft.ops.neural.targets import HardTargets, SoftTargets, classes_last
-from tinyft.ops.operands import wrapped
+from tinyft.ops.operands import cast, wrapped
 
 
 class CrossEntropy(Function):
@@ -77,7 +76,7 @@ class NLL(Function):
 
 
 def _gradient(ctx, gy):
-    """The gradient that forward left behind, times gy, in the layout of the logits."""
+    """The gradient that the forward pass stored, times gy, in the logits' layout."""
     shape, G = ctx.shape, ctx.G
     if gy.ndim or len(shape) == 1:
         G = gy.reshape(-1, 1) * G
@@ -107,7 +106,7 @@ def cross_entropy(
 
     logits (N, C), or (C), or (N, C, d1, ...) with the classes on axis 1; targets: class
     indices, shaped as the logits without that axis, or probabilities (floats) of their
-    shape. weight: (C) or None, one factor a class. Targets equal to `ignore_index`
+    shape. weight: (C) or None, one factor per class. Targets equal to `ignore_index`
     count neither in the sum nor in the mean. First derivatives only, of the logits.
     Raises ValueError for shapes that do not fit or when no target counts, IndexError
     for a target out of range (on the CPU; a device is not made to wait). As in PyTorch.
@@ -170,6 +169,8 @@ def _prepared(what, logits, targets, weight, reduction):
                 "(B T, V) and the targets to (B T)"
             )
         )
+    if targets.dtype.kind == "f":
+        check_shares(what, targets)
     if weight is not None and weight.shape != (shape[min(1, len(shape) - 1)],):
         raise ValueError(
             f"{what}: weight has shape {weight.shape}; expected one factor for each of "

@@ -13,6 +13,7 @@ import math
 
 from tinyft import backend
 from tinyft.autograd.function import Function
+from tinyft.ops.operands import cast
 
 
 class Linear(Function):
@@ -62,11 +63,6 @@ def column_sum(x):
     if not backend.is_array(x):
         return x.sum(axis=0)
     return backend.xp_of(x).ones(x.shape[0], x.dtype) @ x
-
-
-def cast(g, dtype):
-    """A gradient in the dtype of the value it belongs to (None stays None)."""
-    return g if g is None or g.dtype == dtype else g.astype(dtype)
 
 
 def linear(x, weight, bias=None):

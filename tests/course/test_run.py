@@ -120,7 +120,7 @@ def test_a_broken_notebook_is_told(tmp_path):
     assert "01_broken.ipynb is not a readable notebook" in chapter(tmp_path).problem
 
 
-NAMES = ["00_autograd", "09_l2sp", "15_lora"]
+NAMES = ["00_autograd", "09_l2sp", "15_lora", "15b_lora_variants"]
 
 
 @pytest.mark.parametrize(
@@ -131,11 +131,19 @@ NAMES = ["00_autograd", "09_l2sp", "15_lora"]
         (["9"], ["09_l2sp"]),
         (["l2sp"], ["09_l2sp"]),
         (["15_lora", "0"], ["00_autograd", "15_lora"]),
+        (["15"], ["15_lora"]),
+        (["15b"], ["15b_lora_variants"]),
         (["notebooks/09_l2sp.ipynb"], ["09_l2sp"]),
     ],
 )
 def test_names(asked, chosen):
     assert execute.choose(asked, dict.fromkeys(NAMES)) == chosen
+
+
+def test_a_chapter_of_two_notebooks_has_both(tmp_path, write):
+    write("15b_lora_variants", "1")
+    write("15_lora", "1")
+    assert list(execute.chapters(tmp_path)) == ["15_lora", "15b_lora_variants"]
 
 
 def test_an_unknown_name_lists_near_misses():

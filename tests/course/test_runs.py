@@ -61,3 +61,40 @@ def test_unknown_chapters_are_sentences(tmp_path):
         runs.load("99_toy", tmp_path)
     with pytest.raises(LookupError, match="chapter '99' has no study"):
         runs.study("99")
+
+
+def test_the_other_seeds_follow_at_the_best_rate(tmp_path):
+    """Method a is best at 2, b at 3; the grid has two seeds, the end has five."""
+
+    def one_run(method, lr, seed):
+        return {"valid": abs(lr - {"a": 2, "b": 3}[method]) + seed / 100}
+
+    plan = [
+        {"method": m, "lr": lr, "seed": s}
+        for m in "ab"
+        for lr in (1, 2, 3, 4)
+        for s in (0, 1)
+    ]
+    grids = runs.record("99_toy", plan, one_run, tmp_path, report=lambda line: None)
+    assert grids.where(method="b").best_rate() == 3
+    more = runs.finals(grids, plan)
+    want = [(m, lr, s) for s in (2, 3, 4) for m, lr in (("a", 2), ("b", 3))]
+    assert [(one["method"], one["lr"], one["seed"]) for one in more] == want
+    all_of_them = runs.record(
+        "99_toy", plan + more, one_run, tmp_path, lambda line: None
+    )
+    assert len(all_of_them.where(method="a", lr=2).values("valid")) == 5
+    assert all_of_them.where(method="a").best_rate() == 2
+
+
+def test_a_committed_study_is_complete():
+    """What a notebook draws is in the file: every setting of the plan, and five seeds."""
+    from tinyft.course.lessons import ch15_lora, ch15b_lora_variants
+
+    for lesson, name in (
+        (ch15_lora, "15_lora"),
+        (ch15b_lora_variants, "15b_lora_variants"),
+    ):
+        found, plan = runs.load(name), lesson.plan()
+        for settings in plan + runs.finals(found, plan):
+            assert len(found.where(**settings)) == 1

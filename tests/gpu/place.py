@@ -19,7 +19,7 @@ import pytest
 
 import tinyft
 from tinyft import backend
-from tinyft.backend import library
+from tinyft.backend import diagnose, library
 
 TESTS = Path(__file__).parent.parent
 sys.path[:0] = [str(TESTS / "device"), str(TESTS / "ops")]
@@ -69,7 +69,7 @@ def place(request, monkeypatch):
 
 
 def need_card():
-    usable, sentence = backend.gpu_status()
+    usable, sentence = diagnose.gpu_status()
     if usable:
         return
     if os.environ.get("TINYFT_REQUIRE_GPU", "0") not in ("", "0"):

@@ -399,6 +399,28 @@ def test_names_in_two_files_and_values_that_are_not_finite(folder):
         hf.load_model(place)
 
 
+@pytest.mark.parametrize("at", [12, 400, -1])
+def test_a_changed_byte_is_found(at, folder):
+    path = folder("gpt2") / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(io.CheckpointError):
+        hf.load_model(path.parent)
+
+
+def test_files_that_people_take_for_tensors(folder):
+    place = folder("gpt2")
+    for content, words in (
+        (b"version https://git-lfs.github.com/spec/v1\noid 1\n", "Git LFS pointer"),
+        (b"PK\x03\x04" + bytes(100), "is a pickle or a zip"),
+        (b"", "cut short"),
+    ):
+        (place / "model.safetensors").write_bytes(content)
+        with pytest.raises(io.CheckpointError, match=words):
+            hf.load_model(place)
+
+
 def test_names_that_do_not_agree(folder):
     place = folder("gpt2")
     path = place / "model.safetensors"

@@ -146,7 +146,7 @@ def test_a_trained_batchnorm_copy_keeps_its_statistics(tmp_path):
     def build():
         nn.manual_seed(5)
         model = models.resnet_tiny(rng=0, depths=(1, 1), widths=(4, 8), classes=3)
-        peft.attach(model, peft.Full(), "fc|bn1", rng=0)
+        peft.attach(model, peft.Full(), "fc|^bn1", rng=0)
         return model
 
     def through(path, steps):

@@ -139,8 +139,7 @@ class Function:
 
         Inputs: Tensors, arrays (constants) or Python scalars. Returns a Tensor.
         """
-        recording = mode.grad
-        arrays, needs = [], []
+        recording, arrays, needs = mode.grad, [], []
         for x in inputs:
             if isinstance(x, Tensor):
                 arrays.append(x._data)

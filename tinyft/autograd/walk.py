@@ -166,7 +166,8 @@ def _starting_gradient(y, g):
     if not y.requires_grad:
         raise RuntimeError(
             "backward() was called on a tensor that does not require a gradient: no "
-            "input of its computation has requires_grad=True"
+            "input of its computation has requires_grad=True (is the model frozen, or are "
+            "its adapters merged or switched off?)"
         )
     if g is None:
         if y._data.size != 1:

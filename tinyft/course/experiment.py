@@ -46,7 +46,7 @@ def text_parts(domain, tokens, rewrite=None):
     return {k: np.array(tokens.encode(rewrite(text))) for k, text in parts.items()}
 
 
-def windows(ids, batch=8, length=64):
+def windows(ids, batch=4, length=64):
     """A function rng -> endless batches (x, y), each (batch, length), from ids (N,)."""
 
     def batches(rng):
@@ -91,7 +91,7 @@ def train(model, batches, lr, steps=100, seed=0, loss=lm_loss, parameters=None):
 # --- measuring ---------------------------------------------------------------------
 
 
-def loss_on(model, ids, length=64, count=64):
+def loss_on(model, ids, length=64, count=32):
     """Mean loss on `count` windows, evenly spread over ids (N,): nats per token."""
     starts = np.arange(count) * ((len(ids) - length - 1) // count)
     rows = ids[starts[:, None] + np.arange(length + 1)]

@@ -4,9 +4,11 @@
     runs = load("15_lora")           what it wrote to studies/15_lora.json
     runs.where(method="LoRA", r=4).by("lr", "valid")     {rate: [a value per seed]}
 
-A plan is a list of settings, each a dict with a seed. The file holds every single result
-with its settings, and the version and processor that made it; a run that the file has
-already is not repeated, so the command can be stopped and started again.
+A plan is a list of settings, each a dict with a rate "lr" and a seed. It covers the grid
+of rates with the seeds of CHOOSING; then the other seeds of SEEDS follow at the best rate
+of each grid, by the score "valid". The file holds every single result with its settings,
+and the version and processor that made it; a run that the file has already is not
+repeated, so the command can be stopped and started again.
 """
 
 import importlib
@@ -17,8 +19,10 @@ from pathlib import Path
 import numpy as np
 
 import tinyft
+from tinyft.course.experiment import SEEDS, best
 from tinyft.io.atomic import atomic_write
 
+CHOOSING = SEEDS[:2]
 FOLDER = Path(__file__).parent / "studies"
 
 
@@ -37,6 +41,14 @@ class Runs(list):
         ordered = sorted(self, key=lambda run: run["settings"]["seed"])
         return [run["scores"][score] for run in ordered]
 
+    def best_rate(self):
+        """The rate of the smallest mean of "valid", over the seeds of CHOOSING.
+
+        Raises ValueError when it is at the edge of its grid.
+        """
+        chosen = Runs(run for run in self if run["settings"]["seed"] in CHOOSING)
+        return best(chosen.by("lr", "valid"))
+
     def by(self, setting, score):
         """{value of a setting: the score of each seed}, sorted by the setting."""
         options = sorted({run["settings"][setting] for run in self})
@@ -54,27 +66,33 @@ def load(chapter, folder=FOLDER):
     return Runs(json.loads(path.read_text("utf-8"))["runs"])
 
 
-def record(chapter, plan, one_run, folder=FOLDER, report=print):
+def record(chapter, plan, one_run, folder=FOLDER, report=print, keep=False):
     """Run what the plan has and the file has not; the file is written after each run.
 
     plan: dicts of JSON values, each with a "seed".  one_run(**settings) -> {score: float}.
-    Runs in the file that the plan no longer has are dropped. Returns the Runs.
+    keep: leave other runs in the file; without it those that the plan lacks are dropped.
+    Returns the Runs of the plan, in its order.
     """
     path = Path(folder) / f"{chapter}.json"
-    old = load(chapter, folder) if path.is_file() else []
-    done = {_key(run["settings"]): run for run in old}
-    runs = Runs(done[_key(one)] for one in plan if _key(one) in done)
-    for settings in [one for one in plan if _key(one) not in done]:
-        scores = {k: float(v) for k, v in one_run(**settings).items()}
-        runs.append({"settings": settings, "scores": scores})
-        _write(path, chapter, runs)
-        report(f"{len(runs)} of {len(plan)}: {settings} {scores}")
-    _write(path, chapter, runs)
-    return runs
+    done = {
+        _key(r["settings"]): r
+        for r in (load(chapter, folder) if path.is_file() else [])
+    }
+    wanted = [_key(settings) for settings in plan]
+    if not keep:
+        done = {key: done[key] for key in wanted if key in done}
+    for i, (key, settings) in enumerate(zip(wanted, plan)):
+        if key not in done:
+            scores = {k: float(v) for k, v in one_run(**settings).items()}
+            done[key] = {"settings": settings, "scores": scores}
+            _write(path, chapter, done.values())
+            report(f"{i + 1} of {len(plan)}: {settings} {scores}")
+    _write(path, chapter, done.values())
+    return Runs(done[key] for key in wanted)
 
 
 def study(chapter, report=print):
-    """`tinyft study`: run the plan of the chapter's lesson."""
+    """`tinyft study`: the grids of the chapter's lesson, then all seeds at the best."""
     found = sorted(Path(__file__).parent.glob(f"lessons/ch{chapter}_*.py"))
     lessons = [
         importlib.import_module(f"tinyft.course.lessons.{p.stem}") for p in found
@@ -85,13 +103,19 @@ def study(chapter, report=print):
             f"chapter {chapter!r} has no study; see tinyft/course/lessons"
         )
     for lesson in lessons:
-        record(
-            lesson.__name__.rpartition(".ch")[2],
-            lesson.plan(),
-            lesson.run,
-            FOLDER,
-            report,
-        )
+        name, plan = lesson.__name__.rpartition(".ch")[2], lesson.plan()
+        grids = record(name, plan, lesson.run, FOLDER, report, keep=True)
+        record(name, plan + finals(grids, plan), lesson.run, FOLDER, report)
+
+
+def finals(grids, plan):
+    """The settings of the seeds that are still to run, at the best rate of each grid."""
+    methods = [
+        {k: v for k, v in one.items() if k not in ("lr", "seed")} for one in plan
+    ]
+    methods = list({_key(one): one for one in methods}.values())
+    best = [one | {"lr": grids.where(**one).best_rate()} for one in methods]
+    return [one | {"seed": seed} for seed in SEEDS[len(CHOOSING) :] for one in best]
 
 
 def _key(settings):

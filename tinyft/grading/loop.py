@@ -75,7 +75,8 @@ def hint(task):
 def reset(task):
     """Put the stub back; returns where the learner's text is kept, None if nowhere.
 
-    A text that is the stub already is not kept, and nothing kept before is lost.
+    A text that is the stub already is not kept, and nothing kept before is lost.  The
+    task is open again; its points stay in the file of progress as history.
     """
     text = exercise.start_text(task)
     kept = None
@@ -85,6 +86,7 @@ def reset(task):
             kept = _free(task)
             files.write(kept, old)
     files.write(task.answer, text)
+    progress.reopen(task)
     return kept
 
 

@@ -92,17 +92,17 @@ def report_from(data):
 
 
 class Heard:
-    """What has been heard from the judges of one task."""
+    """What has been heard from the judges of some candidates."""
 
     def __init__(self, names):
         self.names = names
-        self.checks, self.outcomes = None, {}
-        self.fault, self.finished = None, False
+        self.checks, self.outcomes, self.faults = {}, {}, {}
+        self.finished = False
         self.restart()
 
     def restart(self):
         """A new judge starts: nothing heard from it yet."""
-        self.running = self.loading = None
+        self.running = None
         self.left = self.lost = False
         self.since = time.monotonic()
 
@@ -116,20 +116,14 @@ class Heard:
     def _collected(self, checks):
         self.checks = checks
 
-    def _fault(self, message):
-        self.fault = message
+    def _fault(self, test, message):
+        self.faults[test] = message
 
     def _start(self, candidate, check):
         self.running = candidate, check
 
-    def _loading(self, candidate):
-        self.loading = candidate
-
-    def _loaded(self, candidate):
-        self.loading = None
-
     def _unloadable(self, candidate, message):
-        for check in self.checks:
+        for check in self.checks[candidate]:
             told = {"status": "failed", "message": message}
             self.outcomes.setdefault((candidate, check["name"]), told)
 
@@ -149,35 +143,31 @@ class Heard:
         left = [
             (name, check["name"])
             for name in (failed if first else ())
-            for check in self.checks
+            for check in self.checks[name]
         ]
         return {*self.outcomes, *left}
 
-    def after(self, task, ended):
-        """A judge ended: blame the check that was running, or the test itself."""
-        if self.fault or (self.finished and not self.checks):
-            reason = self.fault or "it holds no check (def test_...(student))"
-            raise GradingError(f"{task.test.name} cannot grade: {reason}")
+    def after(self, ended):
+        """A judge ended: blame the check that was running; GradingError without one."""
         if self.left:
             self.finished = self._complete()
-        if self.finished or self.left:
+        if self.finished or self.left or self.faults:
+            self.finished = self.finished or bool(self.faults)
             return
         if self.running is None:
-            raise GradingError(f"{task.test.name} cannot grade: it {ended}")
-        told = {"status": "failed", "message": f"What {task.name}.py returned {ended}."}
+            raise GradingError(f"the checks cannot be run: the judge {ended}")
+        told = {"status": "failed", "message": f"What the answer returned {ended}."}
         self.outcomes.setdefault(self.running, told)
         self.finished = self._complete()
 
     def _complete(self):
-        return len(self.outcomes) == len(self.names) * len(self.checks)
+        count = sum(len(checks) for checks in self.checks.values())
+        return len(self.outcomes) == count
 
-    def results(self):
-        """{candidate: [Check]} in the order of the test file."""
+    def results(self, name):
+        """[Check] of a candidate, in the order of the test file."""
         lost = {"status": "failed", "message": "The check did not run."}
-        return {
-            name: [
-                Check(**check, **self.outcomes.get((name, check["name"]), lost))
-                for check in self.checks
-            ]
-            for name in self.names
-        }
+        return [
+            Check(**check, **self.outcomes.get((name, check["name"]), lost))
+            for check in self.checks[name]
+        ]

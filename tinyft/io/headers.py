@@ -8,14 +8,14 @@ these sizes is made. Source: https://github.com/huggingface/safetensors#format
 """
 
 import math
+import mmap
 from typing import NamedTuple
 
 import numpy as np
 
+from tinyft.io import foreign, seal
 from tinyft.io.json_text import JSONError, parse_json
-from tinyft.io.tensors import DTYPES, CheckpointError, widen_bfloat16
-
-LARGEST = 100_000_000  # bytes of a header, the limit of the format
+from tinyft.io.tensors import DTYPES, HEADER, CheckpointError, widen_bfloat16
 
 
 class Entry(NamedTuple):
@@ -34,9 +34,13 @@ def read_header(path):
     """
     size = path.stat().st_size
     with open(path, "rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if size < 8 or length > min(size - 8, LARGEST):
+        start = file.read(64)
+        if foreign.told(start):
+            raise CheckpointError(f"{path} {foreign.told(start)}")
+        length = int.from_bytes(start[:8], "little")
+        if size < 8 or length > min(size - 8, HEADER):
             raise _damaged(path, f"a header of {length} bytes does not fit in it")
+        file.seek(8)
         text = file.read(length)
     try:
         table = parse_json(text.decode("utf-8"), path)
@@ -78,6 +82,25 @@ def _damaged(path, why):
         f"{path} is cut short or is not a safetensors file: {why}. Write or fetch it "
         "again."
     )
+
+
+def check_seal(path):
+    """Raise CheckpointError if the file has our checksum and it does not fit.
+
+    The file is mapped, not read: it takes no memory of its own.
+    """
+    with open(path, "rb") as file:
+        length = 8 + int.from_bytes(file.read(8), "little")
+        file.seek(0)
+        head = file.read(length)
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            with memoryview(content)[length:] as data:
+                broken = seal.is_broken(head, data)
+    if broken:
+        raise CheckpointError(
+            f"{path} is damaged: it is not what was written, its checksum differs. "
+            "Write or fetch it again."
+        )
 
 
 def read_array(path, entry):

@@ -35,29 +35,31 @@ def generate(
     continues as it would alone. Raises ValueError for impossible options,
     FloatingPointError for logits that are NaN or leave no token to choose.
     """
-    xp = backend.host()
-    out = _prompt(ids)
-    _check_model(model, out.shape[1], count, stop)
+    ids = _prompt(ids)
+    _check_model(model, ids.shape[1], count, stop)
     _check(count, temperature, top_k, top_p, greedy, rng)
-    rng, real = None if greedy else generator(rng), _real(mask, out)
+    options = (temperature, top_k, top_p, greedy, None if greedy else generator(rng))
     kept = model.new_cache() if cache else None
-    ended, seen = xp.zeros(len(out), dtype=bool), 0
     with no_grad(), model.evaluating():
-        for _ in range(count):
-            options = {} if real is None else {"mask": _on_device(model, real)}
-            new = _on_device(model, out[:, seen:])
-            logits = model(new, cache=kept, **options)[:, -1]
-            seen = out.shape[1] if cache else 0
-            scores = logits.numpy().astype("float64")
-            new = _choose(scores, temperature, top_k, top_p, greedy, rng)
-            if stop is not None:
-                new = xp.where(ended, stop, new)
-                ended = new == stop
-            out = xp.concatenate([out, new[:, None]], axis=1)
-            if real is not None:
-                real = xp.concatenate([real, xp.ones((len(real), 1), bool)], axis=1)
-            if ended.all():
-                break
+        return _continue(model, ids, _real(mask, ids), count, kept, stop, options)
+
+
+def _continue(model, out, real, count, cache, stop, options):
+    """The loop of `generate`: host arrays out (B, T) and real (B, T) or None."""
+    xp, ended, seen = backend.host(), False, 0
+    for _ in range(count):
+        masked = {} if real is None else {"mask": _on_device(model, real)}
+        logits = model(_on_device(model, out[:, seen:]), cache=cache, **masked)[:, -1]
+        seen = 0 if cache is None else out.shape[1]
+        new = _choose(logits.numpy().astype("float64"), *options)
+        if stop is not None:
+            new = xp.where(ended, stop, new)
+            ended = new == stop
+        out = xp.concatenate([out, new[:, None]], axis=1)
+        if real is not None:
+            real = xp.concatenate([real, xp.ones((len(real), 1), bool)], axis=1)
+        if xp.all(ended):
+            break
     return out
 
 

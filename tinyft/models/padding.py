@@ -9,7 +9,7 @@ counts the ids that are not its padding id, from pad + 1.
 
 from tinyft import backend, nn, ops
 from tinyft.autograd.tensor import Tensor
-from tinyft.nn.attention import widen
+from tinyft.nn.layers.attention import widen
 from tinyft.nn.shape import steps
 from tinyft.ops.operands import wrap
 
@@ -56,7 +56,7 @@ def padding_mask(mask, ids, past=0, cache=None):
     real = None
     if mask is not None and mask.ndim == 2:
         _check_padding(mask, ids.shape, past)
-        real, mask = mask._data.astype(bool), None
+        real, mask = backend.to(mask._data.astype(bool), ids.device), None
     if cache:
         _check_cached(cache[0], real, ids.shape[1], past)
     return real, mask
@@ -92,7 +92,7 @@ def attention_mask(mask, real, new, past, window, like):
     """The mask that every block takes: the padding (B, 1, 1, S) and the window (T, S),
     or the caller's own. `new` counts vectors that were put in front of the tokens."""
     if real is not None:
-        mask = Tensor._of(real[:, None, None, :], None)
+        mask = Tensor._of(backend.to(real[:, None, None, :], like.device), None)
         mask = widen(mask, 0, past + new) if mask.shape[-1] < new else mask
     if window is None or past + new <= window:
         return mask
@@ -115,5 +115,5 @@ def last_tokens(states, ids, mask=None, pad=None):
         real, _ = padding_mask(mask, ids)
         real = xp.ones((B, T), bool) if real is None else real
     last = (xp.arange(T) * real).argmax(axis=1)
-    front = states.shape[1] - T  # vectors that the embedding put before the tokens
-    return states[xp.arange(B), front + last]
+    last = last + (states.shape[1] - T)  # vectors that the embedding put in front
+    return states[xp.arange(B), backend.to(last, states.device)]

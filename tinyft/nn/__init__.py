@@ -2,17 +2,31 @@
 
 from tinyft.autograd import hints
 from tinyft.nn import init
-from tinyft.nn.activation import GELU, Dropout, ReLU, Sigmoid, SiLU, Softmax, Tanh
-from tinyft.nn.attention import KV, KVCache, MultiHeadAttention, Rotary
-from tinyft.nn.container import Flatten, ModuleDict, ModuleList, Sequential
-from tinyft.nn.conv import AdaptiveAvgPool2d, AvgPool2d, Conv2d, MaxPool2d
-from tinyft.nn.embedding import Embedding, Positions, TypeEmbedding
 from tinyft.nn.init import manual_seed
-from tinyft.nn.linear import Identity, Linear
+from tinyft.nn.layers.activation import (
+    GELU,
+    Dropout,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Tanh,
+)
+from tinyft.nn.layers.attention import KV, KVCache, MultiHeadAttention, Rotary
+from tinyft.nn.layers.container import Flatten, ModuleDict, ModuleList, Sequential
+from tinyft.nn.layers.conv import AdaptiveAvgPool2d, AvgPool2d, Conv2d, MaxPool2d
+from tinyft.nn.layers.embedding import Embedding, Positions, TypeEmbedding
+from tinyft.nn.layers.linear import Identity, Linear
+from tinyft.nn.layers.norm import (
+    BatchNorm1d,
+    BatchNorm2d,
+    GroupNorm,
+    LayerNorm,
+    RMSNorm,
+)
+from tinyft.nn.layers.recurrent import LSTM
 from tinyft.nn.module import Buffer, Module, Parameter
-from tinyft.nn.norm import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RMSNorm
 from tinyft.nn.recompute import recompute
-from tinyft.nn.recurrent import LSTM
 
 checkpoint = recompute  # its name in PyTorch
 

@@ -78,8 +78,8 @@ class Module(Tree):
             y = self.forward(*inputs, **options)
         finally:
             self.__dict__["_factored"] = before
-        for delta in active:
-            if delta.output is not None and (delta in factored or not delta.changes):
+        for delta in (*factored, *(d for d in active if not d.changes)):
+            if delta.output is not None:
                 y = delta.output(inputs[0] if inputs else None, y)
         return y
 

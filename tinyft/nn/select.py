@@ -135,7 +135,7 @@ def near_misses(asked, names, count=5):
 
 def refuse_tied(what, model, names):
     """Raise ValueError, with every name, if one of the parameters `names` has several."""
-    owners = {}
+    owners, names = {}, list(names)
     for path, module in model.named_modules():
         for name, p in module._parameters.items():
             if p is not None:

@@ -38,6 +38,14 @@ class Adam(Optimizer):
             amsgrad=amsgrad,
         )
 
+    def check_dtype(self, p):
+        if p.dtype == "float16":
+            raise TypeError(
+                f"{self._name}: a parameter of shape {p.shape} is float16, where g² and "
+                "eps leave the range (6e-8 to 65504) and the step is NaN; train in "
+                "float32, model.float(), and convert the result, or use SGD"
+            )
+
     def state_names_of(self, group):
         return ("m", "v", "v_max") if group["amsgrad"] else ("m", "v")
 

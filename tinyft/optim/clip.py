@@ -16,7 +16,8 @@ def clip_grad_norm(params, max_norm, norm=2.0):
     """Scale the gradients in place so that their joint norm is at most `max_norm`.
 
     norm: 2.0, or math.inf for the largest entry. Returns the norm before clipping, a
-    0-d Tensor on the gradients' device (no synchronisation); NaN passes through.
+    0-d Tensor on the gradients' device (no synchronisation), float32 for float16. If it
+    is NaN or infinite, so are the gradients afterwards: nothing hides behind a zero.
     Raises ValueError for another norm or max_norm <= 0.
     """
     if norm not in (2.0, math.inf) or not max_norm > 0:
@@ -30,7 +31,9 @@ def clip_grad_norm(params, max_norm, norm=2.0):
     total = _norm([g.data for g in grads], norm)
     if backend.device_of(total) == "cpu" and total + 1e-6 <= max_norm:
         return Tensor(total)  # the factor would be exactly 1
-    scale = backend.xp_of(total).minimum(float(max_norm) / (total + 1e-6), 1.0)
+    xp = backend.xp_of(total)
+    scale = xp.minimum(float(max_norm) / (total + 1e-6), 1.0)
+    scale = xp.where(xp.isfinite(total), scale, xp.asarray(math.nan, scale.dtype))
     for g in grads:
         array = g.data
         array *= scale

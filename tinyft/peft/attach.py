@@ -10,7 +10,7 @@ from tinyft.nn import BatchNorm2d, init
 from tinyft.peft.acting import attached, is_merged, refuse_block
 from tinyft.peft.adapter import Adapter
 from tinyft.peft.delta import Delta
-from tinyft.peft.methods.full import Full
+from tinyft.peft.full import Full
 from tinyft.peft.options import refuse_unknown
 from tinyft.peft.sites import find_sites, find_whole, option_changes
 
@@ -34,34 +34,36 @@ def attach(
 ):
     """Put a copy of `delta` on every module that `target` names; freeze the base.
 
-    A second adapter acts together with the first, on top of it in order of attachment;
-    `switch(model, name)` lets one act alone, `active(model)` and the result's repr say
-    which do.
-
+    A second adapter acts together with the first, on top of it; `switch(model, name)` lets
+    one act alone, `active(model)` and the repr of the result say which do.
     target: a regular expression for the end of module paths, or a list of names (see
     nn/select.py); None for the method's own sites. rng: a numpy Generator (or seed) for
     the initial values. also: modules that train whole, as a copy in this adapter (a new
     head, a BatchNorm with its statistics). rank_pattern, alpha_pattern: {pattern: value}
     instead of the method's r and alpha, the first key that matches a path's end. layers:
-    only where the first number in the path is one of these. exclude: not these. Returns
-    an Adapter.
-    Raises ValueError if the name is taken, nothing matches (near misses are listed), a
-    name is ambiguous, the model is merged, or a site's weight is tied.
+    only where the first number in the path is one of these. exclude: not these.
+    Returns an Adapter. Raises ValueError if the name is taken, nothing matches (near
+    misses are listed), a name is ambiguous, the model is merged, or a weight is tied.
     """
     refuse_unknown("attach", unknown, ARGUMENTS)
     _check_free(model, delta, name)
-    target = delta.own_sites(model) if target is None else target
-    if target is None:
-        raise TypeError(
-            f"attach({type(delta).__name__}): which modules? pass target, a pattern such "
-            r"as r'attn\.(q|v)' or a list of names"
-        )
+    target = _target(model, delta, target)
     saved = {} if also is None else find_whole(model, also)
     sites = find_sites(model, delta, target, layers, exclude, saved)
     changes = option_changes(delta, sites, rank_pattern, alpha_pattern)
     for path, module in sites.items():
         delta.copied(**changes[path]).check_site(path, module)
     return put(model, delta, sites, name, rng, saved, changes, target)
+
+
+def _target(model, delta, target):
+    target = delta.own_sites(model) if target is None else target
+    if target is None:
+        raise TypeError(
+            f"attach({type(delta).__name__}): which modules? pass target, a pattern such "
+            r"as r'attn\.(q|v)' or a list of names"
+        )
+    return target
 
 
 def put(model, delta, sites, name, rng=None, saved=(), changes=None, target=None):
@@ -76,16 +78,15 @@ def put(model, delta, sites, name, rng=None, saved=(), changes=None, target=None
     beside = {}
     for path, extra in delta.companions(model, bound):
         if path not in saved:
-            one = extra.bind(path, model.get_submodule(path), rng, shared)
-            beside[f"{path}.{type(extra).__name__.lower()}".strip(".")] = one
+            key = f"{path}.{type(extra).__name__.lower()}".strip(".")
+            beside[key] = extra.bind(path, model.get_submodule(path), rng, shared)
     for path in saved:
         bound[path] = Full().bind(path, saved[path], rng)
         _thaw_copy(model, path, bound[path])
     if not attached(model):
         _freeze(model)
-    for one in (*beside.values(), *bound.values()):
-        module = one.site
-        module.__dict__["_deltas"] = (*module._deltas, one)
+    for extra in (*beside.values(), *bound.values()):
+        extra.site.__dict__["_deltas"] = (*extra.site._deltas, extra)
     attached(model)[name] = Adapter(model, name, delta, target, bound | beside)
     return attached(model)[name]
 
@@ -106,6 +107,11 @@ def detach(adapter):
             f"detach: the adapter {adapter.name!r} is not attached any more"
         )
     refuse_block(model, "detach")
+    for other in attached(model).values():
+        if adapter.name in getattr(other.template, "adapters", ()):
+            raise ValueError(
+                f"detach: adapter {other.name!r} mixes {adapter.name!r}; detach that first"
+            )
     if any(d.merged for d in adapter.deltas.values()):
         raise ValueError(
             f"detach: adapter {adapter.name!r} is merged; call unmerge(model) first, or "

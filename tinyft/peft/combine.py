@@ -18,7 +18,7 @@ from tinyft.autograd import no_grad
 from tinyft.peft.acting import switch
 from tinyft.peft.adapter import Adapter
 from tinyft.peft.attach import put
-from tinyft.peft.methods.lora import LoRA
+from tinyft.peft.delta import registry
 
 
 def combine(adapters, weights=None, how="cat", rank=None, name="combined"):
@@ -43,7 +43,7 @@ def combine(adapters, weights=None, how="cat", rank=None, name="combined"):
     top = max(ranks.values())
     made = put(
         model,
-        LoRA(top, top),  # α = r everywhere: s = 1
+        registry["LORA"](top, top),  # α = r everywhere: s = 1
         {path: model.get_submodule(path) for path in sums},
         name,
         changes={path: {"r": r, "alpha": r} for path, r in ranks.items()},

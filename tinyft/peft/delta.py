@@ -43,7 +43,7 @@ class Delta(Module):
     for several sites at once `prepare(model, sites, rng)` and `companions(model, deltas)`.
     """
 
-    kind = None
+    kind = peft_type = None  # peft_type: PEFT's name, set by the method's codec
     changes, buffers_too, factored, mergeable = (), (), False, True
     identity_at_start = rowwise = composes = True
     sites = None
@@ -112,6 +112,11 @@ class Delta(Module):
             delta.build(module, rng)
         delta.train(module.training)
         return delta if here is None else delta.to(here)  # None: build chose the place
+
+    def stored(self):
+        """The Tensors a file holds: all, or what an encoder makes of them, `vectors`."""
+        made = getattr(self, "vectors", None)
+        return [made()] if made else list(self.slots().values())
 
     def slots(self):
         """{name: Parameter or Buffer} of this delta."""

@@ -7,6 +7,9 @@
 
 A method sees the weight as a matrix with one row per output, and never asks what kind of
 layer it is on. The layouts of A and B are those of Hugging Face PEFT's files.
+
+`on_output` and `width` answer the same for a whole module: how a vector broadcasts over
+its result, and how many features it reads and makes.
 """
 
 import math
@@ -17,7 +20,7 @@ from tinyft import nn, ops
 class Layout:
     """A weight (out, in), x (..., in), y (..., out): the Linear layer."""
 
-    lookup = False  # x are the numbers of columns of A, not values
+    lookup = False  # x names columns of A: there is nothing to multiply or to drop
 
     def __init__(self, module):
         self.module = module
@@ -76,8 +79,10 @@ class Convolution(Layout):
         return ops.conv2d(self.through(x, A), B)
 
 
-class Transposed(Layout):
-    """A weight (in, out), as GPT-2's Conv1D keeps it; the factors are a Linear's."""
+class Lookup(Layout):
+    """A weight (V, d), x token ids, y (..., d): the Embedding keeps the transpose."""
+
+    lookup = True
 
     @property
     def sides(self):
@@ -88,21 +93,6 @@ class Transposed(Layout):
 
     def weight(self, matrix):
         return matrix.T
-
-    def through(self, x, W):
-        return x @ W
-
-    def low(self, x, A, B):
-        return ops.linear(ops.linear(x, A), B)
-
-
-class Lookup(Transposed):
-    """A weight (V, d), x token ids, y (..., d): the Embedding. No input to drop."""
-
-    lookup = True
-
-    def through(self, x, W):
-        return ops.embedding(x, W)
 
     def low(self, x, A, B):
         return ops.linear(ops.embedding(x, A.T), B)
@@ -124,3 +114,23 @@ def on_output(module, b, y):
     """A vector (out,) in the shape that broadcasts over the output y of a layer."""
     images = isinstance(module, (nn.Conv2d, nn.BatchNorm2d, nn.GroupNorm))
     return b.reshape((-1,) + (1,) * (y.ndim - 2)) if images and y.ndim > 2 else b
+
+
+def width(module, inward=False):
+    """(does it make images, features out) of a module, or in; None if that is unknown.
+
+    A module made of several has its last layer's, or its first's.
+    """
+    if isinstance(module, nn.Linear):
+        return False, module.in_features if inward else module.out_features
+    if isinstance(module, nn.Embedding):
+        return None if inward else (False, module.embedding_dim)
+    if isinstance(module, nn.Conv2d):
+        return True, module.in_channels if inward else module.out_channels
+    if isinstance(module, (nn.LayerNorm, nn.RMSNorm)):
+        return False, module.size
+    if isinstance(module, nn.BatchNorm2d):
+        return True, module.num_features
+    below = list(module.children())
+    found = (width(child, inward) for child in (below if inward else reversed(below)))
+    return next((each for each in found if each is not None), None)

@@ -11,6 +11,7 @@ from numbers import Real
 
 LARGEST = 3.4e38  # of float32: a larger scale overflows at the first product
 THEIRS = {  # PEFT's name: ours
+    "rank": "r",
     "lora_alpha": "alpha",
     "lora_dropout": "dropout",
     "vera_dropout": "dropout",
@@ -44,7 +45,7 @@ def read_options(method, args, given):
     refuse_unknown(method.__name__, given, options)
     if len(args) > len(options):
         raise TypeError(
-            f"{method.__name__} takes {len(options)} options "
+            f"{method.__name__} takes at most {len(options)} options "
             f"({', '.join(options) or 'none'}), got {len(args)}"
         )
     return options | dict(zip(options, args)) | given
@@ -60,7 +61,7 @@ def refuse_unknown(caller, given, known):
         )
         raise TypeError(
             f"{caller} has no option {name!r}"
-            + (f"; it is called {meant} here" if meant else "")
+            + (f"; use {meant}" if meant else "")
             + f". The options: {', '.join(known) or 'none'}"
         )
 

@@ -3,7 +3,6 @@
 import html
 
 from tinyft.peft.acting import attached
-from tinyft.peft.huggingface.codecs import codec_of
 
 HEAD = ("adapter", "method", "site", "parameters", "bytes", "acts")
 
@@ -65,8 +64,7 @@ def report(model):
     for name, adapter in attached(model).items():
         for path, delta in adapter.deltas.items():
             own = [p for p in delta.parameters() if id(p) not in parameters]
-            arrays = codec_of(type(delta)).stored(delta)
-            stored = [a for a in arrays if id(a) not in seen]
+            stored = [a for a in delta.stored() if id(a) not in seen]
             parameters |= {id(p): p for p in own}
             seen |= {id(a): a for a in stored}  # kept, so that no number comes twice
             if delta.slots():

@@ -13,9 +13,7 @@ from tinyft.nn.select import (
     refuse_tied,
     select,
 )
-from tinyft.peft.methods.full import Full
-
-__all__ = ["find_sites", "find_whole", "matches", "option_changes", "pattern_value"]
+from tinyft.peft.full import Full
 
 
 def find_sites(model, delta, target, layers=None, exclude=None, saved=()):

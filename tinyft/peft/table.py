@@ -6,7 +6,6 @@ python -m tinyft.peft.table > docs/methods.md
 import sys
 
 from tinyft.peft.delta import registry
-from tinyft.peft.huggingface.codecs import codec_of
 
 HEAD = """# Methods
 
@@ -38,8 +37,7 @@ def table():
 
 
 def _cells(cls):
-    codec = codec_of(cls)
-    peft = codec.peft_type if codec.theirs else "–"
+    peft = cls.peft_type or "–"
     yes = {True: "yes", False: "no"}
     return (
         f"`{cls.__name__}`",

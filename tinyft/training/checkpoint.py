@@ -89,13 +89,11 @@ def load_checkpoint(
 
     With the model alone only weights are loaded, the adapters' too. With an optimizer
     the run is resumed: generators and which adapters act are put back as well.
-    `map_extra(extra)` is called before anything is loaded (to attach deltas, say);
-    `metadata` is what the file's should agree with.
+    `map_extra(extra)` is called first; the file's metadata should agree with `metadata`.
 
-    Raises FileNotFoundError; io.CheckpointError for a cut or damaged file, one that is
-    not a training checkpoint, one made for another model, adapter or optimizer, and for
-    a part that was asked for and is not in it; KeyError or ValueError for arrays that do
-    not fit. Nothing is changed then.
+    Raises FileNotFoundError; io.CheckpointError for a file that is damaged, of another
+    kind, made for another model, adapter or optimizer, or without a part that was asked
+    for; KeyError or ValueError for arrays that do not fit. Nothing is changed then.
     """
     check_path("load_checkpoint", path)
     check_parts("load_checkpoint", model, optimizer, schedule, stream, early_stopping)
@@ -117,23 +115,22 @@ def load_checkpoint(
     for label, generator in random.items():
         set_rng_state(generator, state[f"rng.{label}"])
     if optimizer is not None:
-        for path_, delta in model.named_deltas():
-            delta.enabled = bool(state[f"acts.{path_}"])
+        _set_acts(model, _part(state, "acts"))
     return {"step": int(state["step"]), "extra": extra, "metadata": about}
 
 
 def _check_header(path, about, parts, metadata):
     """What the file was made for; CheckpointError if it cannot give what is asked for."""
-    if about.get("format") != FORMAT:
+    if about.get("format") != FORMAT or not {"parts", "made_for"} <= set(about):
         raise io.CheckpointError(
             f"{path} holds tensors but is no training checkpoint of this version "
             f"(format {about.get('format')!r}); read it with tinyft.io.load"
         )
-    missing = sorted(set(parts) - set(about.get("parts", "").split()))
+    missing = sorted(set(parts) - set(about["parts"].split()))
     if missing:
         raise io.CheckpointError(
             f"{path} was saved without {', '.join(missing)}; beside the model it holds "
-            f"{about.get('parts', '').replace(' ', ', ') or 'nothing'}"
+            f"{about['parts'].replace(' ', ', ') or 'nothing'}"
         )
     for key, value in (metadata or {}).items():
         if about.get(key, value) != value:
@@ -143,7 +140,7 @@ def _check_header(path, about, parts, metadata):
             )
     try:
         return parse_json(about["made_for"], path)
-    except (JSONError, KeyError) as error:
+    except JSONError as error:
         raise io.CheckpointError(f"{path} is damaged: its header: {error}") from None
 
 
@@ -196,6 +193,11 @@ def _named(head, state):
 def _part(state, name):
     head = f"{name}."
     return {k[len(head) :]: v for k, v in state.items() if k.startswith(head)}
+
+
+def _set_acts(model, acts):
+    for path, delta in model.named_deltas():
+        delta.enabled = bool(acts.get(path, True))
 
 
 def _acts(model):

@@ -22,6 +22,18 @@ def check_loss(loss, place, finite):
     )
 
 
+def check_norm(norm, place, finite):
+    """FloatingPointError if the norm of the gradients, a 0-d array, is not finite."""
+    if not backend.xp_of(norm).isfinite(norm):
+        step, epoch, batch = place
+        raise FloatingPointError(
+            f"fit(): the norm of the gradients is {norm.item()} at step {step} (batch "
+            f"{batch} of epoch {epoch}), though the loss is finite ({_number(finite)}). "
+            "Training stopped before this step. To see where it comes from: with "
+            "tinyft.detect_anomaly(): loss_fn(model, *batch).backward()"
+        )
+
+
 def check_losses(losses, finite):
     """The same for [(loss, place), ...] on a device, read in one transfer."""
     xp = backend.xp_of(losses[0][0])

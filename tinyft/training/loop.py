@@ -11,7 +11,7 @@ import contextlib
 from tinyft import backend
 from tinyft.optim.clip import clip_grad_norm
 from tinyft.training.arguments import check_fit, check_loss_value
-from tinyft.training.finite import check_loss, check_losses, check_weights
+from tinyft.training.finite import check_loss, check_losses, check_norm, check_weights
 from tinyft.training.metrics import counted, on_device
 from tinyft.training.progress import progress_bar
 from tinyft.training.walk import EPOCH_END, groups, length
@@ -44,22 +44,20 @@ def fit(
               lambda model, x, y: ops.cross_entropy(model(x), y)
     batches   an iterable of tuples, walked again each epoch, or a function that returns
               one: lambda: data.batches(rng, x, y, batch_size=32)
-    steps, epochs   how long, one of them or both (the first to end counts); `start` is
-              the step a resumed run begins with: a list goes on behind the batches that
-              its steps have used, a data.BatchStream where its state says
+    steps, epochs   how long (the first to end counts); `start`: the step of a resumed
+              run; a list goes on behind the batches it has used
     clip      largest norm of all gradients together
-    accumulate      batches per step, in the memory of one: the gradient of all of them
-              together, each weighted by its number of targets, as in `evaluate`
+    accumulate  batches per step, each weighted by its number of targets: their gradient
+              is that of one large batch
     every     steps between log points (default: an epoch, or a twentieth of the steps)
-    evaluate  called at each log point, returns {name: number} for the history; "loss",
-              "lr" and "step" are kept there as "eval_loss", ...
+    evaluate  called at each log point, returns {name: number} for the history, where
+              "loss" becomes "eval_loss"
     early_stopping  an EarlyStopping; the best weights are restored at the end
     checkpoint      a Checkpoint, saved at each log point
     on_step   on_step(step, loss) after each update, gradients still there
 
-    Raises TypeError and ValueError, before the first step, for arguments of another kind
-    or order and for parts that do not belong together; FloatingPointError for a loss
-    that is NaN or infinite, with its step (on the host before that step is taken).
+    Raises TypeError and ValueError, before the first step, for arguments that are none
+    or do not belong together; FloatingPointError for a loss of NaN or Inf.
     """
     numbers = {"steps": steps, "epochs": epochs, "start": start}
     numbers |= {"accumulate": accumulate, "every": every}
@@ -68,26 +66,35 @@ def fit(
     check_fit(model, loss_fn, batches, optimizer, numbers, clip, parts)
     log = _Log(model, optimizer, evaluate, early_stopping, checkpoint, every, steps)
     if getattr(early_stopping, "is_over", False):
-        return log.finish(start)  # resumed from a run that had stopped already
-    if not model.training:  # a module set to eval() on purpose inside stays so
-        model.train()
-    step, total = start, length(batches, steps, epochs, accumulate)
+        return log.finish()  # resumed from a run that had stopped already
     walk = groups(batches, epochs, steps, start, accumulate, checkpoint)
+    total = length(batches, steps, epochs, accumulate)
     with _owned(checkpoint), progress_bar(total, progress) as advance:
-        for group, place in walk:
-            if group is not EPOCH_END:
-                step += 1
-                loss = _backward(model, loss_fn, group, (step, *place), log)
-                _clip(optimizer, clip)
-                optimizer.step()
-                on_step(step, loss)
-                if schedule is not None:
-                    schedule.step()
-                optimizer.zero_grad()
-                advance(step, log.text)
+        updates = _updates(model, loss_fn, walk, start, schedule, clip, on_step, log)
+        for step, group in updates:
+            advance(step, log.text)
             if log.is_due(step, group) and log.write(step):
                 break
-        return log.finish(step)
+        return log.finish()
+
+
+def _updates(model, loss_fn, walk, step, schedule, clip, on_step, log):
+    """Train on each group of `walk`; yield (steps taken, the group) after each."""
+    optimizer = log.optimizer
+    if not model.training:  # a module set to eval() on purpose inside stays so
+        model.train()
+    for group, place in walk:
+        if group is not EPOCH_END:
+            step += 1
+            loss = _backward(model, loss_fn, group, (step, *place), log)
+            _clip(optimizer, clip, log)
+            optimizer.step()
+            on_step(step, loss)
+            if schedule is not None:
+                schedule.step()
+            optimizer.zero_grad()
+        log.step = step
+        yield step, group
 
 
 @contextlib.contextmanager
@@ -103,10 +110,11 @@ def _owned(checkpoint):
         checkpoint.release()
 
 
-def _clip(optimizer, max_norm):
+def _clip(optimizer, max_norm, log):
     if max_norm is not None:
         groups = optimizer.param_groups
-        clip_grad_norm([p for group in groups for p in group["params"]], max_norm)
+        params = [p for group in groups for p in group["params"]]
+        log.watch(clip_grad_norm(params, max_norm).data, log.losses[-1][1], check_norm)
 
 
 def _backward(model, loss_fn, group, place, log):
@@ -148,6 +156,7 @@ class _Log:
         self.every = every or (steps and max(1, steps // 20))
         self.history = {name: [] for name in OWN}
         self.total, self.losses, self.text, self.finite = 0.0, [], "", None
+        self.step = None  # the last one that was taken
 
     def is_due(self, step, group):
         """True every `every` steps, or at the end of an epoch, and at the last step."""
@@ -155,15 +164,15 @@ class _Log:
             return group is EPOCH_END
         return group is not EPOCH_END and (step % self.every == 0 or step == self.last)
 
-    def watch(self, loss, place):
+    def watch(self, value, place, check=check_loss):
         """Stop at a loss that is not finite; on a device that is seen at a log point."""
-        if backend.device_of(loss) == "cpu":
+        if backend.device_of(value) == "cpu":
             try:
-                check_loss(loss, place, self.finite)
+                check(value, place, self.finite)
             except FloatingPointError:
                 self.optimizer.zero_grad()  # nobody should step with what is there
                 raise
-            self.finite = loss, place
+            self.finite = (value, place) if check is check_loss else self.finite
 
     def add(self, loss, place):
         self.total = self.total + loss
@@ -211,9 +220,9 @@ class _Log:
             )
         return self.early.update(found[self.early.monitor], self.model)
 
-    def finish(self, step):
+    def finish(self):
         """Write what is left, and put the best weights back."""
-        self.write(step)
+        self.write(self.step)
         if self.early is not None:
             self.early.restore(self.model)
         return self.history

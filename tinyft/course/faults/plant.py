@@ -1,9 +1,9 @@
 """Possible faults of a library file: one small change of a statement that was executed.
 
-Changed are the bodies of functions the notebook ran: what the graders' blind mutants
-change (signs, terms, factors, operands, constants, comparisons, transposes, keywords,
-slices, statements), and beside it a condition ignored, the wrong tensor, a gradient cut
-by detach(). Messages, guards that only raise, and annotations are left alone.
+Changed are the bodies of functions and lambdas the notebook ran: signs, terms, factors,
+operands, constants, comparisons, transposes and slices as in the graders' blind mutants,
+and beside them a condition ignored, another tensor of the same shape, a gradient cut by
+detach(). Messages, guards that only raise, and what would merely crash are left alone.
 """
 
 import ast
@@ -14,9 +14,10 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 
 from tinyft.course.run.execute import CourseError
-from tinyft.grading.mutants import edits, replacements
+from tinyft.grading.proof.mutants import edits, replacements
 
 SILENT = re.compile("__repr__|__str__|extra_repr|_*(check|require|refuse|warn)")
+JOINED = (ast.List, ast.ListComp, ast.Tuple, ast.JoinedStr)  # + joins, - is an error
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -100,14 +101,31 @@ def difference(old, new):
 
 
 def _sensible(node, changes, kinds):
-    """All changes but calls whose swapped arguments are not two arrays."""
+    """The changes that a slip of the pen could be, and that Python would not notice."""
     for new in changes:
-        if isinstance(new, ast.Call) and isinstance(node, ast.Call):
-            pairs = zip(node.args, new.args, strict=False)
-            moved = [ast.unparse(old) for old, now in pairs if old is not now]
-            if not all(text in kinds for text in moved):
-                continue
-        yield new
+        if isinstance(node, ast.Call) and isinstance(new, ast.Call):
+            if len(new.keywords) == len(node.keywords) and _alike(node, new, kinds):
+                yield new
+        elif not (isinstance(node, ast.Expr) or _texts_or_lists(node)):
+            yield new
+
+
+def _alike(node, new, kinds):
+    """True when the arguments that changed places are arrays of one kind."""
+    pairs = zip(node.args, new.args, strict=False)
+    moved = {kinds.get(ast.unparse(old)) for old, now in pairs if old is not now}
+    return len(moved) == 1 and None not in moved
+
+
+def _texts_or_lists(node):
+    sides = (getattr(node, "left", node), getattr(node, "right", node))
+    if not isinstance(node, ast.BinOp):
+        return isinstance(getattr(node, "value", None), JOINED)
+    return any(isinstance(side, JOINED) or _text(side) for side in sides)
+
+
+def _text(node):
+    return isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes))
 
 
 def _more(node, holder, kinds):
@@ -121,7 +139,7 @@ def _more(node, holder, kinds):
     others = [other for other in kinds if kinds[other] == kind and other != text]
     if kind and others:
         yield ast.parse(others[0], mode="eval").body
-    if kind == "t":
+    if kind and kind.startswith("tensor"):
         yield ast.parse(f"{text}.detach()", mode="eval").body
 
 
@@ -142,6 +160,8 @@ class Homes(ast.NodeVisitor):
             self._function(node)
         elif isinstance(node, ast.stmt) and self.functions:
             self._statement(node)
+        elif isinstance(node, ast.Lambda) and node.body.lineno in self.lines:
+            self._claim(node.body, node, node)
         else:
             self.generic_visit(node)
         if named:
@@ -156,16 +176,16 @@ class Homes(ast.NodeVisitor):
 
     def _statement(self, node):
         if _executed(node, self.lines) and not _guard(node):
-            self._claim(node, node)
+            self._claim(node, node, self.functions[-1])
         for child in _statements(node):
             self.visit(child)
 
-    def _claim(self, node, statement):
-        home = statement, self.functions[-1], ".".join(self.path)
-        self.found[id(node)] = home
+    def _claim(self, node, statement, function):
+        where = ".".join(self.path) or "lambda"
+        self.found[id(node)] = statement, function, where
         for child in ast.iter_child_nodes(node):
             if not isinstance(child, (ast.stmt, ast.JoinedStr, ast.excepthandler)):
-                self._claim(child, statement)
+                self._claim(child, statement, function)
 
 
 def _statements(node):

@@ -8,8 +8,10 @@ files to watch: which of their lines run, and which names hold arrays and tensor
 
 import json
 import linecache
+import os
 import sys
 import threading
+import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -22,11 +24,20 @@ KEPT = "_parameters"  # where a Module keeps what it trains
 def main(path):
     """Run the job and write its report."""
     job = json.loads(Path(path).read_text(encoding="utf-8"))
+    parent = threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True)
+    parent.start()
     _limit_memory()
     watch = Watch(job["watch"])
     report = run(job["cells"], watch)
     text = json.dumps(report | {"seen": watch.as_json()})
     Path(job["report"]).write_text(text, encoding="utf-8")
+
+
+def _end_with(parent):
+    """End this process when the command that started it is gone."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
 
 
 def _limit_memory():
@@ -69,8 +80,8 @@ def _compiled(number, text):
 class Watch:
     """Which lines of some files run, and what kind of value each function's names hold.
 
-    "a" is an array or a tensor, "t" a tensor that needs a gradient. It is entered for
-    each cell: a recursion too deep in one ends Python's tracing.
+    "array (3, 4)" or, when it needs a gradient, "tensor (3, 4)". It is entered for each
+    cell: a recursion too deep in one ends Python's tracing.
     """
 
     def __init__(self, files):
@@ -113,13 +124,18 @@ class Watch:
 
 
 def _kinds(local):
-    found = {f"self.{name}": "t" for name in getattr(local.get("self"), KEPT, ())}
-    for name, value in local.items():
-        if getattr(value, "requires_grad", False) is True:
-            found[name] = "t"
-        elif hasattr(value, "dtype") and hasattr(value, "shape"):
-            found[name] = "a"
-    return found
+    kept = getattr(local.get("self"), "__dict__", {}).get(KEPT)
+    kept = kept if isinstance(kept, dict) else {}
+    values = local | {f"self.{name}": value for name, value in kept.items()}
+    return {name: kind for name, value in values.items() if (kind := _kind(value))}
+
+
+def _kind(value):
+    shape = getattr(value, "shape", None)
+    if not (hasattr(value, "dtype") and isinstance(shape, tuple)):
+        return ""
+    trained = getattr(value, "requires_grad", False) is True
+    return f"{'tensor' if trained else 'array'} {shape}"
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ class Result:
 
 
 def chapters(root=None):
-    """{name: path} of notebooks/NN_name.ipynb, in order.
+    """{name: path} of notebooks/NN_name.ipynb and NNb_name.ipynb, in order.
 
     Looked for under `root`, else where `places.roots()` says; the first with any wins.
     """
@@ -85,8 +85,8 @@ def run_chapter(path, out, seconds=600, on_cell=None):
     """Execute one notebook, save its executed copy and HTML under `out`: a Result."""
     import nbformat
 
-    from tinyft.course.page import to_html
     from tinyft.course.run import kernel
+    from tinyft.course.run.page import to_html
 
     result, began = Result(path.stem), time.perf_counter()
     notebook = _read(path, result)

@@ -14,9 +14,17 @@ from rich.table import Table
 from rich.text import Text
 
 from tinyft.grading import exercise
-from tinyft.grading.classroom import items, report, submissions
-from tinyft.grading.exercise import GradingError
+from tinyft.grading.check.explain import clean
+from tinyft.grading.classroom import handed, items, names, submissions
+from tinyft.grading.classroom import release as releases
+from tinyft.grading.classroom import secret as secrets
 from tinyft.grading.learner import workspace
+from tinyft.grading.sandbox.fence import SAID
+
+PUBLIC = (
+    "without --secret the seeds follow from the IDs: an answer may carry the numbers of "
+    "its own draw"
+)
 
 
 def start(folder, wanted=()):
@@ -28,42 +36,41 @@ def start(folder, wanted=()):
     console.print(Text(f"next: cd {folder}, then tinyft list or tinyft watch"))
 
 
-def release(folder=None, wanted=(), gradescope=None):
+def release(folder=None, wanted=(), gradescope=None, secret=None):
     """Write the students' folder, Gradescope's autograder.zip, or both."""
-    if folder is None and gradescope is None:
-        raise GradingError(
-            "tinyft release needs a folder to make, or --gradescope FILE.zip, or both"
-        )
-    console = Console()
-    if folder is not None:
-        count = len(workspace.release(folder, wanted))
-        said = f"{count} files for students in {folder}: no solution is among them"
-        console.print(Text(said))
-    if gradescope is not None:
-        count = len(workspace.autograder(gradescope, wanted))
-        console.print(Text(f"{count} files in {gradescope}: upload it to Gradescope"))
+    for sentence in releases.release(folder, wanted, gradescope, secret):
+        Console().print(Text(sentence))
 
 
-def grade_submissions(folder, wanted=(), out="grades", jobs=report.JOBS):
-    """Grade a folder of submissions, write OUT, print the item statistics."""
+def grade_submissions(folder, wanted=(), out="grades", secret=None, **how):
+    """Grade a folder of submissions, write OUT, print the item statistics.
+
+    how: jobs, executor, no_fence (submissions.grade_all).
+    """
     console, tasks = Console(), exercise.choose(wanted, exercise.find_tasks())
-    total, counts = len(submissions.students(folder)), {True: 0, False: 0}
+    how |= {"secret": secrets.read(secret)}
+    total, counts = len(handed.hand_ins(folder, tasks)), {True: 0, False: 0}
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
     with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
-        shown = bar.add_task("grading", total=total)
+        task = bar.add_task("grading", total=total)
 
         def heard(student, found, fresh):
             counts[fresh] += 1
-            bar.update(shown, advance=1, description=student[:30])
+            name = names.shown(student)
+            bar.update(task, advance=1, description=name[:30])
             if found.problem:
-                bar.console.print(Text(f"{student}: {found.problem}", style="red"))
+                said = f"{name}: {clean(found.problem)}"
+                bar.console.print(Text(said, style="red"))
 
-        found = submissions.grade_all(folder, out, tasks, jobs, heard)
+        found = submissions.grade_all(folder, out, tasks, heard, **how)
     console.print(table(submissions.write_tables(found, tasks, out)))
     kept = f", {counts[False]} kept from before" if counts[False] else ""
     console.print(f"{total} submissions: {counts[True]} graded now{kept}")
-    names = "grades.csv, items.csv, reports/"
-    console.print(Text(f"in {Path(out)}: {names}"))
+    fences = sorted({SAID[one.fence] for one in found if one.fence})
+    console.print(Text(f"answers ran behind: {'; '.join(fences) or 'nothing'}"))
+    if not how["secret"]:
+        console.print(Text(PUBLIC, style="yellow"))
+    console.print(Text(f"in {Path(out)}: grades.csv, items.csv, reports/"))
     return True
 
 

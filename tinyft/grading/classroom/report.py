@@ -13,17 +13,18 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from tinyft.grading import places, runner
-from tinyft.grading.results import Report, TaskResult
+from tinyft.grading.results import Report
 from tinyft.grading.sandbox import box
+from tinyft.grading.sandbox.fence import SAID
 
 JOBS = min(2, os.cpu_count() or 1)
 PRINTED = 5  # lines shown of what an answer printed; the JSON has more
 
 
 def grade_tasks(tasks, student="", files=None, jobs=JOBS, fence=None, secret=b""):
-    """Grade tasks side by side, the learner's files or those of a folder: a Report.
+    """Grade tasks side by side, the learner's files or other ones: a Report.
 
-    files: {task label: path} with `inside`, the folder they must lie in, under "".
+    files: {task label: a path, or bytes, or a text that says why there are none}.
     fence: the name of one, the strongest that stands by default.  When this returns,
     no process of an answer is left.
     """
@@ -32,7 +33,7 @@ def grade_tasks(tasks, student="", files=None, jobs=JOBS, fence=None, secret=b""
 
     def some(part):
         with box.Boxes(fence) as boxes:
-            return [_graded(task, student, files, boxes, secret) for task in part]
+            return runner.grade_all(part, files, student, boxes, secret)
 
     jobs = max(1, min(jobs, len(tasks))) if box.PROCESSES else 1
     if jobs == 1:
@@ -43,16 +44,6 @@ def grade_tasks(tasks, student="", files=None, jobs=JOBS, fence=None, secret=b""
     by_label = {one.task: one for part in parts for one in part}
     results = [by_label[task.label] for task in tasks]
     return Report(results, student, time.perf_counter() - began, fence=fence)
-
-
-def _graded(task, student, files, boxes, secret):
-    """One task's result; whatever goes wrong, the others are graded."""
-    try:
-        path, inside = files.get(task.label), files.get("")
-        return runner.grade(task, path, student, inside, boxes, secret)
-    except (OSError, ValueError, ArithmeticError) as error:
-        said = f"{type(error).__name__}: {error}"
-        return TaskResult(task.label, task.title, "", [], problem=said)
 
 
 def as_csv(rows):
@@ -70,7 +61,7 @@ def _cell(value):
 
 def check_rows(report):
     """A CSV table of one report: a row for every check."""
-    head = ["student", "task", "check", "points", "out of", "mistakes", "message"]
+    head = "student,task,check,points,out of,mistakes,message,numbers".split(",")
     rows = [
         [
             report.student,
@@ -80,6 +71,7 @@ def check_rows(report):
             one.points,
             "; ".join(one.named),
             one.message,
+            one.numbers,
         ]
         for task in report.tasks
         for one in task.checks
@@ -100,6 +92,7 @@ def as_gradescope(report):
         "execution_time": round(report.seconds, 3),
         "visibility": "visible",
         "stdout_visibility": "hidden",
+        "output": f"Answers ran behind: {SAID.get(report.fence, 'nothing')}.",
         "tests": tests,
     }
 
@@ -113,7 +106,7 @@ def _tests(task):
             f"{task.task}: {one.title}",
             one.earned,
             one.points,
-            one.message,
+            "\n\n".join(filter(None, (one.message, one.numbers))),
             [task.task, *one.named],
         )
         for one in task.checks
@@ -140,26 +133,37 @@ def lines(report):
     yield f"{report.score:g} of {report.out_of:g} points", "bold"
     for text in filter(None, (report.problem, report.note)):
         yield text, "yellow"
+    if report.fence:
+        yield f"answers ran behind: {SAID[report.fence]}", "dim"
 
 
 def _lines(task):
     head = f"{task.task}  {task.title}  {task.score:g}/{task.out_of:g}"
     yield head, "bold green" if task.ok else "bold"
-    told = None
+    for one in verdicts(task):
+        yield f"      {one.message}", "red"
+        if one.numbers:
+            yield f"      {one.title}: {one.numbers}", "dim"
+        yield from _printed(one.output.strip().splitlines())
     for one in task.checks:
         mark, style = ("ok  ", "green") if one.ok else ("FAIL", "red")
         yield f" {mark} {one.title} ({one.earned:g}/{one.points:g})", style
-        if not one.ok and one.message == told:
-            yield "      the same", ""
-        elif not one.ok:
-            told = one.message
-            yield f"      {told}", ""
-            yield from _printed(one.output.strip().splitlines())
     for text in filter(None, (task.problem, task.note)):
         yield f"      {text}", "yellow"
     if not task.ok:
         yield f"      {places.short(task.path)}", "dim"
         yield f"      tinyft hint {task.task}", "dim"
+
+
+def verdicts(task):
+    """The failed checks with something new to say: every mistake once for a task."""
+    told, found = set(), []
+    for one in task.checks:
+        said = frozenset(one.named) or one.message
+        if not one.ok and said not in told:
+            told.add(said)
+            found.append(one)
+    return found
 
 
 def _printed(output):
@@ -192,16 +196,18 @@ def _html_task(task):
     head = f"{mark} {html.escape(task.task)}"
     points = f"{task.score:g}/{task.out_of:g}"
     rows = _row(f'<b style="color:{colour}">{head}</b>', task.title, points)
+    telling = [id(one) for one in verdicts(task)]
     for one in task.checks:
         colour, mark = (DONE, "✓") if one.ok else (OPEN, "✗")
         name = f'<span style="color:{colour}">{mark}</span> {html.escape(one.title)}'
         points = f"{one.earned:g}/{one.points:g}"
-        rows += _row(name, one.message, points)
+        told = f"{one.message}\n{one.numbers}".strip() if id(one) in telling else ""
+        rows += _row(name, told, points)
     for text in filter(None, (task.problem, task.note)):
         rows += _row("", text, "")
     return rows
 
 
 def _row(head, text, points):
-    cells = head, html.escape(text), points
+    cells = head, html.escape(text).replace("\n", "<br>"), points
     return "<tr>" + "".join(f'<td style="{STYLE}">{c}</td>' for c in cells) + "</tr>"

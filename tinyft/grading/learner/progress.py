@@ -1,9 +1,12 @@
 """A learner's progress: one small readable file, progress.json beside exercises/.
 
 {"09_l2sp/closed_form": {"score": 2, "out_of": 3, "hints": 1}, ...}
+
+A reset moves the points to the row's "history", with the time.
 """
 
 import json
+from datetime import datetime
 
 from tinyft.grading import files
 from tinyft.grading.exercise import GradingError
@@ -43,6 +46,17 @@ def done(row):
 def update(task, **values):
     """Change a task's row and write the file, atomically; returns the row."""
     return update_all({task: values})[task.label]
+
+
+def reopen(task):
+    """Take a task's points out of its row, and keep them as history."""
+    table = read(task)
+    row = table.get(task.label, {})
+    points = {key: row.pop(key) for key in ("score", "out_of") if key in row}
+    if points:
+        until = datetime.now().astimezone().isoformat(timespec="seconds")
+        row.setdefault("history", []).append(points | {"until": until})
+        files.write(path_of(task), files.as_json(table))
 
 
 def update_all(values):

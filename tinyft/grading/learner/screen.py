@@ -1,28 +1,28 @@
 """What `tinyft grade`, `list`, `hint`, `reset` and `solution` show."""
 
+import difflib
 from pathlib import Path
 
-from rich.columns import Columns
 from rich.console import Console
-from rich.panel import Panel
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
 from tinyft.grading import files, loop, places
+from tinyft.grading.check.explain import clean
 from tinyft.grading.classroom import report
 
-WIDE = 120  # columns from which two texts fit side by side
 
-
-def grade(wanted=(), student="", json=None, csv=None, gradescope=None, folder=None):
+def grade(wanted=(), student="", json=None, csv=None, gradescope=None, **submission):
     """Grade, print every check, write what is asked for; True on full marks.
 
-    folder: grade the files of this submission, not the learner's own.  A file that is
-    asked for is written in any case, also when nothing could be graded.
+    submission: folder, whose files are graded instead of the learner's own, secret,
+    no_fence.  A file that is asked for is written in any case, also when nothing could
+    be graded, and always after the last process of an answer has ended.
     """
+    folder = submission.pop("folder", None)
     try:
-        found = _found(wanted, student, folder)
+        found = _found(wanted, student, folder, **submission)
     except Exception as error:
         sentence = str(error.args[0] if error.args else error)
         _write(report.Report([], student, problem=sentence), json, csv, gradescope)
@@ -36,12 +36,14 @@ def grade(wanted=(), student="", json=None, csv=None, gradescope=None, folder=No
     return found.ok
 
 
-def _found(wanted, student, folder):
+def _found(wanted, student, folder, secret=None, no_fence=False):
     if folder is None:
         return loop.grade(wanted, student)
+    from tinyft.grading.classroom import secret as secrets
     from tinyft.grading.classroom import submissions
 
-    return submissions.grade_one(Path(folder), wanted, student)
+    how = {"secret": secrets.read(secret), "no_fence": no_fence}
+    return submissions.grade_one(Path(folder), wanted, student, **how)
 
 
 def _write(found, json, csv, gradescope):
@@ -108,19 +110,15 @@ def reset(wanted, console=None):
 
 
 def solution(wanted):
-    """Print the learner's text and the solution, side by side where there is room."""
+    """Print what the solution does differently from the learner's text."""
     task, console = loop.single(wanted), Console()
-    texts = dict(zip(("yours", "the solution"), loop.solution(task)))
-    wide = console.width >= WIDE
-    width = console.width // 2 - 1 if wide else console.width
-    panels = [
-        Panel(
-            Syntax(text, "python", theme="ansi_light", word_wrap=True),
-            title=title,
-            width=width,
-        )
-        for title, text in texts.items()
-    ]
-    console.print(Columns(panels, padding=(0, 1)) if wide else panels[0])
-    if not wide:
-        console.print(panels[1])
+    yours, ours = loop.solution(task)
+    names = str(places.short(task.answer)), "the solution"
+    lines = difflib.unified_diff(
+        yours.splitlines(), ours.splitlines(), *names, lineterm=""
+    )
+    text = clean("\n".join(lines), keep="\n\t")
+    if text:
+        console.print(Syntax(text, "diff", theme="ansi_light", word_wrap=True))
+    else:
+        console.print("yours is the solution, word for word")

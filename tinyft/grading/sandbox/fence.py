@@ -2,7 +2,8 @@
 
     bubblewrap   own namespaces: nothing of the disk is there but Python and NumPy
     user         another user (as root), Landlock and seccomp
-    landlock     Landlock and seccomp, as the same user
+    landlock     Landlock and seccomp, as the same user without capabilities
+    modes        another user (as root) and seccomp; files only by their modes
     none         a process of its own with limits; for one's own file
 
 `command` is the argument list that starts a worker behind a fence.  Which fences stand
@@ -22,11 +23,13 @@ import numpy as np
 
 from tinyft.grading import places
 
-FENCES = ("bubblewrap", "user", "landlock")
+FENCES = ("bubblewrap", "user", "landlock", "modes")
+OTHER_USER = ("user", "modes")  # only root can become one
 SAID = {
     "bubblewrap": "bubblewrap (own namespaces, seccomp)",
     "user": "another user, Landlock, seccomp",
     "landlock": "Landlock, seccomp",
+    "modes": "another user, seccomp; files by their modes (no Landlock here)",
     "none": "no fence: a process of its own, with limits",
     "browser": "no fence: the same process, without limits",
 }
@@ -144,7 +147,8 @@ def bubblewrap(lib):
     """bwrap's arguments: what is there, and that nothing else is."""
     args = [shutil.which("bwrap") or "bwrap", "--unshare-all", "--unshare-user"]
     args += ["--die-with-parent", "--new-session", "--cap-drop", "ALL"]
-    args += ["--uid", "65534", "--gid", "65534"]
+    args += ["--uid", "65534", "--gid", "65534", "--size", str(SCRATCH)]
+    args += ["--tmpfs", "/tmp"]
     for path in roots():
         args += ["--ro-bind", path, path]
     for path in sorted(hidden()):
@@ -155,8 +159,8 @@ def bubblewrap(lib):
     inside |= {lib: "/w/lib"} if lib else {}
     for path, name in inside.items():
         args += ["--ro-bind", str(path), name]
-    args += ["--dev", "/dev", "--remount-ro", "/dev", "--size", str(SCRATCH)]
-    args += ["--tmpfs", "/tmp", "--chdir", "/tmp", "--remount-ro", "/"]
+    args += ["--dev", "/dev", "--remount-ro", "/dev"]
+    args += ["--chdir", "/tmp", "--remount-ro", "/"]
     return [*args, "--disable-userns", "--"]
 
 

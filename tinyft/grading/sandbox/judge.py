@@ -1,7 +1,7 @@
 """The judge's process: runs a task's checks with pytest, asks answers for their values.
 
-job: {test, scratch, strict, done, settings, limits, candidates}.  Events go out as
-lines of JSON; a judge that dies costs the check that it was in.
+job: {parts, scratch, strict, done, limits}, parts of {test, settings, candidates}.
+Events go out as lines of JSON; a judge that dies costs the check that it was in.
 """
 
 import json
@@ -14,15 +14,20 @@ import pytest
 
 from tinyft.grading.candidate import decode
 from tinyft.grading.check import context
-from tinyft.grading.check.plugin import NAME, Grading, Leave
+from tinyft.grading.check.grading import Grading, Leave
+from tinyft.grading.check.plugin import NAME
 from tinyft.grading.sandbox import alone, limits
 from tinyft.grading.sandbox.session import Warm
 
 # no config and no conftest of the surroundings; nothing that a check has no use for
-FLAGS = "-q --tb=no --no-header --noconftest --import-mode=importlib".split()
+FLAGS = (
+    "-q --tb=no --no-header --noconftest --import-mode=importlib --assert=plain "
+    "--capture=no --continue-on-collection-errors"
+).split()
 for _plugin in (
     "cacheprovider unraisableexception threadexception faulthandler junitxml doctest "
-    "logging warnings pastebin stepwise"
+    "logging warnings pastebin stepwise debugging setuponly setupplan recwarn legacypath "
+    "monkeypatch tmpdir subtests"
 ).split():
     FLAGS += ["-p", f"no:{_plugin}"]
 
@@ -33,8 +38,11 @@ def grade(job, write, opener):
     def report(**event):
         write(json.dumps(event) + "\n")
 
-    candidates = [decode(one) for one in job["candidates"]]
-    grading = Grading(candidates, job["settings"], opener, report, job["done"])
+    parts = [
+        (part["test"], part["settings"], [decode(one) for one in part["candidates"]])
+        for part in job["parts"]
+    ]
+    grading = Grading(parts, opener, report, job["done"])
     if job["limits"]:
         grading.protect = lambda: limits.limit(**job["limits"])
     before = context.strict
@@ -54,7 +62,8 @@ def arguments(job):
     empty.write_text("[pytest]\n", encoding="utf-8")
     places = ["-c", empty, "--rootdir", scratch, "--basetemp", scratch / "tmp"]
     plugin = ["-p", "tinyft.grading.check.plugin"]
-    return [*FLAGS, *plugin, *map(str, places), job["test"]]
+    tests = [part["test"] for part in job["parts"]]
+    return [*FLAGS, *plugin, *map(str, places), *tests]
 
 
 class _Register:
@@ -80,7 +89,7 @@ def main(line, events, control=None):
             data = data[os.write(events, data) :]
 
     if control is None:
-        settings = job["settings"]
+        settings = job["parts"][0]["settings"]
         how = settings["imports"], settings["forbidden"], job["scratch"]
         opener = alone.cold(*how)
     else:

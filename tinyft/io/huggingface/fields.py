@@ -33,7 +33,8 @@ HARMLESS = set(
     no_repeat_ngram_size encoder_no_repeat_ngram_size bad_words_ids num_return_sequences
     output_scores return_dict_in_generate forced_bos_token_id forced_eos_token_id
     remove_invalid_values exponential_decay_length_penalty suppress_tokens
-    begin_suppress_tokens prefix
+    begin_suppress_tokens prefix _num_labels is_llama_config transformers.js_config
+    unsloth_version unsloth_fixed model_max_length max_sequence_length
     """.split()
 )
 

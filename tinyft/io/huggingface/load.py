@@ -68,6 +68,7 @@ def _build(folder, kind, theirs, weights, head, pooler, dtype):
         check_shapes(str(folder), form, weights.entries, config)
     except NamesError as error:
         raise NamesError(f"{error}{_hint(kind, theirs, head)}") from None
+    weights.check()
     with nn.init.skipped():
         model = Transformer(config, dtype=dtype)
     slots = dict(model.named_parameters())

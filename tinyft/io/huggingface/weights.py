@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import PurePath
 
-from tinyft.io.headers import read_array, read_header
+from tinyft.io.headers import check_seal, read_array, read_header
 from tinyft.io.json_text import JSONError, read_json
 from tinyft.io.tensors import CheckpointError
 
@@ -32,6 +32,11 @@ class Weights(Mapping):
 
     def __getitem__(self, name):
         return read_array(*self.places[name])
+
+    def check(self):
+        """Raise CheckpointError for a file of ours in which a byte has changed."""
+        for path in {path for path, _ in self.places.values()}:
+            check_seal(path)
 
     def __iter__(self):
         return iter(self.entries)

@@ -6,8 +6,8 @@
 
 from tinyft.nn.shape import zeros
 from tinyft.peft.delta import Delta
+from tinyft.peft.full import Full
 from tinyft.peft.layout import on_output
-from tinyft.peft.methods.full import Full
 
 
 class BitFit(Delta, kind="BITFIT"):
@@ -37,12 +37,13 @@ class BitFit(Delta, kind="BITFIT"):
         return self.b if self.scale == 1 else self.scale * self.b
 
 
-def trained_biases(model, deltas, lora_bias, which):
+def trained_biases(model, deltas, options):
     """[(path, Delta)] of the biases that train beside `deltas`, {path: LoRA}.
 
-    lora_bias: bias' = bias + s b at each site. which: "none"; "lora_only", whole copies at
-    the sites; "all", whole copies everywhere.
+    options: lora_bias, bias' = bias + s b at each site; bias: "none"; "lora_only", whole
+    copies at the sites; "all", whole copies everywhere.
     """
+    lora_bias, which = options.get("lora_bias"), options.get("bias", "none")
     biased = {p: m for p, m in model.named_modules() if BitFit().fits(m)}
     without = [path for path in deltas if path not in biased]
     if lora_bias and without:

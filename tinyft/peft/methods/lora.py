@@ -22,8 +22,7 @@ class LoRA(Delta, kind="LORA"):
     lora_bias: a trained b beside B, bias' = bias + s b. bias: "lora_only" trains copies of
     the sites' biases, "all" those of every other layer too.
     Sites: Linear, Conv2d with groups=1, Embedding. Raises ValueError for a rank below 1 or
-    above the matrix's, α <= 0, dropout outside [0, 1), or a lora_bias where there is no
-    bias.
+    above the matrix's, α <= 0, dropout outside [0, 1), or lora_bias without a bias.
     """
 
     changes, factored = ("weight",), True
@@ -74,7 +73,7 @@ class LoRA(Delta, kind="LORA"):
         return A, self.scale * B
 
     def companions(self, model, deltas):
-        return trained_biases(model, deltas, self.lora_bias, self.options.get("bias", "none"))
+        return trained_biases(model, deltas, self.options)
 
     def extra_repr(self):
         return f"r={self.r}, alpha={self.alpha}"

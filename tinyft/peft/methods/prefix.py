@@ -63,7 +63,7 @@ class Prefix(Delta, kind="PREFIX_TUNING"):
         self.to(device)
 
     def vectors(self):
-        """[P_k, P_v] side by side, (T, 2 Hkv d)."""
+        """What is stored: [P_k, P_v] side by side, (T, 2 Hkv d)."""
         return self.up(ops.tanh(self.down(self.E))) if self.hidden else self.P
 
     def keys_values(self):

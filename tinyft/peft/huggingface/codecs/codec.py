@@ -36,11 +36,10 @@ def readable():
 class Codec:
     """tinyft's own format of `method`; see the file's head."""
 
-    theirs = False  # does PEFT have this method?
-
     def __init_subclass__(cls, method, theirs=True):
-        cls.theirs = theirs
         codecs[method] = cls(method)
+        if theirs:
+            method.peft_type = codecs[method].peft_type
 
     def __init__(self, method):
         self.method, self.peft_type = method, method.kind
@@ -96,10 +95,6 @@ class Codec:
         path = f"{delta.path}." if delta.path else ""
         for name, suffix in self.names(delta, adapter).items():
             yield f"{PREFIX}{path}{suffix}", name
-
-    def stored(self, delta):
-        """What a file holds of one delta: Tensors, to be counted."""
-        return list(delta.slots().values())
 
 
 def _hashable(value):

@@ -4,7 +4,6 @@ one more axis on each side. The config lists those sites."""
 import re
 
 from tinyft.peft.huggingface.codecs.codec import Codec
-from tinyft.peft.huggingface.rules import is_feedforward
 from tinyft.peft.methods.ia3 import IA3
 
 
@@ -35,3 +34,12 @@ class IA3Codec(Codec, method=IA3):
         if axes == 4:
             return (1, -1, 1, 1)
         return (1, -1) if delta.by_input else (-1, 1)
+
+
+def is_feedforward(config, path):
+    """PEFT's rule for feedforward_modules: a string as a whole, the names of a list as any
+    ending ('fc' is one of 'myfc')."""
+    named = config.get("feedforward_modules") or ()
+    if isinstance(named, str):
+        return re.fullmatch(named, path) is not None
+    return path.endswith(tuple(named))

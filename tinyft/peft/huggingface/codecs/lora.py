@@ -13,10 +13,10 @@ import re
 
 from tinyft import nn
 from tinyft.nn.select import pattern_value
+from tinyft.peft.full import Full
 from tinyft.peft.huggingface.codecs.codec import PREFIX, Codec
 from tinyft.peft.methods.bitfit import BitFit
 from tinyft.peft.methods.dora import DoRA
-from tinyft.peft.methods.full import Full
 from tinyft.peft.methods.lora import LoRA
 from tinyft.peft.methods.pissa import PiSSA
 

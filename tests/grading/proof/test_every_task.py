@@ -1,0 +1,53 @@
+"""Every exercise of the course: solutions, stubs, wrong answers, blind mutants."""
+
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+
+from tinyft.grading import exercise
+from tinyft.grading.classroom import report
+from tinyft.grading.proof.mutation import attack
+from tinyft.grading.proof.selftest import prove
+
+TASKS = exercise.find_tasks(Path(__file__).parents[3])
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.label)
+def test_the_grader_is_proved(task):
+    proof = prove(task)
+    assert proof.ok, "\n".join(proof.faults)
+    assert proof.named == proof.caught == proof.wrong >= 5 and proof.seeds == 20
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.label)
+def test_there_are_hints_in_steps(task):
+    assert len(task.hints) >= 2 and task.title != task.name
+
+
+CHAPTERS = [list(found) for _, found in groupby(TASKS, lambda task: task.chapter)]
+
+
+@pytest.mark.parametrize("tasks", CHAPTERS, ids=lambda tasks: tasks[0].chapter)
+def test_a_chapter_is_graded_in_ten_seconds(tasks):
+    files = {task.label: task.solution for task in tasks}
+    found = report.grade_tasks(tasks, files=files)
+    assert found.ok and found.seconds < 10, report.as_plain(found)
+
+
+@pytest.fixture(scope="module")
+def attacks():
+    """{task: its Attack}, filled by the tests below."""
+    return {}
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.label)
+def test_every_surviving_mutant_is_justified(task, attacks):
+    attacks[task] = attack(task)
+    assert attacks[task].ok, "\n".join(attacks[task].faults)
+    assert attacks[task].mutants >= 1
+
+
+def test_few_mutants_survive(attacks):
+    made = sum(one.mutants for one in attacks.values())
+    assert sum(one.survivors for one in attacks.values()) <= 0.05 * made

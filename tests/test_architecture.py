@@ -24,6 +24,7 @@ MOST_LINES, MOST_FILES, MOST_OF_A_FUNCTION, MOST_OF_A_METHOD = 250, 15, 40, 80
 LONG_FILES = {
     "autograd/spellings.py": 268,
     "ops/array/elementwise.py": 251,
+    "ops/array/shape.py": 255,
     "ops/neural/conv.py": 251,
 }
 FULL_ROOMS = {}

@@ -13,8 +13,8 @@ import pytest
 import tinyft
 from tinyft import io, models, nn, ops, peft
 from tinyft.io.huggingface import to_bert, to_gpt2, to_llama
+from tinyft.nn.select import pattern_value
 from tinyft.peft.huggingface.rules import Rules
-from tinyft.peft.sites import pattern_value
 
 hf = pytest.importorskip("peft", reason="parity tests compare with Hugging Face PEFT")
 torch = pytest.importorskip("torch")

@@ -1,5 +1,8 @@
 """Which adapters act: names, reports, blocks, and what refuses to change."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -172,3 +175,39 @@ def test_an_adapter_that_a_fusion_mixes_stays():
     with pytest.raises(ValueError, match="'fusion' mixes 'part'; detach that first"):
         peft.detach(part)
     peft.detach(fusion), peft.detach(part)
+
+
+def test_a_copy_and_a_pickle_of_an_adapted_model_stand_alone():
+    model, x = two()
+    for again in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(run(again, x), run(model, x))
+        assert peft.attached(again)["a"].model is again
+        peft.switch(again, None)
+        assert peft.active(model) == ["a", "b"]
+
+
+def test_blocks_inside_each_other():
+    model, x = two()
+    live = run(model, x)
+    with peft.disabled(model):
+        base = run(model, x)
+        with peft.rows(model, ["a", None]):
+            assert not np.allclose(run(model, x)[0], base[0])
+            with peft.disabled(model):
+                np.testing.assert_array_equal(run(model, x), base)
+    np.testing.assert_array_equal(run(model, x), live)
+
+
+def test_a_part_of_a_model_that_is_merged():
+    model = models.gpt2_tiny(0, "float64", vocab=11).eval()
+    ids = np.arange(6).reshape(2, 3)
+    base = run(model, ids)
+    adapter = peft.attach(model, peft.LoRA(2), r"attn\.q", rng=0)
+    for p in adapter.parameters():
+        p.data = p.data + 0.3
+    peft.merge(model.blocks[0])
+    with pytest.raises(ValueError, match="the model is merged"):
+        adapter.enable(False)
+    for part in (model, model.blocks):
+        with peft.disabled(part):
+            np.testing.assert_array_equal(run(model, ids), base)

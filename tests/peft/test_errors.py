@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tinyft import models, nn, peft
+from tinyft.nn.select import refuse_tied
 
 
 @pytest.fixture
@@ -393,3 +394,15 @@ def test_detach_given_the_model_says_what_it_takes(model):
     peft.attach(model, peft.LoRA(r=2), r"attn\.q")
     with pytest.raises(TypeError, match=r"takes the adapter .* not a Transformer"):
         peft.detach(model)
+
+
+def test_every_tied_weight_is_refused_not_the_first_alone():
+    model = nn.Sequential(*(nn.Linear(3, 3, rng=i) for i in range(4)))
+    model[1].weight, model[3].weight = model[0].weight, model[2].weight
+    for path in ("0", "2"):
+        with pytest.raises(
+            ValueError, match=rf"{path}\.weight is tied, one array under"
+        ):
+            peft.attach(model, peft.LoRA(r=1), [path])
+    with pytest.raises(ValueError, match=r"2\.weight is tied"):
+        refuse_tied("here", model, (name for name in ["0.bias", "2.weight"]))

@@ -237,7 +237,7 @@ def test_a_file_cut_anywhere(saved, part):
     whole = (folder / part).read_bytes()
     for end in range(len(whole.rstrip())):
         (folder / part).write_bytes(whole[:end])
-        with pytest.raises(ValueError, match=f"{part} is (cut short|not valid JSON)"):
+        with pytest.raises(ValueError, match=f"{part} is (cut short|not JSON)"):
             peft.load(two_layers(), folder)
 
 
@@ -358,7 +358,7 @@ def test_truncated_missing_and_foreign_files(saved, tmp_path):
     with pytest.raises(ValueError, match=r"peft_type 'NEW'; this version reads .*LORA"):
         peft.load(two_layers(), folder)
     config.write_text("{")
-    with pytest.raises(ValueError, match="not valid JSON"):
+    with pytest.raises(ValueError, match="not JSON that can be read"):
         peft.load(two_layers(), folder)
 
 
@@ -367,8 +367,8 @@ def test_truncated_missing_and_foreign_files(saved, tmp_path):
     [
         ('{"peft_type": "LORA", "r": 2, "r": 8}', "the key 'r' is given twice"),
         ('{"lora_alpha": Infinity}', "Infinity is not a number of JSON"),
-        ("[" * 100_000, "nests more than 64"),
-        ('{"a":' * 100_000, "nests more than 64"),
+        ("[" * 100_000, "nests .*more than 64 levels"),
+        ('{"a":' * 100_000, "nests .*more than 64 levels"),
         ("[]", "has no peft_type"),
         ('{"peft_type": []}', "has no peft_type"),
         ('{"peft_type": ["LORA"]}', "peft_type is .*expected a string"),
@@ -387,7 +387,7 @@ def test_an_alpha_that_overflows(saved, alpha):
     path = folder / "adapter_config.json"
     text = path.read_text().replace('"lora_alpha": 6', f'"lora_alpha": {alpha}')
     path.write_text(text)
-    with pytest.raises(ValueError, match=r"alpha (= .* too large|must be positive)"):
+    with pytest.raises(ValueError, match=r"too large for a float"):
         peft.load(two_layers(), folder)
 
 
@@ -509,3 +509,20 @@ def test_saving_an_adapter_that_is_not_there(tmp_path):
     with pytest.raises(ValueError, match=r"no adapter named 'default'.*none"):
         peft.save(two_layers(), tmp_path / "a")
     assert not (tmp_path / "a").exists()
+
+
+def test_a_config_changed_after_saving_is_refused(saved):
+    """Its scale would change every number; notes for people may change."""
+    folder, _ = saved
+    path, weights = folder / "adapter_config.json", folder / "adapter_model.safetensors"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps({**config, "base_model_name_or_path": "my/base"}))
+    peft.load(two_layers(), folder)
+    for change in ({"lora_alpha": 7}, {"use_rslora": True}):
+        path.write_text(json.dumps({**config, **change}))
+        model = two_layers()
+        with pytest.raises(ValueError, match=r"not the one that was saved .*io\.save"):
+            peft.load(model, folder)
+        assert not peft.attached(model)
+    io.save(weights, io.load(weights))  # what the sentence says
+    peft.load(two_layers(), folder)

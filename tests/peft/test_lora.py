@@ -467,7 +467,7 @@ def test_only_products_combine():
     model = layers()
     dora = peft.attach(model, peft.DoRA(2), "one")
     with pytest.raises(
-        ValueError, match="DoRA of adapter 'default' at 'one' is no product"
+        ValueError, match="DoRA of adapter 'default' at 'one' is not a product"
     ):
         peft.combine([dora])
     with pytest.raises(ValueError, match="list of adapters of one model"):

@@ -139,17 +139,13 @@ class Function:
 
         Inputs: Tensors, arrays (constants) or Python scalars. Returns a Tensor.
         """
-        recording = mode.grad
-        arrays, needs = [], []
+        recording, arrays, needs = mode.grad, [], []
         for x in inputs:
             if isinstance(x, Tensor):
                 arrays.append(x._data)
                 needs.append(recording and x.requires_grad)
             else:
-                a = backend.operand(x, cls.scalars)
-                if hints.is_foreign(a):
-                    raise hints.foreign(_name_of(cls), a)
-                arrays.append(a)
+                arrays.append(_constant(cls, x))
                 needs.append(False)
         if cls.carried and any([getattr(a, "dtype", None) is HALF for a in arrays]):
             return cls._in_float32(inputs, arrays, options)
@@ -203,6 +199,14 @@ class Function:
             return cls.apply(x, *inputs, **options)
         ctx = Node(cls, [False] * (1 + len(inputs)))
         return cls.forward(ctx, x, *inputs, **options)
+
+
+def _constant(function, x):
+    """An input that is not a Tensor, as an array or a number."""
+    a = backend.operand(x, function.scalars)
+    if hints.is_foreign(a):
+        raise hints.foreign(_name_of(function), a)
+    return a
 
 
 def _constant_option(function, name):

@@ -58,11 +58,16 @@ class Delta(Module):
 
     def __new__(cls, *args, **given):
         self = super().__new__(cls)
-        self.options = read_options(cls, args, given)
-        for name, value in self.options.items():
-            setattr(self, name, value)
         self.enabled, self.merged, self.path = True, False, None
+        self.options = {}
+        Delta.__init__(self, **read_options(cls, args, given))
         return self
+
+    def __init__(self, **options):
+        """Set options; a method's own `__init__` checks them, and may set them again."""
+        self.options.update(options)
+        for name, value in options.items():
+            setattr(self, name, value)
 
     @property
     def active(self):

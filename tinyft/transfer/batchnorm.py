@@ -36,7 +36,7 @@ def batchnorm(model, statistics, batches=None, affine=None):
                 momentum 1, would store
     affine      whether γ and β train; None leaves each as it is
 
-    Under an adapter the base rests: only trained copies (`peft.attach(..., also="bn1")`)
+    Under an adapter the base rests: only trained copies (`attach(..., also="^bn1")`)
     are set. Raises ValueError for another word, batches missing or not asked for, no
     layer to set, or a layer that keeps no running statistics.
     """
@@ -73,7 +73,7 @@ def norms(model):
     if not found:
         raise ValueError(
             f"batchnorm: {type(model).__name__} has {len(own)} BatchNorm layers and none "
-            "to set; under an adapter the base rests, so attach it with also='bn1' (a "
+            "to set; under an adapter the base rests, so attach it with also='^bn1' (a "
             "pattern) to give it copies of its own"
         )
     return found

@@ -18,7 +18,7 @@ logits that is 4x to 6x faster than the composed form.
 from tinyft import backend
 from tinyft.autograd.function import Function
 from tinyft.ops.blocked.blocks import slices
-from tinyft.ops.neural.reduction import all_host, check_reduction, check_shares
+from tinyft.ops.neural.reduction import all_host, check_reduction
 from tinyft.ops.neural.targets import HardTargets, SoftTargets, classes_last
 from tinyft.ops.operands import cast, wrapped
 
@@ -169,8 +169,6 @@ def _prepared(what, logits, targets, weight, reduction):
                 "(B T, V) and the targets to (B T)"
             )
         )
-    if targets.dtype.kind == "f":
-        check_shares(what, targets)
     if weight is not None and weight.shape != (shape[min(1, len(shape) - 1)],):
         raise ValueError(
             f"{what}: weight has shape {weight.shape}; expected one factor for each of "

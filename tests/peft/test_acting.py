@@ -211,3 +211,18 @@ def test_a_part_of_a_model_that_is_merged():
     for part in (model, model.blocks):
         with peft.disabled(part):
             np.testing.assert_array_equal(run(model, ids), base)
+
+
+@pytest.mark.parametrize(
+    "method", [peft.LoRA(2, dropout=0.5), peft.VeRA(2, dropout=0.5)]
+)
+def test_dropout_that_the_closed_form_would_lose_is_refused(method):
+    model = nn.Sequential({"fc": nn.Linear(4, 3, rng=0)})
+    peft.attach(model, method, "fc", "first", rng=0)
+    closed = peft.attach(model, peft.IA3(feedforward="fc"), "fc", "closed", rng=0)
+    x = np.ones((2, 4), "f4")
+    with pytest.raises(ValueError, match=r"dropout of 0\.5 acts on the input of the"):
+        run(model, x)
+    assert run(model.eval(), x).shape == (2, 3)  # nothing is dropped here
+    closed.enable(False)
+    assert run(model.train(), x).shape == (2, 3)  # and here it acts

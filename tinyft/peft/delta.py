@@ -90,6 +90,19 @@ class Delta(Module):
         """Make this delta's parameters for its site."""
         raise NotImplementedError
 
+    def check_closed(self):
+        """Raise ValueError if a call by the closed form would lose this delta's dropout.
+
+        Asked when another method on the same weight has no factored form.
+        """
+        token_ids = getattr(getattr(self, "layout", None), "lookup", False)
+        if getattr(self, "dropout", 0) and self.training and not token_ids:
+            raise ValueError(
+                f"{type(self).__name__} at {self.path!r}: its dropout of {self.dropout} "
+                "acts on the input of the factored form, and another method on this "
+                "weight needs the closed form; set dropout=0, or switch the other off"
+            )
+
     def change(self, name, value):
         """The new value of the site's parameter `name`: calls `weight(W)`, `bias(b)`."""
         return getattr(type(self), name)(self, value)

@@ -1,11 +1,10 @@
-"""Chapter 15's texts, its planted task, and the folder it writes for Hugging Face."""
+"""Chapter 15's texts and its planted task."""
 
-import json
 import re
 
 import numpy as np
 
-from tinyft import data, io, models
+from tinyft import data
 from tinyft.course.lessons import ch15_lora as lesson
 
 TEXT = "Ruth 1\n\nAnd it was.\nSo be it:\n\nRuth 2\n\nGo.\n"
@@ -30,12 +29,3 @@ def test_the_planted_change_has_the_singular_values_it_says():
     D = (Y - X @ linear.weight.numpy().T).T @ X / n
     sigma = np.linalg.svd(D, compute_uv=False)
     np.testing.assert_allclose(sigma[:3], [3, 1.5, 0], atol=1e-5)
-
-
-def test_the_folder_reads_back_as_the_same_model(tmp_path):
-    model = models.gpt2_tiny(rng=0)
-    lesson.write_gpt2(model, tmp_path / "base")
-    again = io.huggingface.load_gpt2(tmp_path / "base")
-    ids = np.arange(12)[None]
-    np.testing.assert_array_equal(again(ids).numpy(), model(ids).numpy())
-    assert json.loads((tmp_path / "base" / "config.json").read_text())["n_embd"] == 64

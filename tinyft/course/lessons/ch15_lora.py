@@ -1,11 +1,10 @@
 """Chapter 15: the rewritten verses, and the runs of `tinyft study 15`."""
 
-import json
 from functools import cache
 
 import numpy as np
 
-from tinyft import io, nn, peft
+from tinyft import nn, peft
 from tinyft.course.experiment import (
     loss_on,
     sample,
@@ -14,8 +13,8 @@ from tinyft.course.experiment import (
     train,
     windows,
 )
+from tinyft.course.low_rank import add_cut, energy, noise_like
 from tinyft.course.runs import CHOOSING
-from tinyft.course.study import add_cut, noise_like, spectrum
 from tinyft.training.pretrained import load_pretrained
 
 BASE = "gpt_kjv"
@@ -56,41 +55,15 @@ def moved(model, base):
 
 
 def energies(delta):
-    """The mean share of ‖ΔW‖² in the first 0, 1, 2, ... directions: two curves.
-
-    delta: {path: ΔW}; the second curve is that of Gaussian matrices of the same shapes.
-    """
-    noise = noise_like([delta], np.random.default_rng(0))
-    shares = {"ΔW of full fine-tuning": [delta], "a random matrix": noise}
-    return {name: np.r_[0, spectrum(found)[1]] for name, found in shares.items()}
+    """Two curves of `energy`: of {path: ΔW}, and of Gaussian matrices of its shapes."""
+    noise = noise_like(delta, np.random.default_rng(0))
+    return {"ΔW of full fine-tuning": energy(delta), "a random matrix": energy(noise)}
 
 
 def cut_losses(delta, ids, ranks=(0, 1, 4, 16, 64, 160)):
     """{r: loss of the base plus its change {path: ΔW} cut to rank r, on ids}."""
     bases = {r: load_pretrained(BASE)[0] for r in ranks}
     return {r: loss_on(add_cut(base, delta, r), ids) for r, base in bases.items()}
-
-
-def write_gpt2(model, folder):
-    """Write `model` as Hugging Face writes a GPT-2: config.json, model.safetensors."""
-    folder.mkdir(parents=True, exist_ok=True)
-    config = model.config
-    theirs = {
-        "model_type": "gpt2",
-        "architectures": ["GPT2LMHeadModel"],
-        "vocab_size": config.vocab,
-        "n_embd": config.dim,
-        "n_layer": config.layers,
-        "n_head": config.heads,
-        "n_positions": config.length,
-        "activation_function": "gelu_new",
-        "bos_token_id": None,
-        "eos_token_id": None,
-    }
-    (folder / "config.json").write_text(json.dumps(theirs, indent=1), "utf-8")
-    state = io.huggingface.to_gpt2(model.state_dict(), config)
-    state.pop("lm_head.weight")  # tied to the embedding, which is there
-    io.save(folder / "model.safetensors", state, {"format": "pt"})
 
 
 def planted_task(out=30, inp=20, n=64):

@@ -91,13 +91,14 @@ class Watch:
         self.calls = defaultdict(int)
 
     def __enter__(self):
+        self.before = sys.gettrace(), threading.gettrace()
         if self.files:
             threading.settrace(self._called)
             sys.settrace(self._called)
 
     def __exit__(self, *_):
-        sys.settrace(None)
-        threading.settrace(None)
+        sys.settrace(self.before[0])
+        threading.settrace(self.before[1])
 
     def _called(self, frame, event, _):
         code = frame.f_code

@@ -6,7 +6,7 @@ STACKED = "return np.concatenate(tall, axis=0), np.concatenate(wide, axis=1)"
 PUT = "tall.append(A)\n        wide.append(w * s * B)"
 TAIL = "np.sum(S[r:] ** 2)"
 SVD = "np.linalg.svd(D @ X.T / np.sqrt(n))[1]"
-LEFT = "np.linalg.svd(D @ X.T, full_matrices=False)[0][:, :r]"
+LEFT = "np.linalg.svd(D @ X.T)[0][:, :r]"
 PAIR = "return B.T @ D / s, B"
 RANGE = "range(count + 1)])"
 STEP = "A, B = A - lr * gA, B - lr * gB"
@@ -267,15 +267,15 @@ WRONG = {
         ),
         (
             "W_OLS is truncated, W0 forgotten",
-            f"U = {LEFT}",
-            f"D = D + W0\n    U = {LEFT}",
+            f"B = {LEFT}",
+            f"D = D + W0\n    B = {LEFT}",
         ),
         ("the sign of the change", PAIR, "return -B.T @ D / s, B"),
         ("one singular direction too few", PAIR, "B[:, r - 1] = 0\n    " + PAIR),
         (
             "one singular direction too many",
-            f"U = {LEFT}",
-            "r = r + 1\n    U = np.linalg.svd(D @ X.T, full_matrices=False)[0][:, :r]",
+            f"B = {LEFT}",
+            f"r = r + 1\n    B = {LEFT}",
         ),
         (
             "Σ of centred inputs: XᵀX/n has no mean taken out",
@@ -285,8 +285,8 @@ WRONG = {
         ("Σ^-½ instead of Σ^½", LEFT, of_D("np.linalg.pinv(X)")),
         (
             "not the smallest: W0 was changed where no example looks",
-            f"U = {LEFT}",
-            f"D = np.linalg.lstsq(X, Y)[0].T - W0\n    U = {LEFT}",
+            f"B = {LEFT}",
+            f"D = np.linalg.lstsq(X, Y)[0].T - W0\n    B = {LEFT}",
         ),
         ("the scale is left out: B A = ΔW", PAIR, "return B.T @ D, B"),
         ("multiplied by s instead of divided", PAIR, "return B.T @ D * s, B"),

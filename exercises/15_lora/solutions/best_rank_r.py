@@ -31,8 +31,6 @@ def best_rank_r(X, Y, W0, r, s):
     """
     # YOUR CODE: (15.5)
     D = np.linalg.lstsq(X, Y - X @ W0.T)[0].T
-    U = np.linalg.svd(D @ X.T, full_matrices=False)[0][:, :r]
-    B = np.zeros((len(W0), r))
-    B[:, : U.shape[1]] = U
+    B = np.linalg.svd(D @ X.T)[0][:, :r]
     return B.T @ D / s, B
     # END YOUR CODE

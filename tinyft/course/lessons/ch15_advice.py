@@ -24,8 +24,7 @@ def advice(study):
 def _best(study, **settings):
     """(best rate on the validation part, test losses of its five seeds)."""
     found = study.where(**settings)
-    lr = found.best_rate()
-    return lr, found.where(lr=lr).values("test")
+    return found.best_rate(), found.at_best_rate().values("test")
 
 
 def _minus(one, other):

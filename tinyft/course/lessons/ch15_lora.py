@@ -57,7 +57,7 @@ def moved(model, base):
 def energies(delta):
     """Two curves of `energy`: of {path: ΔW}, and of Gaussian matrices of its shapes."""
     noise = noise_like(delta, np.random.default_rng(0))
-    return {"ΔW of full fine-tuning": energy(delta), "a random matrix": energy(noise)}
+    return {"ΔW": energy(delta), "a random matrix": energy(noise)}
 
 
 def cut_losses(delta, ids, ranks=(0, 1, 4, 16, 64, 160)):

@@ -5,7 +5,7 @@ Nothing is measured here: what comes back is set on the judge's own network and 
 
 import numpy as np
 
-from tinyft import models, nn
+from tinyft import models, nn, tensor
 
 MODES = "training", "statistics", "momentum"
 PLAIN = (str, bool, int, float, type(None))
@@ -17,7 +17,7 @@ def network(arrays, trains):
     net = models.resnet_tiny(rng, "float64", widths=(2, 3, 4), classes=3)
     net = nn.Sequential(nn.BatchNorm2d(1, dtype="float64"), net)
     for name, value in net.state_dict().items():
-        value.data[...] = arrays[name]
+        value.data[...] = tensor(arrays[name]).data
     for name, parameter in net.named_parameters():
         parameter.requires_grad_(trains[name])
     return net

@@ -42,6 +42,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
     ["course"],
     ["course/lessons", "course/run"],
     ["course/faults"],
+    ["commands"],
     ["cli"],
     ["__main__"],
 ]

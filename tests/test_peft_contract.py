@@ -309,6 +309,93 @@ class TestContract:
         again = [m.statistics for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
         assert again == modes
 
+    def test_every_order_of_merge_disable_and_switch(self, make, target, model):
+        """A state means the same however it was reached, or there is a sentence."""
+        model, x = build(model)
+        base = run(model.eval(), x).tobytes()
+        flags = [p.requires_grad for p in model.parameters()]
+        adapter = peft.attach(model, make(), target, rng=1)
+        randomise(adapter)
+        live, before = run(model, x), peft.active(model)
+        if not all(d.mergeable for d in adapter.deltas.values()):
+            for call in (peft.merge, peft.bake):
+                with pytest.raises(ValueError, match="cannot be merged"):
+                    call(model)
+            assert run(model, x).tobytes() == live.tobytes()
+            return
+        peft.merge(model)
+        with peft.disabled(model):
+            assert run(model, x).tobytes() == base
+            with peft.disabled(model):
+                assert run(model, x).tobytes() == base
+        assert far(run(model, x), live) < TOLERANCE
+        assert peft.active(model) == before == ["default"]
+        for change in (
+            lambda: adapter.enable(False),
+            lambda: peft.switch(model, None),
+            lambda: peft.attach(model, make(), target, "second"),
+            lambda: peft.detach(adapter),
+            lambda: peft.merge(model),
+        ):
+            with pytest.raises(ValueError, match="unmerge"):
+                change()
+        adapter.enable(True), peft.switch(model, "default")  # nothing to change
+        peft.unmerge(model)
+        assert run(model, x).tobytes() == live.tobytes()
+        peft.switch(model, None)
+        assert run(model, x).tobytes() == base and peft.active(model) == []
+        with pytest.raises(ValueError, match="no active adapter"):
+            peft.merge(model)
+        peft.switch(model, "default")
+        assert peft.bake(model) is model
+        assert far(run(model, x), live) < TOLERANCE
+        assert not peft.attached(model) and not any(m._deltas for m in model.modules())
+        assert [p.requires_grad for p in model.parameters()] == flags
+
+    def test_attaching_changes_nothing_beside_another_adapter(
+        self, make, target, model
+    ):
+        model, x = build(model)
+        randomise(peft.attach(model, make(), target, "first", rng=1))
+        before = run(model.eval(), x)
+        peft.attach(model, make(), target, "second", rng=2)
+        if make().identity_at_start:
+            assert far(run(model, x), before) < TOLERANCE
+
+
+ON_A_LINEAR = {
+    "lora": lambda: peft.LoRA(2, 3),
+    "lora_bias": lambda: peft.LoRA(2, 3, lora_bias=True),
+    "lora_only": lambda: peft.LoRA(2, 3, lora_bias=True, bias="lora_only"),
+    "dora": lambda: peft.DoRA(2, 3),
+    "pissa": lambda: peft.PiSSA(2, 3),
+    "vera": lambda: peft.VeRA(3),
+    "outputs": lambda: peft.IA3(),
+    "inputs": lambda: peft.IA3("fc"),
+    "bitfit": lambda: peft.BitFit(),
+    "full": lambda: peft.Full(),
+    "bias": lambda: peft.Full(only=("bias",)),
+    "adapter": lambda: peft.Bottleneck(3, "tanh"),
+}
+
+
+@pytest.mark.parametrize("second", ON_A_LINEAR)
+@pytest.mark.parametrize("first", ON_A_LINEAR)
+def test_two_on_one_site_have_one_result_either_way(first, second, monkeypatch):
+    """Factored or closed, in each order of attachment: W' = f₂(f₁(W)), b' = g₂(g₁(b))."""
+    rng = np.random.default_rng(0)
+    model = nn.Sequential({"fc": nn.Linear(5, 4, rng=rng, dtype="float64")})
+    x = rng.normal(size=(3, 5))
+    for i, name in enumerate((first, second)):
+        randomise(peft.attach(model, ON_A_LINEAR[name](), "fc", name + str(i), rng=i))
+    factored = run(model, x)
+    for kind in peft.registry.values():
+        monkeypatch.setattr(kind, "factored", False)
+    assert far(run(model, x), factored) < TOLERANCE
+    if "adapter" not in (first, second):
+        peft.merge(model)
+        assert far(run(model, x), factored) < TOLERANCE
+
 
 def _values(adapter):
     return [p.numpy() for _, p in adapter.named_parameters()]

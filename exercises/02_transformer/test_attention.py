@@ -56,8 +56,8 @@ def test_weights(student, seed):
         want=loop(q, k, v),
         mistakes={
             "the scale 1/√d is missing": loop(q, k, v, scale=1.0),
-            "1/d in place of 1/√d": loop(q, k, v, scale=1 / D),
-            "√d multiplies in place of dividing": loop(q, k, v, scale=D**0.5),
+            "1/d instead of 1/√d": loop(q, k, v, scale=1 / D),
+            "√d multiplies instead of dividing": loop(q, k, v, scale=D**0.5),
             "1/√(H·d): the width of all heads in the scale": loop(
                 q, k, v, scale=(H * D) ** -0.5
             ),
@@ -97,7 +97,7 @@ def test_causal(student, seed):
             "the mask is turned round: only the future is seen": loop(
                 q, k, v, lambda t, s: s >= t + late
             ),
-            "hidden scores are 0 in place of −∞": loop(q, k, v, right, hidden=0.0),
+            "hidden scores are 0 instead of −∞": loop(q, k, v, right, hidden=0.0),
             "masked after the softmax: the rows do not sum to 1": masked_afterwards(
                 q, k, v, right
             ),
@@ -125,7 +125,7 @@ def test_running_mean(student, seed):
         want=want,
         mistakes={
             "`causal` was ignored": mean,
-            "hidden scores are 0 in place of −∞": mean,
+            "hidden scores are 0 instead of −∞": mean,
             "masked after the softmax: the rows do not sum to 1": np.cumsum(v, 1) / S,
         },
         tol=TOL,

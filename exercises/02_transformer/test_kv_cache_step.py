@@ -40,7 +40,7 @@ def cached(X, weights):
 
 
 def cut_across(X, weights):
-    """The heads take every H-th feature: reshape (d, H) in place of (H, d)."""
+    """The heads take every H-th feature: reshape (d, H) instead of (H, d)."""
     order = np.arange(C).reshape(D, H).T.reshape(-1)
     other = {n: weights[n][order] for n in "qkv"} | {"o": weights["o"]}
     return whole(X, other), cached(X, other)
@@ -76,8 +76,8 @@ def test_one_step(student, seed):
             "the new token does not see itself": attend(K, V),
             "the new token sees only itself": attend(k, v),
             "the scale is missing": whole(X, weights, scale=1.0)[-1],
-            "1/√C in place of 1/√d": whole(X, weights, scale=C**-0.5)[-1],
-            "x W in place of W x: the weights are transposed": lambda: mixed(
+            "1/√C instead of 1/√d": whole(X, weights, scale=C**-0.5)[-1],
+            "x W instead of W x: the weights are transposed": lambda: mixed(
                 X, weights, turned
             ),
             "the output projection is missing": np.linalg.solve(
@@ -163,7 +163,7 @@ def test_first_token(student, seed):
         want=weights["o"] @ weights["v"] @ X[0],
         mistakes={
             "one softmax for all heads together": whole(X[:1], weights, joint=True)[0],
-            "x W in place of W x: the weights are transposed": (
+            "x W instead of W x: the weights are transposed": (
                 weights["o"] @ (X[0] @ weights["v"])
             ),
             "the output projection is missing": weights["v"] @ X[0],
@@ -186,7 +186,7 @@ def test_a_whole_text(student, seed):
         want=whole(X, weights),
         mistakes={
             "the scale is missing": whole(X, weights, scale=1.0),
-            "1/√C in place of 1/√d": whole(X, weights, scale=C**-0.5),
+            "1/√C instead of 1/√d": whole(X, weights, scale=C**-0.5),
             "the old cache is returned: the new token is lost": whole(
                 X, weights, seen=lambda t, s: s == t
             ),

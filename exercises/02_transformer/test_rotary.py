@@ -60,13 +60,13 @@ def mistakes(x, positions):
         "sin and cos are swapped": join(
             first * sin - second * cos, second * sin + first * cos
         ),
-        "the exponent is −i/d in place of −2i/d": turn(
+        "the exponent is −i/d instead of −2i/d": turn(
             x, positions, [rate(i / 2) for i in half]
         ),
-        "the exponent is −4i/d in place of −2i/d": turn(
+        "the exponent is −4i/d instead of −2i/d": turn(
             x, positions, [rate(2 * i) for i in half]
         ),
-        "the exponent is +2i/d in place of −2i/d": turn(
+        "the exponent is +2i/d instead of −2i/d": turn(
             x, positions, [rate(-i) for i in half]
         ),
         "i starts at 1: the first rate must be 1": turn(

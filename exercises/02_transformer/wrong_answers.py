@@ -21,8 +21,8 @@ PAIRS = (
 WRONG = {
     "attention": [
         ("the scale 1/√d is missing", f" {DIVIDED}", ""),
-        ("1/d in place of 1/√d", DIVIDED, "/ q.shape[-1]"),
-        ("√d multiplies in place of dividing", DIVIDED, "* np.sqrt(q.shape[-1])"),
+        ("1/d instead of 1/√d", DIVIDED, "/ q.shape[-1]"),
+        ("√d multiplies instead of dividing", DIVIDED, "* np.sqrt(q.shape[-1])"),
         (
             "1/√(H·d): the width of all heads in the scale",
             DIVIDED,
@@ -42,7 +42,7 @@ WRONG = {
             TRI,
             "1 - np.tri(T, S, S - T - 1)",
         ),
-        ("hidden scores are 0 in place of −∞", "-np.inf", "0.0"),
+        ("hidden scores are 0 instead of −∞", "-np.inf", "0.0"),
         (
             "masked after the softmax: the rows do not sum to 1",
             MASK + EXP,
@@ -87,12 +87,12 @@ WRONG = {
         ),
         ("sin and cos are swapped", "np.cos(angles), np.sin", "np.sin(angles), np.cos"),
         (
-            "the exponent is −i/d in place of −2i/d",
+            "the exponent is −i/d instead of −2i/d",
             "(half) / half",
             "(half) / (2 * half)",
         ),
-        ("the exponent is −4i/d in place of −2i/d", "(-np.arange", "(-2 * np.arange"),
-        ("the exponent is +2i/d in place of −2i/d", "(-np.arange", "(np.arange"),
+        ("the exponent is −4i/d instead of −2i/d", "(-np.arange", "(-2 * np.arange"),
+        ("the exponent is +2i/d instead of −2i/d", "(-np.arange", "(np.arange"),
         (
             "i starts at 1: the first rate must be 1",
             "np.arange(half)",
@@ -130,9 +130,9 @@ WRONG = {
             "    P = 0 * scores\n    P[:, -1] = 1.0\n",
         ),
         ("the scale is missing", " / np.sqrt(K.shape[-1])", ""),
-        ("1/√C in place of 1/√d", "np.sqrt(K.shape[-1])", "np.sqrt(len(x))"),
+        ("1/√C instead of 1/√d", "np.sqrt(K.shape[-1])", "np.sqrt(len(x))"),
         (
-            "x W in place of W x: the weights are transposed",
+            "x W instead of W x: the weights are transposed",
             "weights[n] @ x",
             "x @ weights[n]",
         ),

@@ -69,10 +69,10 @@ def wrong(x, W, gamma, beta, gy):
             *args, gy * (before_relu(*args, ddof=1) > 0), ddof=1
         ),
         "ε is forgotten": gradients(*args, gy * (before_relu(*args, eps=0) > 0), eps=0),
-        "gx takes Wᵀ in place of W": (g + (gx - g) @ np.linalg.inv(W) @ W.T,),
+        "gx takes Wᵀ instead of W": (g + (gx - g) @ np.linalg.inv(W) @ W.T,),
         "gW is transposed": (gx, gW.T),
         "gγ and gβ are means": (gx, gW, ggamma / len(x), gbeta / len(x)),
-        "gγ takes z in place of ẑ": (gx, gW, (g * (x @ W.T)).sum(axis=0)),
+        "gγ takes z instead of ẑ": (gx, gW, (g * (x @ W.T)).sum(axis=0)),
     }
 
 

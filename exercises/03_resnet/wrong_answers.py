@@ -215,7 +215,7 @@ WRONG = {
         ("γ is missing in gz", "gz = gamma / s", "gz = 1 / s"),
         ("the variance is the unbiased one", "z.var(axis=0)", "z.var(axis=0, ddof=1)"),
         ("ε is forgotten", "z.var(axis=0) + eps", "z.var(axis=0)"),
-        ("gx takes Wᵀ in place of W", "gz @ W,", "gz @ W.T,"),
+        ("gx takes Wᵀ instead of W", "gz @ W,", "gz @ W.T,"),
         ("gW is transposed", "gz.T @ x", "x.T @ gz"),
         (
             "gγ and gβ are means",
@@ -223,7 +223,7 @@ WRONG = {
             "return g + gz @ W, gz.T @ x, ggamma / len(x), gbeta / len(x)",
         ),
         (
-            "gγ takes z in place of ẑ",
+            "gγ takes z instead of ẑ",
             "return g + gz @ W, gz.T @ x, ggamma, gbeta",
             "return g + gz @ W, gz.T @ x, (g * z).sum(axis=0), gbeta",
         ),

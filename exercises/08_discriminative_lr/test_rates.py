@@ -30,7 +30,7 @@ def mistakes(lr, decay, count):
         ),
         "layers numbered from 0: the top layer has α·η0": right * decay,
         "the top layer has η0/α: one layer too many": right / decay,
-        "(1 − α) in place of α": downward(lr, 1 - decay, count),
+        "(1 − α) instead of α": downward(lr, 1 - decay, count),
         "divided by α, not multiplied": downward(lr, 1 / decay, count),
         "the rates fall in equal differences": lr * decay * np.arange(1, count + 1),
         "η0 is missing": right / lr,
@@ -77,7 +77,7 @@ def test_the_ends(student, seed):
     compare(
         student.rates(lr, 1.0, count),
         want=np.full(count, lr),
-        mistakes={"(1 − α) in place of α": downward(lr, 0.0, count)},
+        mistakes={"(1 − α) instead of α": downward(lr, 0.0, count)},
         tol=TOL,
         equation="(8.1)",
     )

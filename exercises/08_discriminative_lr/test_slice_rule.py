@@ -28,8 +28,8 @@ def test_two_ends(student, seed):
         want=even(lo, hi, count),
         mistakes={
             "evenly spaced rates, not even factors": np.linspace(lo, hi, count),
-            "1/L in place of 1/(L−1): hi is not reached": lo * (hi / lo) ** (i / count),
-            "1/L in place of 1/(L−1): lo is left out": lo
+            "1/L instead of 1/(L−1): hi is not reached": lo * (hi / lo) ** (i / count),
+            "1/L instead of 1/(L−1): lo is left out": lo
             * (hi / lo) ** ((i + 1) / count),
             "the order is inverted": even(hi, lo, count),
             "lo for all groups but the top": np.array([lo] * (count - 1) + [hi]),
@@ -49,7 +49,7 @@ def test_one_end(student, seed):
         student.slice_rule(None, hi, count),
         want=hi * np.where(np.arange(count) == count - 1, 1.0, 0.1),
         mistakes={
-            "hi/3 in place of hi/10": np.array([hi / 3] * (count - 1) + [hi]),
+            "hi/3 instead of hi/10": np.array([hi / 3] * (count - 1) + [hi]),
             "slice(hi) is a geometric sequence from hi/10": even(hi / 10, hi, count),
             "slice(hi) is evenly spaced from hi/10": np.linspace(hi / 10, hi, count),
             "slice(hi) in inverted order: the bottom has hi": np.array(

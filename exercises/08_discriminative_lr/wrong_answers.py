@@ -38,7 +38,7 @@ WRONG = {
             "(count - layer)",
             "(count - layer - 1.0)",
         ),
-        ("(1 − α) in place of α", "lr * decay **", "lr * (1 - decay) **"),
+        ("(1 − α) instead of α", "lr * decay **", "lr * (1 - decay) **"),
         ("divided by α, not multiplied", "lr * decay **", "lr / decay **"),
         ("the rates fall in equal differences", RATE, "lr * decay * layer"),
         ("η0 is missing", "lr * decay", "decay"),
@@ -67,12 +67,12 @@ WRONG = {
             "return np.linspace(lo, hi, count)",
         ),
         (
-            "1/L in place of 1/(L−1): hi is not reached",
+            "1/L instead of 1/(L−1): hi is not reached",
             "(1 / (count - 1))",
             "(1 / count)",
         ),
         (
-            "1/L in place of 1/(L−1): lo is left out",
+            "1/L instead of 1/(L−1): lo is left out",
             "(1 / (count - 1))\n    return lo * factor ** np.arange(count)",
             "(1 / count)\n    return lo * factor ** np.arange(1, count + 1)",
         ),
@@ -87,7 +87,7 @@ WRONG = {
             GEOMETRIC,
             "return hi / 10.0 ** np.arange(count)[::-1]",
         ),
-        ("hi/3 in place of hi/10", "[hi / 10]", "[hi / 3]"),
+        ("hi/3 instead of hi/10", "[hi / 10]", "[hi / 3]"),
         (
             "slice(hi) is a geometric sequence from hi/10",
             "return np.array([hi / 10] * (count - 1) + [hi])",

@@ -8,7 +8,7 @@ import pytest
 
 from tinyft.grading import exercise
 
-sys.path.insert(0, str(Path(__file__).parent))  # for hostile.py
+sys.path.insert(0, str(Path(__file__).parent / "sandbox"))  # for hostile.py
 
 SOLUTION = '''"""Scale a vector."""
 
@@ -37,8 +37,8 @@ def test_value(student, rng):
         student.scale(x.copy(), n, lam),
         want=x / (1 + 2 * n * lam),
         mistakes={
-            "n·λ in place of 2n·λ": lambda: x / (1 + n * lam),
-            "2λ in place of 2n·λ": lambda: x / (1 + 2 * lam),
+            "n·λ instead of 2n·λ": lambda: x / (1 + n * lam),
+            "2λ instead of 2n·λ": lambda: x / (1 + 2 * lam),
             "the 1 is missing": lambda: x / (2 * n * lam),
             "multiplied, not divided": x * (1 + 2 * n * lam),
         },
@@ -48,16 +48,15 @@ def test_value(student, rng):
 
 
 def test_input_stays(student, seed):
-    x = np.arange(1.0, 4.0)
-    student.scale(x, 2, 0.5)
-    if x[0] != 1:
-        fail("x was changed in place", "Work on a copy.", "(9.4)")
+    """What is returned is an array; that x stays is looked after for every call."""
+    if np.shape(student.scale(np.arange(1.0, 4.0), 2, 0.5)) != (3,):
+        fail("another shape", "Return one value for each of x.", "(9.4)")
 '''
 
 WRONG = """WRONG = {
     "scale": [
-        ("n·λ in place of 2n·λ", "2 * n * lam", "n * lam"),
-        ("2λ in place of 2n·λ", "2 * n * lam", "2 * lam"),
+        ("n·λ instead of 2n·λ", "2 * n * lam", "n * lam"),
+        ("2λ instead of 2n·λ", "2 * n * lam", "2 * lam"),
         ("the 1 is missing", "(1 + c)", "c"),
         ("multiplied, not divided", "return x / (1", "return x * (1"),
         ("x was changed in place", "return x / (1 + c)", "x /= 1 + c; return x"),
@@ -67,7 +66,6 @@ WRONG = """WRONG = {
 
 HINTS = """[scale]
 title = "Scale a vector"
-forbidden = ["tinyft.transfer"]
 seconds = 2.5
 megabytes = 300
 hints = ["Look at (9.4).", "Divide.", "x / (1 + c)"]

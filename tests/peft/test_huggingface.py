@@ -284,7 +284,7 @@ def test_alpha_pattern_scales(tmp_path):
 def test_unknown_names_option():
     with pytest.raises(ValueError, match="expected one of gpt2, bert, llama"):
         peft.load(network(reference("lora_linear")), GOLDEN / "lora_linear", names="t5")
-    with pytest.raises(ValueError, match="Mlp is no Transformer"):
+    with pytest.raises(ValueError, match="Mlp is not a Transformer"):
         peft.load(
             network(reference("lora_linear")), GOLDEN / "lora_linear", names="gpt2"
         )

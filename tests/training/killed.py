@@ -6,8 +6,8 @@
     lora0    the same from the default generator, and a trained copy of the last norm
     vera     shared matrices beside a bottleneck adapter
 
-Each prints its steps and writes all that it has trained to OUT. `count_differences` kills
-it at random moments until it ends, and compares with a run that was left alone.
+Each prints its steps and writes all that it has trained to OUT. `killed_run` kills
+it at random moments until it ends, for a comparison with a run that was left alone.
 """
 
 import os

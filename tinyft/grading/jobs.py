@@ -1,5 +1,7 @@
 """Parts of work, and the judges that do them, one after the other to the end."""
 
+import contextlib
+import io
 import queue
 import signal
 import tempfile
@@ -107,7 +109,8 @@ def _here(job, task, state, boxes):
     """Where no process can be started (a browser): in this one, without limits."""
     state.restart()
     opener = alone.cold(task.imports, task.forbidden)
-    judge.grade(job | {"limits": None}, state.hear, opener)
+    with contextlib.redirect_stdout(io.StringIO()):
+        judge.grade(job | {"limits": None}, state.hear, opener)
     return "ended the grading"
 
 

@@ -73,13 +73,16 @@ class Module(Tree):
     def _adapted(self, *inputs, **options):
         active = self.deltas()
         before, factored = self._factored, _factored(active)
+        for delta in active:
+            if delta.changes and delta not in factored:
+                delta.check_closed()
         self.__dict__["_factored"] = factored
         try:
             y = self.forward(*inputs, **options)
         finally:
             self.__dict__["_factored"] = before
-        for delta in active:
-            if delta.output is not None and (delta in factored or not delta.changes):
+        for delta in (*factored, *(d for d in active if not d.changes)):
+            if delta.output is not None:
                 y = delta.output(inputs[0] if inputs else None, y)
         return y
 

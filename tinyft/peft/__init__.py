@@ -9,7 +9,6 @@ from tinyft.peft.combine import combine
 from tinyft.peft.delta import Delta, registry
 from tinyft.peft.full import Full
 from tinyft.peft.huggingface.files import load, save
-from tinyft.peft.loraplus import loraplus_groups
 from tinyft.peft.merge import bake, merge, unmerge
 from tinyft.peft.methods.adapters import Bottleneck, houlsby, parallel, pfeiffer
 from tinyft.peft.methods.bitfit import BitFit
@@ -17,6 +16,7 @@ from tinyft.peft.methods.dora import DoRA
 from tinyft.peft.methods.fusion import Fusion
 from tinyft.peft.methods.ia3 import IA3
 from tinyft.peft.methods.lora import LoRA
+from tinyft.peft.methods.loraplus import loraplus_groups
 from tinyft.peft.methods.norm import NormTuning
 from tinyft.peft.methods.pissa import PiSSA
 from tinyft.peft.methods.prefix import Prefix
@@ -64,5 +64,4 @@ __all__ = [
     "unmerge",
 ]
 
-attach = hints.hinted(attach)
 __getattr__ = hints.names_of("tinyft.peft", "PEFT")

@@ -93,6 +93,8 @@ def switch(model, *names):
     changed = [
         a for a in attached(model).values() if (a in wanted) != (a.state != "off")
     ]
+    if changed:
+        refuse_block(model, "switch")
     if changed and is_merged(model):
         raise ValueError(
             f"switch({', '.join(map(repr, names))}): the model is merged with "
@@ -141,7 +143,8 @@ def restored(model):
 @contextlib.contextmanager
 def _unmerged_inside(model):
     """The base's own arrays in the block, then the merged ones again."""
-    sites = [m for m in model.modules() if "_unmerged" in m.__dict__]
+    held = [m for m in model.modules() if "_unmerged" in m.__dict__]
+    sites = [m for m in held if not m.__dict__["_unmerged"].lifted]  # not in a block
     for module in sites:
         exchange(module)
     try:
@@ -159,6 +162,14 @@ def exchange(module):
         before = slot._version[0]
         kept.arrays[name], slot.data = slot.data, array
         kept.versions[name] += slot._version[0] - before  # this is not a change
+    kept.lifted = not kept.lifted
+
+
+def base_array(module, name):
+    """The base's own array of a parameter, also while the model is merged."""
+    kept = module.__dict__.get("_unmerged")
+    behind = kept is not None and not kept.lifted and name in kept.arrays
+    return kept.arrays[name] if behind else module.parameter(name).data
 
 
 def slot_of(module, name):

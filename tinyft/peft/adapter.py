@@ -75,9 +75,10 @@ class Adapter:
 
     def __repr__(self):
         method = type(self.template).__name__
+        sites = sum(bool(delta.slots()) for delta in self.deltas.values())
         return (
-            f"Adapter({self.name!r}: {method} on {len(self.deltas)} sites, "
-            f"{self.count():,} parameters, {self.state}{self._company()})"
+            f"Adapter({self.name!r}: {method} on {sites} sites, {self.count():,} "
+            f"parameters, {self.state}{self._company()})"
         )
 
     def _company(self):

@@ -78,16 +78,15 @@ def put(model, delta, sites, name, rng=None, saved=(), changes=None, target=None
     beside = {}
     for path, extra in delta.companions(model, bound):
         if path not in saved:
-            one = extra.bind(path, model.get_submodule(path), rng, shared)
-            beside[f"{path}.{type(extra).__name__.lower()}".strip(".")] = one
+            key = f"{path}.{type(extra).__name__.lower()}".strip(".")
+            beside[key] = extra.bind(path, model.get_submodule(path), rng, shared)
     for path in saved:
         bound[path] = Full().bind(path, saved[path], rng)
         _thaw_copy(model, path, bound[path])
     if not attached(model):
         _freeze(model)
-    for one in (*beside.values(), *bound.values()):
-        module = one.site
-        module.__dict__["_deltas"] = (*module._deltas, one)
+    for extra in (*beside.values(), *bound.values()):
+        extra.site.__dict__["_deltas"] = (*extra.site._deltas, extra)
     attached(model)[name] = Adapter(model, name, delta, target, bound | beside)
     return attached(model)[name]
 

@@ -39,12 +39,14 @@ class Full(Delta, kind="FULL"):
 
     def build(self, module, rng):
         for name in self.only or ():
-            p = module.parameter(name)
-            setattr(self, f"new_{name}", Parameter(p.data.copy(), dtype=p.dtype))
+            W = getattr(module, name).data  # with what acts already
+            setattr(self, f"new_{name}", Parameter(W.copy(), dtype=W.dtype))
         self.changes = tuple(self.only or ())
         if not self.only:
             self.copy = _copied(module).requires_grad_(True)
-            self.changes = tuple(name for name, _ in self.copy.named_parameters())
+            self.changes = tuple(dict(self.copy.named_parameters()))
+            for name, p in self.copy.named_parameters():
+                p.data = getattr(module, name).data.copy()  # with what acts already
             self.buffers_too = tuple(name for name, _ in self.copy.named_buffers())
 
     def change(self, name, value):

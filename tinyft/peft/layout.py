@@ -6,7 +6,10 @@
     Embedding  (V, d)             (r, V)           (d, r)           ΔWᵀ
 
 A method sees the weight as a matrix with one row per output, and never asks what kind of
-layer it is on. The layouts of A and B are those of Hugging Face PEFT's files.
+layer it is on. The layouts of A and B follow Hugging Face PEFT's files.
+
+`on_output` and `width` answer the same for a whole module: how a vector broadcasts over
+its result, and how many features it reads and makes.
 """
 
 import math
@@ -17,7 +20,7 @@ from tinyft import nn, ops
 class Layout:
     """A weight (out, in), x (..., in), y (..., out): the Linear layer."""
 
-    lookup = False  # x are the numbers of columns of A, not values
+    lookup = False  # x names columns of A: there is nothing to multiply or to drop
 
     def __init__(self, module):
         self.module = module
@@ -41,9 +44,9 @@ class Layout:
         """The inverse of `matrix`."""
         return matrix.reshape(self.shape)
 
-    def product(self, A, B):
-        """B A as a matrix."""
-        return B.reshape((len(B), -1)) @ A.reshape((len(A), -1))
+    def change(self, A, B):
+        """B A, a change of the weight in its own shape."""
+        return self.weight(B.reshape((len(B), -1)) @ A.reshape((len(A), -1)))
 
     def through(self, x, W):
         """x through a weight of this layer, without the bias."""
@@ -54,7 +57,7 @@ class Layout:
         return ops.linear(self.through(x, A), B)
 
     def refuse_rank(self, who, r):
-        """Raise ValueError for a rank above that of the weight."""
+        """Raise ValueError for a rank above the weight's."""
         rows, columns = self.sides
         if r > min(rows, columns):
             raise ValueError(
@@ -76,8 +79,10 @@ class Convolution(Layout):
         return ops.conv2d(self.through(x, A), B)
 
 
-class Transposed(Layout):
-    """A weight (in, out), as GPT-2's Conv1D keeps it; the factors are a Linear's."""
+class Lookup(Layout):
+    """A weight (V, d), x token ids, y (..., d): the Embedding keeps the transpose."""
+
+    lookup = True
 
     @property
     def sides(self):
@@ -88,21 +93,6 @@ class Transposed(Layout):
 
     def weight(self, matrix):
         return matrix.T
-
-    def through(self, x, W):
-        return x @ W
-
-    def low(self, x, A, B):
-        return ops.linear(ops.linear(x, A), B)
-
-
-class Lookup(Transposed):
-    """A weight (V, d), x token ids, y (..., d): the Embedding. No input to drop."""
-
-    lookup = True
-
-    def through(self, x, W):
-        return ops.embedding(x, W)
 
     def low(self, x, A, B):
         return ops.linear(ops.embedding(x, A.T), B)
@@ -124,3 +114,23 @@ def on_output(module, b, y):
     """A vector (out,) in the shape that broadcasts over the output y of a layer."""
     images = isinstance(module, (nn.Conv2d, nn.BatchNorm2d, nn.GroupNorm))
     return b.reshape((-1,) + (1,) * (y.ndim - 2)) if images and y.ndim > 2 else b
+
+
+def width(module, inward=False):
+    """(does it make images, features out) of a module, or in; None if that is unknown.
+
+    A module made of several has its last layer's, or its first's.
+    """
+    if isinstance(module, nn.Linear):
+        return False, module.in_features if inward else module.out_features
+    if isinstance(module, nn.Embedding):
+        return None if inward else (False, module.embedding_dim)
+    if isinstance(module, nn.Conv2d):
+        return True, module.in_channels if inward else module.out_channels
+    if isinstance(module, (nn.LayerNorm, nn.RMSNorm)):
+        return False, module.size
+    if isinstance(module, nn.BatchNorm2d):
+        return True, module.num_features
+    below = list(module.children())
+    found = (width(child, inward) for child in (below if inward else reversed(below)))
+    return next((each for each in found if each is not None), None)

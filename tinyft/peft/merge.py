@@ -17,6 +17,7 @@ class Kept:
 
     def __init__(self, module, merged, deltas):
         self.arrays, self.deltas = merged, deltas
+        self.lifted = True  # the module has its own arrays; `exchange` turns it over
         self.versions = {n: slot_of(module, n)._version[0] for n in merged}
 
     def changed(self, module):
@@ -68,8 +69,8 @@ def unmerge(model):
         name = module.__dict__["_unmerged"].changed(module)
         if name:
             raise ValueError(
-                f"unmerge: {path}.{name} was changed after merge, and going back would "
-                "lose that; keep the merged model with bake(model), or reload the base"
+                f"unmerge: {path}.{name} was changed or moved after merge, and going back "
+                "would lose that; keep it with bake(model), or reload the base"
             )
     for module in sites.values():
         exchange(module)

@@ -11,6 +11,7 @@ from numbers import Real
 
 LARGEST = 3.4e38  # of float32: a larger scale overflows at the first product
 THEIRS = {  # PEFT's name: ours
+    "rank": "r",
     "lora_alpha": "alpha",
     "lora_dropout": "dropout",
     "vera_dropout": "dropout",
@@ -44,7 +45,7 @@ def read_options(method, args, given):
     refuse_unknown(method.__name__, given, options)
     if len(args) > len(options):
         raise TypeError(
-            f"{method.__name__} takes {len(options)} options "
+            f"{method.__name__} takes at most {len(options)} options "
             f"({', '.join(options) or 'none'}), got {len(args)}"
         )
     return options | dict(zip(options, args)) | given
@@ -60,15 +61,13 @@ def refuse_unknown(caller, given, known):
         )
         raise TypeError(
             f"{caller} has no option {name!r}"
-            + (f"; it is called {meant} here" if meant else "")
+            + (f"; use {meant}" if meant else "")
             + f". The options: {', '.join(known) or 'none'}"
         )
 
 
-def check_low_rank(delta, r, alpha, dropout):
-    """Check the options of a LoRA and its kin; alpha as a Python number, which it also
-    becomes in `delta.options`."""
-    method = type(delta).__name__
+def check_low_rank(method, r, alpha, dropout):
+    """Check the options of a LoRA and its kin. Returns alpha as a Python number."""
     if not isinstance(r, int) or isinstance(r, bool) or r < 1:
         raise ValueError(f"{method}: the rank r must be a positive integer, got {r!r}")
     check_dropout(method, dropout)
@@ -82,9 +81,7 @@ def check_low_rank(delta, r, alpha, dropout):
             f"{method}: alpha = {alpha!r} is too large for a float32 weight; usual "
             "values lie between r and 4 r"
         )
-    alpha = alpha if isinstance(alpha, int) else float(alpha)  # not a NumPy scalar
-    delta.options["alpha"] = alpha
-    return alpha
+    return alpha if isinstance(alpha, int) else float(alpha)  # not a NumPy scalar
 
 
 def check_dropout(method, p):

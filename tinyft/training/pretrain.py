@@ -7,6 +7,7 @@ runs give the same bytes.
 
 import hashlib
 import json
+import sys
 from pathlib import Path
 
 from tinyft import data, io
@@ -29,7 +30,8 @@ def pretrain(name, out=None, progress=True, steps=None):
     """Train a recipe and write OUT/NAME.safetensors; return its path.
 
     out: a folder, build/checkpoints by default; a tokenizer is written beside the
-    weights. `steps` shortens the recipe (to try it).
+    weights. `steps` shortens the recipe (to try it). A run that is stopped (Ctrl-C) goes
+    on from OUT/NAME.run when it is started again, to the same bytes.
     Raises ValueError for an unknown name.
     """
     if name not in NAMES:
@@ -38,7 +40,7 @@ def pretrain(name, out=None, progress=True, steps=None):
         )
     folder = Path(out) if out is not None else Path("build/checkpoints")
     folder.mkdir(parents=True, exist_ok=True)
-    trained = NAMES[name](steps, progress)
+    trained = _resumable(name, steps, progress, folder / f"{name}.run")
     path = folder / f"{name}.safetensors"
     metrics = recipes.judge(
         trained.model, trained.tokenizer, trained.classes, trained.texts
@@ -50,9 +52,26 @@ def pretrain(name, out=None, progress=True, steps=None):
     io.save(path, state, describe(name, trained, metrics))
     if trained.tokenizer is not None:
         trained.tokenizer.save(folder / f"{name}.tokenizer.json")
+    (folder / f"{name}.run").unlink(missing_ok=True)
     if progress:
         print(report(name, path, trained.model.count(), metrics))
     return path
+
+
+def _resumable(name, steps, progress, run):
+    try:
+        return NAMES[name](steps, progress, run)
+    except KeyboardInterrupt:
+        if progress and run.exists():
+            print(f"\nStopped. The same command goes on from {run}", file=sys.stderr)
+        raise
+    except ValueError as error:
+        if not run.exists():
+            raise
+        raise ValueError(
+            f"pretrain: {run} is left of a run that cannot go on like this ({error}). "
+            "Delete it to begin again"
+        ) from error
 
 
 def stored_as(array, dtype):
@@ -72,7 +91,7 @@ def describe(name, trained, metrics):
         "seed": str(recipes.SEED),
         "steps": str(trained.steps),
         "data": json.dumps({file: data.SHA256[file] for file in trained.files}),
-        "training_loss": f"{trained.history['loss'][-1]:.6f}",
+        "training_loss": f"{trained.loss:.6f}",
         "held_out": json.dumps({k: round(v, 6) for k, v in metrics.items()}),
     }
 

@@ -102,9 +102,9 @@ def refused(reply):
         advice = "return np.asarray(...) of it"
     elif re.fullmatch("an? (map|zip|generator|range|filter|set|dict_.*)", what):
         advice = "put list(...) or np.array(list(...)) around it"
-    return (
-        f"{_called()}It returned {held}, where arrays and numbers are asked: {advice}."
-    )
+    asked = "where arrays and numbers are asked"
+    end = "" if advice.endswith("?") else "."
+    return f"{_called()}It returned {held}, {asked}: {advice}{end}"
 
 
 def unfit(name, count, functions, reply):

@@ -42,7 +42,8 @@ class Grading:
             metafunc.fixturenames.append("draw")
             numbers = range(len(mark.args))
             ids = [f"@draw{i}" for i in numbers]
-            metafunc.parametrize("draw", list(zip(numbers, mark.args)), True, ids)
+            draws = list(zip(numbers, mark.args))
+            metafunc.parametrize("draw", draws, indirect=True, ids=ids)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_make_collect_report(self, collector):
@@ -111,7 +112,7 @@ class Grading:
         self.session, self.current = None, (None, None)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item):
+    def pytest_runtest_protocol(self, item, nextitem):
         candidate, check = key = key_of(item)
         if candidate in self.failed or self.verdicts.final(key):
             return (yield)  # Leave answers
@@ -126,6 +127,8 @@ class Grading:
         result = yield
         if self.verdicts.add(key, item.outcome, time.perf_counter() - began):
             self._tell(key)
+        if nextitem is None or key_of(nextitem)[0] != candidate:
+            self._close()  # now: if it does not end, the next one has another box
         if self.opener and self.opener.lost:
             self.report(event="leave")
             self._leave()
@@ -166,7 +169,7 @@ class Grading:
         return [name for name in context.changed if name not in allowed]
 
     def _rules_of(self, candidate):
-        return self.rules.get(candidate.name) or _settings(candidate)
+        return self.rules.get(candidate.name) or _task(candidate).rules()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item, call):
@@ -198,17 +201,17 @@ class Leave:
         return True if skipped else None
 
 
-def _settings(candidate):
-    """How the file beside a test is graded."""
+def _task(candidate):
+    """The task of the file beside a test."""
     tasks = chapter_tasks(candidate.path.parent)
-    return next(one for one in tasks if one.name == candidate.path.stem).rules()
+    return next(one for one in tasks if one.name == candidate.path.stem)
 
 
 def _opener(candidate):
     """A box of its own for the file beside a test, closed when Python ends."""
     from tinyft.grading.sandbox import alone
 
-    return alone.opener(_settings(candidate))
+    return alone.opener(_task(candidate))
 
 
 def _beside(metafunc):

@@ -16,64 +16,73 @@ DTYPES = "|b1 |i1 <i2 <i4 <i8 |u1 <u2 <u4 <u8 <f2 <f4 <f8 <c8 <c16".split()
 ARRAYS, TEXT = 8 << 20, 4 << 20  # bytes of all arrays, of the tree
 DEPTH, PARTS, RANK = 12, 200_000, 8
 LENGTHS = struct.Struct("<II")
-WORDS = {"t": tuple, "l": list}
 
 
 class Refused(ValueError):
-    """A value that may not pass, or bytes that are no message; says which."""
+    """A value that may not pass, or bytes that are not a message; says which."""
 
 
 def pack(value):
     """The message of a value, as bytes; Refused names what may not pass."""
-    arrays = []
-    tree = json.dumps(_down(value, arrays, 0), allow_nan=False).encode()
-    body = b"".join(arrays)
+    writing = _Writing()
+    tree = json.dumps(writing.down(value, 0), allow_nan=False).encode()
+    body = b"".join(writing.arrays)
     if len(tree) > TEXT or len(body) > ARRAYS:
         raise Refused(f"more than {ARRAYS >> 20} MiB")
     return LENGTHS.pack(len(tree), len(body)) + tree + body
 
 
-def _down(x, arrays, depth):
-    """The tree of a value; the bytes of its arrays are appended to `arrays`."""
-    kind = type(x)
-    if depth > DEPTH:
-        raise Refused(f"something nested more than {DEPTH} deep")
-    if x is None or kind is bool:
-        return x
-    if kind is int and abs(x) < 1 << 63:
-        return ["i", x]
-    if kind is float:
-        return ["f", x.hex()]
-    if kind is complex:
-        return ["c", x.real.hex(), x.imag.hex()]
-    if kind is str:
-        return ["s", x]
-    if kind in (tuple, list):
-        return [kind.__name__[0], [_down(part, arrays, depth + 1) for part in x]]
-    if kind is dict and all(type(key) is str for key in x):
-        return ["d", [[key, _down(x[key], arrays, depth + 1)] for key in x]]
-    if kind is np.ndarray or isinstance(x, np.generic):
-        return _array_down(x, arrays)
-    raise Refused(_foreign(x))
+class _Writing:
+    """Makes the tree of a value; the bytes of its arrays are kept for the end."""
+
+    def __init__(self):
+        self.arrays, self.parts = [], 0
+
+    def down(self, x, depth):
+        """The tree of one value."""
+        kind, self.parts = type(x), self.parts + 1
+        if depth > DEPTH or self.parts > PARTS:
+            raise Refused(f"more than {DEPTH} levels or {PARTS} parts")
+        if x is None or kind is bool:
+            return x
+        if kind in _LEAVES:
+            return _LEAVES[kind](x)
+        if kind in (tuple, list):
+            return [kind.__name__[0], [self.down(part, depth + 1) for part in x]]
+        if kind is dict and all(type(key) is str for key in x):
+            return ["d", [[key, self.down(x[key], depth + 1)] for key in x]]
+        if kind is np.ndarray or isinstance(x, np.generic):
+            return self._array(x)
+        raise Refused(_foreign(x))
+
+    def _array(self, x):
+        array = np.asarray(x)
+        dtype = array.dtype.newbyteorder("<").str
+        if dtype not in DTYPES:
+            raise Refused(f"an array of {array.dtype}")
+        if array.nbytes > ARRAYS:
+            raise Refused(f"an array of {array.nbytes >> 20} MiB")
+        self.arrays.append(array.astype(dtype).tobytes())
+        return ["a" if type(x) is np.ndarray else "n", dtype, list(array.shape)]
 
 
-def _array_down(x, arrays):
-    array = np.asarray(x)
-    dtype = array.dtype.newbyteorder("<").str
-    if dtype not in DTYPES:
-        raise Refused(f"an array of {array.dtype}")
-    if array.nbytes > ARRAYS:
-        raise Refused(f"an array of {array.nbytes >> 20} MiB")
-    arrays.append(array.astype(dtype).tobytes())
-    tag = "a" if type(x) is np.ndarray else "n"
-    return [tag, dtype, list(array.shape)]
+def _integer(x):
+    if abs(x) >= 1 << 63:
+        raise Refused("an integer of more than 64 bits")
+    return ["i", x]
+
+
+_LEAVES = {
+    int: _integer,
+    float: lambda x: ["f", x.hex()],
+    complex: lambda x: ["c", x.real.hex(), x.imag.hex()],
+    str: lambda x: ["s", x],
+}
 
 
 def _foreign(x):
     """What a value that may not pass is, with its article."""
     name = type(x).__name__
-    if type(x) is int:
-        return "an integer of more than 64 bits"
     if type(x) is dict:
         return "a dict whose keys are not all strings"
     article = "an" if name[:1].lower() in "aeiou" else "a"
@@ -160,7 +169,7 @@ class _Reading:
         if len(data) != count:
             raise Refused("an array cut short")
         self.used += count
-        if dtype == "|b1":  # a byte of 7 is no bool
+        if dtype == "|b1":  # a byte of 7 is not a bool
             return np.frombuffer(data, "u1").reshape(shape) != 0
         return np.frombuffer(data, dtype).reshape(shape).copy()
 

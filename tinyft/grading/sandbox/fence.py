@@ -147,7 +147,8 @@ def bubblewrap(lib):
     """bwrap's arguments: what is there, and that nothing else is."""
     args = [shutil.which("bwrap") or "bwrap", "--unshare-all", "--unshare-user"]
     args += ["--die-with-parent", "--new-session", "--cap-drop", "ALL"]
-    args += ["--uid", "65534", "--gid", "65534"]
+    args += ["--uid", "65534", "--gid", "65534", "--size", str(SCRATCH)]
+    args += ["--tmpfs", "/tmp"]
     for path in roots():
         args += ["--ro-bind", path, path]
     for path in sorted(hidden()):
@@ -158,8 +159,8 @@ def bubblewrap(lib):
     inside |= {lib: "/w/lib"} if lib else {}
     for path, name in inside.items():
         args += ["--ro-bind", str(path), name]
-    args += ["--dev", "/dev", "--remount-ro", "/dev", "--size", str(SCRATCH)]
-    args += ["--tmpfs", "/tmp", "--chdir", "/tmp", "--remount-ro", "/"]
+    args += ["--dev", "/dev", "--remount-ro", "/dev"]
+    args += ["--chdir", "/tmp", "--remount-ro", "/"]
     return [*args, "--disable-userns", "--"]
 
 

@@ -87,6 +87,11 @@ def _fitting(config, wanted):
     )
 
 
+def differences(kind, config):
+    """The fields of a TransformerConfig, as text, that a family cannot express."""
+    return _differences(kind, _with_types(kind, config))
+
+
 def _candidates(config):
     """All families, the most usual for this shape first."""
     bare = not config.types and config.head == "none" and not config.pooler

@@ -13,6 +13,7 @@ import json
 import zlib
 
 from tinyft import backend
+from tinyft.peft.acting import base_array
 from tinyft.peft.full import Full
 
 KEY, SAMPLES = "tinyft_base", 16
@@ -33,8 +34,8 @@ def refuse_other_base(adapter, metadata, folder):
     if theirs["layout"] != ours["layout"]:
         raise ValueError(
             f"peft.load: {folder} was made for a base of {theirs['arrays']} parameter "
-            f"arrays ({theirs['numbers']:,} numbers), and this model's base has "
-            f"{ours['arrays']} ({ours['numbers']:,}), or others of that number{advice}"
+            f"arrays ({theirs['numbers']:,} numbers); this model's base has "
+            f"{ours['arrays']} ({ours['numbers']:,}), of other names or shapes{advice}"
         )
     same_dtype = theirs["dtype"] == ours["dtype"]
     if theirs["values"] != ours["values"] if same_dtype else not _near(theirs, ours):
@@ -68,14 +69,12 @@ def _fingerprint(adapter, whole=()):
 
 
 def _base_arrays(adapter, whole):
-    """{name: array} of the base's parameters that stay, those behind a merge too."""
+    """{name: array} of the base's parameters that stay, a tied one once."""
     copies = [d for d in adapter.deltas.values() if isinstance(d, Full)]
     replaced = {f"{d.path}.{name}" for d in copies for name in d.changes}
     found = {}
     for path, module in adapter.model.named_modules():
-        kept = module.__dict__.get("_unmerged")
         for name, p in module._parameters.items() if path not in whole else ():
             if p is not None and f"{path}.{name}" not in replaced:
-                array = kept.arrays.get(name) if kept else None
-                found[f"{path}.{name}"] = p.data if array is None else array
-    return found
+                found.setdefault(id(p), (f"{path}.{name}", base_array(module, name)))
+    return dict(found.values())

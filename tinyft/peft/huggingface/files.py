@@ -16,9 +16,9 @@ from tinyft.peft.attach import detach, put
 from tinyft.peft.full import Full
 from tinyft.peft.huggingface.base import metadata_of, refuse_other_base
 from tinyft.peft.huggingface.codecs import PREFIX, codec_for, codec_of, readable
-from tinyft.peft.huggingface.config import refuse_unread
+from tinyft.peft.huggingface.config import refuse_changed, refuse_unread
 from tinyft.peft.huggingface.folder import check_place, read_folder, write_folder
-from tinyft.peft.huggingface.fused import exported
+from tinyft.peft.huggingface.fused import exported, prompt_file, prompt_state
 from tinyft.peft.huggingface.names import names_of, path_of, translator
 from tinyft.peft.huggingface.rules import Rules
 from tinyft.peft.huggingface.state import check, fill, main_of, state_of
@@ -38,8 +38,12 @@ def save(model, folder, name="default", overwrite=False, names=None):
     check_place(folder, overwrite)
     state, config = state_of(adapter), _config(adapter)
     theirs, namesakes = None if names is None else names_of(model, names), ()
-    if theirs is not None and "target_modules" in config:
+    if "num_virtual_tokens" in config:
+        state = prompt_file(theirs, state)
+    elif theirs is not None:
         state, config = exported(theirs, state, config)
+        if model.config.head == "cls" and config.get("modules_to_save"):
+            config["task_type"] = "SEQ_CLS"
     elif config.get("modules_to_save"):
         namesakes = _save_namesakes(adapter, state, config)
     write_folder(folder, state, config, metadata_of(adapter, namesakes))
@@ -61,15 +65,18 @@ def load(model, folder, name="default", names=None, any_base=False):
     config, state, metadata = read_folder(folder)
     template = template_of(config, folder)
     _refuse_large(config, state, folder)
+    state = state if "target_modules" in config else prompt_state(state)
+    theirs = translator(model, state, names)
     if "target_modules" in config:
-        theirs = translator(model, state, names)
         sites, saved, changes = _chosen(model, template, config, theirs, state)
         state = theirs.state(state)
     else:
-        sites, saved, changes = _own_sites(model, template), {}, {}
+        sites, changes, state = _own_sites(model, template), {}, theirs.state(state)
+        saved = _stored_whole(model, state)
     adapter = put(model, template, sites, name, None, saved, changes, list(sites))
     try:
         check(adapter, state, config, folder)
+        refuse_changed(config, metadata, folder)
         if not any_base:
             refuse_other_base(adapter, metadata, folder)
     except Exception:
@@ -118,6 +125,13 @@ def _own_sites(model, template):
             f"on {template.where}"
         )
     return sites
+
+
+def _stored_whole(model, state):
+    """{path: module} of the modules that a prompt's file has beside the prompt."""
+    paths = {path_of(key) for key in state}
+    modules = model.named_modules()
+    return {p: m for p, m in modules if p and p in paths and Full().fits(m)}
 
 
 def _chosen(model, template, config, theirs, state):

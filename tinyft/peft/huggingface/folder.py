@@ -17,7 +17,7 @@ import re
 from pathlib import Path
 
 from tinyft import io
-from tinyft.peft.huggingface.config import read_config
+from tinyft.peft.huggingface.config import mark_of, read_config
 
 try:
     import fcntl
@@ -51,7 +51,7 @@ def write_folder(folder, state, config, metadata):
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _settled(folder, writing=True):
-            _write(folder, state, text, {"format": "pt", **metadata})
+            _write(folder, state, text, {"format": "pt", **mark_of(config), **metadata})
     except OSError as error:
         if made:
             with contextlib.suppress(OSError):

@@ -12,7 +12,8 @@ is exact: the rows of B A are the rows of B, times A.
 import re
 
 from tinyft import backend
-from tinyft.io.huggingface.families import FORMATS
+from tinyft.io.huggingface.families import FAMILIES, FORMATS
+from tinyft.io.huggingface.save import differences
 from tinyft.peft.huggingface.codecs.codec import PREFIX
 
 PARTS = re.compile(
@@ -35,10 +36,11 @@ def translator(model, state, names=None, caller="load"):
             f"peft.{caller}(names={names!r}): expected one of {', '.join(FORMATS)}, or None"
         )
     config = getattr(model, "config", None)
-    if not hasattr(config, "kv_heads"):  # no Transformer
+    if not hasattr(config, "kv_heads"):  # not a Transformer
         if names is not None:
             raise ValueError(
-                f"peft.{caller}(names={names!r}): {type(model).__name__} is no Transformer"
+                f"peft.{caller}(names={names!r}): {type(model).__name__} is not a "
+                "Transformer"
             )
         return Names()
     paths = {path for path in map(path_of, state) if path}
@@ -54,6 +56,15 @@ def translator(model, state, names=None, caller="load"):
 def names_of(model, kind):
     """The Names that `peft.save(names=kind)` writes: those of the model with its head."""
     translator(model, {}, kind, "save")
+    form = FORMATS[kind]
+    same = [family for family in FAMILIES if FAMILIES[family].form is form]
+    found = [differences(family, model.config) for family in same]
+    if all(found):
+        raise ValueError(
+            f"peft.save(names={kind!r}): the adapter's model is not such a checkpoint, it "
+            f"differs in {', '.join(min(found, key=len))}; choose the names of its own "
+            "kind, or none"
+        )
     return Names(_table(kind, model.config), FORMATS[kind].prefix)
 
 
@@ -124,7 +135,7 @@ def _pieces(part, array, count, transposed):
     if part.startswith("vera"):
         raise ValueError(
             "peft.load: VeRA on a fused layer takes rows of B by their place in it, and "
-            "can not be split"
+            "cannot be split"
         )
     same = part == "lora_A.weight" or (part == "ia3_l" and len(array) == 1)
     return [array] * count if same else backend.xp_of(array).split(array, count)

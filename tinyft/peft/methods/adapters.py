@@ -12,7 +12,7 @@ never train (both gradients are zero).
 from tinyft import nn, ops
 from tinyft.nn.shape import choice, positive
 from tinyft.peft.delta import Delta
-from tinyft.peft.width import width
+from tinyft.peft.layout import width
 
 ACTIVATIONS = {
     "relu": ops.relu,

@@ -34,7 +34,7 @@ class DoRA(LoRA, kind="DORA"):
 
     def build(self, module, rng):
         super().build(module, rng)
-        m = self.norm(super().weight(module.parameter("weight"))).data
+        m = self.norm(super().weight(module.weight)).data  # with what acts already
         self.m = Parameter(m, dtype=m.dtype)
 
     @property

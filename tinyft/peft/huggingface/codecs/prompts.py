@@ -35,7 +35,7 @@ class PrefixCodec(Codec, method=Prefix):
         first = deltas[0]
         width = first.heads * first.head_dim
         return {
-            "task_type": _task(next(iter(first.shared["attention"].values()))),
+            "task_type": _task(adapter, next(iter(first.shared["attention"].values()))),
             "num_virtual_tokens": first.length,
             "num_layers": len(deltas),
             "num_attention_heads": first.heads,
@@ -62,7 +62,7 @@ class PromptCodec(PrefixCodec, method=Prompt):
     def fields(self, adapter, deltas):
         attention = deltas[0].shared["attention"]
         return {
-            "task_type": _task(attention[0]) if attention else None,
+            "task_type": _task(adapter, attention[0]) if attention else None,
             "num_virtual_tokens": deltas[0].length,
             "token_dim": deltas[0].P.shape[1],
             "num_layers": len(attention) or 1,
@@ -85,6 +85,8 @@ class PTuningCodec(PromptCodec, method=PTuning):
         return config | encoder | {"encoder_hidden_size": config["token_dim"]}
 
 
-def _task(attention):
+def _task(adapter, attention):
     """PEFT's name of the task: without one it would ignore the prompt."""
+    if getattr(getattr(adapter.model, "config", None), "head", None) == "cls":
+        return "SEQ_CLS"
     return "CAUSAL_LM" if attention.causal else "FEATURE_EXTRACTION"

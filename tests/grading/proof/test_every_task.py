@@ -10,7 +10,7 @@ from tinyft.grading.classroom import report
 from tinyft.grading.proof.mutation import attack
 from tinyft.grading.proof.selftest import prove
 
-TASKS = exercise.find_tasks(Path(__file__).parents[2])
+TASKS = exercise.find_tasks(Path(__file__).parents[3])
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.label)

@@ -32,7 +32,10 @@ CASES = {
     "nothing defined": ("x = 1\n", "put `def scale(...)` back"),
     "wrong signature": ("def scale(x):\n    return x\n", "but yours is scale(x)"),
     "returned None": (body("x / (1 + 2 * n * lam)"), "is the `return` line missing?"),
-    "returned a Tensor": (TENSOR, "returned a Tensor where an array is asked"),
+    "returned a Tensor": (
+        TENSOR,
+        "returned a Tensor, where arrays and numbers are asked",
+    ),
     "returned a list": (body("return list(x)"), "An array is asked"),
     "an exception": (body("return x[99]"), "scale.py, line 2 raises IndexError"),
     "null bytes": (RIGHT + "\0", "holds null bytes"),
@@ -44,7 +47,7 @@ CASES = {
         "import sys\nsys.exit(0)\n",
         "line 2 ends Python (SystemExit)",
     ),
-    "os._exit": (body("import os", "os._exit(0)"), "ended Python with status 0"),
+    "os._exit": (body("import os", "os._exit(0)"), "ended Python: remove os._exit"),
     "os._exit on import": ("import os\nos._exit(0)\n", "while it was imported"),
     "KeyboardInterrupt": (body("raise KeyboardInterrupt"), "raises KeyboardInterrupt"),
     "endless loop": (body("while True: pass"), "did not end within 2.5 s"),
@@ -59,50 +62,50 @@ CASES = {
     "recursion bomb": (body("return scale(x, n, lam)"), "calls itself without end"),
     "fork bomb": (
         body("import os", "while True: os.fork()"),
-        "tried to start or stop a process or thread (os.fork)",
+        "line 3 raises PermissionError",
     ),
     "a process through os.system": (
-        body("import os", "os.system('true')", "return x"),
-        "tried to start or stop a process or thread (os.system)",
+        body("import os", "assert os.system('true') == 0", "return x"),
+        "line 3 raises AssertionError",
     ),
     "skipping itself": (
         body("import sys", "sys.modules['pytest'].skip('no')"),
-        "tries to leave the check (Skipped)",
+        "line 3 raises KeyError: 'pytest'",
     ),
-    "import pytest": ("import pytest\n" + TRUE, "line 1 uses pytest, which has no use"),
+    "import pytest": ("import pytest\n" + TRUE, "line 1: No module named 'pytest'"),
     "import hidden in a call": (
-        body("__import__('subprocess')", "return x"),
-        "uses subprocess, which has no use in an answer",
+        body("__import__('subprocess').run(['true'])", "return x"),
+        "line 2 raises PermissionError",
     ),
     "the library's own answer": (
         "from tinyft import transfer\n" + RIGHT,
-        "uses tinyft.transfer, which is the answer itself",
+        "line 1: tinyft is not there for this task",
     ),
     "the library's own answer, spelled out": (
-        "import tinyft\n" + body("return tinyft.transfer.L2SP"),
-        "uses tinyft.transfer",
+        body("import tinyft", "return tinyft.transfer.L2SP"),
+        "line 2: tinyft is not there for this task",
     ),
     "patched numpy": (
         "import numpy as np\nnp.abs = lambda x: 0 * x\n" + TRUE,
-        "replaced numpy.abs",
+        "Every entry is 0",
     ),
     "patched numpy in the call": (
         body("import numpy as np", "np.max = lambda x: 0", "return 0 * x"),
-        "replaced numpy.max",
+        "Every entry is 0",
     ),
     "patched compare": (
         "import sys\nm = sys.modules['tinyft.grading.check.compare']\n"
         "m.compare = m.discrepancy = lambda *a, **k: 0\n" + TRUE,
-        "replaced tinyft.grading.check.compare",
+        "line 2 raises KeyError",
     ),
     "patched builtins": (
         "import sys\nsys.modules['builtins'].abs = max\n" + TRUE,
-        "replaced builtins.abs",
+        "ended Python with status 1",
     ),
     "equal to everything": (
         "class Same(float):\n    __eq__ = lambda *_: True\n    __hash__ = None\n"
         "def scale(x, n, lam):\n    return Same()\n",
-        "An array is asked",
+        "returned a Same (a kind of float), where arrays and numbers",
     ),
     "printed results": (
         'print(\'{"event": "done"}\\n{"event": "check", "status": "passed"}\')\n'
@@ -111,41 +114,41 @@ CASES = {
     ),
     "writing over the test": (
         body("import sys", "f = sys._getframe(2).f_code.co_filename", "open(f, 'w')"),
-        "tried to write the file",
+        "raises",
     ),
     "deleting files": (
         body("import os, sys", "os.remove(sys._getframe(2).f_code.co_filename)"),
-        "tried to change files (os.remove",
+        "line 3 raises",
     ),
     "reading the solution": (
         body("open(__file__.replace('scale.py', 'solutions/scale.py'))"),
-        "tried to read the solutions",
+        "line 2 raises FileNotFoundError",
     ),
 }
 CASES |= {
     "the network": (
         body("import _socket", "_socket.socket().connect(('127.0.0.1', 9))"),
-        "tried to use the network (socket.connect)",
+        "line 3 raises PermissionError",
     ),
     "the network through urllib": (
         body("import urllib.request", "urllib.request.urlopen('http://127.0.0.1:9')"),
-        "tried to use the network (socket.getaddrinfo)",
+        "line 3 raises URLError",
     ),
     "writing elsewhere": (
         body("from pathlib import Path", "(Path.home() / 'hostile').write_text('x')"),
-        "tried to write the file",
+        "raises",
     ),
     "deleting a folder": (
         body("import os, shutil", "shutil.rmtree(os.path.dirname(__file__))"),
-        "tried to change files (shutil.rmtree",
+        "line 3 raises",
     ),
     "killing the grader": (
         body("import os", "os.kill(os.getppid(), 9)"),
-        "tried to start or stop a process or thread (os.kill)",
+        "line 3 raises PermissionError",
     ),
     "killing the group": (
         body("import os", "os.killpg(0, 9)"),
-        "tried to start or stop a process or thread (os.killpg)",
+        "line 3 raises PermissionError",
     ),
     "a loop that no signal ends": (
         body(
@@ -169,22 +172,22 @@ CASES |= {
     ),
     "patched pytest": (
         "import sys\nsys.modules['_pytest.python'].Function.runtest = print\n" + TRUE,
-        "replaced Function.runtest",
+        "line 2 raises KeyError: '_pytest.python'",
     ),
     "patched JSON": (
         "import json\nold = json.dumps\n"
         "json.dumps = lambda x: old(x).replace('failed', 'passed')\n" + TRUE,
-        "replaced json.dumps",
+        "ended Python with status 1",
     ),
     "a thread that patches later": (
         "import threading, time\ndef later():\n    import numpy\n    while True:\n"
         "        time.sleep(0.001)\n        numpy.abs = lambda x: 0 * x\n"
         "threading.Thread(target=later, daemon=True).start()\n" + TRUE,
-        "thread",
+        "can't start new thread",
     ),
     "a trace function": (
         body("import sys", "sys.settrace(lambda *a: None)", "return 0 * x"),
-        "scale sets a trace function: remove sys.settrace",
+        "Every entry is 0",
     ),
     "closed files": (
         body("import os", "os.closerange(0, 200)", "return 0 * x"),
@@ -200,7 +203,7 @@ CASES |= {
         "    def __array_ufunc__(self, *a, **k): return np.array(0.0)\n"
         "    def __array_function__(self, *a, **k): return np.array(0.0)\n"
         "def scale(x, n, lam): return (0 * x).view(A)\n",
-        "Every entry is 0",
+        "returned an A (a kind of ndarray), where arrays and numbers",
     ),
     "forgotten modules": (
         "import sys\nfor name in list(sys.modules):\n"
@@ -218,18 +221,9 @@ CASES |= {
     ),
     "ctypes through the back door": (
         body("import sys", "sys.modules['ctypes'].CDLL(None)", "return 0 * x"),
-        "ctypes",
+        "Every entry is 0",
     ),
 }
-OUTSIDE_ONLY = """os._exit, os._exit on import, endless loop, memory bomb, slow memory bomb,
-recursion bomb, fork bomb, a process through os.system, writing over the test,
-deleting files, reading the solution, a crash in C, the network, an alarm,
-the network through urllib, writing elsewhere, deleting a folder, killing the grader,
-killing the group, a loop that no signal ends, an exit handler, endless output,
-a thread that patches later, closed files, forgotten modules, no streams,
-no environment and another folder, ctypes through the back door, patched pytest""".replace(
-    "\n", " "
-).split(", ")
 if sys.platform == "linux":
     CASES["a crash in C"] = (
         body("import os", "os.abort()"),

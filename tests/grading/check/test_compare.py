@@ -5,6 +5,7 @@ import pytest
 
 from tinyft.grading import Failed, GraderFault, compare, fail
 from tinyft.grading.check import context, diagnose
+from tinyft.grading.check.compare import also_changed, changed_in_place
 
 X = np.array([[1.0, -2.5, 4.0], [0.25, 7.0, -3.0]])
 S = np.array([[1.0, 2.0, 5.0], [-4.0, 3.0, 9.0], [0.5, 8.0, -6.0]])
@@ -54,9 +55,9 @@ def test_right(got, want):
 DIAGNOSES = [
     (None, X, "It returned None: is the `return` line missing?"),
     (Tensor(X), X, "It returned a Tensor where an array is asked"),
-    (X, Tensor(X), "A Tensor is asked, but it returned a ndarray"),
+    (X, Tensor(X), "A Tensor is asked, but it returned one array"),
     (X.tolist(), X, "An array is asked, but it returned a list"),
-    ("text", 1.0, "Numbers are asked, but it returned a str"),
+    ("text", 1.0, "A number is asked, but it returned a str"),
     (np.array(["a", "b"]), v[:2], "Numbers are asked"),
     (X.T.copy(), X, "(3, 2), it must be (2, 3): yours is the transpose"),
     (X.ravel(), X, "a reshape is missing"),
@@ -76,15 +77,21 @@ DIAGNOSES = [
     (np.roll(v, 1), v, "off by one along axis 0"),
     (np.r_[v[1:], 3.3], v, "off by one along axis 0"),
     (v[[2, 0, 1, 4, 3]], v, "the values are right but in another order"),
-    (v * (1 + 1e-7 * np.arange(5)), v, "of float32's size"),
+    (v * (1 + 1e-7 * np.arange(5)), v, "Almost right, but not to rounding"),
+    (v.astype(np.float32) / 3, v / 3, "only to float32's precision"),
     (np.where(X > 5, np.nan, X), X, "1 of 6 entries are NaN, first at index [1, 1]"),
     (np.where(X > 5, np.inf, X), X, "1 of 6 entries are infinite"),
     (np.trunc(v).astype(int), v, "cut down to integers"),
     (v + [0, 0, 3.0, 0, 1.0], v, "2 of 5 entries differ; the worst is at index [2]: 7"),
     (1.5, 1.0, "The difference is 0.5."),
     ((1.0, -X), (1.0, X), "Value 2 of 2 is wrong. The sign is reversed"),
-    (1.0, (1.0, 2.0), "Expected 2 values"),
-    ("tanh", "relu", "That is another value"),
+    (1.0, (1.0, 2.0), "2 values are asked, but it returned one number"),
+    ((1.0,), (1.0, 2.0), "2 values are asked, but it returned a tuple of 1 value"),
+    ({"y": 1.0}, (1.0, 2.0), "2 values are asked, but it returned a dict"),
+    (np.stack([v, v]), (v, v), "its rows, as a tuple"),
+    ((v, v), v, "An array is asked, but it returned a tuple of 2 values"),
+    ([1.0], 1.0, "A number is asked, but it returned a list of 1 value"),
+    ("tanh", "relu", "'relu' is asked, but it returned 'tanh'"),
 ]
 
 
@@ -92,18 +99,19 @@ DIAGNOSES = [
 def test_diagnosis(got, want, sentence):
     with pytest.raises(Failed) as failed:
         compare(got, want, tol=1e-12)
-    message = failed.value.message
+    message, numbers = failed.value.message, failed.value.numbers
     assert sentence.lower() in message.lower(), message
-    assert message.startswith("Returned ") and ", expected " in message
+    assert numbers.startswith("Returned ") and ", expected " in numbers
 
 
-def test_the_message_has_exercisms_form():
+def test_the_verdict_comes_first_and_the_numbers_below():
     with pytest.raises(Failed) as failed:
-        compare(3.0, 2.5, called="f(2)", equation="(9.4)")
-    assert failed.value.message == (
-        "Called f(2). Returned 3, expected 2.5. The difference is 0.5. "
-        "See equation (9.4)."
-    )
+        compare(3.0, 2.5, {"A": 3.0}, called="f(2)", equation="(9.4)")
+    named = "Your answer is the right one with this mistake: A."
+    assert failed.value.message == f"{named} See equation (9.4)."
+    assert failed.value.plain == "The difference is 0.5. See equation (9.4)."
+    assert failed.value.numbers == "Called f(2). Returned 3, expected 2.5."
+    assert str(failed.value) == f"{failed.value.message} {failed.value.numbers}"
 
 
 def test_a_named_mistake_is_named_and_its_margin_measured():
@@ -171,15 +179,26 @@ def test_fail_makes_the_advice_a_sentence(mistake, said, where, message):
 
 
 def test_a_list_is_shown_as_its_numbers():
-    with pytest.raises(Failed, match=r"^Returned \[0.5, 2\], expected .* a list"):
+    with pytest.raises(Failed, match="it returned a list of 2 values") as failed:
         compare([np.float64(0.5), np.float64(2.0)], np.array([0.5, 2.0]))
+    assert failed.value.numbers.startswith("Returned [0.5, 2], expected")
 
 
-def test_an_input_changed_in_place_is_told_with_the_mismatch(monkeypatch):
-    monkeypatch.setattr(context, "changed", frozenset({"v"}))
-    with pytest.raises(Failed, match="The call changed its input v in place") as failed:
-        compare(1.0, 2.0, mistakes={"halved": 1.0})
-    message = (
-        failed.value.message
-    )  # what is expected may be spoiled: nothing of it is said
-    assert "halved" not in message and "expected" not in message
+def test_pairs_in_a_list_are_pairs():
+    compare([1.0, [X, v]], (1.0, (X, v)))
+    with pytest.raises(Failed, match=r"Value 2 of 2 is wrong\. Value 1 of 2 is wrong"):
+        compare([1.0, [X + 1, v]], (1.0, (X, v)))
+
+
+def test_what_was_changed_in_place_is_told_besides():
+    with pytest.raises(Failed) as failed:
+        compare(4.0, 2.0, {"B": 4.0})
+    both = also_changed(failed.value, ["v", "w"])
+    assert both.message.endswith(
+        "Besides, v was changed in place, w was changed in place."
+    )
+    assert both.named == ["B", "v was changed in place", "w was changed in place"]
+    assert also_changed(failed.value, []) is failed.value
+    alone = changed_in_place(["v"])
+    assert alone.named == ["v was changed in place"]
+    assert alone.message.startswith("v was changed in place: work on new arrays")

@@ -9,8 +9,8 @@ import time
 import pytest
 from rich.console import Console
 
-from tinyft.grading.learner import keys as keyboard
 from tinyft.grading import runner
+from tinyft.grading.learner import keys as keyboard
 from tinyft.grading.learner.watch import watch
 
 
@@ -65,7 +65,7 @@ def test_it_grades_again_on_save_only(play):
     right = play.texts.solution
     said = play("", save(play, wrong), "", save(play, right), "", "q")
     assert said.count("0 of 3 points") == 1 and said.count("1 of 3 points") == 1
-    assert "n·λ in place of 2n·λ" in said
+    assert "n·λ instead of 2n·λ" in said
     assert said.count("3 of 3 points") == 1 and "that was the last open task" in said
 
 

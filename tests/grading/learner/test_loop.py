@@ -3,8 +3,8 @@
 import pytest
 
 from tinyft.grading import exercise, loop, places
-from tinyft.grading.learner import progress, screen
 from tinyft.grading.exercise import GradingError
+from tinyft.grading.learner import progress, screen
 
 
 @pytest.fixture
@@ -67,15 +67,30 @@ def test_the_solution_comes_after_full_marks_only(home, capsys):
         screen.solution("scale")
 
 
-def test_the_solution_stands_beside_the_answer_where_there_is_room(
-    home, capsys, monkeypatch
+def test_only_what_differs_is_shown_and_nothing_of_it_acts_on_the_terminal(
+    home, capsys
 ):
-    monkeypatch.setenv("COLUMNS", "160")
+    write(home.task, home.texts.solution + "# \x1b[31m\u202e\n")
+    screen.solution("scale")
+    said = capsys.readouterr().out
+    assert "-# ?[31m?" in said and "import numpy" not in said
     write(home.task, home.texts.solution)
     screen.solution("scale")
-    lines = capsys.readouterr().out.splitlines()
-    both = [line for line in lines if line.count("return x / (1 + c)") == 2]
-    assert len(both) == 1 and "yours" in lines[0] and "the solution" in lines[0]
+    assert "yours is the solution, word for word" in capsys.readouterr().out
+
+
+def test_a_reset_opens_the_task_again_and_keeps_its_points_as_history(home):
+    write(home.task, home.texts.solution)
+    assert loop.grade().ok and loop.next_open(loop.standings()) is None
+    loop.reset(home.task)
+    (standing,) = loop.standings()
+    assert (standing.score, standing.out_of, standing.done) == (0, 0, False)
+    assert loop.next_open(loop.standings()) == home.task
+    row = progress.of(home.task)
+    (old,) = row["history"]
+    assert (old["score"], old["out_of"]) == (3, 3) and "T" in old["until"]
+    loop.reset(home.task)  # never graded since: nothing to keep
+    assert progress.of(home.task)["history"] == [old]
 
 
 def test_a_release_has_no_solution_to_show(home):

@@ -26,8 +26,14 @@ def test_a_good_task_is_proved(chapter, monkeypatch, capsys):
 
 BAD = {
     "a check that asserts nothing": (
-        {"test": ("if x[0] != 1:", "if False:")},
-        "'x was changed in place' gets full marks",
+        {
+            "test": ('"multiplied, not divided": x * (1 + 2 * n * lam),', ""),
+            "wrong": (
+                '"x was changed in place", "return x / (1 + c)", "x /= 1 + c; return x"',
+                '"it is cut off", "return x / (1 + c)", "return x[:5] / (1 + c)"',
+            ),
+        },
+        "'it is cut off' gets full marks",
     ),
     "a mistake that is caught but not named": (
         {"test": ('"the 1 is missing": lambda: x / (2 * n * lam),', "")},
@@ -42,7 +48,7 @@ BAD = {
         "gives the right answer on this check's data (to 10 tolerances)",
     ),
     "a check that does not call the answer": (
-        {"test": ("student.scale(x, 2, 0.5)", "student")},
+        {"test": ("student.scale(np.arange(1.0, 4.0), 2, 0.5)", "np.ones(3)")},
         "the stub passes test_input_stays",
     ),
     "an answer that is the mistake": (

@@ -10,7 +10,7 @@ from tinyft.peft.acting import disabled
 
 def inputs(adapter, batches):
     """{path: R}, X = Q R of all rows x that each Linear reads; R has <= in rows."""
-    sites = _sites(adapter)
+    sites = {path: delta.site for path, delta in adapter.deltas.items()}
     other = [path for path, site in sites.items() if not isinstance(site, nn.Linear)]
     if other:
         raise ValueError(
@@ -41,7 +41,7 @@ def _append(R, X):
 def gradients(adapter, batches, loss_fn):
     """{path: ∂L/∂W as a matrix (out, in)}, the mean over the batches."""
     deltas, count = adapter.deltas, 0
-    weights = {p: s.parameter("weight") for p, s in _sites(adapter).items()}
+    weights = {p: d.site.parameter("weight") for p, d in deltas.items()}
     before = {p: (w.requires_grad, w.grad) for p, w in weights.items()}
     with _base(adapter.model) as model:
         try:
@@ -58,10 +58,6 @@ def gradients(adapter, batches, loss_fn):
                 w.grad = before[p][1]
     _refuse_unread(weights, total)
     return {p: deltas[p].layout.matrix(g) / count for p, g in total.items()}
-
-
-def _sites(adapter):
-    return {path: delta.site for path, delta in adapter.deltas.items()}
 
 
 @contextlib.contextmanager

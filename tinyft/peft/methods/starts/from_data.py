@@ -11,6 +11,8 @@ X is never kept: R is updated batch by batch, and has at most `in` rows. Sources
 Li 2024; Paischer et al. 2024; Yang et al. 2024, corrected as in COALA (2025).
 """
 
+import functools
+
 from tinyft import backend
 from tinyft.peft.methods.starts.collect import gradients, inputs
 
@@ -23,15 +25,11 @@ def start_from(adapter, how, batches, loss_fn=None):
     adapter off. adapter: of peft.OffsetLoRA; "eva" and "corda" on Linear layers.
     """
     _check(adapter, how, loss_fn)
-    found = (
-        gradients(adapter, batches, loss_fn) if loss_fn else inputs(adapter, batches)
-    )
-    made = {p: STARTS[how](d, found[p]) for p, d in adapter.deltas.items()}
-    for (
-        path,
-        delta,
-    ) in adapter.deltas.items():  # all are made: a refusal changes nothing
-        delta.restart(*made[path])
+    read = functools.partial(gradients, loss_fn=loss_fn) if loss_fn else inputs
+    found = read(adapter, batches)
+    made = [STARTS[how](delta, found[p]) for p, delta in adapter.deltas.items()]
+    for delta, start in zip(adapter.deltas.values(), made):  # a refusal changes nothing
+        delta.restart(*start)
     return adapter
 
 

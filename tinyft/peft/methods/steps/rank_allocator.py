@@ -5,9 +5,9 @@
     b(t) = b₀ for t <= t_i;   b_T + (b₀ − b_T) (1 − (t − t_i)/(T − t_i − t_f))³;
            b_T from T − t_f on, where the choice is final
 
-The b(t) best triplets of all layers together keep their λ, the others get λ = 0. They
-keep their gradient, so a triplet can come back until the choice is final. At a stationary
-point λ ∂L/∂λ = 0 for every triplet: scores mean something only while the loss still falls.
+The b(t) best triplets of all layers together keep their λ, the others get λ = 0; until the
+choice is final one can come back. At a stationary point λ ∂L/∂λ = 0 for every triplet:
+scores mean something only while the loss still falls.
 """
 
 from tinyft import backend

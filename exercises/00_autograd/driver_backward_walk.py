@@ -16,7 +16,7 @@ class Node:
 
     def backward(self, g):
         """One gradient for each parent."""
-        return self.pull(self, g)
+        return self.pull(self, g) if self.parents else ()
 
 
 def walk(student, ask, parents, gy, factors=None):

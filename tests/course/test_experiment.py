@@ -106,10 +106,10 @@ def test_memory_of_adam_is_two_numbers_per_parameter():
     assert experiment.step_memory(lambda: None)[1] < 0.1
     batch = next(experiment.windows(IDS, 2, 8)(np.random.default_rng(0)))
     found = experiment.cost(tiny(), batch)
-    state = 2 * 4 * tiny().count() / 2**20
-    assert found["numbers that train"] == tiny().count()
-    assert state <= found["Adam's state (MiB)"] < 1.2 * state + 0.05
-    assert found["peak of a step (MiB)"] > 1.4 * state  # gradients and activations too
+    state = 2 * 4 * tiny().count() / 1e6
+    assert found["trained parameters"] == tiny().count()
+    assert state <= found["Adam's state (MB)"] < 1.2 * state + 0.05
+    assert found["beside the base, at the peak (MB)"] > 1.4 * state  # gradients and activations too
     extra = 1e6 * found["file per task (MB)"] - 4 * tiny().count()
     assert 0 < extra < 4000  # names and shapes, and the tied head once more
 

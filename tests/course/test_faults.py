@@ -1,7 +1,10 @@
 """`tinyft faults`: how trials end, what is told, and that ours still apply."""
 
 import json
+import os
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -65,7 +68,7 @@ def course(tmp_path, monkeypatch):
     """A course of one chapter, with faults by hand; returns the notebook."""
     monkeypatch.setenv("TINYFT_HOME", str(tmp_path))
     monkeypatch.setattr(table.places, "library", lambda: tmp_path)
-    monkeypatch.setattr(survey, "GRACE", 5.0)
+    monkeypatch.setattr(survey, "GRACE", 5)
     monkeypatch.setattr(survey, "PATIENCE", 0)
     (tmp_path / "tests" / "faults").mkdir(parents=True)
     (tmp_path / "tests" / "faults" / "09_l2sp.toml").write_text(NOTES, "utf-8")
@@ -83,7 +86,7 @@ def test_how_trials_end(course):
     assert (error.outcome, error.cell) == ("exception", 3)
     assert error.said.startswith("AttributeError: 'NoneType'")
     assert (same.outcome, same.said) == ("equivalent", "so")
-    assert (endless.outcome, endless.said) == ("timeout", "after 5 s")
+    assert (endless.outcome, endless.said) == ("timeout", "after 5 s of processor time")
     assert found.ok and found.count(*survey.CAUGHT) == 3
     assert len(heard) == 5 and heard[0].startswith("09_l2sp: 1 checks")
     assert (PACKAGE / "transfer/l2sp.py").read_bytes() == before
@@ -125,6 +128,47 @@ def test_a_fault_that_breaks_the_import_is_caught(course, tmp_path):
     path.write_text(f"[[fault]]{broken}", encoding="utf-8")
     (found,) = survey.survey(course, sample=0, jobs=1, heard=lambda _: None).trials
     assert found.outcome == "exception" and "undefined" in found.said
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a process's parent stays its number")
+def test_a_trial_ends_with_the_command(tmp_path):
+    """A command that is killed leaves no notebook running."""
+    mark = f"import os; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))"
+    job = {"cells": [(1, mark), (2, "while True: pass")], "watch": [], "report": "r"}
+    job["processor"] = None
+    (tmp_path / "job.json").write_text(json.dumps(job))
+    trial = [
+        sys.executable,
+        "-m",
+        "tinyft.course.faults.trial",
+        str(tmp_path / "job.json"),
+    ]
+    start = f"import subprocess, time; subprocess.Popen({trial!r}); time.sleep(600)"
+    environment = os.environ | {"PYTHONPATH": str(PACKAGE.parent)}
+    command = subprocess.Popen([sys.executable, "-c", start], env=environment)
+    try:
+        until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
+    finally:
+        command.kill()
+        command.wait()
+    pid = int((tmp_path / "pid").read_text())
+    until(lambda: not _runs(pid))
+
+
+def until(true, seconds=60):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not come to pass in time"
+        time.sleep(0.05)
+
+
+def _runs(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")  # one that ended and that nobody waited for is Z
+    return not (stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z")
 
 
 def test_the_core_ends_before_the_proofs(tmp_path):

@@ -54,6 +54,7 @@ def test_nothing_is_fetched():
 def test_formulas_are_mathml_and_tags_stand_beside():
     text = built("in $\\frac{a}{b}$ line\n\n$$E = \\big\\| x \\big\\| \\tag{9.1}$$")
     assert re.search("<mfrac>.*<mi>a</mi>.*<mi>b</mi>.*</mfrac>", text)
+    assert "<mtable" in built("\\begin{matrix} a \\end{matrix}")
     assert 'display="block"' in text and "<span>(9.1)</span>" in text and "‖" in text
     assert "\\" not in re.sub(r"(?s)<style>.*</style>", "", text) and "$" not in text
 

@@ -1,6 +1,7 @@
 """The faults of `tinyft faults`: which are made, where, and what the first run watches."""
 
 import ast
+import sys
 
 import pytest
 
@@ -96,8 +97,9 @@ def test_the_watch_sees_lines_and_kinds(tmp_path):
         (3, "def deep():\n    deep()\ntry:\n    deep()\nexcept RecursionError: pass"),
         (4, "used(tensor(np.ones(2), requires_grad=True), np.ones(2), False)"),
     ]
-    watch = trial.Watch([str(file)])
+    watch, before = trial.Watch([str(file)]), sys.gettrace()
     report = trial.run(cells, watch)
+    assert sys.gettrace() is before  # a coverage tool or a debugger goes on
     assert report["kind"] == "passed"
     seen = watch.as_json()[str(file)]
     assert {4, 6, 8, 9} <= set(seen["lines"]) and not {5, 7, 12} & set(seen["lines"])

@@ -84,7 +84,8 @@ def test_the_other_seeds_follow_at_the_best_rate(tmp_path):
         "99_toy", plan + more, one_run, tmp_path, lambda line: None
     )
     assert len(all_of_them.where(method="a", lr=2).values("valid")) == 5
-    assert all_of_them.where(method="a").best_rate() == 2
+    found = all_of_them.where(method="a")
+    assert found.best_rate() == 2 and len(found.at_best_rate()) == 5
 
 
 def test_a_committed_study_is_complete():

@@ -31,7 +31,9 @@ def chapters(text):
 
 def test_every_chapter_is_in_one_part():
     whole = chapters(data.load_text("kjv", "all"))
-    assert len(whole) == 1189 and sum(len(v.split("\n")) for v in whole.values()) == 31102
+    assert (
+        len(whole) == 1189 and sum(len(v.split("\n")) for v in whole.values()) == 31102
+    )
     train, valid, test = map(chapters, parts("kjv"))
     assert train | valid | test == whole
     assert len(train) + len(valid) + len(test) == 1189

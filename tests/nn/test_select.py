@@ -60,6 +60,8 @@ def test_each_spelling_of_the_error_works():
         (["fc", "bm1"], r"\['bm1'\] matches no module; nearest names: bn1"),
         ("zzz", "nearest names: conv1, bn1, layer1"),
         ("(", r"'\(' is not a regular expression"),
+        ([], r"\[\] matches no module"),
+        ("", "'' matches no module"),
     ],
 )
 def test_a_part_that_names_nothing(target, words):

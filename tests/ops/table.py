@@ -8,7 +8,8 @@ To add an operation, append one line to the list of its family:
 (float64); other arguments (axes, index arrays) are written into both. Then say what does
 not hold, by keyword:
 
-    draw="normal"       how inputs are drawn: normal, positive (0.5..2), unit (-0.9..0.9),
+    draw="normal"       how inputs are drawn: normal, positive (0.5..2), share (0.1..0.9),
+                        unit (-0.9..0.9),
                         apart (all entries of all inputs at least 0.1 from each other
                         and from 0: for kinks and ties, where no derivative exists)
     complex_step=True   the function is analytic and its code takes complex numbers:
@@ -71,6 +72,7 @@ def _apart(rng, shapes):
 DRAWS = {
     "normal": lambda rng, shapes: [rng.standard_normal(s) for s in shapes],
     "positive": lambda rng, shapes: [rng.uniform(0.5, 2.0, s) for s in shapes],
+    "share": lambda rng, shapes: [rng.uniform(0.1, 0.9, s) for s in shapes],
     "unit": lambda rng, shapes: [rng.uniform(-0.9, 0.9, s) for s in shapes],
     "apart": _apart,
 }
@@ -452,7 +454,7 @@ LOSSES = [
             complex_step=False),
     *losses("bce_with_logits", lambda x, y, **how: ops.bce_with_logits(x, y, **how),
             lambda x, y: -y * np.log(_sigmoid(x)) - (1 - y) * np.log(_sigmoid(-x)),
-            (2, 3), (2, 3), **REAL | {"draw": "unit"}, rtol32=5e-6),
+            (2, 3), (2, 3), **REAL | {"draw": "share"}, rtol32=5e-6),
     *losses("kl_div", ops.kl_div, lambda x, y: y * (np.log(y) - x), (2, 3), (2, 3),
             **REAL | POSITIVE, rtol32=5e-6),
     *losses("kl_div log", lambda x, y, **how: ops.kl_div(x, y, log_target=True, **how),

@@ -310,6 +310,18 @@ def test_boolean_and_integer_targets_are_numbers(name):
         assert grad([got], x).tolist() == grad([fn(x, [1.0, 0.0, 1.0])], x).tolist()
 
 
+def test_targets_of_bce_outside_0_and_1_are_refused():
+    x = tensor([0.5, -1.0])
+    with pytest.raises(
+        ValueError, match=r"between -1\.0 and 1\.0; for labels -1 and 1"
+    ):
+        ops.bce_with_logits(x, np.array([1.0, -1.0]))
+    with pytest.raises(ValueError, match=r"between 1\.0 and 2\.0"):
+        ops.bce_with_logits(x, np.array([1, 2]))
+    assert ops.bce_with_logits(x, np.array([1.0005, -1e-9])).item() > 0  # rounding
+    assert np.isnan(ops.bce_with_logits(x, [np.nan, 1.0]).item())
+
+
 def test_losses_of_integers_are_float32():
     for fn in (ops.mse_loss, ops.l1_loss, ops.huber_loss):
         assert fn([1, 2], [3, 5]).dtype == np.float32

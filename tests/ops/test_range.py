@@ -62,7 +62,7 @@ CASES = [
     if not row.name.startswith(LEFT_OUT)
     for dtype, sizes in SIZES.items()
     for size in sizes
-    if not (row.draw == "unit" and size > 1)
+    if not (row.draw in ("unit", "share") and size > 1)
 ]
 
 
@@ -162,9 +162,11 @@ def test_norms_of_zero_infinite_and_nan():
 
 def test_the_mean_of_numbers_at_the_end_of_the_range():
     x = np.full((3, 4), 3e38, "float32")
-    np.testing.assert_allclose(ops.mean(x, axis=1).numpy(), [3e38] * 3, rtol=1e-6)
+    with np.errstate(over="ignore"):  # of the sum
+        np.testing.assert_allclose(ops.mean(x, axis=1).numpy(), [3e38] * 3, rtol=1e-6)
+        np.testing.assert_allclose(ops.mean(x).numpy(), 3e38, rtol=1e-6)
     x[0, 0] = np.inf
-    assert ops.mean(x, 1).numpy()[0] == np.inf
+    assert ops.mean(x[:1], 1).numpy() == np.inf
 
 
 def test_gradients_of_many_equal_float16_ids_and_rows_add_up():

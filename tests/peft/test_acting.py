@@ -1,5 +1,8 @@
 """Which adapters act: names, reports, blocks, and what refuses to change."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -59,7 +62,7 @@ def test_an_adapter_that_was_off_stays_out_of_a_merge_and_cannot_join_it():
     want = run(model, x)
     peft.merge(model)
     with pytest.raises(
-        ValueError, match="enable.True. of adapter 'b': the model is merged"
+        ValueError, match=r"enable\(True\) of adapter 'b': the model is merged"
     ):
         peft.attached(model)["b"].enable()
     with pytest.raises(
@@ -100,7 +103,7 @@ def test_nothing_changes_inside_rows():
     model, _ = two()
     with (
         peft.rows(model, ["a", None]),
-        pytest.raises(ValueError, match="inside peft.rows"),
+        pytest.raises(ValueError, match=r"inside peft\.rows"),
     ):
         peft.detach(peft.attached(model)["a"])
     assert len(model.fc._deltas) == 2
@@ -172,3 +175,54 @@ def test_an_adapter_that_a_fusion_mixes_stays():
     with pytest.raises(ValueError, match="'fusion' mixes 'part'; detach that first"):
         peft.detach(part)
     peft.detach(fusion), peft.detach(part)
+
+
+def test_a_copy_and_a_pickle_of_an_adapted_model_stand_alone():
+    model, x = two()
+    for again in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(run(again, x), run(model, x))
+        assert peft.attached(again)["a"].model is again
+        peft.switch(again, None)
+        assert peft.active(model) == ["a", "b"]
+
+
+def test_blocks_inside_each_other():
+    model, x = two()
+    live = run(model, x)
+    with peft.disabled(model):
+        base = run(model, x)
+        with peft.rows(model, ["a", None]):
+            assert not np.allclose(run(model, x)[0], base[0])
+            with peft.disabled(model):
+                np.testing.assert_array_equal(run(model, x), base)
+    np.testing.assert_array_equal(run(model, x), live)
+
+
+def test_a_part_of_a_model_that_is_merged():
+    model = models.gpt2_tiny(0, "float64", vocab=11).eval()
+    ids = np.arange(6).reshape(2, 3)
+    base = run(model, ids)
+    adapter = peft.attach(model, peft.LoRA(2), r"attn\.q", rng=0)
+    for p in adapter.parameters():
+        p.data = p.data + 0.3
+    peft.merge(model.blocks[0])
+    with pytest.raises(ValueError, match="the model is merged"):
+        adapter.enable(False)
+    for part in (model, model.blocks):
+        with peft.disabled(part):
+            np.testing.assert_array_equal(run(model, ids), base)
+
+
+@pytest.mark.parametrize(
+    "method", [peft.LoRA(2, dropout=0.5), peft.VeRA(2, dropout=0.5)]
+)
+def test_dropout_that_the_closed_form_would_lose_is_refused(method):
+    model = nn.Sequential({"fc": nn.Linear(4, 3, rng=0)})
+    peft.attach(model, method, "fc", "first", rng=0)
+    closed = peft.attach(model, peft.IA3(feedforward="fc"), "fc", "closed", rng=0)
+    x = np.ones((2, 4), "f4")
+    with pytest.raises(ValueError, match=r"dropout of 0\.5 acts on the input of the"):
+        run(model, x)
+    assert run(model.eval(), x).shape == (2, 3)  # nothing is dropped here
+    closed.enable(False)
+    assert run(model.train(), x).shape == (2, 3)  # and here it acts

@@ -3,6 +3,7 @@
 Every refusal leaves model, optimizer, schedule, stream and generators as they were.
 """
 
+import errno
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 
 import tinyft
 from tinyft import data, io, models, nn, optim, training
-from tinyft.io import atomic
+from tinyft.io import atomic, lock
 
 SIZES = {"vocab": 16, "dim": 8, "layers": 1, "heads": 2, "length": 8, "hidden": 16}
 
@@ -295,3 +296,29 @@ def test_what_a_live_process_is_writing_stays(path):
     io.atomic_write(path, slow)
     assert len(seen) == 1 and leftover.name not in seen
     assert path.read_bytes() == b"whole"
+
+
+@pytest.mark.parametrize("where", ["fsync", "open"])
+def test_a_disk_that_takes_nothing_is_a_sentence(path, monkeypatch, where):
+    model = nn.Linear(2, 2, rng=0)
+    training.save_checkpoint(path, model)
+    before = path.read_bytes()
+    number = {"fsync": errno.ENOSPC, "open": errno.EROFS}[where]
+
+    def refuse(*given, **options):
+        raise OSError(number, os.strerror(number))
+
+    if where == "fsync":
+        monkeypatch.setattr(os, "fsync", refuse)
+        calls = [lambda: training.save_checkpoint(path, model)]
+        calls += [lambda: training.Checkpoint(path, model).save(1)]
+    else:  # the lock is the first that cannot be written
+        monkeypatch.setattr(lock, "open", refuse, raising=False)
+        calls = [lambda: training.Checkpoint(path, model).resume()]
+    for call in calls:
+        with pytest.raises(
+            OSError, match=rf"Cannot write .*{path.name}: the disk is"
+        ) as e:
+            call()
+        assert e.value.errno == number and "choose another folder" in str(e.value)
+    assert path.read_bytes() == before

@@ -33,6 +33,7 @@ from tinyft.autograd import hints
 from tinyft.autograd.mode import mode
 from tinyft.autograd.tensor import Tensor
 
+HALF = backend.float16
 _order = itertools.count()  # creation order is a topological order
 
 
@@ -138,22 +139,19 @@ class Function:
 
         Inputs: Tensors, arrays (constants) or Python scalars. Returns a Tensor.
         """
-        recording = mode.grad
-        arrays, needs = [], []
+        recording, arrays, needs = mode.grad, [], []
         for x in inputs:
             if isinstance(x, Tensor):
                 arrays.append(x._data)
                 needs.append(recording and x.requires_grad)
             else:
-                a = backend.operand(x, cls.scalars)
-                if hints.is_foreign(a):
-                    raise hints.foreign(_name_of(cls), a)
-                arrays.append(a)
+                arrays.append(_constant(cls, x))
                 needs.append(False)
-        if cls.carried and any(map(_is_half, arrays)):
+        if cls.carried and any([getattr(a, "dtype", None) is HALF for a in arrays]):
             return cls._in_float32(inputs, arrays, options)
-        if recording and options:
-            _refuse_gradients(cls, options)
+        for name in options if recording else ():
+            if isinstance(options[name], Tensor) and options[name].requires_grad:
+                raise _constant_option(cls, name)
         if backend.devices_in_use():
             backend.check_same_device(cls.__name__.lower(), arrays)
         form = cls if cls.fused is None else kernels.form_of(cls, arrays, options)
@@ -182,13 +180,17 @@ class Function:
         their result does not; the conversions are on the tape, so gradients come back
         in float16.
         """
-        half = [_is_half(a) for a in arrays]
+        half = [getattr(a, "dtype", None) is HALF for a in arrays]
         values = [x if isinstance(x, Tensor) else a for x, a in zip(inputs, arrays)]
         wide = [v.astype(backend.float32) if h else v for v, h in zip(values, half)]
         y = cls.apply(*wide, **options)
-        floats = [a for a in arrays if hasattr(a, "dtype") and a.dtype.kind == "f"]
-        decide = arrays[:1] if cls.carried == "x" else floats
-        return y.astype(backend.float16) if all(map(_is_half, decide)) else y
+        floats = [
+            h
+            for a, h in zip(arrays, half)
+            if hasattr(a, "dtype") and a.dtype.kind == "f"
+        ]
+        decide = half[:1] if cls.carried == "x" else floats
+        return y.astype(HALF) if all(decide) else y
 
     @classmethod
     def call(cls, x, *inputs, **options):
@@ -199,19 +201,21 @@ class Function:
         return cls.forward(ctx, x, *inputs, **options)
 
 
-def _refuse_gradients(function, options):
-    """An option is a constant: a Tensor there would silently get no gradient."""
-    for name, value in options.items():
-        if isinstance(value, Tensor) and value.requires_grad:
-            raise TypeError(
-                f"{_name_of(function)}: {name} is a Tensor that requires a gradient, and "
-                f"{name} is a constant here; pass {name}.item() or .detach(), or write "
-                "the operation from arithmetic, where it is an operand"
-            )
+def _constant(function, x):
+    """An input that is not a Tensor, as an array or a number."""
+    a = backend.operand(x, function.scalars)
+    if hints.is_foreign(a):
+        raise hints.foreign(_name_of(function), a)
+    return a
 
 
-def _is_half(a):
-    return getattr(a, "dtype", None) == backend.float16
+def _constant_option(function, name):
+    """The error for an option that wants a gradient, which it would silently lose."""
+    return TypeError(
+        f"{_name_of(function)}: {name} is a Tensor that requires a gradient, and {name} "
+        f"is a constant here; pass {name}.item() or .detach(), or write the operation "
+        "from arithmetic, where it is an operand"
+    )
 
 
 def raise_explained(error, function, arrays):

@@ -1,34 +1,27 @@
 """Errors for a PyTorch user's first hour: the sentence that says what to write here.
 
-    missing(...)      the error for an attribute, with its row of spellings.py
-    hinted(function)  the same function; a keyword it does not know is explained
-    foreign(x)        an array of a library that is neither NumPy nor the device's
+missing(...)      the error for an attribute, with its row of spellings.py
+hinted(function)  the same function; a keyword it does not know is explained
+foreign(x)        an array of a library that is neither NumPy nor the device's
 
-spellings.py is imported with the first error.
 """
 
 import functools
 import inspect
 
 from tinyft import backend
+from tinyft.autograd import spellings
 
 # arguments that PyTorch calls by another name; spellings.KEYWORDS says which
 RENAMED = set(
     "axis axes keepdims ddof low high targets start_axis end_axis first second xs count "
-    "shift sections size slope groups mask causal shape counts target".split()
+    "shift sections size slope groups mask causal shape counts".split()
 )
-
-
-def table(name):
-    """A table of spellings.py by its name."""
-    from tinyft.autograd import spellings
-
-    return getattr(spellings, name)
 
 
 def missing(owner, name, rows, obj=None):
     """The AttributeError for `name`, which `owner` does not have."""
-    row, text = table(rows).get(name), f"{owner} has no attribute {name!r}"
+    row, text = getattr(spellings, rows).get(name), f"{owner} has no attribute {name!r}"
     if row is not None:
         ours = row[1] if isinstance(row, tuple) else row
         text += f": that is PyTorch's spelling; write {ours}"
@@ -80,7 +73,7 @@ def explain(what, function, options):
         return
     for name in options:
         if name not in known:
-            ours = [n for n in table("KEYWORDS").get(name, ()) if n in known]
+            ours = [n for n in spellings.KEYWORDS.get(name, "").split() if n in known]
             hint = f"; PyTorch's {name}= is {ours[0]}= here" if ours else ""
             raise TypeError(
                 f"{what}() has no argument {name!r}{hint}. It takes "
@@ -100,7 +93,8 @@ def _too_many(function, args):
 
 def instead(rows, name):
     """'; write ...' for a name in a table, or ''."""
-    return f"; write {table(rows)[name]}" if name in table(rows) else ""
+    table = getattr(spellings, rows)
+    return f"; write {table[name]}" if name in table else ""
 
 
 def through_numpy(function, args, options):

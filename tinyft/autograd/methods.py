@@ -1,7 +1,7 @@
 """An array's methods, for Tensors: each calls its function in tinyft.ops."""
 
 from tinyft import backend
-from tinyft.autograd import hints
+from tinyft.autograd import hints, spellings
 from tinyft.autograd.operators import Operators
 
 ops = None  # the namespace of tinyft.ops; tensor.use_ops() puts it here
@@ -10,13 +10,14 @@ ops = None  # the namespace of tinyft.ops; tensor.use_ops() puts it here
 class ArrayMethods(Operators):
     """What `x.sum(axis=0)` and `x.reshape(2, 3)` mean: NumPy's names and order.
 
-    PyTorch's spellings raise, and say what to write (spellings.py).
+    PyTorch's spellings raise, and say what to write (spellings.py); a keyword that is
+    not known goes on to the function, whose error does.
     """
 
     __slots__ = ()
 
-    def __getattr__(self, name):  # only for names that nothing else has
-        raise hints.missing("Tensor", name, "TENSOR", self)
+    def __dir__(self):  # without the spellings below, which only raise
+        return [name for name in super().__dir__() if name not in spellings.TENSOR]
 
     T = property(lambda self: ops.transpose(self))
     mT = property(lambda self: ops.swapaxes(self, -1, -2))
@@ -44,44 +45,44 @@ class ArrayMethods(Operators):
         return ops.clone(self)
 
     # --- NumPy's -----------------------------------------------------------------
-    def sum(self, axis=None, keepdims=False):
-        return ops.sum(self, axis, keepdims)
+    def sum(self, axis=None, keepdims=False, **unknown):
+        return ops.sum(self, axis, keepdims, **unknown)
 
-    def mean(self, axis=None, keepdims=False):
-        return ops.mean(self, axis, keepdims)
+    def mean(self, axis=None, keepdims=False, **unknown):
+        return ops.mean(self, axis, keepdims, **unknown)
 
-    def prod(self, axis=None, keepdims=False):
-        return ops.prod(self, axis, keepdims)
+    def prod(self, axis=None, keepdims=False, **unknown):
+        return ops.prod(self, axis, keepdims, **unknown)
 
-    def max(self, axis=None, keepdims=False):
-        return ops.max(self, axis, keepdims)
+    def max(self, axis=None, keepdims=False, **unknown):
+        return ops.max(self, axis, keepdims, **unknown)
 
-    def min(self, axis=None, keepdims=False):
-        return ops.min(self, axis, keepdims)
+    def min(self, axis=None, keepdims=False, **unknown):
+        return ops.min(self, axis, keepdims, **unknown)
 
-    def var(self, axis=None, ddof=0, keepdims=False):
-        return ops.var(self, axis, ddof, keepdims)
+    def var(self, axis=None, ddof=0, keepdims=False, **unknown):
+        return ops.var(self, axis, ddof, keepdims, **unknown)
 
-    def std(self, axis=None, ddof=0, keepdims=False):
-        return ops.std(self, axis, ddof, keepdims)
+    def std(self, axis=None, ddof=0, keepdims=False, **unknown):
+        return ops.std(self, axis, ddof, keepdims, **unknown)
 
-    def cumsum(self, axis=None):
-        return ops.cumsum(self, axis)
+    def cumsum(self, axis=None, **unknown):
+        return ops.cumsum(self, axis, **unknown)
 
-    def argmax(self, axis=None, keepdims=False):
-        return ops.argmax(self, axis, keepdims)
+    def argmax(self, axis=None, keepdims=False, **unknown):
+        return ops.argmax(self, axis, keepdims, **unknown)
 
-    def argmin(self, axis=None, keepdims=False):
-        return ops.argmin(self, axis, keepdims)
+    def argmin(self, axis=None, keepdims=False, **unknown):
+        return ops.argmin(self, axis, keepdims, **unknown)
 
-    def argsort(self, axis=-1):
-        return ops.argsort(self, axis)
+    def argsort(self, axis=-1, **unknown):
+        return ops.argsort(self, axis, **unknown)
 
-    def all(self, axis=None, keepdims=False):
-        return ops.all(self, axis, keepdims)
+    def all(self, axis=None, keepdims=False, **unknown):
+        return ops.all(self, axis, keepdims, **unknown)
 
-    def any(self, axis=None, keepdims=False):
-        return ops.any(self, axis, keepdims)
+    def any(self, axis=None, keepdims=False, **unknown):
+        return ops.any(self, axis, keepdims, **unknown)
 
     def reshape(self, *shape):
         return ops.reshape(self, shape[0] if _is_shape(shape) else shape)
@@ -97,17 +98,17 @@ class ArrayMethods(Operators):
     def swapaxes(self, first, second):
         return ops.swapaxes(self, first, second)
 
-    def squeeze(self, axis=None):
-        return ops.squeeze(self, axis)
+    def squeeze(self, axis=None, **unknown):
+        return ops.squeeze(self, axis, **unknown)
 
     def ravel(self):
         return ops.reshape(self, (-1,))
 
-    def flatten(self, start_axis=0, end_axis=-1):
-        return ops.flatten(self, start_axis, end_axis)
+    def flatten(self, start_axis=0, end_axis=-1, **unknown):
+        return ops.flatten(self, start_axis, end_axis, **unknown)
 
-    def clip(self, low=None, high=None):
-        return ops.clip(self, low, high)
+    def clip(self, low=None, high=None, **unknown):
+        return ops.clip(self, low, high, **unknown)
 
     def round(self, decimals=0):
         return ops.round(self, decimals)
@@ -135,8 +136,20 @@ def _is_shape(args):
     return len(args) == 1 and (args[0] is None or isinstance(args[0], (tuple, list)))
 
 
-for _name in (
-    "sum mean prod max min var std cumsum argmax argmin argsort all any squeeze clip "
-    "flatten swapaxes"
-).split():
-    setattr(ArrayMethods, _name, hints.hinted(getattr(ArrayMethods, _name)))
+class Spelling:
+    """A name of PyTorch's: reading it raises AttributeError, with what to write.
+
+    A __getattr__ on Tensor would do, and slow down the reading of every other name.
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(self, name):
+        self.name = name
+
+    def __get__(self, x, owner):
+        raise hints.missing("Tensor", self.name, "TENSOR", x)
+
+
+for _name in spellings.TENSOR:
+    setattr(ArrayMethods, _name, Spelling(_name))

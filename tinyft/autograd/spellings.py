@@ -5,7 +5,8 @@ A PyTorch spelling is not an alias: it raises, and the sentence says what to wri
 then reads alike everywhere, and no argument that means something else slips through.
 
     TENSOR, FUNCTIONS    name: (PyTorch's expression, tinyft's expression)
-    KEYWORDS             PyTorch's name of an argument: tinyft's names for it
+    KEYWORDS             PyTorch's name of an argument: tinyft's names for it (those of
+                         Hugging Face PEFT stand in peft/options.py)
     NN, OPTIM, PEFT      name: what to write
     MODULE               attribute of a module: what to write
 
@@ -178,50 +179,22 @@ FUNCTIONS = {
         "F.scaled_dot_product_attention(x[None], x[None], x[None])",
         "ops.attention(x[None], x[None], x[None])"),
     "binary_cross_entropy_with_logits": (
-        "F.binary_cross_entropy_with_logits(x, y)", "ops.bce_with_logits(x, y)"),
+        "F.binary_cross_entropy_with_logits(v, v / v)", "ops.bce_with_logits(v, v / v)"),
     "normalize": ("F.normalize(x, dim=1)", "x / ops.norm(x, 1, keepdims=True)"),
     "unfold": (None, "ops.im2col(x, size, stride, padding)"),
 }
-# fmt: on
 
 KEYWORDS = {
-    "dim": ("axis",),
-    "dims": ("axis", "axes"),
-    "keepdim": ("keepdims",),
-    "unbiased": ("ddof",),
-    "correction": ("ddof",),
-    "min": ("low",),
-    "max": ("high",),
-    "input": ("x", "logits", "log_input", "log_probs"),
-    "other": ("y", "w"),
-    "target": ("targets", "y"),
-    "start_dim": ("start_axis",),
-    "end_dim": ("end_axis",),
-    "dim0": ("first",),
-    "dim1": ("second",),
-    "tensors": ("xs",),
-    "repeats": ("count",),
-    "shifts": ("shift",),
-    "split_size_or_sections": ("sections",),
-    "num_classes": ("size",),
-    "negative_slope": ("slope",),
-    "kernel_size": ("size",),
-    "output_size": ("size",),
-    "num_groups": ("groups",),
-    "query": ("q",),
-    "attn_mask": ("mask",),
-    "is_causal": ("causal",),
-    "normalized_shape": ("size",),
-    "num_channels": ("channels",),
-    "embed_dim": ("dim",),
-    "num_heads": ("heads",),
-    "kdim": ("context",),
-    "lora_alpha": ("alpha",),
-    "lora_dropout": ("dropout",),
-    "target_modules": ("target",),
-    "use_rslora": ("rslora",),
-    "adapter_name": ("name",),
-    "parameters": ("params",),
+    "dim": "axis", "dims": "axis axes", "keepdim": "keepdims", "unbiased": "ddof",
+    "correction": "ddof", "min": "low", "max": "high",
+    "input": "x logits log_input log_probs", "other": "y w", "target": "targets y",
+    "start_dim": "start_axis", "end_dim": "end_axis", "dim0": "first", "dim1": "second",
+    "tensors": "xs", "repeats": "count", "shifts": "shift",
+    "split_size_or_sections": "sections", "num_classes": "size",
+    "negative_slope": "slope", "kernel_size": "size", "output_size": "size",
+    "num_groups": "groups", "query": "q", "attn_mask": "mask", "is_causal": "causal",
+    "normalized_shape": "size", "num_channels": "channels", "embed_dim": "dim",
+    "num_heads": "heads",
 }
 
 NN = {
@@ -262,7 +235,6 @@ MODULE = {
     "cuda": 'model.to("cuda")',
     "cpu": 'model.to("cpu")',
     "half": 'model.to("float16")',
-    "float": 'model.to("float32")',
-    "double": 'model.to("float64")',
     "register_forward_hook": "a subclass whose forward() calls super().forward(x)",
 }
+# fmt: on

@@ -191,7 +191,7 @@ class Tensor(methods.ArrayMethods):
             raise RuntimeError(
                 "x[...] = values on a tensor that requires a gradient would change what "
                 "the tape saved; write ops.where(mask, values, x), or x.data[...] = "
-                "values outside of a computation"
+                "values between computations"
             )
         if mode.grad and isinstance(values, Tensor) and values.requires_grad:
             raise RuntimeError(

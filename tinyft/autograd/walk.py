@@ -1,9 +1,9 @@
 """The walk: from the outputs back to the leaves, the newest operation first.
 
-A node comes before all that were made of it, so taking always the newest one leaves
-each node with its whole gradient: the sum over everything it went into (the chain rule
-of several variables; d(x·x)/dx at 3 is 6). The walk is a loop over a heap, not a
-recursion: a chain of any length works. Gradients live in a local dict and are popped.
+A node is created before every node that uses its output. So the newest node always has
+its whole gradient already: the sum over everything it went into (the chain rule of
+several variables; d(x·x)/dx at 3 is 6). The walk is a loop over a heap, not a recursion:
+a chain of any length works. Gradients live in a local dict and are popped.
 """
 
 import heapq

@@ -23,6 +23,7 @@ COURSE = (
 ).split()
 EXTRAS = {
     "course": [*COURSE, "jupytext"],
+    "class": ["distributed"],
     "test": ["pytest", "pytest-cov", "hypothesis", "setuptools", "wheel", "ruff"],
     "peers": ["torch", "transformers", "peft", "jax"],
 }

@@ -197,9 +197,10 @@ def race(steps, rounds=7):
 
 
 def cost(model, batch):
-    """{what: number} of fine-tuning what trains: numbers, file, memory of a step.
+    """{what: number} of fine-tuning what trains: parameters, file, memory of a step.
 
-    The file is the adapter's if the model has one, else the whole model's.
+    The file is the adapter's if the model has one, else the whole model's. Memory is
+    counted beyond the model itself, in MB of a million bytes.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "task"
@@ -210,8 +211,8 @@ def cost(model, batch):
         size = path.stat().st_size
     kept, peak = step_memory(training_step(model, batch))
     return {
-        "numbers that train": sum(p.size for p in trained_parameters(model)),
+        "trained parameters": sum(p.size for p in trained_parameters(model)),
         "file per task (MB)": size / 1e6,
-        "Adam's state (MiB)": kept,
-        "peak of a step (MiB)": peak,
+        "Adam's state (MB)": kept * 2**20 / 1e6,
+        "beside the base, at the peak (MB)": peak * 2**20 / 1e6,
     }

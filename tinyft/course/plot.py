@@ -110,20 +110,20 @@ DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))
 MARKS = "osD^vPX*"
 
 
-def curves(series, xlabel, ylabel, caption, x=None, levels=None, **axes):
+def curves(series, xlabel, ylabel, caption, x=None, levels=None, smooth=1, **axes):
     """Lines {name: y}; y is a sequence, or one per seed, (seeds, points).
 
     Several seeds give the mean and a band of its 95 % interval. x: shared by all, by
-    default 0, 1, 2, ...  levels: {name: y} of horizontal lines.  axes: of `Axes.set`.
+    default 0, 1, 2, ...  levels: {name: y, or several} of horizontal lines.  smooth: draw
+    the mean of so many points up to each, and the points faintly.  axes: of `Axes.set`.
     """
     import matplotlib.pyplot as plt
 
     fig, ax = plt.subplots(figsize=(6.4, 3.8))
     for i, (name, y) in enumerate(series.items()):
-        _curve(ax, i, name, np.asarray(y, dtype=float), x)
-    for i, (name, y) in enumerate((levels or {}).items()):
-        ax.axhline(y, color="0.45", linewidth=1.1, linestyle=DASHES[i + 1], label=name)
+        _curve(ax, i, name, np.asarray(y, dtype=float), x, smooth)
     ax.set(xlabel=xlabel, ylabel=ylabel, **axes)
+    _levels(ax, levels or {})
     if x is not None and len(x) < 12:
         ax.set_xticks(x, [f"{v:g}" for v in x])
         ax.minorticks_off()
@@ -133,16 +133,35 @@ def curves(series, xlabel, ylabel, caption, x=None, levels=None, **axes):
     show(fig, f"Lines of {ylabel} against {xlabel}: {text}. {caption}", caption)
 
 
-def _curve(ax, i, name, y, x):
+def _levels(ax, levels):
+    """Horizontal lines across the whole picture, one dash pattern per name."""
+    sides = ax.get_xlim()
+    for i, (name, y) in enumerate(levels.items(), 1):
+        look = {"colors": "0.45", "linestyles": DASHES[i], "linewidth": 1.1}
+        ax.hlines(y, *sides, label=name, zorder=0, **look)
+    ax.set_xlim(sides)
+
+
+def _curve(ax, i, name, y, x, smooth):
     x = np.arange(y.shape[-1]) if x is None else x
     look = {"color": list(COLOURS.values())[i], "linestyle": DASHES[i % len(DASHES)]}
     look |= {"marker": MARKS[i]} if len(x) < 20 else {}
     if y.ndim == 1:
+        if smooth > 1:
+            ax.plot(x, y, color=look["color"], alpha=0.25, linewidth=1)
+            name, y = f"{name}, mean of {smooth}", running_mean(y, smooth)
         ax.plot(x, y, label=name, **look)
         return
     mean, half = np.transpose([interval(column) for column in y.T])
     ax.plot(x, mean, label=name, **look)
     ax.fill_between(x, mean - half, mean + half, color=look["color"], alpha=0.18)
+
+
+def running_mean(y, count):
+    """The mean of the last `count` values up to each; of fewer at the start."""
+    total = np.cumsum(np.r_[0.0, y])
+    first = np.maximum(np.arange(1, len(y) + 1) - count, 0)
+    return (total[1:] - total[first]) / (np.arange(1, len(y) + 1) - first)
 
 
 def per_seed(groups, ylabel, caption, **axes):

@@ -49,6 +49,10 @@ class Runs(list):
         chosen = Runs(run for run in self if run["settings"]["seed"] in CHOOSING)
         return best(chosen.by("lr", "valid"))
 
+    def at_best_rate(self):
+        """The runs at that rate: one per seed of SEEDS."""
+        return self.where(lr=self.best_rate())
+
     def by(self, setting, score):
         """{value of a setting: the score of each seed}, sorted by the setting."""
         options = sorted({run["settings"][setting] for run in self})

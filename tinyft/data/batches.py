@@ -2,7 +2,7 @@
 
 `batches` walks once over the examples, `BatchStream` (stream.py) for ever; `lm_batch`
 and `mlm_batch` cut windows out of one long row of token ids. Ids and labels are checked
-against their range here, on the host: on a GPU an index out of range is no error.
+against their range here, on the host: on a GPU an index out of range is not an error.
 """
 
 import numpy as np

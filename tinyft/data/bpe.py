@@ -166,7 +166,7 @@ class BPETokenizer(Tokenizer):
         return ids
 
     def _decode(self, ids):
-        """Join the bytes; bytes that are no UTF-8 (a cut character) become U+FFFD."""
+        """Join the bytes; bytes that are not UTF-8 (a cut character) become U+FFFD."""
         joined = b"".join(self.pieces[i] for i in ids)
         try:
             return joined.decode("utf-8", "surrogatepass")

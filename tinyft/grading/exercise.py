@@ -211,7 +211,7 @@ def start_text(task):
 
 
 def write_stub(task):
-    """Generate the learner's file anew."""
+    """Generate the learner's file again."""
     task.answer.write_text(start_text(task), encoding="utf-8", newline="\n")
 
 

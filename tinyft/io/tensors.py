@@ -220,7 +220,7 @@ def _no_header(path, why=""):
 
 def _truncated(path, expected, content):
     return CheckpointError(
-        f"{path} is cut short or is no safetensors file: {expected}, the file has "
+        f"{path} is cut short or is not a safetensors file: {expected}, the file has "
         f"{len(content)}. Delete it and write or fetch it again."
     )
 

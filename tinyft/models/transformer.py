@@ -229,7 +229,7 @@ class Transformer(nn.Module):
         return last_tokens(states, wrap(ids), mask, self.config.pad)
 
     def new_cache(self):
-        """An empty key-value cache, an entry a layer, for `forward(ids, cache=...)`."""
+        """An empty key-value cache, one entry per layer, for `forward(ids, cache=...)`."""
         return [nn.KVCache() for _ in range(self.config.layers)]
 
     def generate(self, ids, count, **options):

@@ -73,6 +73,9 @@ class Module(Tree):
     def _adapted(self, *inputs, **options):
         active = self.deltas()
         before, factored = self._factored, _factored(active)
+        for delta in active:
+            if delta.changes and delta not in factored:
+                delta.check_closed()
         self.__dict__["_factored"] = factored
         try:
             y = self.forward(*inputs, **options)

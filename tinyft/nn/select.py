@@ -39,6 +39,8 @@ def select(what, target, paths, kind="module"):
         if not any(matches(path, part) for path in paths):
             raise ValueError(nothing_named(what, part, paths, kind))
     found = [path for path in paths if matches(path, target)]
+    if not found:  # an empty list
+        raise ValueError(nothing_named(what, target, paths, kind))
     refuse_ambiguous(what, target, found)
     return found
 
@@ -135,7 +137,7 @@ def near_misses(asked, names, count=5):
 
 def refuse_tied(what, model, names):
     """Raise ValueError, with every name, if one of the parameters `names` has several."""
-    owners = {}
+    owners, names = {}, list(names)
     for path, module in model.named_modules():
         for name, p in module._parameters.items():
             if p is not None:

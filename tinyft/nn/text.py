@@ -1,4 +1,4 @@
-"""How a model prints: a line for each module, with shapes, deltas and what trains.
+"""How a model prints: one line per module, with shapes, deltas and what trains.
 
 Transformer(vocab=256, dim=64, layers=2, heads=4)                125,952 trainable
   embed: Embedding(weight 256×64)                                 16,384 trainable

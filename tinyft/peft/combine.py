@@ -6,7 +6,7 @@
 
 Averaging the factors ("linear") is not the sum: (Σ B_i)(Σ A_j) has all the cross terms
 B_i A_j too, a relative error of 0.84 for two random adapters (huggingface/peft#3004).
-The SVD is that of a core of size Σ r_i: B = Q_b R_b, Aᵀ = Q_a R_a, U S Vᵀ = R_b R_aᵀ.
+The SVD is taken of a core of size Σ r_i: B = Q_b R_b, Aᵀ = Q_a R_a, U S Vᵀ = R_b R_aᵀ.
 """
 
 import math
@@ -112,7 +112,7 @@ def _check(adapters, how, rank):
             if getattr(d, "factors", None) is None:
                 raise ValueError(
                     f"combine: {type(d).__name__} of adapter {adapter.name!r} at {path!r} "
-                    "is no product B A, so there is no sum of factors"
+                    "is not a product B A, so there is no sum of factors"
                 )
 
 

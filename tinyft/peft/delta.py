@@ -58,11 +58,16 @@ class Delta(Module):
 
     def __new__(cls, *args, **given):
         self = super().__new__(cls)
-        self.options = read_options(cls, args, given)
-        for name, value in self.options.items():
-            setattr(self, name, value)
         self.enabled, self.merged, self.path = True, False, None
+        self.options = {}
+        Delta.__init__(self, **read_options(cls, args, given))
         return self
+
+    def __init__(self, **options):
+        """Set options; a method's own `__init__` checks them, and may set them again."""
+        self.options.update(options)
+        for name, value in options.items():
+            setattr(self, name, value)
 
     @property
     def active(self):
@@ -84,6 +89,19 @@ class Delta(Module):
     def build(self, module, rng):
         """Make this delta's parameters for its site."""
         raise NotImplementedError
+
+    def check_closed(self):
+        """Raise ValueError if a call by the closed form would lose this delta's dropout.
+
+        Asked when another method on the same weight has no factored form.
+        """
+        token_ids = getattr(getattr(self, "layout", None), "lookup", False)
+        if getattr(self, "dropout", 0) and self.training and not token_ids:
+            raise ValueError(
+                f"{type(self).__name__} at {self.path!r}: its dropout of {self.dropout} "
+                "acts on the input of the factored form, and another method on this "
+                "weight needs the closed form; set dropout=0, or switch the other off"
+            )
 
     def change(self, name, value):
         """The new value of the site's parameter `name`: calls `weight(W)`, `bias(b)`."""

@@ -6,7 +6,7 @@
     Embedding  (V, d)             (r, V)           (d, r)           ΔWᵀ
 
 A method sees the weight as a matrix with one row per output, and never asks what kind of
-layer it is on. The layouts of A and B are those of Hugging Face PEFT's files.
+layer it is on. The layouts of A and B follow Hugging Face PEFT's files.
 
 `on_output` and `width` answer the same for a whole module: how a vector broadcasts over
 its result, and how many features it reads and makes.
@@ -44,9 +44,9 @@ class Layout:
         """The inverse of `matrix`."""
         return matrix.reshape(self.shape)
 
-    def product(self, A, B):
-        """B A as a matrix."""
-        return B.reshape((len(B), -1)) @ A.reshape((len(A), -1))
+    def change(self, A, B):
+        """B A, a change of the weight in its own shape."""
+        return self.weight(B.reshape((len(B), -1)) @ A.reshape((len(A), -1)))
 
     def through(self, x, W):
         """x through a weight of this layer, without the bias."""
@@ -57,7 +57,7 @@ class Layout:
         return ops.linear(self.through(x, A), B)
 
     def refuse_rank(self, who, r):
-        """Raise ValueError for a rank above that of the weight."""
+        """Raise ValueError for a rank above the weight's."""
         rows, columns = self.sides
         if r > min(rows, columns):
             raise ValueError(

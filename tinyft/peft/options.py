@@ -66,10 +66,8 @@ def refuse_unknown(caller, given, known):
         )
 
 
-def check_low_rank(delta, r, alpha, dropout):
-    """Check the options of a LoRA and its kin; alpha as a Python number, which it also
-    becomes in `delta.options`."""
-    method = type(delta).__name__
+def check_low_rank(method, r, alpha, dropout):
+    """Check the options of a LoRA and its kin. Returns alpha as a Python number."""
     if not isinstance(r, int) or isinstance(r, bool) or r < 1:
         raise ValueError(f"{method}: the rank r must be a positive integer, got {r!r}")
     check_dropout(method, dropout)
@@ -83,9 +81,7 @@ def check_low_rank(delta, r, alpha, dropout):
             f"{method}: alpha = {alpha!r} is too large for a float32 weight; usual "
             "values lie between r and 4 r"
         )
-    alpha = alpha if isinstance(alpha, int) else float(alpha)  # not a NumPy scalar
-    delta.options["alpha"] = alpha
-    return alpha
+    return alpha if isinstance(alpha, int) else float(alpha)  # not a NumPy scalar
 
 
 def check_dropout(method, p):

@@ -57,7 +57,7 @@ def report(model):
     """What is attached to `model`: a Report of every site, with the totals.
 
     `total` counts the base and the deltas; `trainable` those that take a gradient. What
-    several sites share counts at the first. Bytes are those of the tensors that `save`
+    several sites share counts at the first. Bytes count the tensors that `save`
     writes: with buffers, and without an encoder that was folded into what it makes.
     """
     rows, parameters, seen = [], {}, {}

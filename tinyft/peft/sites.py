@@ -15,8 +15,6 @@ from tinyft.nn.select import (
 )
 from tinyft.peft.full import Full
 
-__all__ = ["find_sites", "find_whole", "matches", "option_changes", "pattern_value"]
-
 
 def find_sites(model, delta, target, layers=None, exclude=None, saved=()):
     """{path: module} of the modules that `target` names and `delta` can sit on.

@@ -123,7 +123,7 @@ def _check_header(path, about, parts, metadata):
     """What the file was made for; CheckpointError if it cannot give what is asked for."""
     if about.get("format") != FORMAT or not {"parts", "made_for"} <= set(about):
         raise io.CheckpointError(
-            f"{path} holds tensors but is no training checkpoint of this version "
+            f"{path} holds tensors but is not a training checkpoint of this version "
             f"(format {about.get('format')!r}); read it with tinyft.io.load"
         )
     missing = sorted(set(parts) - set(about["parts"].split()))

@@ -8,8 +8,10 @@ files to watch: which of their lines run, and which names hold arrays and tensor
 
 import json
 import linecache
+import os
 import sys
 import threading
+import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -22,21 +24,35 @@ KEPT = "_parameters"  # where a Module keeps what it trains
 def main(path):
     """Run the job and write its report."""
     job = json.loads(Path(path).read_text(encoding="utf-8"))
-    _limit_memory()
+    parent = threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True)
+    parent.start()
+    _limit(job["processor"])
     watch = Watch(job["watch"])
     report = run(job["cells"], watch)
-    text = json.dumps(report | {"seen": watch.as_json()})
+    report |= {"seen": watch.as_json(), "processor": time.process_time()}
+    text = json.dumps(report)
     Path(job["report"]).write_text(text, encoding="utf-8")
 
 
-def _limit_memory():
+def _end_with(parent):
+    """End this process when the command that started it is gone."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def _limit(processor):
+    """Bound the memory and, unless None, the seconds of processor time (POSIX)."""
     try:
         import resource
     except ModuleNotFoundError:  # Windows
         return
-    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    soft = MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+    wanted = {resource.RLIMIT_AS: MEMORY, resource.RLIMIT_CPU: processor}
+    for kind, most in wanted.items():
+        hard = resource.getrlimit(kind)[1]
+        if most is not None:
+            soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.setrlimit(kind, (soft, hard))
 
 
 def run(cells, watch):
@@ -80,13 +96,14 @@ class Watch:
         self.calls = defaultdict(int)
 
     def __enter__(self):
+        self.before = sys.gettrace(), threading.gettrace()
         if self.files:
             threading.settrace(self._called)
             sys.settrace(self._called)
 
     def __exit__(self, *_):
-        sys.settrace(None)
-        threading.settrace(None)
+        sys.settrace(self.before[0])
+        threading.settrace(self.before[1])
 
     def _called(self, frame, event, _):
         code = frame.f_code

@@ -1,22 +1,21 @@
 """Chapter 15: the rewritten verses, and the runs of `tinyft study 15`."""
 
-import json
 from functools import cache
 
 import numpy as np
 
-from tinyft import io, nn, peft
+from tinyft import nn, peft
 from tinyft.course.experiment import (
     loss_on,
-    said,
     sample,
     share,
     text_parts,
     train,
     windows,
 )
+from tinyft.course.low_rank import add_cut, energy, noise_like
+from tinyft.course.plot import curves
 from tinyft.course.runs import CHOOSING
-from tinyft.course.study import add_cut, noise_like, spectrum
 from tinyft.training.pretrained import load_pretrained
 
 BASE = "gpt_kjv"
@@ -44,9 +43,10 @@ def bullets(text):
 
 
 def sampled_style(model, tokens):
-    """(share of the sampled lines that have the style, the start of one sample)."""
-    texts = sample(model, tokens, rows=16, count=80, seed=3)
-    return share(texts, STYLE), "\n".join(texts[0].strip().split("\n")[:4])
+    """(share of the sampled lines that have the style, the whole lines of one sample)."""
+    texts = sample(model, tokens, rows=16, count=100, seed=0)
+    lines = [line for line in texts[0].split("\n")[:-1] if line.strip()]
+    return share(texts, STYLE), "\n".join(lines)
 
 
 def moved(model, base):
@@ -56,13 +56,9 @@ def moved(model, base):
 
 
 def energies(delta):
-    """The mean share of ‖ΔW‖² in the first 0, 1, 2, ... directions: two curves.
-
-    delta: {path: ΔW}; the second curve is that of Gaussian matrices of the same shapes.
-    """
-    noise = noise_like([delta], np.random.default_rng(0))
-    shares = {"ΔW of full fine-tuning": [delta], "a random matrix": noise}
-    return {name: np.r_[0, spectrum(found)[1]] for name, found in shares.items()}
+    """Two curves of `energy`: of {path: ΔW}, and of Gaussian matrices of its shapes."""
+    noise = noise_like(delta, np.random.default_rng(0))
+    return {"ΔW": energy(delta), "a random matrix": energy(noise)}
 
 
 def cut_losses(delta, ids, ranks=(0, 1, 4, 16, 64, 160)):
@@ -71,25 +67,45 @@ def cut_losses(delta, ids, ranks=(0, 1, 4, 16, 64, 160)):
     return {r: loss_on(add_cut(base, delta, r), ids) for r, base in bases.items()}
 
 
-def write_gpt2(model, folder):
-    """Write `model` as Hugging Face writes a GPT-2: config.json, model.safetensors."""
-    folder.mkdir(parents=True, exist_ok=True)
-    config = model.config
-    theirs = {
-        "model_type": "gpt2",
-        "architectures": ["GPT2LMHeadModel"],
-        "vocab_size": config.vocab,
-        "n_embd": config.dim,
-        "n_layer": config.layers,
-        "n_head": config.heads,
-        "n_positions": config.length,
-        "activation_function": "gelu_new",
-        "bos_token_id": None,
-        "eos_token_id": None,
-    }
-    (folder / "config.json").write_text(json.dumps(theirs, indent=1), "utf-8")
-    state = io.huggingface.to_gpt2(model.state_dict(), config)
-    io.save(folder / "model.safetensors", state, {"format": "pt"})
+def concentrated(shares, cut, tuned):
+    """In words: what 4 directions hold of ΔW, and of what the loss has gained.
+
+    shares: `energies`.  cut: `cut_losses`.  tuned: the loss of the whole change.
+    """
+    gained, all_directions = cut[0] - cut[4], cut[0] - max(cut.items())[1]
+    return (
+        f"**4 directions** hold {shares['ΔW'][4]:.0%} of ‖ΔW‖² and {gained:.2f} of the "
+        f"{all_directions:.2f} nats that all {max(cut)} gain. (The full run itself ends "
+        f"at {tuned:.2f}: this table puts back the changes of the 18 matrices only; the "
+        "embeddings, norms and biases stay the base's.)"
+    )
+
+
+def draw_planted(losses):
+    """Figure 3, from {r: loss before every step}."""
+    curves(
+        {f"r = {r}": loss for r, loss in losses.items()},
+        "training step",
+        "loss",
+        "Figure 3. A planted change of rank 2: r = 1 stops where the second direction "
+        "is missing, r = 2 and r = 4 find all of it.",
+        levels={"½ · 1.5²": 1.5**2 / 2},
+    )
+
+
+def draw_symptoms(losses):
+    """Figure 6, from {rate: loss before every step}, the middle rate being the best."""
+    low, right, high = losses
+    last = {lr: f"{np.mean(loss[-10:]):.2f}" for lr, loss in losses.items()}
+    curves(
+        {f"rate {lr:g}": loss for lr, loss in losses.items()},
+        "training step",
+        "loss (nats per token)",
+        f"Figure 6. LoRA at three rates. At {low:g}, the best for full fine-tuning, it has "
+        f"hardly begun after {STEPS} steps (last ten: {last[low]}); at {right:g} it learns "
+        f"({last[right]}); at {high:g} it destroys the model ({last[high]}).",
+        smooth=10,
+    )
 
 
 def planted_task(out=30, inp=20, n=64):
@@ -105,72 +121,9 @@ def planted_task(out=30, inp=20, n=64):
     return linear, X.astype("f4"), Y.astype("f4")
 
 
-# --- what to set -----------------------------------------------------------------------
-
-
-def at_best_rate(study, **settings):
-    """(best rate on the validation part, test losses of its five seeds)."""
-    found = study.where(**settings)
-    lr = found.best_rate()
-    return lr, found.where(lr=lr).values("test")
-
-
-def advice(study):
-    """Rows (what, start with, because) of the table "What to set"."""
-    ranks = {r: at_best_rate(study, experiment="rank", r=r) for r in RANKS}
-    alphas = {a: at_best_rate(study, experiment="alpha", r=4, alpha=a) for a in (2, 32)}
-    alphas = {2: alphas[2], 8: ranks[4], 32: alphas[32]}
-    grown = at_best_rate(study, experiment="alpha", r=64, alpha=128)[0]
-    places = {p: at_best_rate(study, experiment="places", places=p)[1] for p in OTHERS}
-    full = at_best_rate(study, experiment="full")
-    words = {r: at_best_rate(study, experiment="new words", r=r)[1] for r in (4, 64)}
-    frozen = at_best_rate(study, experiment="new words", method=FROZEN)[1]
-    words_full = at_best_rate(study, experiment="new words", method="full")[1]
-
-    def minus(one, other):
-        return said(np.subtract(one, other), 3, sign=True)
-
-    rates = ", ".join(f"α = {a}: {lr:g}" for a, (lr, _) in alphas.items())
-    where = ", ".join(f"{p} {minus(v, ranks[4][1])}" for p, v in places.items())
-    new = ", ".join(f"r = {r} {minus(v, words_full)}" for r, v in words.items())
-    return [
-        [
-            "learning rate",
-            f"{ranks[4][0]:g} at α = 8, and one step of your grid to either side",
-            f"best of a grid; full fine-tuning's best is {full[0]:g}, "
-            f"{ranks[4][0] / full[0]:.0f} times smaller",
-        ],
-        [
-            "α",
-            "one value, 8 or 16, for ever; tune the rate instead",
-            f"the best rate undoes it: {rates}; α = 32 minus α = 2, each at its rate: "
-            f"{minus(alphas[32][1], alphas[2][1])}",
-        ],
-        [
-            "rank r",
-            "8; more if the training loss stays above full fine-tuning's",
-            f"r = 1 minus r = 64: {minus(ranks[1][1], ranks[64][1])}; at fixed α the rate "
-            f"need not be tuned again, at α = 2r it must (r = 64: {grown:g})",
-        ],
-        [
-            "places",
-            "every linear layer of the blocks",
-            f"same number of parameters, loss minus everywhere: {where}",
-        ],
-        ["start", "A random, B zero", "(15.3): both zero never trains"],
-        ["dropout", "0", "by custom; not varied here"],
-        [
-            "LoRA at all?",
-            "yes, if the loss of full fine-tuning is not worth its memory to you",
-            f"here r = 64 minus full: {minus(ranks[64][1], full[1])}; on a text with other "
-            f"words (Python's help), loss minus full's: {new}, full with the embedding "
-            f"frozen {minus(frozen, words_full)}",
-        ],
-    ]
-
-
 # --- tinyft study 15 -------------------------------------------------------------------
 STEPS, FROZEN = 100, "full, embedding frozen"
+BOTH = "LoRA, embedding trained"
 OTHERS = {"attention": 9, "q and v": 18, "MLP": 7}  # ranks: 34,560 numbers (MLP 33,600)
 PLACES = {  # at the same r, or at about the same number of parameters
     "everywhere": EVERYWHERE,
@@ -190,6 +143,7 @@ def plan():
     runs += [_full("new words", lr, "pydoc") for lr in (5e-4, 1e-3, 2e-3, 5e-3)]
     runs += [_frozen_embedding(lr) for lr in (5e-4, 1e-3, 2e-3, 5e-3)]
     runs += [_lora("new words", lr, r, text="pydoc") for r in (4, 64) for lr in RATES]
+    runs += [_lora("new words", lr, text="pydoc") | {"method": BOTH} for lr in RATES]
     runs += [
         _lora("places", lr, r=r, places=places)
         for places, r in OTHERS.items()
@@ -223,10 +177,10 @@ def run(lr, seed, method, text="kjv", r=4, alpha=8, places="everywhere", **_):
     "train" is the mean of the last ten steps, the others are of held-out windows.
     """
     model = load_pretrained(BASE)[0]
-    if method == "LoRA":
+    if "LoRA" in method:
         peft.attach(model, peft.LoRA(r, alpha), PLACES[places], rng=seed)
-    elif method != "full":
-        model.embed.requires_grad_(False)
+    if method in (FROZEN, BOTH):  # tied: the embedding is the output layer too
+        model.embed.requires_grad_(method == BOTH)
     parts = _parts(text)
     losses = train(model, windows(parts["train"]), lr, STEPS, seed)
     scores = {k: loss_on(model, parts[k]) for k in ("valid", "test")}

@@ -32,7 +32,7 @@ def plan():
     found += [
         {"experiment": "digits", "method": f"LoRA r = {r}", "lr": lr}
         for r in IMAGE_RANKS
-        for lr in (1e-3, 2e-3, 5e-3, 1e-2, 2e-2)
+        for lr in (2e-3, 5e-3, 1e-2, 2e-2, 5e-2)
     ]
     found += [
         {"experiment": "digits", "method": "full", "lr": lr}

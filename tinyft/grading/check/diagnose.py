@@ -2,6 +2,7 @@
 
 import numpy as np
 
+COARSE = ("float16", "float32", "complex64")
 SCALARS = (str, bool, int, float, complex, np.generic, type(None))
 SIMPLE = {
     -1.0: "the sign is reversed: yours is minus the right answer",
@@ -67,7 +68,7 @@ def several(got, names):
 
 
 def unlike(got, shape):
-    """What an answer's value is, when it is no array of this shape (None: any length)."""
+    """What an answer returned, when it is not an array of this shape (None: any length)."""
     if isinstance(got, (tuple, list, dict, str, type(None))) or not (
         is_array(got) or isinstance(got, (int, float, complex))
     ):
@@ -119,26 +120,29 @@ def shapes(a, b, tol):
 
 def values(a, b, tol, original=None):
     """A sentence on two arrays of one shape: the first finding that fits."""
+    dtype = str(getattr(original, "dtype", ""))
+    if close(a, b, 3e-6 if dtype not in COARSE else 3e-3):
+        return _precision(dtype)
     for finding in (_not_finite, _ratio, _offset, _order):
         said = finding(a, b, tol)
         if said:
             return said[0].upper() + said[1:] + "."
-    dtype = getattr(original, "dtype", None)
-    if str(dtype) in ("float16", "float32", "complex64") and close(a, b, 3e-3):
+    if dtype.lstrip("u").startswith("int") and close(a, np.trunc(b), tol):
+        cut = "The right answer cut down to integers: keep float64."
+        return f"{cut} {entries(a, b, tol)}"
+    return entries(a, b, tol)
+
+
+def _precision(dtype):
+    if dtype in COARSE:
         return (
             f"The right answer, but only to {dtype}'s precision: what was given is "
             "float64, so keep float64."
         )
-    if close(a, b, 3e-6) and not np.all(a == b):
-        return (
-            "Almost right, but not to rounding: does it add an epsilon that the formula "
-            "does not have, or stop an iteration early?"
-        )
-    if dtype is not None and dtype.kind in "iu" and close(a, np.trunc(b), tol):
-        return "The right answer cut down to integers: keep float64. " + entries(
-            a, b, tol
-        )
-    return entries(a, b, tol)
+    return (
+        "Almost right, but not to rounding: does it add an epsilon that the formula "
+        "does not have, or stop an iteration early?"
+    )
 
 
 def close(a, b, tol):

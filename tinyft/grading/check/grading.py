@@ -42,7 +42,8 @@ class Grading:
             metafunc.fixturenames.append("draw")
             numbers = range(len(mark.args))
             ids = [f"@draw{i}" for i in numbers]
-            metafunc.parametrize("draw", list(zip(numbers, mark.args)), True, ids)
+            draws = list(zip(numbers, mark.args))
+            metafunc.parametrize("draw", draws, indirect=True, ids=ids)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_make_collect_report(self, collector):

@@ -67,11 +67,16 @@ class Student:
         if not driver:
             context.called = f"{name}({_arguments(parameters, args, named)})"
         order = {"call": name, "args": args, "named": named, "driver": driver}
+        if self._gone:
+            raise AnswerError(self._gone)
         try:
             reply = self._session.call(order, ask, self._until)
         except Gone as gone:
             self._gone = explain.gone(gone, self._candidate.path.name, self._seconds)
             raise AnswerError(self._gone) from None
+        except BaseException:
+            self._gone = "A question of the answer's could not be answered."
+            raise
         return self._value(reply, name, len(args) + len(named))
 
     def _value(self, reply, name, count):

@@ -16,33 +16,35 @@ import multiprocessing
 
 from tinyft.grading.exercise import GradingError
 
-TRIES = 3  # of a job whose worker is lost
+CROWD, TRIES = 2, 4  # losses of a job: until it runs alone, until it is given up
 
 
 @contextlib.contextmanager
 def executor(spec, jobs):
     """The executor that a text names; it is shut down at the end."""
     kind, _, rest = spec.partition(":")
+    with contextlib.ExitStack() as stack:
+        made = _dask(rest, stack) if kind == "dask" else _made(spec, kind, rest, jobs)
+        try:
+            yield made
+        except BaseException:
+            made.shutdown(wait=False, **_cancelling(made))
+            raise
+        made.shutdown(wait=True)
+
+
+def _made(spec, kind, rest, jobs):
     if spec == "threads":
-        made = futures.ThreadPoolExecutor(max(1, jobs))
-    elif spec == "processes":
+        return futures.ThreadPoolExecutor(max(1, jobs))
+    if spec == "processes":
         spawn = multiprocessing.get_context("spawn")
-        made = futures.ProcessPoolExecutor(max(1, jobs), spawn)
-    elif kind == "dask":
-        made = _dask(rest)
-    elif rest:
-        made = _named(kind, rest, jobs)
-    else:
-        raise GradingError(
-            f"there is no executor {spec!r}: threads, processes, dask:ADDRESS or "
-            "package.module:Executor"
-        )
-    try:
-        yield made
-    except BaseException:
-        made.shutdown(wait=False, **_cancelling(made))
-        raise
-    made.shutdown(wait=True)
+        return futures.ProcessPoolExecutor(max(1, jobs), spawn)
+    if rest:
+        return _named(kind, rest, jobs)
+    raise GradingError(
+        f"there is no executor {spec!r}: threads, processes, dask:ADDRESS or "
+        "package.module:Executor"
+    )
 
 
 def _cancelling(made):
@@ -50,7 +52,7 @@ def _cancelling(made):
     return {"cancel_futures": True} if own else {}
 
 
-def _dask(address):
+def _dask(address, stack):
     try:
         from distributed import Client
     except ModuleNotFoundError:
@@ -58,9 +60,10 @@ def _dask(address):
             'dask needs the package distributed: python -m pip install "tinyft[class]"'
         ) from None
     try:
-        return Client(address or None).get_executor(pure=False, retries=TRIES)
+        client = stack.enter_context(Client(address or None))
     except (OSError, ValueError) as error:
         raise GradingError(f"no Dask scheduler at {address}: {error}") from None
+    return client.get_executor(pure=False, retries=TRIES)
 
 
 def _named(module, name, jobs):
@@ -74,21 +77,32 @@ def _named(module, name, jobs):
 def each(spec, jobs, function, work):
     """Yield (key, result or exception) of function(job) for each of {key: job}.
 
-    In the order of their ends.  A job whose worker was lost is tried again, with a new
-    executor when the old one is broken.
+    In the order of their ends.  What was lost with a worker is sent again; a pool that
+    breaks blames all that it held, so a job that was lost twice runs alone.
     """
-    left, tries = dict(work), dict.fromkeys(work, 0)
-    while left:
+    tries = dict.fromkeys(work, 0)
+    while tries:
+        some = [key for key in tries if tries[key] < CROWD] or list(tries)[:1]
         with executor(spec, jobs) as pool:
-            running = {pool.submit(function, job): key for key, job in left.items()}
+            running = _submitted(pool, function, {key: work[key] for key in some})
             for future in futures.as_completed(running):
                 key, error = running[future], future.exception()
-                lost = error is not None and _is_lost(error)
-                tries[key] += lost
-                if lost and tries[key] < TRIES:
+                if error is not None and _is_lost(error) and tries[key] < TRIES - 1:
+                    tries[key] += 1
                     continue
-                del left[key]
+                del tries[key]
                 yield key, future.result() if error is None else error
+
+
+def _submitted(pool, function, work):
+    """{future: key}; a pool that breaks meanwhile has fewer."""
+    running = {}
+    for key, job in work.items():
+        try:
+            running[pool.submit(function, job)] = key
+        except futures.BrokenExecutor:
+            break
+    return running
 
 
 def _is_lost(error):

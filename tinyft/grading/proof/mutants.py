@@ -93,7 +93,7 @@ def _with(tree, holder, field, place, new):
 
 
 def replacements(node, holder):
-    """The nodes that may stand in place of this one."""
+    """The nodes that may stand instead of this one."""
     kind = type(node).__name__.lower()
     return list(globals().get(f"_of_{kind}", lambda *_: ())(node, holder))
 

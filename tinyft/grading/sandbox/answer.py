@@ -21,6 +21,7 @@ KINDS = (
     "SystemExit KeyboardInterrupt SyntaxError ImportError"
 ).split()
 WARNINGS = 3  # told of one call
+HOLDS = (list, tuple, dict)
 
 
 class Hidden(Exception):
@@ -145,8 +146,15 @@ def _bytes(x):
 
 
 def _share(a, b):
-    both = isinstance(a, np.ndarray) and isinstance(b, np.ndarray)
-    return bool(both and np.may_share_memory(a, b))
+    return any(np.may_share_memory(x, y) for x in _arrays(a) for y in _arrays(b))
+
+
+def _arrays(x):
+    """The arrays of a value, those in containers too."""
+    if isinstance(x, np.ndarray):
+        return [x]
+    parts = x.values() if isinstance(x, dict) else x
+    return [y for part in parts for y in _arrays(part)] if type(x) in HOLDS else []
 
 
 def told(error, file):

@@ -35,7 +35,12 @@ class Session:
         while "ask" in (reply := self.get(until)):
             if ask is None or type(reply.get("args")) is not tuple:
                 self.fail("asks what it was not offered")
-            self.put({"value": ask(reply["ask"], *reply["args"])}, until)
+            try:
+                answer = ask(reply["ask"], *reply["args"])
+            except BaseException:
+                self.close()  # it waits for an answer that will not come
+                raise
+            self.put({"value": answer}, until)
         return reply
 
     def put(self, value, until):

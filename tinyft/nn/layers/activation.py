@@ -60,7 +60,7 @@ class Softmax(Module):
 
 
 class Dropout(Module):
-    """Zero each value with probability p while training; the rest is divided by 1 - p.
+    """Zero each value with probability p while training; divide the others by 1 - p.
 
     The mask is drawn on the host from `rng` (default: tinyft.manual_seed's generator).
     """

@@ -100,7 +100,7 @@ class ModuleDict(Module):
 
 
 class Flatten(Module):
-    """(N, ...) to (N, rest)."""
+    """(N, ...) to (N, number of the other entries)."""
 
     def forward(self, x):
         return ops.reshape(x, (x.shape[0], math.prod(x.shape[1:])))

@@ -1,5 +1,4 @@
-"""Normalisation: x̂ = (x - mean) / sqrt(var + ε) with the biased variance, y = γ x̂ +
-β.
+"""Normalisation: y = γ x̂ + β, x̂ = (x - mean) / sqrt(var + ε), the biased variance.
 
 LayerNorm   over the last axis of each row     (Ba, Kiros, Hinton 2016)
 RMSNorm     x / sqrt(mean(x²) + ε), no mean    (Zhang, Sennrich 2019)
@@ -64,12 +63,12 @@ class BatchNorm2d(Module):
     """y = γ (x - mean) / sqrt(var + ε) + β over batch and image. x (N, C, ...).
 
     Which statistics, `statistics`:
-      "update"  PyTorch's: those of the batch while training, and the running ones move,
-                running = (1 - momentum) running + momentum batch; the running ones in
-                eval. `momentum=None`: the running ones are the exact mean over batches.
-      "frozen"  the running ones always; `model.train()` does not undo it.
-      "batch"   those of the batch always; the running ones stay
-                (`track_running_stats=False` has none to keep).
+      "update"  as in PyTorch. Training normalises with the batch's statistics and moves
+                the running ones, r = (1 - momentum) r + momentum batch; eval normalises
+                with the running ones. `momentum=None`: r is the exact mean over batches.
+      "frozen"  always the running ones; `model.train()` does not undo it.
+      "batch"   always the batch's; the running ones do not move
+                (`track_running_stats=False` has none to move).
     γ and β train or not by `weight.requires_grad`, whatever the statistics do.
     """
 

@@ -34,7 +34,7 @@ def _constant(array):
 
 
 def equal(x, y):
-    """x == y as booleans."""
+    """x == y as booleans, entry by entry (PyTorch's eq; its equal is one boolean)."""
     return _binary("equal", x, y)
 
 
@@ -109,7 +109,8 @@ def ceil(x):
 
 
 def round(x, decimals=0):
-    """x to `decimals` places, halves to the even neighbour; a constant."""
+    """x to `decimals` places, halves to the even neighbour as in NumPy and PyTorch; a
+    constant."""
     return _unary("round", x, decimals=decimals)
 
 
@@ -141,6 +142,7 @@ def argmin(x, axis=None, keepdims=False):
 def one_hot(ids, size, dtype=backend.float32):
     """1 at the position of each id and 0 elsewhere: shape ids.shape + (size,).
 
+    In float32 unless asked; PyTorch's are integers.
     Raises IndexError for an id outside 0..size-1 (on the host; a device does not look).
     """
     ids = array_of(ids, scalars=False)

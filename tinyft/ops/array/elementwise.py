@@ -7,8 +7,7 @@ x / y has gx = gy / y and -gy (x / y) / y for y, divided twice: in float32 y² i
 1e-19 and infinite above 1e19, where x / y² need not be.
 
 Powers: d(x^n) = n x^(n-1) dx, d(a^y) = a^y log(a) dy. Small whole exponents are
-products: NumPy's float32 `x**3` calls a library function for each entry, 60x slower
-than `x*x*x`.
+products: NumPy's float32 `x**3` calls a library per entry, 60x slower than `x*x*x`.
 """
 
 import math

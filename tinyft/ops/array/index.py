@@ -9,6 +9,7 @@ of differentiation works.
 """
 
 from tinyft import backend
+from tinyft.autograd import hints
 from tinyft.autograd.function import Function
 from tinyft.autograd.tensor import Tensor
 from tinyft.ops.array.compare import check_ids
@@ -103,7 +104,8 @@ def index(x, key):
 
 def _part(part):
     """One element of a key: lists and Tensors as arrays, the rest unchanged."""
-    if isinstance(part, (list, Tensor)) or backend.is_array(part):
+    arrays = backend.is_array(part) or hints.is_foreign(part)
+    if isinstance(part, (list, Tensor)) or arrays:
         part = array_of(part)
         if part.dtype.kind not in "iub" and part.size:
             raise IndexError(
@@ -132,8 +134,9 @@ def take_along_axis(x, indices, axis):
 
 
 def gather(x, indices, axis):
-    """y[i, j] = x[i, indices[i, j]] for axis 1, and so on; as `torch.gather`.
+    """y[i, j] = x[i, indices[i, j]] for axis 1, and so on: PyTorch's gather.
 
+    Its order of arguments is (x, axis, indices); here the axis comes last, as in NumPy.
     y has the shape of `indices`, which may be smaller than x in the other axes (nothing
     broadcasts, unlike take_along_axis). An index taken twice gets both gradients.
     """

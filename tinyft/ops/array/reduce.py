@@ -64,15 +64,20 @@ class Mean(Reduction):
     def forward(ctx, x, axis, keepdims):
         x = backend.as_float(x)
         options = Reduction.remember(ctx, x, axis, keepdims)
-        with backend.errstate(x, over="ignore"):
-            y = divided(x.sum(**options), ctx.n)
-        if ctx.n and backend.device_of(x) == "cpu" and not HOST.isfinite(y).all():
+        y = divided(x.sum(**options), ctx.n)
+        if ctx.n and backend.device_of(x) == "cpu" and not _finite(y):
             y = (x / ctx.n).sum(**options)  # the sum left the range, the mean did not
         return y
 
     @staticmethod
     def backward(ctx, gy):
         return spread(ctx, divided(gy, ctx.n))
+
+
+def _finite(y):
+    """True if all of y, an array or a NumPy scalar of the host, is finite."""
+    finite = HOST.isfinite(y)
+    return finite if y.ndim == 0 else finite.all()
 
 
 class Max(Reduction):
@@ -148,8 +153,8 @@ def mean(x, axis=None, keepdims=False):
 def max(x, axis=None, keepdims=False):
     """The largest entry along `axis`. Returns a Tensor; ValueError for no entries.
 
-    Equal largest entries share the gradient evenly, as in `torch.amax` (`torch.max`
-    with a dim gives all of it to one of them). NaN is the largest, and the smallest.
+    Values only: PyTorch's max with a dim returns positions too (`argmax` here). Equal
+    largest entries share the gradient evenly, as in its amax. NaN is the largest.
     """
     return Max.apply(x, axis=axis, keepdims=keepdims)
 
@@ -163,7 +168,7 @@ amax, amin = max, min  # PyTorch's names
 
 
 def cumsum(x, axis=None):
-    """y_i = x_0 + ... + x_i along `axis`; of the flat x by default."""
+    """y_i = x_0 + ... + x_i along `axis`; of the flat x by default (PyTorch has none)."""
     x = wrap(x)
     if axis is None:
         x, axis = reshape(x, (-1,)), 0

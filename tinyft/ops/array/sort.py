@@ -16,7 +16,10 @@ from tinyft.ops.operands import wrap
 
 
 def sort(x, axis=-1):
-    """x sorted along `axis`, smallest first; of the flat x with axis=None."""
+    """x sorted along `axis`, smallest first; of the flat x with axis=None.
+
+    Values only: PyTorch's sort returns their order too, which is `argsort` here.
+    """
     x, axis = _flat_without_axis(x, axis)
 
     def sorted_along(x, axis):

@@ -133,20 +133,32 @@ class LogSumExp(Reduction):
 
 
 def var(x, axis=None, ddof=0, keepdims=False):
-    """Σ (x - mean)² / (n - ddof) along `axis`; NaN if n <= ddof. Returns a Tensor."""
+    """Σ (x - mean)² / (n - ddof) along `axis`; NaN if n <= ddof. Returns a Tensor.
+
+    ddof is 0 by default, as in NumPy; PyTorch's default is 1 (`correction=1`).
+    """
     return Var.apply(x, axis=axis, ddof=ddof, keepdims=keepdims)
 
 
 def std(x, axis=None, ddof=0, keepdims=False):
-    """The square root of `var`; its gradient is 0 where all entries are equal."""
+    """The square root of `var`; its gradient is 0 where all entries are equal.
+
+    ddof is 0 by default, as in NumPy; PyTorch's default is 1.
+    """
     return Std.apply(x, axis=axis, ddof=ddof, keepdims=keepdims)
 
 
 def norm(x, axis=None, keepdims=False):
-    """The 2-norm √(Σ x²) along `axis` (of all entries by default); gradient 0 at 0."""
+    """The 2-norm √(Σ x²) along `axis` (of all entries by default); gradient 0 at 0.
+
+    The second argument is the axis; in PyTorch and in numpy.linalg it is the order.
+    """
     return Norm.apply(x, axis=axis, keepdims=keepdims)
 
 
 def logsumexp(x, axis=None, keepdims=False):
-    """log Σ e^x along `axis`, without overflow; -inf for a row of -inf, gradient 0."""
+    """log Σ e^x along `axis`, without overflow; -inf for a row of -inf, gradient 0.
+
+    Over all entries by default (PyTorch asks for a dim, and has NaN for that gradient).
+    """
     return LogSumExp.apply(x, axis=axis, keepdims=keepdims)

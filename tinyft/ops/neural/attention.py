@@ -5,7 +5,7 @@
     gQ = scale gS K,  gK = scale gS^T Q                                             (3)
 
 Fuses (1), and (2) with (3), over blocks of scores that stay in the cache (Dao et al.
-2022; heads.py cuts them). Only L = log sum e^S is kept, one number a row: backward
+2022; heads.py cuts them). Only L = log sum e^S is kept, one number per row: backward
 makes P = e^(S - L) again, which took no longer than writing P out and reading it back.
 The keys are transposed in memory once for all their blocks (BLAS is 1.4x faster on
 them), and under a causal mask 3/8 of the work is skipped. With 128 to 256 causal
@@ -80,7 +80,7 @@ class Attention(Function):
 
     @staticmethod
     def softmax(ctx, S, masks, here):
-        """P of a block in place of its scores, and what its rows must be divided by."""
+        """P of a block, written over its scores, and what its rows must be divided by."""
         xp = backend.xp_of(S)
         masks.add(S, here)
         top = row_max(S, -1)
@@ -99,7 +99,7 @@ class Attention(Function):
 
     @staticmethod
     def score_gradient(P, gP):
-        """gS = P (gP - D) for a block, in place of gP."""
+        """gS = P (gP - D) for a block, written over gP."""
         gP -= backend.xp_of(P).einsum("...i,...i->...", P, gP)[..., None]
         gP *= P
         return gP

@@ -2,7 +2,7 @@
 
     y[n,o,h,w] = b[o] + sum_{c,i,j} x[n, c, s h + d i - p, s w + d j - p] w[o,c,i,j] (1)
 
-x is zero outside of the image. <u, y> is linear in u, x and w, so each of y, gx and gw
+x is zero outside the image. <u, y> is linear in u, x and w, so each of y, gx and gw
 is one of three operations, and the derivative of each is made of the other two:
 
     y = conv(x, w)      gx = input_gradient(gy, w)      gw = weight_gradient(x, gy)
@@ -139,7 +139,6 @@ def weight_gradient(x, gy, plan):
     )
 
 
-# What a first-order backward calls, past the tape.
 Conv2d.arrays, InputGradient.arrays = convolve, input_gradient
 WeightGradient.arrays = weight_gradient
 

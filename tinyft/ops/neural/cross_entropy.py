@@ -10,8 +10,8 @@ that count (by the number of samples for probabilities), as in PyTorch. Smoothin
 Szegedy et al. 2016. t itself is in targets.py.
 
 Fuses log-sum-exp, gather, smoothing and the gradient (2) in one walk over blocks of
-rows that stay in the cache. Forward leaves the finished gradient behind, the only array
-of the size of the logits; where none is wanted it leaves nothing. On (2048, 1000)
+rows that stay in the cache. The forward pass stores the finished gradient, the only array
+of the size of the logits, and nothing where no gradient is wanted. On (2048, 1000)
 logits that is 4x to 6x faster than the composed form.
 """
 
@@ -76,7 +76,7 @@ class NLL(Function):
 
 
 def _gradient(ctx, gy):
-    """The gradient that forward left behind, times gy, in the layout of the logits."""
+    """The gradient that the forward pass stored, times gy, in the logits' layout."""
     shape, G = ctx.shape, ctx.G
     if gy.ndim or len(shape) == 1:
         G = gy.reshape(-1, 1) * G
@@ -106,7 +106,7 @@ def cross_entropy(
 
     logits (N, C), or (C), or (N, C, d1, ...) with the classes on axis 1; targets: class
     indices, shaped as the logits without that axis, or probabilities (floats) of their
-    shape. weight: (C) or None, one factor a class. Targets equal to `ignore_index`
+    shape. weight: (C) or None, one factor per class. Targets equal to `ignore_index`
     count neither in the sum nor in the mean. First derivatives only, of the logits.
     Raises ValueError for shapes that do not fit or when no target counts, IndexError
     for a target out of range (on the CPU; a device is not made to wait). As in PyTorch.

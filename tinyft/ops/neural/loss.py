@@ -20,6 +20,7 @@ from tinyft.ops.neural.reduction import (
     REDUCTIONS,
     check_reduction,
     check_same_shape,
+    check_shares,
     reduced,
     share,
 )
@@ -120,10 +121,12 @@ def smooth_l1_loss(x, y, beta=1.0, reduction="mean"):
 def bce_with_logits(logits, targets, weight=None, pos_weight=None, reduction="mean"):
     """-[p y log s(x) + (1 - y) log(1 - s(x))], s the sigmoid. Returns a Tensor.
 
-    logits x and targets y of one shape, y in [0, 1]; `weight` multiplies each term and
-    `pos_weight` p those of positive targets, both broadcast. Stable for any logit.
+    logits x and targets y of one shape, y in [0, 1] (else ValueError, on the CPU);
+    `weight` multiplies each term and `pos_weight` p the terms of positive targets; both
+    broadcast. Stable for any logit.
     """
     x, y = _pair("bce_with_logits", logits, targets, reduction)
+    check_shares("bce_with_logits", y)
     if x.dtype == backend.float16:
         return _in_float32(bce_with_logits, x, y, weight, pos_weight, reduction)
     positive = 1.0 if pos_weight is None else (pos_weight - 1) * y + 1

@@ -95,7 +95,7 @@ def standardise(x, xh, eps, centred):
         x = xp.subtract(x, mean[:, None], out=xh)
     var = xp.einsum("ij,ij->i", x, x)
     var *= 1 / d
-    if backend.device_of(x) == "cpu" and not var.max() < math.inf:
+    if xp is backend.HOST and not xp.maximum.reduce(var) < math.inf:
         return _standardise_large(x, xh, eps)
     var += eps
     scale = (1 / xp.sqrt(var))[:, None]
@@ -166,7 +166,8 @@ def layer_norm(x, weight=None, bias=None, eps=1e-5):
 def rms_norm(x, weight=None, eps=1e-6):
     """y = w x / sqrt(mean(x²) + eps) over the last axis. Returns a Tensor.
 
-    x (..., d), weight (d) or None. Raises ValueError when a shape does not fit.
+    x (..., d), weight (d) or None. eps is 1e-6, as in Llama (PyTorch's default is the
+    machine precision of x). Raises ValueError when a shape does not fit.
     """
     x, weight = wrapped(x, weight)
     check_parameters("rms_norm", x, -1, weight=weight)

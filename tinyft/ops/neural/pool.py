@@ -135,7 +135,7 @@ def taps(axes, shape):
 def _reach(axis, tap, size):
     """Pixels that `tap` reads on one axis, and the results they belong to."""
     s, offset = axis.stride, tap - axis.before
-    low = max(0, -(offset // s))  # first result whose pixel is inside of the image
+    low = max(0, -(offset // s))  # first result whose pixel is inside the image
     high = max(low, min(axis.out, (size - 1 - offset) // s + 1))
     start = s * low + offset
     return slice(start, start + s * (high - low), s), slice(low, high)
@@ -203,7 +203,7 @@ def max_pool2d(x, size, stride=None, padding=0):
 def avg_pool2d(x, size, stride=None, padding=0, count_include_pad=True):
     """Equation (2). Arguments and errors as max_pool2d. Returns a Tensor.
 
-    `count_include_pad=False` divides by the pixels inside of the image only.
+    `count_include_pad=False` divides by the number of pixels inside the image.
     """
     x = wrap(x)
     axes = _axes("avg_pool2d", x, size, stride, padding)

@@ -34,8 +34,8 @@ def refuse_other_base(adapter, metadata, folder):
     if theirs["layout"] != ours["layout"]:
         raise ValueError(
             f"peft.load: {folder} was made for a base of {theirs['arrays']} parameter "
-            f"arrays ({theirs['numbers']:,} numbers), and this model's base has "
-            f"{ours['arrays']} ({ours['numbers']:,}), or others of that number{advice}"
+            f"arrays ({theirs['numbers']:,} numbers); this model's base has "
+            f"{ours['arrays']} ({ours['numbers']:,}), of other names or shapes{advice}"
         )
     same_dtype = theirs["dtype"] == ours["dtype"]
     if theirs["values"] != ours["values"] if same_dtype else not _near(theirs, ours):
@@ -69,12 +69,12 @@ def _fingerprint(adapter, whole=()):
 
 
 def _base_arrays(adapter, whole):
-    """{name: array} of the base's parameters that stay, those behind a merge too."""
+    """{name: array} of the base's parameters that stay, a tied one once."""
     copies = [d for d in adapter.deltas.values() if isinstance(d, Full)]
     replaced = {f"{d.path}.{name}" for d in copies for name in d.changes}
     found = {}
     for path, module in adapter.model.named_modules():
         for name, p in module._parameters.items() if path not in whole else ():
             if p is not None and f"{path}.{name}" not in replaced:
-                found[f"{path}.{name}"] = base_array(module, name)
-    return found
+                found.setdefault(id(p), (f"{path}.{name}", base_array(module, name)))
+    return dict(found.values())

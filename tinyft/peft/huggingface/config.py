@@ -5,12 +5,17 @@ error that names it, since it may change the numbers (PEFT drops what it does no
 with a warning, and makes another model).
 """
 
+import hashlib
 import json
 from numbers import Real
 
+from tinyft.io.json_text import JSONError, read_json
 from tinyft.nn.select import check_pattern
 
-DEPTH = 64  # lists and objects inside each other; PEFT's configs have two levels
+KEY = "tinyft_config"
+NOTES = """auto_mapping base_model_name_or_path inference_mode peft_version revision
+task_type""".split()  # for people and other programs
+LIMIT = 2**24  # bytes: thousands of module names
 ALWAYS = """auto_mapping base_model_name_or_path exclude_modules inference_mode
 layers_pattern layers_to_transform modules_to_save peft_type peft_version revision
 target_modules task_type"""
@@ -45,42 +50,33 @@ def read_config(path):
     nested too deep, a field of another kind.
     """
     try:
-        config = parse(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"peft.load: {path} is not valid JSON: {error}") from None
+        config = read_json(path, LIMIT)
+    except JSONError as error:
+        raise ValueError(f"peft.load: {error}") from None
     if not isinstance(config, dict) or not config.get("peft_type"):
         raise ValueError(f"peft.load: {path} has no peft_type")
     _check_types(config, path)
     return config
 
 
-def parse(text):
-    """The value of a JSON text, with limits; ValueError says what is refused."""
-    if max(text.count("["), text.count("{")) > DEPTH and _depth(text) > DEPTH:
-        raise ValueError(f"it nests more than {DEPTH} lists and objects")
-    return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
+def mark_of(config):
+    """{name: checksum} of all fields that act, for the header of the tensors."""
+    acting = {k: v for k, v in config.items() if k not in NOTES}
+    if "num_virtual_tokens" in acting:
+        acting.pop("target_modules", None)
+    text = json.dumps(acting, sort_keys=True)
+    return {KEY: hashlib.sha256(text.encode()).hexdigest()}
 
 
-def _depth(text):
-    """An upper bound on the nesting: brackets inside strings count too."""
-    depth = deepest = 0
-    for letter in text:
-        depth += (letter in "[{") - (letter in "]}")
-        deepest = max(deepest, depth)
-    return deepest
-
-
-def _unique(pairs):
-    found = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"the key {key!r} is given twice")
-        found[key] = value
-    return found
-
-
-def _refuse_constant(name):
-    raise ValueError(f"{name} is not a number of JSON")
+def refuse_changed(config, metadata, folder):
+    """Raise ValueError if the config is another one than the tensors were saved with."""
+    if metadata.get(KEY) not in (None, mark_of(config)[KEY]):
+        raise ValueError(
+            f"peft.load: {folder}/adapter_config.json is not the one that was saved with "
+            "these tensors: it is damaged, or was changed by hand. Restore it; or, if the "
+            "change is meant, take the mark off the tensors: io.save(file, io.load(file)) "
+            f"for {folder}/adapter_model.safetensors"
+        )
 
 
 def _check_types(config, where):

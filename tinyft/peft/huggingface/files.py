@@ -16,7 +16,7 @@ from tinyft.peft.attach import detach, put
 from tinyft.peft.full import Full
 from tinyft.peft.huggingface.base import metadata_of, refuse_other_base
 from tinyft.peft.huggingface.codecs import PREFIX, codec_for, codec_of, readable
-from tinyft.peft.huggingface.config import refuse_unread
+from tinyft.peft.huggingface.config import refuse_changed, refuse_unread
 from tinyft.peft.huggingface.folder import check_place, read_folder, write_folder
 from tinyft.peft.huggingface.fused import exported, prompt_file, prompt_state
 from tinyft.peft.huggingface.names import names_of, path_of, translator
@@ -76,6 +76,7 @@ def load(model, folder, name="default", names=None, any_base=False):
     adapter = put(model, template, sites, name, None, saved, changes, list(sites))
     try:
         check(adapter, state, config, folder)
+        refuse_changed(config, metadata, folder)
         if not any_base:
             refuse_other_base(adapter, metadata, folder)
     except Exception:

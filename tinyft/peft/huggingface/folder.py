@@ -17,7 +17,7 @@ import re
 from pathlib import Path
 
 from tinyft import io
-from tinyft.peft.huggingface.config import read_config
+from tinyft.peft.huggingface.config import mark_of, read_config
 
 try:
     import fcntl
@@ -51,14 +51,15 @@ def write_folder(folder, state, config, metadata):
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _settled(folder, writing=True):
-            _write(folder, state, text, {"format": "pt", **metadata})
+            _write(folder, state, text, {"format": "pt", **mark_of(config), **metadata})
     except OSError as error:
         if made:
             with contextlib.suppress(OSError):
                 folder.rmdir()
+        said = (error.__cause__ or error).strerror  # io.save explains it
         raise OSError(
             error.errno,
-            f"peft.save: {folder} cannot be written ({error.strerror}); nothing was "
+            f"peft.save: {folder} cannot be written ({said}); nothing was "
             "changed there. Choose another folder, or make room",
         ) from error
 

@@ -28,7 +28,7 @@ def exported(names, state, config):
     """(state, config) of a file under their names.
 
     Raises ValueError for a site that has no name there, and for a fused layer whose
-    parts can not be joined.
+    parts cannot be joined.
     """
     sites, ranks = {}, {}
     theirs = {key: array for key, array in state.items() if key.startswith(SHARED)}
@@ -134,7 +134,7 @@ def _joined(held, ranks, config):
 
 def _refuse_parts(what):
     raise ValueError(
-        f"peft.save(names=...): a fused layer there, and here {what}, which can not be "
+        f"peft.save(names=...): a fused layer there, and here {what}, which cannot be "
         "joined; LoRA and IA3 can, and DoRA on all of q, k and v"
     )
 

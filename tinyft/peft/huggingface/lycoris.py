@@ -56,7 +56,7 @@ def lokr(config, path, parts, shared):
 
 
 def _scale(config, path, *ranks):
-    """α/r of one site; `ranks` are those of its tensors."""
+    """α/r of one site; `ranks`: of its tensors."""
     check_rank(config, path, *ranks)
     r = pattern_value(config.get("rank_pattern"), path, config.get("r", 8))
     return pattern_value(config.get("alpha_pattern"), path, config.get("alpha", 8)) / r

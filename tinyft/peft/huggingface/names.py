@@ -39,7 +39,8 @@ def translator(model, state, names=None, caller="load"):
     if not hasattr(config, "kv_heads"):  # not a Transformer
         if names is not None:
             raise ValueError(
-                f"peft.{caller}(names={names!r}): {type(model).__name__} is not a Transformer"
+                f"peft.{caller}(names={names!r}): {type(model).__name__} is not a "
+                "Transformer"
             )
         return Names()
     paths = {path for path in map(path_of, state) if path}

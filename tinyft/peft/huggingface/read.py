@@ -24,7 +24,7 @@ from tinyft.peft.huggingface import lycoris
 from tinyft.peft.huggingface.codecs import PREFIX, codec_for
 from tinyft.peft.huggingface.codecs.ia3 import is_feedforward
 from tinyft.peft.huggingface.codecs.vera import SHARED
-from tinyft.peft.huggingface.config import refuse_unread
+from tinyft.peft.huggingface.config import refuse_changed, refuse_unread
 from tinyft.peft.huggingface.folder import read_folder
 from tinyft.peft.huggingface.names import PARTS
 from tinyft.peft.huggingface.rules import Rules
@@ -40,7 +40,7 @@ def read(folder):
     peft.load), for tensors that belong to no formula or lack a part of it (all are
     listed), and in f for a base array of another shape.
     """
-    config, state, _ = read_folder(Path(folder))
+    config, state, metadata = read_folder(Path(folder))
     kind = config["peft_type"]
     if kind not in READERS:
         raise ValueError(
@@ -66,6 +66,7 @@ def read(folder):
             f"peft.huggingface.read: {folder} does not hold a complete {kind}: "
             f"{', '.join(unread)}"
         )
+    refuse_changed(config, metadata, folder)
     return changes
 
 

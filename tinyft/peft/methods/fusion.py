@@ -32,7 +32,7 @@ class Fusion(Delta, kind="FUSION"):
             raise ValueError(
                 f"Fusion: expected the names of attached adapters, got {adapters!r}"
             )
-        self.adapters = self.options["adapters"] = tuple(adapters)
+        super().__init__(adapters=tuple(adapters))
 
     def fits(self, module):
         return any(isinstance(d, Bottleneck) for d in module._deltas)

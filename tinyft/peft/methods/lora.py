@@ -20,7 +20,7 @@ class LoRA(Delta, kind="LORA"):
 
     dropout acts on the input of A only, while training (a merged weight has none).
     lora_bias: a trained b beside B, bias' = bias + s b. bias: "lora_only" trains copies of
-    the sites' biases, "all" those of every other layer too.
+    the sites' biases, "all" the biases of every other layer too.
     Sites: Linear, Conv2d with groups=1, Embedding. Raises ValueError for a rank below 1 or
     above the matrix's, α <= 0, dropout outside [0, 1), or lora_bias without a bias.
     """
@@ -33,8 +33,9 @@ class LoRA(Delta, kind="LORA"):
         self, r=8, alpha=8, dropout=0.0, rslora=False, lora_bias=False, bias="none"
     ):
         choice("LoRA", ("none", "lora_only", "all"), bias=bias)
-        self.alpha = check_low_rank(self, r, alpha, dropout)
-        self.scale = self.alpha / (math.sqrt(r) if rslora else r)
+        alpha = check_low_rank(type(self).__name__, r, alpha, dropout)
+        Delta.__init__(self, alpha=alpha)
+        self.scale = alpha / (math.sqrt(r) if rslora else r)
 
     def fits(self, module):
         return layout_of(module) is not None
@@ -56,7 +57,7 @@ class LoRA(Delta, kind="LORA"):
             init.kaiming_uniform_(self.A, math.sqrt(5), rng)
 
     def weight(self, W):
-        return W + self.scale * self.layout.weight(self.layout.product(self.A, self.B))
+        return W + self.scale * self.layout.change(self.A, self.B)
 
     def output(self, x, y):
         return y + self.scale * self.layout.low(self.drop(x), self.A, self.B)

@@ -37,9 +37,8 @@ class PiSSA(LoRA, kind="PISSA"):
         self.A0, self.B0 = (Buffer(p.data, dtype=p.dtype) for p in (self.A, self.B))
 
     def weight(self, W):
-        now = self.layout.product(self.A, self.B)
-        change = now - self.layout.product(self.A0, self.B0)
-        return W + self.scale * self.layout.weight(change)
+        now = self.layout.change(self.A, self.B)
+        return W + self.scale * (now - self.layout.change(self.A0, self.B0))
 
     def output(self, x, y):
         now = self.layout.low(x, self.A, self.B)

@@ -3,7 +3,7 @@
     x' = [P; E[ids]],   P (T, C)
 
 T d numbers; in a causal model it equals a prefix that no input changes. The model computes
-T + n positions and returns those of the n real tokens (PEFT returns all): losses and
+T + n positions and returns only the n real tokens (PEFT returns all): losses and
 generation need not know. `model.states(ids)` has all of them, the prompt's first. With a
 cache the prompt is in front at the first call, and the cache keeps it.
 """
@@ -18,7 +18,7 @@ from tinyft.peft.room import extended, in_front, paths_of
 
 
 class Prompt(Delta, kind="PROMPT_TUNING"):
-    """`length` trained embeddings in front; they start from N(0, 1), or those of `words`.
+    """`length` trained embeddings in front, N(0, 1) at the start or the rows of `words`.
 
     words: token ids, repeated or cut to `length`. Site: the model's first Embedding, which
     takes the tokens, unless the target names another.
@@ -31,7 +31,7 @@ class Prompt(Delta, kind="PROMPT_TUNING"):
 
     def __init__(self, length=5, words=None):
         positive("Prompt", length=length)
-        self.words = self.options["words"] = None if words is None else tuple(words)
+        super().__init__(words=None if words is None else tuple(words))
 
     def own_sites(self, model):
         return paths_of(model, nn.Embedding)[:1] or ".*"

@@ -63,7 +63,7 @@ WRONG = {
             ADD,
             "out = out + np.tanh(s * (z @ D.T + b)) @ U.T + c",
         ),
-        ("the correction is added to h, not to y", "out = y + 0.0", "out = h + 0.0"),
+        ("the correction is added to h, not to y", "out = y.copy()", "out = h.copy()"),
         ("parallel is ignored: D reads y", Z, "z = out"),
         ("D reads y, not h", Z, "z = y if parallel else out"),
         ("D reads h without being parallel", Z, "z = h"),

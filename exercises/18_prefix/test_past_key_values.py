@@ -113,7 +113,7 @@ def test_what_attention_reads(student, rng, draw):
     check(student, rng, draw)
 
 
-@pytest.mark.draws((4, 3, 2, 4, -2), (3, 2, 5, 1, 1), (5, 4, 1, 3, 4))
+@pytest.mark.draws((4, 3, 2, 4, -2), (3, 2, 5, 1, 4), (5, 4, 3, 1, 6), (2, 1, 2, 3, 1))
 def test_impossible_columns(student, rng, draw):
     """Columns that do not fit raise ValueError."""
     length, layers, heads, d, more = draw

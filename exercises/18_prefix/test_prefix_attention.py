@@ -190,15 +190,13 @@ def test_large_scores(student, rng, draw):
     compare(got, want=one_by_one(q, k, v, P_k, P_v), tol=TOL, equation="(18.1)")
 
 
-@pytest.mark.draws(*SIZES[:2])
-def test_hidden_keys_far_above(student, rng, draw):
-    """All visible scores are near −1000, the hidden ones far above."""
-    q, k, v, P_k, P_v = problem(rng, *draw)
+def far_below(student, given, low, names):
+    """All visible scores are near `low`, the hidden ones far above."""
+    q, k, v, P_k, P_v = given
     (H, T, d), share, length = q.shape, len(q) // len(k), P_k.shape[1]
     q = np.ones((H, T, d)) * d**0.5
-    k, P_k = -1000 / d + np.abs(k) / d, -1000 / d + np.abs(P_k) / d
+    k, P_k = low / d + np.abs(k) / d, low / d + np.abs(P_k) / d
     k[:, -1] = 5 / d  # only the last query may see it
-    want = one_by_one(q, k, v, P_k, P_v)[:, :-1]
     sees = np.tri(T, length + T, length)
     keys, values = (
         np.repeat(np.concatenate(pair, axis=1), share, axis=0)
@@ -206,22 +204,39 @@ def test_hidden_keys_far_above(student, rng, draw):
     )
     s = q @ keys.transpose(0, 2, 1) / d**0.5
 
-    def masked(low):
-        return (softmax(np.where(sees, s, low)) @ values)[:, :-1]
+    def masked(by):
+        return (softmax(np.where(sees, s, by(s))) @ values)[:, :-1]
 
     compare(
         student.prefix_attention(q, k, v, P_k, P_v)[:, :-1],
-        want=want,
-        mistakes={
-            "masked scores are −100, not −∞": masked(-100.0),
-            "masked scores are −1000, not −∞": masked(-1000.0),
-            "the mask takes 1000 off, not ∞": masked(s - 1000.0),
-            "masked scores are 0, not −∞: a weight of e⁰": masked(0.0),
-            "no causal mask": masked(s),
-        },
+        want=one_by_one(q, k, v, P_k, P_v)[:, :-1],
+        mistakes={name: masked(by) for name, by in names.items()},
         tol=TOL,
         equation="(18.1)",
     )
+
+
+@pytest.mark.draws(*SIZES[:2])
+def test_hidden_keys_far_above(student, rng, draw):
+    """All visible scores are near −1000, the hidden ones far above."""
+    names = {
+        "masked scores are −100, not −∞": lambda s: -100.0,
+        "masked scores are −1000, not −∞": lambda s: -1000.0,
+        "the mask takes 1000 off, not ∞": lambda s: s - 1000.0,
+        "masked scores are 0, not −∞: a weight of e⁰": lambda s: 0.0,
+        "no causal mask": lambda s: s,
+    }
+    far_below(student, problem(rng, *draw), -1000.0, names)
+
+
+@pytest.mark.draws(*SIZES[:2])
+def test_any_finite_score(student, rng, draw):
+    """The same with visible scores near −100,000."""
+    names = {
+        "masked scores are a finite number, not −∞": lambda s: -1e4,
+        "the mask takes a finite number off, not ∞": lambda s: s - 1e4,
+    }
+    far_below(student, problem(rng, *draw), -1e5, names)
 
 
 @pytest.mark.draws(*SIZES[:2])

@@ -20,6 +20,11 @@ WRONG = {
             "length), scores, scores - 1e3)",
         ),
         (
+            "masked scores are a finite number, not −∞",
+            "length), scores, -np.inf)",
+            "length), scores, -1e4)",
+        ),
+        (
             "masked scores are −100, not −∞",
             "length), scores, -np.inf)",
             "length), scores, -100.0)",
@@ -175,7 +180,8 @@ WRONG = {
         (
             "the log of the mean of e^score, not of the sum",
             "    lam = np",
-            "    difference += np.log(np.tri(T).sum(1)) - np.log(seen.sum(1))\n    lam = np",
+            "    difference += np.log(np.tri(T).sum(1)) - np.log(seen.sum(1))\n"
+            "    lam = np",
         ),
         (
             "1/√d is missing in LSE_K",

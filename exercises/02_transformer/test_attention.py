@@ -182,7 +182,7 @@ def test_the_future_stays_hidden(student, rng, draw):
 def test_large_scores(student, rng, draw):
     """Scores of ±1000 in one problem: finite, and right."""
     q, k, v = problem(rng, *draw)
-    k = np.abs(k) + 0.5  # so that the signs below are those of the scores
+    k = np.abs(k) + 0.5  # so that q's signs below are the scores' signs
     q = np.sign(np.arange(draw[1]) - 0.5)[:, None] * (np.abs(q) + 0.5) * 2000.0
     want = loop(q, k, v)
     with np.errstate(all="ignore"):

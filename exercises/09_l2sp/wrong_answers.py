@@ -1,6 +1,6 @@
 """Named wrong answers: small edits of the solutions, to be caught and named."""
 
-SOLVE = "np.linalg.solve(XW @ X + c * np.eye(X.shape[1]), XW @ Y + c * Theta0)"
+SOLVE = "np.linalg.solve(X.T @ X + c * np.eye(d), X.T @ Y + c * Theta0)"
 STEP = "return theta - lr * (fit + pull)"
 REST = "y - X[:, frozen] @ theta0[frozen]"
 PICK = "(shared, alpha, beta)"
@@ -12,32 +12,27 @@ ALL = """np.where(frozen, theta0, np.linalg.solve(
 
 WRONG = {
     "closed_form": [
-        ("w·λ instead of 2w·λ", '"half_mean": 2 * w', '"half_mean": w'),
-        ("2·λ instead of 2w·λ", '"half_mean": 2 * w', '"half_mean": 2'),
-        ("λ instead of 2w·λ", '"half_mean": 2 * w', '"half_mean": 1'),
+        ("n·λ instead of 2n·λ", '"half_mean": 2 * n', '"half_mean": n'),
+        ("2·λ instead of 2n·λ", '"half_mean": 2 * n', '"half_mean": 2'),
+        ("λ instead of 2n·λ", '"half_mean": 2 * n', '"half_mean": 1'),
+        ("d instead of n", '"half_mean": 2 * n', '"half_mean": 2 * d'),
         (
-            "n instead of w, the sum of the weights",
-            "w, K = np.sum(weight)",
-            "w, K = len(X)",
+            "c divides instead of multiplying: λ/(2n)",
+            '"half_mean": 2 * n',
+            '"half_mean": 1 / (2 * n)',
         ),
-        ("d instead of w", '"half_mean": 2 * w', '"half_mean": 2 * X.shape[1]'),
-        (
-            "c divides instead of multiplying: λ/(2w)",
-            '"half_mean": 2 * w',
-            '"half_mean": 1 / (2 * w)',
-        ),
-        ("K forgotten: w·λ instead of w·K·λ", '"mean": w * K', '"mean": w'),
-        ("2w·λ instead of w·K·λ", '"mean": w * K', '"mean": 2 * w'),
-        ("2w·K·λ instead of w·K·λ", '"mean": w * K', '"mean": 2 * w * K'),
-        ("d instead of K", '"mean": w * K', '"mean": w * X.shape[1]'),
-        ("w/K instead of w·K", '"mean": w * K', '"mean": w / K'),
+        ("K forgotten: n·λ instead of n·K·λ", '"mean": n * K', '"mean": n'),
+        ("2n·λ instead of n·K·λ", '"mean": n * K', '"mean": 2 * n'),
+        ("2n·K·λ instead of n·K·λ", '"mean": n * K', '"mean": 2 * n * K'),
+        ("d instead of K", '"mean": n * K', '"mean": n * d'),
+        ("n/K instead of n·K", '"mean": n * K', '"mean": n / K'),
         ("λ instead of 2·λ", '"half_sum": 2', '"half_sum": 1'),
         ("4·λ instead of 2·λ", '"half_sum": 2', '"half_sum": 4'),
-        ("w·λ instead of 2·λ", '"half_sum": 2', '"half_sum": w'),
-        ("2w·λ instead of 2·λ", '"half_sum": 2', '"half_sum": 2 * w'),
+        ("n·λ instead of 2·λ", '"half_sum": 2', '"half_sum": n'),
+        ("2n·λ instead of 2·λ", '"half_sum": 2', '"half_sum": 2 * n'),
         ("2·λ instead of λ", '"sum": 1', '"sum": 2'),
         ("λ/2 instead of λ", '"sum": 1', '"sum": 0.5'),
-        ("w·λ instead of λ", '"sum": 1', '"sum": w'),
+        ("n·λ instead of λ", '"sum": 1', '"sum": n'),
         ("the penalty pulls to 0, not to Θ0", "Y + c * Theta0", "Y"),
         ("minus c·Θ0 instead of plus", "Y + c * Theta0", "Y - c * Theta0"),
         ("Θ0 is not multiplied by c", "Y + c * Theta0", "Y + Theta0"),
@@ -46,19 +41,9 @@ WRONG = {
             SOLVE,
             "Theta0 + " + SOLVE.replace(" + c * Theta0", ""),
         ),
-        ("the weights are left out", "X.T * weight", "X.T"),
-        ("the weights are squared", "X.T * weight", "X.T * weight**2"),
-        ("√weight instead of weight", "X.T * weight", "X.T * np.sqrt(weight)"),
-        ("the weights are in XᵀX only", "XW @ Y", "X.T @ Y"),
-        ("the weights are in XᵀY only", "XW @ X", "X.T @ X"),
-        (
-            "rows of weight 0 are dropped, the others count once",
-            "X.T * weight",
-            "X.T * (weight > 0)",
-        ),
         (
             "all entries of XᵀX are raised by c, not its diagonal",
-            "c * np.eye(X.shape[1])",
+            "c * np.eye(d)",
             "c",
         ),
         (

@@ -148,3 +148,9 @@ def test_a_folder_that_cannot_be_written_is_told(home, monkeypatch):
     monkeypatch.setattr("tinyft.io.atomic.os.replace", refuse)
     with pytest.raises(GradingError, match=r"progress.json cannot be written"):
         screen.hint("scale")
+
+
+def test_a_key_that_means_nothing_is_told(chapter):
+    hints = chapter.texts.hints.replace("seconds", "secconds")
+    with pytest.raises(exercise.GradingError, match="'secconds'; did you mean seconds"):
+        chapter.make(hints=hints)

@@ -19,7 +19,7 @@ LENGTHS = struct.Struct("<II")
 
 
 class Refused(ValueError):
-    """A value that may not pass, or bytes that are no message; says which."""
+    """A value that may not pass, or bytes that are not a message; says which."""
 
 
 def pack(value):
@@ -91,7 +91,7 @@ def _foreign(x):
 
 
 def unpack(message):
-    """The value of a message; Refused when it is none."""
+    """The value of a message; Refused when the bytes are not one."""
     try:
         size, rest = LENGTHS.unpack_from(message)
         tree, body = message[LENGTHS.size :][:size], message[LENGTHS.size + size :]
@@ -169,7 +169,7 @@ class _Reading:
         if len(data) != count:
             raise Refused("an array cut short")
         self.used += count
-        if dtype == "|b1":  # a byte of 7 is no bool
+        if dtype == "|b1":  # a byte of 7 is not a bool
             return np.frombuffer(data, "u1").reshape(shape) != 0
         return np.frombuffer(data, dtype).reshape(shape).copy()
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tinyft import allocator
+from tinyft.backend import allocator
 
 FAULTS = """
 import resource
@@ -22,7 +22,7 @@ def faults(rounds):
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 faults(3)
-print(faults(20), tinyft.allocator.keep_freed_memory())
+print(faults(20), tinyft.backend.keep_freed_memory())
 """
 PAGES = 20 * (4 << 20) // 4096  # if every array were made of new pages
 glibc = pytest.mark.skipif(

@@ -30,6 +30,14 @@ METHODS = {
         (lambda: peft.PiSSA(r=3, alpha=5), r"attn\.(q|v)|embed", "transformer"),
         (lambda: peft.PiSSA(r=3, alpha=4, rslora=True), r"conv\d|fc", "resnet"),
     ],
+    "OFFSET": [
+        (lambda: peft.OffsetLoRA(r=3, alpha=5), r"attn\.(q|v)|embed", "transformer"),
+        (lambda: peft.OffsetLoRA(r=3, alpha=4, rslora=True), r"conv\d|fc", "resnet"),
+    ],
+    "ADALORA": [
+        (lambda: peft.AdaLoRA(r=3, alpha=5), r"attn\.(q|v)|up", "transformer"),
+        (lambda: peft.AdaLoRA(r=2, alpha=3), "fc", "resnet"),
+    ],
     "VERA": [
         (lambda: peft.VeRA(r=7), r"attn\.q|up|down", "transformer"),
         (lambda: peft.VeRA(r=7), "fc", "resnet"),
@@ -107,7 +115,7 @@ def build(name):
         for i, part in enumerate("ab"):
             one = peft.attach(model, peft.houlsby(3 + i), name=part, rng=i)
             randomise(one.enable(False), seed=i)
-    for p in model.parameters():  # small weights would hide what a method does
+    for p in model.base_parameters():  # small weights would hide what a method does
         p.data = p.data * 10 if p.ndim > 1 else p.data + draw.normal(size=p.shape)
     return model, draw.integers(0, 11, (3, 5))
 
@@ -130,7 +138,9 @@ def far(got, want):
 
 def everything(model):
     """Every array of the model, buffers too, as bytes."""
-    arrays = [*model.parameters(), *model.buffers()]
+    arrays = [
+        p for kind in ("_parameters", "_buffers") for _, p in model._named(kind, "")
+    ]
     return [a.numpy().tobytes() for a in arrays]
 
 
@@ -165,31 +175,31 @@ class TestContract:
         assert run(model, x).tobytes() == base
         assert everything(model) == before
 
-    def test_factored_equals_closed_form(self, make, target, model):
+    def test_factored_equals_closed_form(self, make, target, model, monkeypatch):
         model, x = build(model)
         adapter = peft.attach(model, make(), target, rng=1)
         randomise(adapter)
-        both = [d for d in adapter.deltas.values() if d.additive and d.changes]
+        both = [d for d in adapter.deltas.values() if d.factored and d.changes]
         if not both:
             pytest.skip("this method has one form only")
         model.eval()  # batch statistics are no function of the parameters
         factored = run(model, x)
-        for delta in both:
-            delta.additive = False  # now the call reads the changed weight
+        for kind in {type(delta) for delta in both}:
+            monkeypatch.setattr(kind, "factored", False)  # reads the changed weight
         assert far(run(model, x), factored) < TOLERANCE
 
-    def test_gradients_of_both_ways_agree(self, make, target, model):
+    def test_gradients_of_both_ways_agree(self, make, target, model, monkeypatch):
         model, x = build(model)
         adapter = peft.attach(model, make(), target, rng=1)
         randomise(adapter)
         model.eval()
-        both = [d for d in adapter.deltas.values() if d.additive and d.changes]
+        both = [d for d in adapter.deltas.values() if d.factored and d.changes]
         if not both:
             pytest.skip("this method has one form only")
         gradients = []
-        for additive in (True, False):
-            for delta in both:
-                delta.additive = additive
+        for factored in (True, False):
+            for kind in {type(delta) for delta in both if not factored}:
+                monkeypatch.setattr(kind, "factored", False)
             for p in adapter.parameters():
                 p.zero_grad()
             (model(x) * model(x)).sum().backward()
@@ -204,7 +214,7 @@ class TestContract:
         randomise(adapter)
         y = model(x)
         (y * np.random.default_rng(8).normal(size=y.shape)).sum().backward()
-        assert all(p.grad is None for p in model.parameters())
+        assert all(p.grad is None for p in model.base_parameters())
         moved = [np.abs(p.grad.numpy()).max() > 0 for p in adapter.parameters()]
         assert all(moved)
 
@@ -215,7 +225,7 @@ class TestContract:
         randomise(adapter)
         live = run(model, x)
         if not all(d.mergeable for d in adapter.deltas.values()):
-            with pytest.raises(ValueError, match="can not be merged"):
+            with pytest.raises(ValueError, match="cannot be merged"):
                 peft.merge(model)
             return
         peft.merge(model)
@@ -249,7 +259,10 @@ class TestContract:
         for name in ("adapter_config.json", "adapter_model.safetensors"):
             one, other = (tmp_path / d / name for d in "ab")
             assert one.read_bytes() == other.read_bytes()
-        if make().kind == "PISSA":  # loaded as the LoRA of rank 2r that it is
+        if make().kind in (
+            "PISSA",
+            "OFFSET",
+        ):  # loaded as the LoRA of rank 2r that it is
             assert far(run(first, x), run(second, x)) < TOLERANCE
         else:
             assert run(first, x).tobytes() == run(second, x).tobytes()
@@ -288,20 +301,112 @@ class TestContract:
         names = list(model.state_dict())
         peft.attach(model, make(), target, rng=1)
         assert list(model.state_dict()) == names
-        assert len(list(model.parameters())) == len(list(model.named_parameters()))
+        base = [id(p) for p in model.base_parameters()]
+        found = [id(p) for p in model.parameters()]
+        own = [id(p) for a in peft.attached(model).values() for p in a.parameters()]
+        assert sorted(found) == sorted(base + own) and found[: len(base)] == base
+        assert len(dict(model.named_parameters())) == len(found)
 
     def test_flags_come_back(self, make, target, model):
         model, _ = build(model)
         first = next(model.parameters())
         first.requires_grad_(False)
-        before = [p.requires_grad for p in model.parameters()]
+        before = [p.requires_grad for p in model.base_parameters()]
         modes = [m.statistics for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
         adapter = peft.attach(model, make(), target, rng=1)
-        assert not any(p.requires_grad for p in model.parameters())
+        assert not any(p.requires_grad for p in model.base_parameters())
         peft.detach(adapter)
-        assert [p.requires_grad for p in model.parameters()] == before
+        assert [p.requires_grad for p in model.base_parameters()] == before
         again = [m.statistics for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
         assert again == modes
+
+    def test_every_order_of_merge_disable_and_switch(self, make, target, model):
+        """A state means the same however it was reached, or there is a sentence."""
+        model, x = build(model)
+        base = run(model.eval(), x).tobytes()
+        flags = [p.requires_grad for p in model.parameters()]
+        adapter = peft.attach(model, make(), target, rng=1)
+        randomise(adapter)
+        live, before = run(model, x), peft.active(model)
+        if not all(d.mergeable for d in adapter.deltas.values()):
+            for call in (peft.merge, peft.bake):
+                with pytest.raises(ValueError, match="cannot be merged"):
+                    call(model)
+            assert run(model, x).tobytes() == live.tobytes()
+            return
+        peft.merge(model)
+        with peft.disabled(model):
+            assert run(model, x).tobytes() == base
+            with peft.disabled(model):
+                assert run(model, x).tobytes() == base
+        assert far(run(model, x), live) < TOLERANCE
+        assert peft.active(model) == before == ["default"]
+        for change in (
+            lambda: adapter.enable(False),
+            lambda: peft.switch(model, None),
+            lambda: peft.attach(model, make(), target, "second"),
+            lambda: peft.detach(adapter),
+            lambda: peft.merge(model),
+        ):
+            with pytest.raises(ValueError, match="unmerge"):
+                change()
+        adapter.enable(True), peft.switch(model, "default")  # nothing to change
+        peft.unmerge(model)
+        assert run(model, x).tobytes() == live.tobytes()
+        peft.switch(model, None)
+        assert run(model, x).tobytes() == base and peft.active(model) == []
+        with pytest.raises(ValueError, match="no active adapter"):
+            peft.merge(model)
+        peft.switch(model, "default")
+        assert peft.bake(model) is model
+        assert far(run(model, x), live) < TOLERANCE
+        assert not peft.attached(model) and not any(m._deltas for m in model.modules())
+        assert [p.requires_grad for p in model.parameters()] == flags
+
+    def test_attaching_changes_nothing_beside_another_adapter(
+        self, make, target, model
+    ):
+        model, x = build(model)
+        randomise(peft.attach(model, make(), target, "first", rng=1))
+        before = run(model.eval(), x)
+        peft.attach(model, make(), target, "second", rng=2)
+        if make().identity_at_start:
+            assert far(run(model, x), before) < TOLERANCE
+
+
+ON_A_LINEAR = {
+    "lora": lambda: peft.LoRA(2, 3),
+    "lora_bias": lambda: peft.LoRA(2, 3, lora_bias=True),
+    "lora_only": lambda: peft.LoRA(2, 3, lora_bias=True, bias="lora_only"),
+    "dora": lambda: peft.DoRA(2, 3),
+    "pissa": lambda: peft.PiSSA(2, 3),
+    "adalora": lambda: peft.AdaLoRA(2, 3),
+    "vera": lambda: peft.VeRA(3),
+    "outputs": lambda: peft.IA3(),
+    "inputs": lambda: peft.IA3("fc"),
+    "bitfit": lambda: peft.BitFit(),
+    "full": lambda: peft.Full(),
+    "bias": lambda: peft.Full(only=("bias",)),
+    "adapter": lambda: peft.Bottleneck(3, "tanh"),
+}
+
+
+@pytest.mark.parametrize("second", ON_A_LINEAR)
+@pytest.mark.parametrize("first", ON_A_LINEAR)
+def test_two_on_one_site_have_one_result_either_way(first, second, monkeypatch):
+    """Factored or closed, in each order of attachment: W' = f₂(f₁(W)), b' = g₂(g₁(b))."""
+    rng = np.random.default_rng(0)
+    model = nn.Sequential({"fc": nn.Linear(5, 4, rng=rng, dtype="float64")})
+    x = rng.normal(size=(3, 5))
+    for i, name in enumerate((first, second)):
+        randomise(peft.attach(model, ON_A_LINEAR[name](), "fc", name + str(i), rng=i))
+    factored = run(model, x)
+    for kind in peft.registry.values():
+        monkeypatch.setattr(kind, "factored", False)
+    assert far(run(model, x), factored) < TOLERANCE
+    if "adapter" not in (first, second):
+        peft.merge(model)
+        assert far(run(model, x), factored) < TOLERANCE
 
 
 def _values(adapter):
@@ -316,6 +421,6 @@ def test_delta_is_written_by_hand_from_the_paper():
     randomise(adapter)
     A, B = (p.numpy() for p in adapter.parameters())
     x = np.random.default_rng(0).normal(size=(5, 4))
-    W, b = (p.numpy() for p in layer.parameters())
+    W, b = (p.numpy() for p in layer.base_parameters())
     want = x @ (W + 6 / 2 * B @ A).T + b
     assert far(run(model, x), want) < TOLERANCE

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tinyft.course import chapters
+
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text("utf-8")
 
@@ -37,5 +39,20 @@ def test_the_two_commands_stand_as_promised():
 
 
 def test_every_chapter_is_on_the_map():
-    for notebook in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"):
-        assert f"[`{notebook.stem}`](notebooks/{notebook.name})" in TEXT
+    """The table is made by `python -m tinyft.course.chapters`."""
+    assert chapters.readme(ROOT) in TEXT
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", "docs/architecture.md"]
+)
+def test_files_named_in_the_text_exist(page):
+    """`nn/module.py` and `array/` somewhere in the package, others from the top."""
+    text = re.sub(r"```.*?```", "", (ROOT / page).read_text("utf-8"), flags=re.S)
+    named = re.findall(r"`((?:\w+/)+(?:\w+\.(?:py|toml|cu|md))?)`", text)
+    assert named
+    for path in {path for path in named if "NN" not in path}:
+        below = (ROOT / folder for folder in ("tinyft", "exercises"))
+        assert (ROOT / path).exists() or any(
+            list(place.rglob(path.rstrip("/"))) for place in below
+        ), path

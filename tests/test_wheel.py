@@ -79,7 +79,7 @@ def test_the_wheel_holds_the_data_and_its_licences(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     for wanted in ("digits.npz", "shakespeare.txt", "bible.txt", "LICENCES.md"):
         assert f"tinyft/data/{wanted}" in names
-    assert "tinyft/kernels.cu" in names
+    assert "tinyft/kernels/fused.cu" in names
     assert any(n.endswith("gpt_text.safetensors") for n in names)
     assert any("LICENSE" in n for n in names)
 

@@ -1,46 +1,30 @@
 """tinyft: every fine-tuning method, small enough to read, proved in closed form."""
 
-import importlib
-
-from tinyft import allocator, backend, ops
+from tinyft import backend, later, ops
 from tinyft.autograd import (
     Function,
     Tensor,
-    detect_anomaly,
     enable_grad,
     grad,
-    gradcheck,
     is_grad_enabled,
     no_grad,
     tensor,
 )
+from tinyft.autograd import hints as hints
 from tinyft.backend import device
 
 __version__ = "0.1.0"
 
-allocator.keep_freed_memory()
+backend.keep_freed_memory()
 
 # Imported at their first use, so that `import tinyft` takes hardly longer than NumPy.
-_later = (
-    "nn",
-    "optim",
-    "models",
-    "peft",
-    "transfer",
-    "objectives",
-    "training",
-    "data",
-    "io",
+__getattr__, __dir__ = later.names(
+    "tinyft",
+    {
+        "tinyft.autograd.anomaly": "detect_anomaly",
+        "tinyft.autograd.check": "gradcheck",
+        "tinyft.nn.init": "manual_seed",
+    },
+    "nn optim models peft transfer objectives training data io".split(),
+    missing=hints.missing_from("tinyft", "FUNCTIONS"),
 )
-
-
-def __getattr__(name):
-    if name in _later:
-        return importlib.import_module(f"tinyft.{name}")
-    if name == "manual_seed":
-        return importlib.import_module("tinyft.nn.init").manual_seed
-    raise AttributeError(f"module 'tinyft' has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted({*globals(), *_later, "manual_seed"})

@@ -3,17 +3,19 @@
 import numpy as np
 
 
-def closed_form(X, Y, Theta0, lam, loss="half_mean"):
-    """Minimiser of  loss(XΘ − Y) + λ‖Θ − Θ0‖²:  (XᵀX + cI) Θ* = XᵀY + cΘ0   (9.3)
+def closed_form(X, Y, Theta0, lam, weight, loss="half_mean"):
+    """Minimiser of  loss(XΘ − Y) + λ‖Θ − Θ0‖², where row i counts `weight[i]` times.
 
-    loss        its value on the residual E = XΘ − Y (n, K)        c = (9.4)
-    half_mean   ‖E‖² / (2n)
-    mean        ‖E‖² / (nK), the mean over all entries of E
-    half_sum    ‖E‖² / 2
-    sum         ‖E‖²
+    With all weights 1 it is  (XᵀX + cI) Θ* = XᵀY + cΘ0, c from (9.4).         (9.3)
+    With E = XΘ − Y (n, K) and w = Σ weight_i the loss is
 
-    X (n, d), Y (n, K), Theta0 (d, K), lam a float >= 0; returns Θ* (d, K), float64.
-    The inputs stay as they are.
+    half_mean   Σ_i weight_i ‖E_i‖² / (2w)
+    mean        Σ_i weight_i ‖E_i‖² / (wK), the weighted mean over all entries of E
+    half_sum    Σ_i weight_i ‖E_i‖² / 2
+    sum         Σ_i weight_i ‖E_i‖²
+
+    X (n, d), Y (n, K), Theta0 (d, K), lam a float >= 0, weight (n,) >= 0, not all 0;
+    returns Θ* (d, K), float64. Do not change the inputs.
     """
     # YOUR CODE: (9.3) and (9.4)
     raise NotImplementedError("not implemented yet: closed_form, (9.3) and (9.4)")

@@ -3,14 +3,16 @@
 import numpy as np
 
 
-def new_head(X, y, theta0, shared, alpha, beta):
+def new_head(X, y, theta0, shared, frozen, alpha, beta):
     """Minimiser of  ‖Xθ − y‖²/(2n) + (α/2)‖θ_S − θ0_S‖² + (β/2)‖θ_N‖².   (9.9)
 
     S is where `shared` is True: weights that were pretrained. N is the rest: a new head,
     whose entries of `theta0` are only the random numbers it was initialised with.
+    Where `frozen` is True a shared weight does not train at all: it keeps its value of
+    `theta0`, and the minimum is taken over the other weights.
 
-    X (n, d), y (n,), theta0 (d,), shared (d,) of bool, alpha and beta floats > 0;
-    returns θ* (d,). Mind the halves: this is the form of Li et al. 2018.
+    X (n, d), y (n,), theta0 (d,), shared and frozen (d,) of bool, alpha and beta floats
+    > 0; returns θ* (d,). Mind the halves: this is the form of Li et al. 2018.
     """
     # YOUR CODE: equation (9.9)
     raise NotImplementedError("not implemented yet: new_head, equation (9.9)")

@@ -11,11 +11,16 @@ MODES = "training", "statistics", "momentum"
 PLAIN = (str, bool, int, float, type(None))
 
 
-def network(arrays, trains):
+def build(outer, widths, depths, classes):
+    """A ResNet, behind a BatchNorm of its own if `outer`, with a LayerNorm at the end."""
+    net = models.resnet_tiny(0, "float64", widths=widths, depths=depths, classes=classes)
+    first = [nn.BatchNorm2d(1, dtype="float64")] if outer else []
+    return nn.Sequential(*first, net, nn.LayerNorm(classes, dtype="float64"))
+
+
+def network(plan, arrays, trains):
     """The network of test_freeze_statistics.py with these values and switches."""
-    rng = np.random.default_rng(0)
-    net = models.resnet_tiny(rng, "float64", widths=(2, 3, 4), classes=3)
-    net = nn.Sequential(nn.BatchNorm2d(1, dtype="float64"), net)
+    net = build(*plan) if plan else nn.BatchNorm2d(1, dtype="float64")
     for name, value in net.state_dict().items():
         value.data[...] = tensor(arrays[name]).data
     for name, parameter in net.named_parameters():
@@ -23,9 +28,9 @@ def network(arrays, trains):
     return net
 
 
-def freeze(student, ask, arrays, trains, affine):
+def freeze(student, ask, plan, arrays, trains, affine):
     """The answer's count, and the state of the network after it."""
-    net = network(arrays, trains)
+    net = network(plan, arrays, trains)
     count = student.freeze_statistics(net, affine)
     return {
         "count": count,

@@ -4,13 +4,15 @@ import numpy as np
 
 
 def pooled(counts, means, variances):
-    """Mean and biased variance of all data, from those of its batches.
+    """Mean and unbiased variance of all data, from those of its batches.
 
-    μ = Σ (n_k/N) b_k,   v = within + between,   N = Σ n_k                        (10.7)
+    (10.7) is written with biased variances. BatchNorm stores unbiased ones: here they
+    are unbiased (ddof=1) in what is given and in what is returned.
 
-    counts (K,) the n_k; means and variances (K, C), the variances biased (ddof=0).
-    Returns (mean, variance), each (C,): what np.mean and np.var would give on the
-    concatenated data.
+    counts (K,) the n_k >= 1; means and variances (K, C). A single row has no unbiased
+    variance: where n_k = 1 the variance is NaN, and the batch counts all the same.
+    Returns (mean, variance), each (C,): np.mean and np.var with ddof=1 of the
+    concatenated data, which are at least two rows.
     """
     # YOUR CODE: equation (10.7)
     raise NotImplementedError("not implemented yet: pooled, equation (10.7)")

@@ -8,9 +8,11 @@ def running_statistics(batches, momentum):
 
     r ← (1 − m) r + m b, from a mean of 0 and a variance of 1                     (10.2)
 
-    batches: a list of arrays (N_k, C), in the order they came, each N_k >= 2; b are the
-    mean and the unbiased variance of each channel; momentum m in (0, 1] is the weight of
-    the new batch. Returns (mean, variance), each (C,).
+    batches: a list of images (N_k, C, H_k, W_k), in the order they came, with at least
+    two entries per channel; b are the mean and the unbiased variance of each channel,
+    over all its entries. momentum m in (0, 1] is the weight of the new batch; None asks
+    for the plain average of all batches so far: m = 1/k for the k-th, counted from 1.
+    Returns (mean, variance), each (C,).
     """
     # YOUR CODE: (10.2)
     raise NotImplementedError("not implemented yet: running_statistics, (10.2)")

@@ -3,14 +3,18 @@
 import numpy as np
 
 
-def shift_score(x, mean_s, var_s, gamma, eps):
-    """A of each channel: how far frozen and updated outputs are apart on target data.
+def shift_score(x, mean_s, var_s, gamma, eps, w=0.0):
+    """A of each channel: how far two layers' outputs are apart on target data.
 
-    A = mean over x of (y_frozen − y_updated)²                                     (10.8)
+    One layer normalises by the target's own statistics; the other by statistics that
+    have moved only part of the way there, r = (1 − w) r_s + w r_t for the mean and for
+    the variance. w = 0 is a frozen layer, and then                               (10.8)
+
+    A = mean over x of (y_frozen − y_updated)²
       = γ² [(a − b)² v_t + a² (μ_t − μ_s)²],  a = 1/√(v_s + ε),  b = 1/√(v_t + ε)
 
     x (N, C) target data, with its own mean μ_t and biased variance v_t; mean_s, var_s,
-    gamma (C,) the layer's running statistics and scale; eps > 0. Returns (C,).
+    gamma (C,) the source's statistics and the scale; eps > 0, w in [0, 1]. Returns (C,).
     """
     # YOUR CODE: equation (10.8)
     raise NotImplementedError("not implemented yet: shift_score, equation (10.8)")

@@ -3,22 +3,24 @@
 import numpy as np
 
 
-def bias_only_optimum(F, Y, b0):
-    """The last bias b* that minimises (1/2n) Σ_i ‖f(x_i) − y_i‖², and the loss drop.
+def bias_only_optimum(F, Y, b0, weight):
+    """The last bias b* that minimises L, and the loss drop.                 (13.3)
 
-    f(x) = f_0(x) − b0 + b; all else is frozen                              (13.3)
+    L = Σ_i weight_i ‖f(x_i) − y_i‖² / (2 Σ_i weight_i),  f(x) = f_0(x) − b0 + b;
+    everything but b is frozen
 
     F (n, K) the frozen network's outputs f_0(x_i), with b0 in them; Y (n, K) targets;
-    b0 (K,) the bias at the start. Returns (b* (K,), loss at b0 − loss at b*).
+    b0 (K,) the bias at the start; weight (n,) >= 0, not all 0: how often row i counts.
+    Returns (b* (K,), L at b0 − L at b*).
     """
     # YOUR CODE: equation (13.3)
     raise NotImplementedError("not implemented yet: bias_only_optimum, equation (13.3)")
 
 
-def hidden_bias(F, Y, b1, W2):
+def hidden_bias(F, Y, b1, W2, weight):
     """The same for a hidden bias of a linear net, W2 (W1 x + b1) + b2.
 
-    Of all the best ones, that nearest to the start b1: gradient descent goes there.
+    Of all the best ones, the one nearest to the start b1: gradient descent goes there.
                                                                             (13.4)
     b1 (h,) at the start, W2 (K, h). Returns (b1* (h,), loss drop).
     """

@@ -3,20 +3,22 @@
 import numpy as np
 
 
-def norm_matching(Xhat, Y):
-    """γ and β that minimise (1/2n) Σ_i ‖γ∘x̂_i + β − y_i‖².                     (13.5)
+def norm_matching(Xhat, Y, weight):
+    """γ and β that minimise  Σ_i weight_i ‖γ∘x̂_i + β − y_i‖².                  (13.5)
 
     Xhat (n, C) what the norm gives before γ and β: LayerNorm's rows have mean 0, its
-    columns do not. Y (n, C). Returns (γ (C,), β (C,)).
+    columns do not. Y (n, C). weight (n,) >= 0 says how often a row counts, 0 for
+    padding, which may hold any numbers. Returns (γ (C,), β (C,)).
     """
     # YOUR CODE: equation (13.5)
     raise NotImplementedError("not implemented yet: norm_matching, equation (13.5)")
 
 
-def norm_under_readout(Xhat, Y, W):
-    """γ that minimises (1/2n) Σ_i ‖W (γ∘x̂_i) − y_i‖²; W is frozen, β left out. (13.6)
+def norm_under_readout(Xhat, Y, W, weight):
+    """γ that minimises  Σ_i weight_i ‖W (γ∘x̂_i) − y_i‖²; W is frozen, β left out. (13.6)
 
-    An RMSNorm is such a norm. Xhat (n, C), Y (n, K), W (K, C). Returns γ (C,).
+    An RMSNorm is such a norm. Xhat (n, C), Y (n, K), W (K, C), weight (n,) as above.
+    Returns γ (C,).
     """
     # YOUR CODE: equation (13.6)
     raise NotImplementedError("not implemented yet: norm_under_readout, equation (13.6)")

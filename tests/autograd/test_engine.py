@@ -628,3 +628,73 @@ def test_format_and_truth_of_one_number_and_of_many():
     assert f"{tensor([1.0, 2.0])}" == "tensor([1., 2.], dtype=float32)"
     with pytest.raises(ValueError, match=r"shape \(2,\) has no answer: use x.any\(\)"):
         bool(tensor([1.0, 2.0]))
+
+
+# --- x += y ---------------------------------------------------------------------------
+
+
+def test_an_update_in_no_grad_reaches_the_parameter():
+    x, alias = tensor([1.0, 2.0], requires_grad=True), None
+    (x * x).sum().backward()
+    with no_grad():
+        for p in [x]:
+            alias = p
+            p -= 0.5 * p.grad
+            p *= 3.0
+            p += 1.0
+            p /= 2.0
+    assert alias is x and x.tolist() == [0.5, 0.5] and x.requires_grad and x.is_leaf
+
+
+def test_a_constant_is_changed_in_place_and_a_sum_is_recorded():
+    c = tensor([1.0, 2.0])
+    same = c
+    c += 1.0
+    assert same is c and same.tolist() == [2, 3]
+    w, total = tensor([1.0, 2.0], requires_grad=True), tensor(0.0)
+    for _ in range(3):
+        total += (w * w).sum()
+    total.backward()
+    assert w.grad.tolist() == [6, 12]
+
+
+def test_in_place_on_a_leaf_that_the_tape_watches_is_refused():
+    x = tensor([1.0], requires_grad=True)
+    with pytest.raises(RuntimeError, match=r"x -= \.\.\. on a leaf that requires"):
+        x -= 1.0
+    y = tensor([3.0])
+    z = (x * y).sum()
+    y += 1.0
+    with pytest.raises(RuntimeError, match="changed in place"):
+        z.backward()
+    with pytest.raises(ValueError, match="does not fit into x"):
+        y += np.ones((2, 1))
+    ids = tensor([1, 2])
+    with pytest.raises(ValueError, match="does not fit into x"):
+        ids += 0.5
+
+
+def test_writing_values_that_want_a_gradient_is_refused():
+    x, w = tensor([1.0, 2.0]), tensor(3.0, requires_grad=True)
+    with pytest.raises(RuntimeError, match="would lose the gradient of the values"):
+        x[0] = w
+    with no_grad():
+        x[0] = w
+    assert x.tolist() == [3, 2]
+
+
+def test_a_backward_that_forgets_an_input_is_an_error():
+    class Forgetful(Function):
+        @staticmethod
+        def forward(ctx, x, y):
+            return x * y
+
+        @staticmethod
+        def backward(ctx, gy):
+            return gy
+
+    x, y = (tensor([1.0], requires_grad=True) for _ in range(2))
+    with pytest.raises(RuntimeError, match=r"Forgetful\.backward returned 1 gradient"):
+        Forgetful.apply(x, y).sum().backward()
+    Forgetful.apply(x, y.detach()).sum().backward()
+    assert x.grad.tolist() == [1]

@@ -167,7 +167,8 @@ def record_kernels(cp):
     import null_device
     import numpy as np
 
-    from tinyft import backend, kernels
+    from tinyft import backend
+    from tinyft.kernels import functions
 
     null_device.runs[0] = run_own_kernels
     rng = np.random.default_rng(0)
@@ -178,21 +179,21 @@ def record_kernels(cp):
     x, g, w, c, m, v = put(7, 33), put(7, 33), put(33), put(33), put(33), put(33)
     labels = cp.asarray(np.arange(7) * 5)
     S, L, p = put(2, 5, 6), put(2, 5, 1), put(33)
-    kernels.adam(p, c, (m, v), (0.9, 0.99, 0.1, 1e-3, 0.2, 0.7))
-    kernels.attention_weights(S, L, causal=True)
+    functions.adam(p, c, (m, v), (0.9, 0.99, 0.1, 1e-3, 0.2, 0.7))
+    functions.attention_weights(S, L, causal=True)
     found = {
         "adam": (p, m, v),
         "attention_weights": (S, L),
-        "gelu": kernels.gelu(x, "none", True) + kernels.gelu(x, "tanh", True),
-        "silu": (kernels.silu(x), kernels.silu_gradient(x, g)),
-        "softmax": (kernels.softmax(x), kernels.softmax_gradient(x, g)),
-        "cross_entropy": kernels.cross_entropy(x, labels, 5, 0.1, False, True),
-        "normalise_rows": kernels.normalise_rows(x, w, c, 1e-5, True, True),
-        "rows_gradient": (kernels.normalise_rows_gradient(g, x, w, put(7, 1), True),),
-        "column_sums": kernels.column_sums(g, x, c, w),
-        "batch_statistics": kernels.batch_statistics(x, (m, v), 0.1, 1e-5),
-        "normalise_columns": (kernels.normalise_columns(x, m, v, w, c),),
-        "batch_norm": (kernels.batch_norm_gradient(g, x, m, v, w, c, p),),
+        "gelu": functions.gelu(x, "none", True) + functions.gelu(x, "tanh", True),
+        "silu": (functions.silu(x), functions.silu_gradient(x, g)),
+        "softmax": (functions.softmax(x), functions.softmax_gradient(x, g)),
+        "cross_entropy": functions.cross_entropy(x, labels, 5, 0.1, False, True),
+        "normalise_rows": functions.normalise_rows(x, w, c, 1e-5, True, True),
+        "rows_gradient": (functions.normalise_rows_gradient(g, x, w, put(7, 1), True),),
+        "column_sums": functions.column_sums(g, x, c, w),
+        "batch_statistics": functions.batch_statistics(x, (m, v), 0.1, 1e-5),
+        "normalise_columns": (functions.normalise_columns(x, m, v, w, c),),
+        "batch_norm": (functions.batch_norm_gradient(g, x, m, v, w, c, p),),
     }
     null_device.runs[0] = None
     return {k: [backend.asnumpy(a).tolist() for a in v] for k, v in found.items()}

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from tinyft import grad, ops, tensor
-from tinyft.course import closures, referee
+from tinyft.course import referee
+from tinyft.course.lessons import ch00_closures as closures
 from tinyft.course.memory import live_memory
 
 TOL = 1e-12  # sums of at most 60 products in float64, and the margin of a few divisions

@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from tinyft.course.bench import bench
-from tinyft.course.run import CourseError
+from tinyft.course.run.bench import bench
+from tinyft.course.run.execute import CourseError
 from tinyft.grading.places import PACKAGE_PARENT
 
 sys.path.insert(0, str(PACKAGE_PARENT / "benchmarks"))
@@ -33,7 +33,7 @@ def test_a_peer_that_is_not_installed_is_said_and_the_rest_runs(tmp_path, monkey
 
 
 def test_without_the_repository_it_says_where_the_benchmarks_are(monkeypatch, tmp_path):
-    monkeypatch.setattr("tinyft.course.bench.PACKAGE_PARENT", tmp_path)
+    monkeypatch.setattr("tinyft.course.run.bench.PACKAGE_PARENT", tmp_path)
     with pytest.raises(CourseError, match="part of the repository"):
         bench("S", "tinyft", 1, 1, "cpu", None)
 

@@ -3,7 +3,8 @@
 import nbformat
 import pytest
 
-from tinyft.course import grade, run
+from tinyft.course import grade
+from tinyft.course.run import execute
 
 CHECK = """from tinyft.grading import compare
 
@@ -42,8 +43,8 @@ def test_a_table_in_a_notebook(home):
     )
     (home / "notebooks").mkdir()
     nbformat.write(notebook, home / "notebooks" / "01_tiny.ipynb")
-    (path,) = run.chapters(home).values()
-    result = run.run_chapter(path, home / "out", 60)
+    (path,) = execute.chapters(home).values()
+    result = execute.run_chapter(path, home / "out", 60)
     assert result.ok, result.problem
     done = nbformat.read(home / "out" / "01_tiny.ipynb", as_version=4)
     (shown,) = done.cells[1].outputs

@@ -5,6 +5,7 @@ import types
 
 import matplotlib
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
 from tinyft.course import plot, prose
@@ -116,3 +117,90 @@ def test_a_colour_bar_needs_one_label(capsys):
                 plot.show(figure, ALT)
             plt.close(figure)
     assert capsys.readouterr().out == f"[plot] {ALT}\n"
+
+
+# --- figures that chapters share -----------------------------------------------------
+
+
+def test_a_caption_is_seen_by_everyone(fig, notebook):
+    plot.show(fig, ALT, "What to see.")
+    assert notebook[1] == "*What to see.*"
+
+
+def shown(monkeypatch):
+    """Catch the figure before it is closed; returns the list that will hold its axes."""
+    kept = []
+    monkeypatch.setattr(plot, "_close", lambda fig: kept.append(fig.axes[0]))
+    return kept
+
+
+def test_curves_write_their_ends_into_the_text(monkeypatch, capsys):
+    axes = shown(monkeypatch)
+    plot.curves(
+        {"ours": [4.0, 3.0, 2.5], "theirs": [4.0, 3.5, 3.25]},
+        "step",
+        "loss (nats)",
+        "It falls.",
+        levels={"floor": 2.0},
+    )
+    out = capsys.readouterr().out
+    assert "loss (nats) against step: ours from 4 to 2.5; theirs from 4 to 3.25" in out
+    assert out.endswith("It falls.\n*It falls.*\n")
+    lines = axes[0].get_lines()
+    assert [line.get_label() for line in lines] == ["ours", "theirs"]
+    assert len({(line.get_color(), str(line.get_linestyle())) for line in lines}) == 2
+    (floor,) = axes[0].collections
+    assert floor.get_label() == "floor" and floor.get_segments()[0][:, 1].tolist() == [
+        2,
+        2,
+    ]
+    assert floor.get_segments()[0][:, 0].tolist() == list(axes[0].get_xlim())
+
+
+def test_a_running_mean_is_of_what_came_before(monkeypatch):
+    np.testing.assert_allclose(plot.running_mean([4, 2, 0, 6], 2), [4, 3, 1, 3])
+    axes = shown(monkeypatch)
+    plot.curves({"a": [4, 2, 0, 6]}, "step", "loss (nats)", "Noisy.", smooth=2)
+    faint, line = axes[0].get_lines()
+    assert faint.get_alpha() < 1 and line.get_label() == "a, mean of 2"
+    assert line.get_ydata().tolist() == [4, 3, 1, 3]
+
+
+def test_several_seeds_are_a_mean_and_a_band(monkeypatch):
+    """Seeds 1, 2, 3 at each of two points: mean 2, half-width 4.303 / sqrt(3)."""
+    axes = shown(monkeypatch)
+    seeds = [[1, 1], [2, 2], [3, 3]]
+    plot.curves({"a": seeds}, "rate", "loss (nats)", "Flat.", x=[0.1, 1], xscale="log")
+    (line,) = axes[0].get_lines()
+    assert line.get_ydata().tolist() == [2, 2]
+    (band,) = axes[0].collections
+    top = band.get_paths()[0].vertices[:, 1].max()
+    assert top == pytest.approx(2 + 4.303 / 3**0.5)
+    assert [t.get_text() for t in axes[0].get_xticklabels()] == ["0.1", "1"]
+
+
+def test_every_seed_is_a_dot(monkeypatch, capsys):
+    axes = shown(monkeypatch)
+    plot.per_seed({"a": [1, 2, 3], "b": [2, 2, 2]}, "loss (nats)", "Two methods.")
+    dots = [line for line in axes[0].get_lines() if line.get_marker() == "o"]
+    assert [line.get_ydata().tolist() for line in dots] == [[1, 2, 3], [2, 2, 2]]
+    assert "a 2 ± 2.5; b 2 ± 0" in capsys.readouterr().out
+
+
+def test_bars_are_in_the_order_given(monkeypatch, capsys):
+    axes = shown(monkeypatch)
+    plot.bars({"full": 133.0, "LoRA": 14.0}, "memory (MiB)", "Nine times less.")
+    assert [bar.get_width() for bar in axes[0].patches] == [133, 14]
+    assert "full 133; LoRA 14" in capsys.readouterr().out
+
+
+def test_boxes_keep_the_proportions_of_their_shapes(monkeypatch, capsys):
+    axes = shown(monkeypatch)
+    plot.boxes(
+        [("W", (200, 100), "blue", "frozen"), "+", ("B", (200, 2), "orange", "thin")],
+        "A matrix and a thin one.",
+    )
+    W, B = axes[0].patches
+    assert (W.get_height(), W.get_width()) == (1.0, 0.5)
+    assert B.get_height() == 1.0 and B.get_width() == 0.07  # as thin as can be seen
+    assert "W 200 × 100, frozen; B 200 × 2, thin" in capsys.readouterr().out

@@ -11,12 +11,13 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tinyft.course import run
-from tinyft.course.screen import course
+import tinyft
+from tinyft.course.run import execute
+from tinyft.course.run.screen import course
 
 IMPORT = "from tinyft.course import check"
 GOOD = "check('one', 1.0, 1.0 + 2**-40, 2**-39, 'λ: half of it')"
-REPOSITORY = str(Path(run.__file__).parents[2])
+REPOSITORY = str(Path(tinyft.__file__).parents[1])
 
 
 @pytest.fixture
@@ -59,16 +60,32 @@ def test_good_chapters_pass_and_everything_is_written(tmp_path, write, capsys):
     assert "1/1" in capsys.readouterr().out
 
 
+def test_a_cell_shows_its_headline_and_folds_the_rest(tmp_path, write):
+    headline = "check('the point', 1, 1, headline=True)"
+    write("01_fold", IMPORT, f"{GOOD}\n{headline}\n{GOOD}\nprint('end')", GOOD)
+    result = chapter(tmp_path)
+    assert (
+        result.passed == 4 and [c["headline"] for c in result.checks].count(True) == 1
+    )
+    executed = nbformat.read(tmp_path / "out" / "01_fold.ipynb", as_version=4)
+    full, printed, folded = executed.cells[1].outputs
+    assert full["data"]["text/plain"].startswith("ok   the point\n")
+    assert printed["text"] == "end\n"
+    assert "2 more hold, worst at 0.5 of its" in folded["data"]["text/html"]
+    (single,) = executed.cells[2].outputs
+    assert single["data"]["text/plain"] == "ok   one: holds at 0.5 of its bound"
+
+
 def chapter(tmp_path, seconds=60):
-    (path,) = run.chapters(tmp_path).values()
-    return run.run_chapter(path, tmp_path / "out", seconds)
+    (path,) = execute.chapters(tmp_path).values()
+    return execute.run_chapter(path, tmp_path / "out", seconds)
 
 
 def test_a_failing_check_fails_the_chapter(tmp_path, write):
     write("01_bad", IMPORT, GOOD, "check('two', 1.0, 2.0, 0.5, 'no')", "1 / 0")
     result = chapter(tmp_path)
     assert not result.ok and result.problem == "1 of 2 checks failed: two"
-    assert (result.passed, run.ratio(result.checks)) == (1, 2.0)
+    assert (result.passed, execute.ratio(result.checks)) == (1, 2.0)
     assert (tmp_path / "out" / "01_bad.html").exists()
 
 
@@ -103,7 +120,7 @@ def test_a_broken_notebook_is_told(tmp_path):
     assert "01_broken.ipynb is not a readable notebook" in chapter(tmp_path).problem
 
 
-NAMES = ["00_autograd", "09_l2sp", "15_lora"]
+NAMES = ["00_autograd", "09_l2sp", "15_lora", "15b_lora_variants"]
 
 
 @pytest.mark.parametrize(
@@ -114,22 +131,30 @@ NAMES = ["00_autograd", "09_l2sp", "15_lora"]
         (["9"], ["09_l2sp"]),
         (["l2sp"], ["09_l2sp"]),
         (["15_lora", "0"], ["00_autograd", "15_lora"]),
+        (["15"], ["15_lora"]),
+        (["15b"], ["15b_lora_variants"]),
         (["notebooks/09_l2sp.ipynb"], ["09_l2sp"]),
     ],
 )
 def test_names(asked, chosen):
-    assert run.choose(asked, dict.fromkeys(NAMES)) == chosen
+    assert execute.choose(asked, dict.fromkeys(NAMES)) == chosen
+
+
+def test_a_chapter_of_two_notebooks_has_both(tmp_path, write):
+    write("15b_lora_variants", "1")
+    write("15_lora", "1")
+    assert list(execute.chapters(tmp_path)) == ["15_lora", "15b_lora_variants"]
 
 
 def test_an_unknown_name_lists_near_misses():
-    with pytest.raises(run.CourseError, match="'l2ps'; did you mean l2sp"):
-        run.choose(["l2ps"], dict.fromkeys(NAMES))
-    with pytest.raises(run.CourseError, match="there are: 00_autograd, 09_l2sp"):
-        run.choose(["zzz"], dict.fromkeys(NAMES))
+    with pytest.raises(execute.CourseError, match="'l2ps'; did you mean l2sp"):
+        execute.choose(["l2ps"], dict.fromkeys(NAMES))
+    with pytest.raises(execute.CourseError, match="there are: 00_autograd, 09_l2sp"):
+        execute.choose(["zzz"], dict.fromkeys(NAMES))
 
 
 def test_nothing_found_is_an_error(tmp_path):
-    with pytest.raises(run.CourseError, match="no chapter was found"):
+    with pytest.raises(execute.CourseError, match="no chapter was found"):
         course(root=tmp_path)
 
 
@@ -137,15 +162,15 @@ def test_a_bound_of_zero_has_a_ratio():
     exact = {"discrepancy": 0.0, "bound": 0.0}
     off = {"discrepancy": "inf", "bound": 0.0}
     unknown = {"discrepancy": None, "bound": 1.0}
-    assert run.ratio([exact, unknown]) == 0.0
-    assert run.ratio([exact, off]) == float("inf")
-    assert run.ratio([unknown]) is None
+    assert execute.ratio([exact, unknown]) == 0.0
+    assert execute.ratio([exact, off]) == float("inf")
+    assert execute.ratio([unknown]) is None
 
 
 def test_half_a_line_of_the_log_is_left_out(tmp_path):
     log = tmp_path / "log"
     log.write_text('{"name": "a"}\n{"name": "b', encoding="utf-8")
-    assert run.read_checks(log) == [{"name": "a"}]
+    assert execute.read_checks(log) == [{"name": "a"}]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT as a terminal does")

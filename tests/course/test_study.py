@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinyft import models, ops, peft
+from tinyft import ops, peft
 from tinyft.course import study
 from tinyft.course.toys import frozen
 
@@ -98,34 +98,3 @@ def test_means_are_paired():
     assert rows[0] == ["frozen", "0 %", "0", f"{distance(frozen(W)):.3f}", ""]
     assert rows[1][:3] == ["full", "100.00%", "96"] and rows[1][4] == ""
     assert rows[2][1:3] == ["83.33%", "80"] and rows[2][4].startswith(f"{mean:+.3f}")
-
-
-def test_changes_cut_and_put_back():
-    model = a_study().tune(0, 1e-2)[0]
-    (D,) = study.changes(model, frozen(W), "body").values()
-    np.testing.assert_array_equal(D, model.body.weight.numpy() - W)
-    again = study.add_cut(frozen(W), {"body": D}, 4)
-    np.testing.assert_allclose(
-        again.body.weight.numpy(), model.body.weight.numpy(), atol=1e-6
-    )
-    tail = np.linalg.svd(D)[1]
-    for r in (1, 2, 3):
-        error = np.linalg.norm(study.truncated(D, r) - D)
-        np.testing.assert_allclose(error, np.sqrt(np.sum(tail[r:] ** 2)), rtol=1e-5)
-
-
-def test_spectrum_of_known_singular_values():
-    diagonal = {"a": np.diag([4.0, 2.0, 0.0]), "b": np.diag([2.0, 2.0, 1.0])}
-    ratio, energy = study.spectrum([diagonal])
-    np.testing.assert_allclose(ratio, [1, 0.75, 0.25])
-    np.testing.assert_allclose(energy, [(0.8 + 4 / 9) / 2, (1 + 8 / 9) / 2, 1])
-    assert study.ninety(energy) == 2
-    noise = study.noise_like([diagonal], np.random.default_rng(0))
-    assert [D.shape for D in noise[0].values()] == [(3, 3), (3, 3)]
-
-
-def test_changes_of_a_convolution_are_flat():
-    base, other = models.resnet_tiny(0), models.resnet_tiny(1)
-    found = study.changes(other, base, r"conv1")
-    assert all(D.ndim == 2 for D in found.values())
-    assert found["conv1"].shape == (16, 9)

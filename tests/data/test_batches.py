@@ -198,3 +198,57 @@ def test_stream_refuses_another_data_set():
         other.load_state_dict(state)
     with pytest.raises(data.DataError, match=r"lacks \['rng'\]"):
         other.load_state_dict({k: v for k, v in state.items() if k != "rng"})
+
+
+# --- streams at their edges ----------------------------------------------------------
+
+
+def test_an_unshuffled_stream_needs_no_generator():
+    stream = data.BatchStream(None, np.arange(5), batch_size=2, shuffle=False)
+    seen = [next(stream)[0].tolist() for _ in range(4)]
+    assert seen == [[0, 1], [2, 3], [4], [0, 1]]
+    again = data.BatchStream(None, np.arange(5), batch_size=2, shuffle=False)
+    again.load_state_dict(stream.state_dict())
+    assert next(again)[0].tolist() == [2, 3] and again.epoch == 1
+    with pytest.raises(
+        data.DataError, match="shuffle=True needs a generator, got rng=None"
+    ):
+        data.BatchStream(None, np.arange(5), batch_size=2)
+    with pytest.raises(data.DataError, match="batch_size='2' should be an integer"):
+        data.BatchStream(None, np.arange(5), batch_size="2", shuffle=False)
+
+
+@pytest.mark.parametrize("drop_last", [True, False])
+@pytest.mark.parametrize("taken", range(9))
+def test_a_stream_goes_on_from_every_position(taken, drop_last):
+    """The end of an epoch and the first batch of the next are among them."""
+    options = {"batch_size": 3, "drop_last": drop_last}
+    stream = data.BatchStream(np.random.default_rng(0), np.arange(10), **options)
+    for _ in range(taken):
+        next(stream)
+    other = data.BatchStream(np.random.default_rng(9), np.arange(10), **options)
+    other.load_state_dict(stream.state_dict())
+    for _ in range(9):
+        np.testing.assert_array_equal(next(stream)[0], next(other)[0])
+    assert other.epoch == stream.epoch
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"position": 11}, "position 11 of epoch 0 does not lie in the 10 examples"),
+        ({"position": -1}, "position -1"),
+        ({"epoch": -1}, "of epoch -1"),
+        ({"batch_size": 4}, "batch_size = 4, this one has 3"),
+        ({"stop": 9}, "stop = 9, this one has 10"),
+        ({"rng": np.ones(5)}, "expected 6 numbers"),
+        ({"rng": np.full(6, 2**40)}, "expected 6 numbers"),
+    ],
+)
+def test_a_state_that_does_not_fit_leaves_the_stream_as_it_was(change, words):
+    stream = data.BatchStream(np.random.default_rng(0), np.arange(10), batch_size=3)
+    next(stream)
+    before = repr(stream.state_dict()), stream.rng.bit_generator.state
+    with pytest.raises(data.DataError, match=words):
+        stream.load_state_dict({**stream.state_dict(), "position": 6, **change})
+    assert (repr(stream.state_dict()), stream.rng.bit_generator.state) == before

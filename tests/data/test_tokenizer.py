@@ -170,10 +170,35 @@ def test_broken_files_are_sentences(tmp_path):
     whole = path.read_text("utf-8")
     state = json.loads(whole)
     not_pairs = json.dumps({**state, "merges": [1]})
-    for text in [whole[: len(whole) // 2], "[]", "{}", not_pairs]:
+    letters = json.dumps({**state, "specials": "abc"})  # not a list of names
+    twice = whole.replace("{", '{"kind": "bpe", ', 1)
+    deep = "[" * 10_000 + "]" * 10_000
+    for text in [whole[: len(whole) // 2], "[]", "{}", not_pairs, letters, twice, deep]:
         path.write_text(text, "utf-8")
         with pytest.raises(data.TokenizerError, match="not a complete tokenizer file"):
             data.BPETokenizer.load(path)
+
+
+def test_merges_that_double_are_bounded(tmp_path):
+    """33 merges, each the last token twice: 2^33 bytes, from a file of half a kilobyte."""
+    merges = [[97, 97], *([256 + i, 256 + i] for i in range(32))]
+    path = tmp_path / "tokenizer.json"
+    state = {"kind": "bpe", "merges": merges, "specials": []}
+    path.write_text(json.dumps(state), "utf-8")
+    assert path.stat().st_size < 600
+    with pytest.raises(data.TokenizerError, match=r"merge number 12, .* of 8192 bytes"):
+        data.BPETokenizer.load(path)
+    assert len(data.BPETokenizer(merges[:12])) == 268  # 4096 bytes are allowed
+    wide = [(267, 267 - i % 2) for i in range(2**14 + 1)]
+    with pytest.raises(data.TokenizerError, match="makes a token of"):
+        data.BPETokenizer(merges[:12] + wide)
+
+
+def test_training_stops_at_the_longest_token(monkeypatch):
+    monkeypatch.setattr(bpe, "LONGEST", 8)
+    tokenizer = data.BPETokenizer.train("a" * 1000 + " b b b", 400)
+    assert max(map(len, tokenizer.pieces)) == 8
+    assert tokenizer.decode(tokenizer.encode("a" * 37)) == "a" * 37
 
 
 def test_cache_does_not_grow_without_bound(monkeypatch):

@@ -76,7 +76,7 @@ def line(name, path):
 
 def main(names):
     """Run chapters two at a time; the exit code, 1 if any failed."""
-    from tinyft.course import run as course
+    from tinyft.course.run import execute as course
 
     available = course.chapters(ROOT)
     chosen = course.choose(names, available)

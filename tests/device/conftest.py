@@ -11,6 +11,7 @@ import pytest
 
 from tinyft import backend
 from tinyft import kernels as fused
+from tinyft.backend import library
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "ops"))
@@ -31,8 +32,8 @@ def kernels(request):
 def cuda(monkeypatch):
     import stand_in
 
-    monkeypatch.setattr(backend, "_device_library", None)
-    monkeypatch.setattr(backend, "_namespaces", dict(backend._namespaces))
+    monkeypatch.setattr(library, "_device_library", None)
+    monkeypatch.setattr(library, "_namespaces", dict(library._namespaces))
     backend.device_library(stand_in.library)
     stand_in.counts.clear()
     return stand_in

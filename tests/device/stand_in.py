@@ -28,7 +28,7 @@ from pathlib import Path
 import cpu_kernels
 import numpy as np
 
-from tinyft import kernels
+from tinyft.kernels import launch
 
 API = json.loads((Path(__file__).parent / "cupy_api.json").read_text())
 SIMPLE = {int, float, bool, str, type(None)}
@@ -493,7 +493,7 @@ library.__dict__.update(
 )
 _operators()
 if cpu_kernels.compiler() is None:  # as on a card whose compiler fails: the generic way
-    kernels._modules |= {(library, dtype): None for dtype in kernels.TYPES}
+    launch._modules |= {(library, dtype): None for dtype in launch.TYPES}
 extra = types.SimpleNamespace(  # the module `cupyx`
     scatter_add=lambda target, index, values: library.add.at(target, index, values),
     scatter_max=lambda target, index, values: library.maximum.at(target, index, values),

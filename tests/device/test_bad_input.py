@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tinyft import backend, data, nn, ops, optim, peft, tensor
-from tinyft.backend import DeviceError, DeviceMemoryError
+from tinyft.backend import DeviceError, DeviceMemoryError, diagnose, library
 
 
 def fake_cupy(error=None, driver=0, runtime=12090, count=1):
@@ -33,9 +33,9 @@ def fake_cupy(error=None, driver=0, runtime=12090, count=1):
 @pytest.fixture
 def bare(monkeypatch):
     """backend as at the start of a program; returns a function that installs a cupy."""
-    monkeypatch.setattr(backend, "_device_library", None)
-    monkeypatch.setattr(backend, "_namespaces", dict(backend._namespaces))
-    monkeypatch.setattr(backend, "cupy_wheels", lambda: {"cupy-cuda12x": "14.2.0"})
+    monkeypatch.setattr(library, "_device_library", None)
+    monkeypatch.setattr(library, "_namespaces", dict(library._namespaces))
+    monkeypatch.setattr(diagnose, "cupy_wheels", lambda: {"cupy-cuda12x": "14.2.0"})
     return lambda module: monkeypatch.setitem(sys.modules, "cupy", module)
 
 
@@ -85,7 +85,7 @@ def test_a_folder_of_that_name_is_not_cupy(bare):
 
 def test_two_wheels(bare, monkeypatch):
     both = {"cupy-cuda12x": "14.2.0", "cupy-cuda13x": "14.2.0"}
-    monkeypatch.setattr(backend, "cupy_wheels", lambda: both)
+    monkeypatch.setattr(diagnose, "cupy_wheels", lambda: both)
     usable, sentence = backend.gpu_status()
     assert not usable
     assert "pip uninstall cupy-cuda12x cupy-cuda13x, then install one" in sentence
@@ -194,9 +194,10 @@ import sys
 sys.path[:0] = {paths!r}
 import stand_in
 from tinyft import backend, ops, tensor
+from tinyft.backend import library
 if {use}:
-    backend._device_library = stand_in.library
-    backend._namespaces[stand_in.ndarray] = stand_in.library
+    library._device_library = stand_in.library
+    library._namespaces[stand_in.ndarray] = stand_in.library
 try:
     x = tensor([1.0, 2.0])
     print(x.device, (x * 2.0).device, ops.zeros((2,)).device)

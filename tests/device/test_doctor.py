@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from test_bad_input import INSUFFICIENT, bare, fake_cupy  # noqa: F401  (a fixture)
 
-from tinyft import backend, kernels
+from tinyft import kernels
+from tinyft.backend import diagnose
 from tinyft.course import doctor
+from tinyft.kernels import launch
 
 PROBES = ["elementwise", "reduction", "matmul", "scatter", "rng", "fused kernels"]
 CPU = pytest.mark.skipif(
@@ -23,7 +25,7 @@ def state(rows):
 
 def test_no_cupy(bare, monkeypatch):  # noqa: F811
     bare(None)
-    monkeypatch.setattr(backend, "cupy_wheels", dict)
+    monkeypatch.setattr(diagnose, "cupy_wheels", dict)
     monkeypatch.setattr(sys, "platform", "linux")
     [(name, value, mark, remedy)] = doctor.gpu()
     assert (name, mark) == ("backend", "note") and "cupy is not installed" in value
@@ -41,7 +43,7 @@ def test_no_driver(bare):  # noqa: F811
 
 def test_two_wheels(bare, monkeypatch):  # noqa: F811
     both = {"cupy-cuda12x": "14.2.0", "cupy-cuda13x": "14.2.0"}
-    monkeypatch.setattr(backend, "cupy_wheels", lambda: both)
+    monkeypatch.setattr(diagnose, "cupy_wheels", lambda: both)
     [(_, value, mark, remedy)] = doctor.gpu()
     assert mark == "missing" and "are both installed" in value
     assert remedy == "pip uninstall cupy-cuda12x cupy-cuda13x"
@@ -66,7 +68,7 @@ def test_a_missing_library_is_told_by_its_probe_and_the_others_run(cuda, monkeyp
         raise ImportError("libcublas.so.12: cannot open shared object file")
 
     monkeypatch.setattr(cuda.ndarray, "__matmul__", no_cublas)
-    monkeypatch.setattr(backend, "cupy_wheels", lambda: {"cupy-cuda12x": "14.2.0"})
+    monkeypatch.setattr(diagnose, "cupy_wheels", lambda: {"cupy-cuda12x": "14.2.0"})
     rows = {name: rest for name, *rest in doctor.gpu()}
     value, mark, remedy = rows["GPU matmul"]
     assert mark == "missing" and "FAILED: ImportError: libcublas.so.12" in value
@@ -95,7 +97,7 @@ def test_kernels_that_are_off_or_do_not_compile_are_a_note(cuda, monkeypatch):
     def broken(code, options):
         raise RuntimeError("nvrtc: no such option")
 
-    monkeypatch.setattr(kernels, "_modules", {})
+    monkeypatch.setattr(launch, "_modules", {})
     monkeypatch.setattr(cuda.library, "RawModule", broken)
     _, value, mark, _ = doctor.fused_kernels()
     assert mark == "note" and "nvrtc: no such option" in value

@@ -27,6 +27,37 @@ def test_token_ids(name, cuda):
     np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-12)
 
 
+def padded(make, device, **changes):
+    """With ids and a padding mask on the host: logits, and their continuation."""
+    keep = np.array([[0, 0, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1]])
+    with backend.device(device):
+        model = make(rng=0, dtype="float64", **changes)
+    for p in model.parameters():
+        p.data = p.data + 0.01
+    y = model(tensor(np.concatenate([IDS, IDS]), device=device), mask=keep)
+    assert y.device == ("cuda:0" if device == "cuda" else "cpu")
+    if changes.get("head") == "cls" or not model.config.causal:
+        return y.numpy()[..., -1, :]
+    new = model.generate(np.concatenate([IDS, IDS]), 4, greedy=True, mask=keep)
+    return np.concatenate([y.numpy()[:, -1], new], axis=1)
+
+
+@pytest.mark.parametrize(
+    "name, changes",
+    [
+        ("gpt2_tiny", {}),
+        ("llama_tiny", {"window": 3}),
+        ("gpt2_tiny", {"head": "cls", "classes": 3, "pad": 5}),
+        ("gpt2_tiny", {"head": "cls", "classes": 3}),
+        ("bert_tiny", {"positions": "roberta", "pad": 1}),
+    ],
+)
+def test_padding_masks(name, changes, cuda):
+    make = getattr(models, name)
+    got, want = padded(make, "cuda", **changes), padded(make, "cpu", **changes)
+    np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-12)
+
+
 def test_positions_of_rotary(cuda):
     x, at = np.random.default_rng(0).normal(size=(1, 2, 3, 4)), np.array([0, 5, 9])
     want = nn.Rotary(4)(tensor(x), at).numpy()

@@ -19,6 +19,7 @@ import pytest
 
 import tinyft
 from tinyft import backend
+from tinyft.backend import diagnose, library
 
 TESTS = Path(__file__).parent.parent
 sys.path[:0] = [str(TESTS / "device"), str(TESTS / "ops")]
@@ -57,8 +58,8 @@ class Place:
 @pytest.fixture(params=["stand_in", pytest.param("card", marks=pytest.mark.gpu)])
 def place(request, monkeypatch):
     if request.param == "stand_in":
-        monkeypatch.setattr(backend, "_device_library", None)
-        monkeypatch.setattr(backend, "_namespaces", dict(backend._namespaces))
+        monkeypatch.setattr(library, "_device_library", None)
+        monkeypatch.setattr(library, "_namespaces", dict(library._namespaces))
         import stand_in
 
         backend.device_library(stand_in.library)
@@ -68,7 +69,7 @@ def place(request, monkeypatch):
 
 
 def need_card():
-    usable, sentence = backend.gpu_status()
+    usable, sentence = diagnose.gpu_status()
     if usable:
         return
     if os.environ.get("TINYFT_REQUIRE_GPU", "0") not in ("", "0"):

@@ -16,6 +16,7 @@ from scenarios import CASES, FUSED, Run, case_id, gpt, resnet, run, run_fused, t
 from table import TABLE
 
 from tinyft import backend, gradcheck, io, kernels, nn, ops, optim, tensor, training
+from tinyft.backend import diagnose
 
 TOLERANCE = {"float64": 1e-12, "float32": 1e-4, "float16": 1e-2}
 HALF = "float16"
@@ -171,7 +172,7 @@ def test_the_same_random_numbers_on_both_devices(place):
 @pytest.mark.gpu
 def test_bench_on_the_card(tmp_path):
     card.need_card()
-    from tinyft.course.bench import bench
+    from tinyft.course.run.bench import bench
 
     for workload in ("S", "T"):
         out = tmp_path / f"{workload}.json"
@@ -189,7 +190,7 @@ def test_the_report_names_card_versions_and_figures(place, tmp_path):
 
 
 def test_without_a_card_it_is_skipped_or_fails_when_one_is_required(monkeypatch):
-    monkeypatch.setattr(backend, "gpu_status", lambda: (False, "no card here"))
+    monkeypatch.setattr(diagnose, "gpu_status", lambda: (False, "no card here"))
     monkeypatch.delenv("TINYFT_REQUIRE_GPU", raising=False)
     with pytest.raises(pytest.skip.Exception, match="no card here"):
         card.need_card()

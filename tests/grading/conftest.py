@@ -37,8 +37,8 @@ def test_value(student, rng):
         student.scale(x.copy(), n, lam),
         want=x / (1 + 2 * n * lam),
         mistakes={
-            "n·λ in place of 2n·λ": lambda: x / (1 + n * lam),
-            "2λ in place of 2n·λ": lambda: x / (1 + 2 * lam),
+            "n·λ instead of 2n·λ": lambda: x / (1 + n * lam),
+            "2λ instead of 2n·λ": lambda: x / (1 + 2 * lam),
             "the 1 is missing": lambda: x / (2 * n * lam),
             "multiplied, not divided": x * (1 + 2 * n * lam),
         },
@@ -55,8 +55,8 @@ def test_input_stays(student, seed):
 
 WRONG = """WRONG = {
     "scale": [
-        ("n·λ in place of 2n·λ", "2 * n * lam", "n * lam"),
-        ("2λ in place of 2n·λ", "2 * n * lam", "2 * lam"),
+        ("n·λ instead of 2n·λ", "2 * n * lam", "n * lam"),
+        ("2λ instead of 2n·λ", "2 * n * lam", "2 * lam"),
         ("the 1 is missing", "(1 + c)", "c"),
         ("multiplied, not divided", "return x / (1", "return x * (1"),
         ("x was changed in place", "return x / (1 + c)", "x /= 1 + c; return x"),

@@ -1,5 +1,6 @@
 """Tensor files: round trips, equal bytes, foreign dtypes, broken files, atomicity."""
 
+import errno
 import json
 import os
 import struct
@@ -11,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tinyft import io
+from tinyft import io, nn
+from tinyft.io import seal
 
 safetensors = pytest.importorskip("safetensors.numpy", reason="needs safetensors")
 
@@ -70,7 +72,9 @@ def test_others_can_read_it(path):
     theirs = safetensors.load_file(path)
     assert (theirs["b"] == state()["b"]).all() and (theirs["a"] == np.arange(5)).all()
     with safetensors.safe_open(path, "np") as file:
-        assert file.metadata() == {"é": "ü", "format": "np"}
+        seen = file.metadata()
+        assert seen.pop(seal.MARK).startswith(seal.MARK)
+        assert seen == {"é": "ü", "format": "np"}
     size = struct.unpack("<Q", path.read_bytes()[:8])[0]
     assert size % 8 == 0
 
@@ -128,10 +132,79 @@ def test_a_flipped_header_byte_is_no_crash(tmp_path_factory, data):
     place = data.draw(st.integers(0, end - 1))
     content[place] ^= data.draw(st.integers(1, 255))
     path.write_bytes(content)
-    try:
-        io.load(path)  # a changed letter of a name is still a valid file
-    except io.CheckpointError as error:
-        assert str(path) in str(error)
+    with pytest.raises(io.CheckpointError) as caught:
+        io.load(path)
+    assert str(path) in str(caught.value)
+
+
+def test_every_flipped_bit_is_found(path):
+    """Arrays, names, metadata, padding, and the seal itself."""
+    io.save(path, {"weight": np.arange(3.0), "n": np.int64(1)}, {"step": "12"})
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        for bit in range(8):
+            content = bytearray(whole)
+            content[place] ^= 1 << bit
+            path.write_bytes(content)
+            with pytest.raises(
+                io.CheckpointError, match=r"damaged|cut short|not a valid"
+            ):
+                io.load(path)
+
+
+def test_a_file_of_others_has_no_seal_and_loads(path):
+    safetensors.save_file({"w": np.arange(3.0)}, path, {"tool": "another"})
+    assert io.load_with_metadata(path)[1] == {"tool": "another"}
+    path.write_bytes(raw({"__metadata__": {"k": seal.MARK}}))  # a seal, half gone
+    with pytest.raises(io.CheckpointError, match="bytes are not the ones that were"):
+        io.load(path)
+
+
+def test_the_arguments_in_another_order_and_a_model(path):
+    with pytest.raises(TypeError, match=r"the path comes first, got a dict"):
+        io.save(state(), path)
+    with pytest.raises(TypeError, match=r"its \.state_dict\(\), got a Linear"):
+        io.save(path, nn.Linear(2, 2))
+    with pytest.raises(TypeError, match="expected a path, got a dict"):
+        io.load(state())
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ('{"a":' * 5000 + "1" + "}" * 5000, "levels deep"),
+        ('{"a": 1, "a": 2}', "'a' is given twice"),
+        ('{"__metadata__": [1]}', "not a valid safetensors file"),
+        (
+            '{"a": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]}}',
+            "is damaged|not",
+        ),
+        ('{"a": {"dtype": "F32", "shape": [1], "data_offsets": "04"}}', "not the JSON"),
+    ],
+)
+def test_hostile_headers_are_sentences(path, text, words):
+    path.write_bytes(raw(text.encode(), bytes(4)))
+    with pytest.raises(io.CheckpointError, match=words):
+        io.load(path)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO])
+def test_a_full_or_read_only_disk_names_the_file_and_what_to_do(
+    path, monkeypatch, number
+):
+    io.save(path, state())
+    before = path.read_bytes()
+
+    def full(descriptor):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(
+        OSError, match=rf"Cannot write .*{path.name}: .*(choose|make)"
+    ) as e:
+        io.save(path, {"other": np.ones(3)})
+    assert e.value.errno == number and path.read_bytes() == before
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
 @pytest.mark.parametrize(
@@ -160,6 +233,7 @@ def test_broken_files_are_sentences(path, content, words):
 @pytest.mark.parametrize(
     "state, metadata, words",
     [
+        ({"w": np.ones(1)}, {seal.MARK: "x"}, "under a name of your own"),
         ({"w": np.array(["a"])}, None, r"state\['w'\] has dtype <U1"),
         ({"w": np.array([None])}, None, r"state\['w'\] has dtype object"),
         ({"w": np.ones(1, complex)}, None, "complex128, which a tensor file cannot"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinyft import models, nn, no_grad, tensor
+from tinyft import models, nn, no_grad, peft, tensor
 from tinyft.models.generate import generate, probabilities
 
 RNG = np.random.default_rng(6)
@@ -212,7 +212,14 @@ def test_prompts_of_several_kinds(model):
         ({"top_k": 0}, "top_k must be at least 1, got 0"),
         ({"top_p": 0.0}, r"top_p must be in \(0, 1\], got 0.0"),
         ({"top_p": 1.5}, r"top_p must be in \(0, 1\], got 1.5"),
-        ({"rng": None}, "sampling needs rng="),
+        ({"temperature": float("nan")}, "temperature must be positive and finite"),
+        ({"temperature": float("inf")}, "temperature must be positive and finite"),
+        ({"rng": None}, r"sampling needs rng=.*rng=0.*greedy=True"),
+        ({"ids": [[1, 2], [3]]}, "several lengths; pad the shorter ones on the left"),
+        ({"ids": np.zeros((1, 3))}, "token ids, integers .* its dtype float64"),
+        ({"mask": np.ones((2, 4), bool)}, r"of the shape of the prompt \(2, 5\)"),
+        ({"mask": np.ones((2, 5))}, "booleans or 0 and 1 as integers"),
+        ({"mask": np.eye(2, 5, dtype=bool)}, "mask ends with padding.*on the left"),
         ({"ids": np.zeros((1, 0), int)}, r"not empty; its shape is \(1, 0\)"),
         ({"ids": np.zeros((1, 1, 2), int)}, r"its shape is \(1, 1, 2\)"),
     ],
@@ -221,6 +228,95 @@ def test_impossible_options(changes, words):
     options = {"ids": PROMPT, "count": 2, "rng": np.random.default_rng(0), **changes}
     with pytest.raises(ValueError, match=words):
         generate(Constant(np.zeros(4)), cache=False, **options)
+
+
+@pytest.mark.parametrize(
+    "scores, temperature, want",
+    [
+        ([1.0, np.inf, 2.0], 1.0, [0, 1, 0]),
+        ([np.inf, 0.0, np.inf], 2.0, [0.5, 0, 0.5]),
+        ([1.0, 5.0, 2.0], 1e-308, [0, 1, 0]),  # 5 / 1e-308 overflows
+        ([-np.inf, 1e308, -1e308], 1.0, [0, 1, 0]),
+        ([-np.inf, 0.0, 0.0], 0.5, [0, 0.5, 0.5]),
+    ],
+)
+def test_scores_that_are_not_finite(scores, temperature, want):
+    got = probabilities(np.array([scores]), temperature)
+    np.testing.assert_array_equal(got, [want])
+    for greedy in (False, True):
+        model = Constant(scores)
+        ids = generate(model, PROMPT, 1, temperature, greedy=greedy, rng=0, cache=False)
+        assert all(want[i] > 0 for i in ids[:, -1])
+
+
+@pytest.mark.parametrize("options", [{"greedy": True}, {"rng": 0}])
+def test_no_possible_token_is_an_error(options):
+    with pytest.raises(FloatingPointError, match=r"every logit of a row is -inf"):
+        generate(Constant([-np.inf] * 3), PROMPT, 1, cache=False, **options)
+
+
+def test_top_k_keeps_k_of_equal_scores_and_top_p_counts_up_to_rounding():
+    got = probabilities(np.zeros((1, 4)), top_k=2)
+    np.testing.assert_array_equal(got, [[0.5, 0.5, 0, 0]])
+    # 0.1 + 0.2 is 0.30000000000000004, 0.7 + 0.1 + 0.1 + 0.1 is 0.9999999999999999
+    p = np.array([[0.6, 0.2, 0.1, 0.1]])
+    kept = (probabilities(np.log(p), top_p=0.8) > 0).sum()
+    assert kept == 2
+
+
+def test_a_seed_is_a_generator(model):
+    want = model.generate(PROMPT, 6, rng=np.random.default_rng(3))
+    np.testing.assert_array_equal(model.generate(PROMPT, 6, rng=3), want)
+    with pytest.raises(TypeError, match=r"numpy\.random\.Generator or an integer seed"):
+        model.generate(PROMPT, 6, rng="3")
+
+
+@pytest.mark.parametrize("cache", [True, False])
+@pytest.mark.parametrize("kind", [bool, int])
+def test_prompts_padded_on_the_left_continue_as_alone(model, cache, kind):
+    """Also greedy and exact: the same float64 sums but for masked terms of zero."""
+    lengths, T = (5, 2, 4), 5
+    ids = np.random.default_rng(2).integers(0, 256, (3, T))
+    mask = np.arange(T) >= T - np.array(lengths)[:, None]
+    got = model.generate(ids, 9, greedy=True, mask=mask.astype(kind), cache=cache)
+    for row, n in enumerate(lengths):
+        alone = model.generate(ids[row, T - n :], 9, greedy=True)
+        np.testing.assert_array_equal(got[row, T - n :], alone[0])
+    assert (model.generate(ids, 9, greedy=True, cache=cache) != got).any()
+
+
+@pytest.mark.parametrize("method", [peft.Prefix, peft.Prompt])
+def test_padded_prompts_behind_a_trained_prompt(model, method):
+    adapter = peft.attach(model, method(3), rng=1)
+    for p in adapter.parameters():
+        p.data = np.random.default_rng(3).standard_normal(p.shape).astype(p.dtype)
+    mask = np.array([[0, 0, 1, 1, 1], [1, 1, 1, 1, 1]])
+    plain = model.generate(PROMPT, 6, greedy=True)
+    for cache in (True, False):
+        got = model.generate(PROMPT, 6, greedy=True, mask=mask, cache=cache)
+        np.testing.assert_array_equal(got[1], plain[1])
+        alone = model.generate(PROMPT[:1, 2:], 6, greedy=True)
+        np.testing.assert_array_equal(got[0, 2:], alone[0])
+
+
+@pytest.mark.parametrize(
+    "make", [models.bert_tiny, lambda rng: models.gpt2_tiny(rng=rng, head="none")]
+)
+def test_what_is_not_a_language_model_does_not_generate(make):
+    with pytest.raises(ValueError, match="does not predict the next token"):
+        make(rng=0).generate(PROMPT, 2, greedy=True)
+
+
+def test_a_prompt_longer_than_the_positions():
+    with pytest.raises(ValueError, match=r"prompt of 5 tokens.*positions.*made for 4"):
+        models.gpt2_tiny(rng=0, length=4).generate(PROMPT, 1, greedy=True)
+    m = models.gpt2_tiny(rng=0, length=8)  # the newest token is not read: 5 + 4 - 1
+    assert m.generate(PROMPT, 4, greedy=True).shape == (2, 9)
+
+
+def test_the_function_names_the_method():
+    with pytest.raises(TypeError, match=r"model\.generate\(ids, count"):
+        models.generate(models.gpt2_tiny(rng=0), PROMPT, 3)
 
 
 def test_logits_that_are_nan_are_an_error_and_no_token():

@@ -196,12 +196,15 @@ def test_configs():
         ),
         (
             "llama",
-            {"rope_scaling": {"rope_type": "llama3"}},
-            "rope_type='llama3' is not",
+            {"rope_scaling": {"rope_type": "yarn", "factor": 4.0}},
+            "rope_type='yarn' is not supported, Transformer computes default, linear",
         ),
         ("llama", {"hidden_act": "gelu"}, "hidden_act='gelu' is not supported"),
-        ("llama", {"head_dim": 6}, "head_dim=6 is not supported.*head_dim=4"),
-        ("llama", {"attention_bias": True, "mlp_bias": False}, "mlp_bias=False is not"),
+        (
+            "llama",
+            {"embedding_multiplier": 12.0},
+            "embedding_multiplier=12.0: not known",
+        ),
     ],
 )
 def test_variants_that_we_do_not_compute_are_refused(kind, changes, words):

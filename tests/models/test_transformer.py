@@ -193,6 +193,132 @@ def test_dropout_without_a_generator_follows_the_manual_seed():
     np.testing.assert_array_equal(*runs)
 
 
+# --- padding, windows, heads that read one token ------------------------------------
+
+
+def moved(model, seed=1):
+    """The model with every parameter moved: positions and biases then matter."""
+    rng = np.random.default_rng(seed)
+    for p in model.parameters():
+        p.data = p.data + 0.1 * rng.standard_normal(p.shape)
+    return model.eval()
+
+
+@pytest.mark.parametrize("kind", [bool, np.int64])
+@each_preset
+def test_padding_on_the_left_changes_nothing(make, kind):
+    """float64: the same sums, but for masked terms of exactly zero."""
+    m = moved(make(rng=0, dtype="f8"))
+    keep = np.array([[0, 0, 0, 1, 1, 1], [1, 1, 1, 1, 1, 1]])
+    y = m(IDS, mask=keep.astype(kind)).numpy()
+    np.testing.assert_allclose(y[0, 3:], m(IDS[:1, 3:]).numpy()[0], rtol=1e-10)
+    np.testing.assert_allclose(y[1], m(IDS[1:]).numpy()[0], rtol=1e-10)
+
+
+def test_padding_between_two_texts_does_not_count_as_a_position():
+    m = moved(models.gpt2_tiny(rng=0, dtype="f8"))
+    keep = np.array([[1, 1, 0, 0, 1, 1]])
+    y = m(IDS[:1], mask=keep).numpy()[:, [0, 1, 4, 5]]
+    np.testing.assert_allclose(y, m(IDS[:1, [0, 1, 4, 5]]).numpy(), rtol=1e-10)
+    cache = m.new_cache()  # the same in two calls
+    a = m(IDS[:1, :4], mask=keep[:, :4], cache=cache).numpy()[:, :2]
+    b = m(IDS[:1, 4:], mask=keep, cache=cache).numpy()
+    np.testing.assert_allclose(np.concatenate([a, b], axis=1), y, rtol=1e-9)
+
+
+def test_a_cache_with_padding_needs_the_whole_mask():
+    m, keep = models.gpt2_tiny(rng=0), np.array([[0, 1, 1], [1, 1, 1]])
+    for later in (None, np.ones((2, 1), int)):
+        cache = m.new_cache()
+        m(IDS[:, :3], mask=keep, cache=cache)
+        with pytest.raises(ValueError, match=r"filled under a padding mask.*\(B, 3 \+"):
+            m(IDS[:, 3:4], mask=later, cache=cache)
+
+
+@pytest.mark.parametrize(
+    "mask, words",
+    [
+        (np.ones((2, 6)), r"mask is float64 \(2, 6\); a padding mask holds booleans"),
+        (np.ones((2, 5), bool), r"of shape \(2, 6\)"),
+        (np.tril(np.ones((6, 6), bool)), r"for each query have four axes"),
+    ],
+)
+def test_masks_that_do_not_fit(mask, words):
+    with pytest.raises(ValueError, match=words):
+        models.gpt2_tiny(rng=0)(IDS, mask=mask)
+
+
+def test_roberta_counts_the_ids_that_are_not_padding():
+    """Positions pad + 1, pad + 2, ... of tokens; the padding's own is pad."""
+    m = moved(models.bert_tiny(rng=0, dtype="f8", positions="roberta", pad=1))
+    ids = np.array([[1, 1, 5, 6, 7, 1]])
+    assert m.position.weight.shape == (128 + 2, 64)
+    got = m.positions(tensor(ids)).numpy()
+    np.testing.assert_array_equal(got, [[1, 1, 2, 3, 4, 1]])
+    y = m(ids, mask=ids != 1).numpy()[:, 2:5]
+    np.testing.assert_allclose(y, m(ids[:, 2:5]).numpy(), rtol=1e-10)
+    with pytest.raises(ValueError, match='positions="roberta" counts the ids'):
+        models.bert_tiny(rng=0, positions="roberta")
+
+
+def test_a_window_lets_a_token_see_itself_and_those_just_before():
+    """By gradient: state t depends on tokens t - window + 1 .. t, in one layer."""
+    m = moved(models.llama_tiny(rng=0, dtype="f8", layers=1, window=3))
+    x = tensor(RNG.standard_normal((1, 6, 64)), requires_grad=True)
+    m.embed_tokens = lambda ids, positions, types=None: x
+    (m.states(IDS[:1])[0, 4] * np.arange(64.0)).sum().backward()
+    reach = np.abs(x.grad.numpy()[0]).max(axis=1) > 0
+    np.testing.assert_array_equal(reach, [0, 0, 1, 1, 1, 0])
+
+
+def test_a_window_with_a_cache_and_with_padding():
+    m = moved(models.llama_tiny(rng=0, dtype="f8", window=3))
+    whole, cache = m(IDS).numpy(), m.new_cache()
+    pieces = [m(IDS[:, i:j], cache=cache).numpy() for i, j in ((0, 4), (4, 5), (5, 6))]
+    np.testing.assert_allclose(np.concatenate(pieces, axis=1), whole, rtol=1e-9)
+    keep = np.array([[0, 0, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1]])
+    y = m(IDS, mask=keep).numpy()
+    np.testing.assert_allclose(y[0, 2:], m(IDS[:1, 2:]).numpy()[0], rtol=1e-9)
+    four = m(IDS, mask=keep[:, None, None, :].astype(bool)).numpy()
+    np.testing.assert_allclose(four[0, 2:], y[0, 2:], rtol=1e-9)
+    additive = np.where(keep, 0.0, -np.inf)[:, None, None, :]
+    np.testing.assert_array_equal(m(IDS, mask=additive).numpy(), four)
+    near = models.llama_tiny(rng=0, dtype="f8", window=6)
+    far = models.llama_tiny(rng=0, dtype="f8")
+    np.testing.assert_array_equal(near(IDS).numpy(), far(IDS).numpy())
+
+
+def test_a_decoder_classifies_by_the_last_token_that_is_not_padding():
+    ids = np.array([[5, 6, 7, 9], [9, 5, 6, 9], [5, 6, 7, 8]])
+    m = moved(models.gpt2_tiny(rng=0, head="cls", classes=3, pad=9))
+    states, W = m.states(ids).numpy(), m.head.weight.numpy()
+    want = states[np.arange(3), [2, 2, 3]] @ W.T
+    np.testing.assert_allclose(m(ids).numpy(), want, rtol=1e-4, atol=1e-5)
+    by_mask = moved(models.gpt2_tiny(rng=0, head="cls", classes=3))
+    keep, right = ids != 9, np.array([[5, 6, 7]])
+    alone = by_mask(right).numpy()
+    np.testing.assert_allclose(by_mask(ids, mask=keep).numpy()[:1], alone, rtol=1e-4)
+    assert by_mask.head.bias is None
+
+
+def test_an_encoder_classifies_by_its_pooled_first_token():
+    for pooler, f in ((True, np.tanh), ("relu", lambda x: np.maximum(x, 0))):
+        m = models.bert_tiny(rng=0, head="cls", classes=3, pooler=pooler, dtype="f8")
+        x = moved(m).states(IDS).numpy()[:, 0]
+        h = f(x @ m.pooler.weight.numpy().T + m.pooler.bias.numpy())
+        want = h @ m.head.weight.numpy().T + m.head.bias.numpy()
+        np.testing.assert_allclose(m(IDS).numpy(), want, rtol=1e-10)
+
+
+def test_queries_and_keys_of_their_own_width_norm_and_bias():
+    m = models.llama_tiny(rng=0, head_dim=10, attn_bias="qkv", qk_norm=True)
+    attn = m.blocks[0].attn
+    assert attn.q.weight.shape == (40, 64) and attn.o.weight.shape == (64, 40)
+    assert attn.k.weight.shape == (20, 64) and attn.q_norm.weight.shape == (10,)
+    assert attn.q.bias.shape == (40,) and attn.o.bias is None
+    assert m.blocks[0].mlp.up.bias is None
+
+
 # --- errors -------------------------------------------------------------------------
 
 
@@ -202,8 +328,17 @@ def test_dropout_without_a_generator_follows_the_manual_seed():
         ({"norm": "batch"}, "norm must be one of 'layer', 'rms', got 'batch'"),
         ({"positions": "sine"}, "positions must be one of 'learned', 'rotary'"),
         ({"activation": "geglu"}, "activation must be one of .* got 'geglu'"),
-        ({"head": "cls"}, "head must be one of 'lm', 'mlm', 'none', got 'cls'"),
+        ({"head": "nsp"}, "head must be one of 'lm', 'mlm', 'cls', 'none', got 'nsp'"),
+        ({"head": "cls"}, "classes must be a positive integer, got 0"),
         ({"heads": 5}, "heads=5 must divide dim=64"),
+        ({"eps": -1e-5}, "eps must be finite and not negative, got -1e-05"),
+        ({"eps": float("nan")}, "eps must be finite and not negative, got nan"),
+        ({"layers": 0}, "layers must be a positive integer, got 0"),
+        ({"window": 4, "causal": False}, "window=4 needs causal=True"),
+        (
+            {"head": "cls", "classes": 2, "causal": False},
+            "reads the pooled first token; set pooler=True",
+        ),
         ({"vocab": 0}, "num_embeddings must be a positive integer, got 0"),
     ],
 )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tinyft import models, nn
-from tinyft.course import plain
+from tinyft.course.lessons import ch02_plain as plain
 from tinyft.models import transformer_cost as cost
 
 TINY = [models.gpt2_tiny, models.bert_tiny, models.llama_tiny]
@@ -23,6 +23,10 @@ def test_parameters_of_heads_types_and_pooler():
         {"head": "none"},
         {"types": 3},
         {"positions": "none", "pooler": True},
+        {"positions": "roberta", "pad": 3},
+        {"head": "cls", "classes": 3, "pooler": "relu"},
+        {"head_dim": 10, "attn_bias": "qkv", "qk_norm": True, "kv_heads": 2},
+        {"causal": True, "head": "cls", "classes": 3},
     ):
         model = models.bert_tiny(rng=0, **changes)
         assert cost.parameters(model.config) == model.count(), changes

@@ -178,6 +178,29 @@ def test_an_impossible_mask_names_both_shapes():
             layer(x, mask=tensor(np.ones(shape, bool)))
 
 
+def test_heads_wider_than_their_share_with_norms_and_three_biases():
+    """The formula, written out for one head of width 3 on C = 4 features."""
+    layer = nn.MultiHeadAttention(
+        4, 1, bias="qkv", dtype="f8", head_dim=3, qk_norm=1e-6, rng=0
+    )
+    for p in layer.parameters():
+        p.data = p.data + RNG.standard_normal(p.shape)
+    x = RNG.standard_normal((1, 5, 4))
+    q, k, v = (
+        x[0] @ getattr(layer, n).weight.numpy().T + getattr(layer, n).bias.numpy()
+        for n in "qkv"
+    )
+
+    def normed(a, norm):
+        return a / np.sqrt((a**2).mean(axis=1, keepdims=True) + 1e-6) * norm.weight.data
+
+    scores = normed(q, layer.q_norm) @ normed(k, layer.k_norm).T / np.sqrt(3)
+    P = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    want = P @ v @ layer.o.weight.numpy().T
+    np.testing.assert_allclose(layer(tensor(x)).numpy()[0], want, rtol=1e-10)
+    assert layer.o.bias is None
+
+
 # --- rotary positions ---------------------------------------------------------------
 
 
@@ -208,6 +231,40 @@ def test_rotary_keeps_norms_and_products_depend_on_the_distance():
     assert abs(at(q, 6) @ at(k, 2) - products[0]) > 1e-3
 
 
+def test_rotary_scaling():
+    """Linear: position m is m / f. Llama 3.1: pairs that turn often stay, slow ones are
+    divided by f, those between change smoothly (its closed form, written out)."""
+    x, at = RNG.standard_normal((1, 1, 4, 6)), np.array([0, 3, 8, 40])
+    slow = nn.Rotary(6, 100.0, ("linear", 4.0))(tensor(x), at).numpy()
+    want = nn.Rotary(6, 100.0)(tensor(x), at / 4.0).numpy()
+    np.testing.assert_allclose(slow, want, rtol=1e-12)
+
+    f, low, high, length = 8.0, 1.0, 4.0, 50
+    theta = 100.0 ** (-np.arange(3) / 3)  # 8.0, 1.7 and 0.4 turns in 50 steps
+    s = (length * theta[1] / (2 * np.pi) - low) / (high - low)
+    rates = [theta[0], (1 - s) * theta[1] / f + s * theta[1], theta[2] / f]
+    rotary = nn.Rotary(6, 100.0, ("llama3", f, low, high, length))
+    y = rotary(tensor(x), at).numpy()[0, 0]
+    for i, rate in enumerate(rates):
+        turned = (x[0, 0, :, i] + 1j * x[0, 0, :, i + 3]) * np.exp(1j * rate * at)
+        np.testing.assert_allclose(y[:, i], turned.real, rtol=1e-10)
+        np.testing.assert_allclose(y[:, i + 3], turned.imag, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "scaling, words",
+    [
+        (("yarn", 4.0), r'scaling must be \("linear", factor\)'),
+        (("linear",), "scaling must be"),
+        (("linear", 0.0), "with positive numbers"),
+        (("llama3", 8.0, 4.0, 1.0, 50), "low must be below high"),
+    ],
+)
+def test_impossible_rotary_scaling(scaling, words):
+    with pytest.raises(ValueError, match=words):
+        nn.Rotary(6, 100.0, scaling)
+
+
 def test_rotary_attention_moves_with_the_text():
     """Shifting all positions changes nothing, and the default counts from the cache."""
     layer, x = (
@@ -227,3 +284,34 @@ def test_rotary_attention_moves_with_the_text():
         layer(tensor(x), positions=each).numpy(), plain, rtol=1e-9, atol=1e-12
     )
     assert check_gradients(layer, x)
+
+
+@pytest.mark.parametrize("keys", ["all", "new"])
+def test_masks_of_integers_are_boolean_with_a_cache_too(keys):
+    """A mask over the new keys only is widened with "may look", not with 0."""
+    layer = nn.MultiHeadAttention(4, 2, rng=0)
+    x = tensor(np.random.default_rng(0).standard_normal((2, 5, 4)))
+    mask = np.array([[1, 1, 1, 1, 1, 0], [1, 1, 1, 1, 1, 1]])[:, None, None]
+    mask = mask[..., 3:] if keys == "new" else mask
+
+    def run(mask):
+        cache = nn.KVCache()
+        layer(x[:, :3], cache=cache)
+        return layer(x[:, 2:], mask, cache=cache).numpy()
+
+    np.testing.assert_array_equal(run(mask), run(mask.astype(bool)))
+    assert np.abs(run(mask) - run(None)).max() > 1e-3
+    with pytest.raises(ValueError, match="would hide nothing"):
+        run(mask.astype(float))
+
+
+def test_nothing_in_nothing_out():
+    for shape in [(0, 3, 4), (2, 0, 4)]:
+        x = tensor(np.zeros(shape), requires_grad=True)
+        layer = nn.MultiHeadAttention(
+            4, 2, causal=True, rotary=nn.Rotary(2), dtype="f8"
+        )
+        y = layer(x)
+        y.sum().backward()
+        assert y.shape == x.grad.shape == shape
+    assert nn.Flatten()(np.zeros((0, 3, 4))).shape == (0, 12)

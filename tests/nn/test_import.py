@@ -38,7 +38,19 @@ def test_import_loads_numpy_and_the_engine_only():
     }
     assert foreign == set()
     layers = {m.split(".")[1] for m in extra if m.startswith("tinyft.")}
-    assert layers == {"allocator", "autograd", "backend", "kernels", "ops"}
+    assert layers == {"autograd", "backend", "kernels", "later", "ops"}
+    assert not {m for m in extra if m.startswith("tinyft.ops.")}  # at their first use
+    assert not {"importlib.metadata", "tinyft.backend.diagnose"} & extra
+    assert len({m for m in extra if m.startswith("tinyft")}) <= 26
+
+
+def test_every_function_is_in_the_file_that_the_table_names():
+    for package in (tinyft, tinyft.ops, tinyft.autograd, tinyft.backend):
+        for name in dir(package):
+            assert getattr(package, name) is not None or name.startswith("_")
+    used = loaded("import tinyft; tinyft.tensor([1.0]) + 1.0")
+    assert "tinyft.ops.array.elementwise" in used
+    assert "tinyft.ops.neural.conv" not in used
 
 
 def test_every_part_is_there_at_its_first_use():

@@ -7,7 +7,7 @@ import weakref
 import numpy as np
 import pytest
 
-from tinyft import Tensor, detect_anomaly, models, nn, tensor
+from tinyft import Tensor, detect_anomaly, models, nn, peft, tensor
 from tinyft.nn import Buffer, Module, Parameter
 
 RNG = np.random.default_rng(0)
@@ -87,10 +87,91 @@ def test_add_module_refuses_what_would_break_paths():
     m.add_module("task a", nn.ReLU())
     assert list(m._modules) == ["task a"]
     for name in ("a.b", "", 3, "training"):
-        with pytest.raises(ValueError, match="can not be named"):
+        with pytest.raises(ValueError, match="cannot be named"):
             m.add_module(name, nn.ReLU())
     with pytest.raises(TypeError, match="must be a Module, got function"):
         m.add_module("f", lambda x: x)
+
+
+def test_registering_replaces_nothing_of_another_kind():
+    """A buffer under a parameter's name would take its place in the state dict."""
+    layer = nn.Linear(2, 2, rng=0)
+    weight = layer.weight
+    for add in (layer.register_buffer, layer.register_parameter, layer.add_module):
+        for name in ("weight", "training", "count"):
+            value = {"add_module": nn.ReLU(), "register_parameter": None}
+            kind = add.__name__.removeprefix("register_")
+            if (kind, name) in (("parameter", "weight"), ("add_module", "count")):
+                continue  # its own kind is replaced; a ModuleDict may use any name
+            with pytest.raises(ValueError, match=f"cannot be named '{name}'"):
+                add(name, value.get(add.__name__, np.ones(2)))
+    assert layer.weight is weight and list(layer.state_dict()) == ["weight", "bias"]
+    layer.register_buffer("seen", np.ones(2))
+    layer.register_buffer("seen", None)
+    assert layer.seen is None and "seen" not in layer.state_dict()
+    with pytest.raises(TypeError, match="'a' must be a Parameter or None, got ndarray"):
+        layer.register_parameter("a", np.ones(2))
+
+
+@pytest.mark.parametrize("kind", [Parameter, Buffer])
+def test_values_are_float32_unless_asked_otherwise(kind):
+    array = np.random.default_rng(0).standard_normal((2, 3))
+    assert array.dtype == np.float64 and kind(array).dtype == np.float32
+    assert kind(array, dtype="float64").dtype == np.float64
+    assert kind(tensor(array)).dtype == np.float64  # a Tensor's dtype was chosen
+    assert kind(array.astype("f2")).dtype == np.float16
+    np.testing.assert_array_equal(kind(array).numpy(), array.astype("f4"))
+
+
+def test_float64_models_stay_float64_with_every_kind_of_parameter():
+    m = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm2d(2), nn.LayerNorm(2)).double()
+    assert {str(p.dtype) for p in m.parameters()} == {"float64"}
+    made = nn.BatchNorm2d(2, dtype="float64")
+    assert {str(v.dtype) for v in (*made.parameters(), made.running_mean)} == {
+        "float64"
+    }
+
+
+def test_set_submodule_swaps_a_part_anywhere():
+    class Held(Module):
+        def __init__(self):
+            self.stack = nn.ModuleList([nn.Linear(2, 2, rng=0), nn.ReLU()])
+            self.heads = nn.ModuleDict({"task a": nn.Linear(2, 3, rng=0)})
+
+    m, new = Held(), nn.Linear(2, 2, rng=1)
+    old = m.stack[0]
+    assert m.set_submodule("stack.0", new) is old
+    assert m.stack[0] is new and [n for n, _ in m.named_children()] == [
+        "stack",
+        "heads",
+    ]
+    assert list(m.stack._modules) == ["0", "1"]
+    m.set_submodule("heads.task a", nn.Identity())
+    assert "heads.task a.weight" not in m.state_dict()
+    for path, words in (("stack.7", "no submodule"), ("head", "no submodule")):
+        with pytest.raises(AttributeError, match=words):
+            m.set_submodule(path, new)
+    with pytest.raises(ValueError, match="cannot replace itself"):
+        m.set_submodule("", new)
+    with pytest.raises(TypeError, match="must be a Module, got function"):
+        m.set_submodule("stack.0", lambda x: x)
+    peft.attach(m, peft.LoRA(r=1), target=r"stack\.0")
+    for path in ("stack", "stack.0"):
+        with pytest.raises(ValueError, match="adapter sits there"):
+            m.set_submodule(path, nn.ReLU())
+    assert m.stack[0] is new
+
+
+def test_weight_spec_reads_no_value():
+    layer = nn.Linear(3, 2, bias=False, dtype="float64")
+    peft.attach(layer, peft.LoRA(r=1), target="")
+    spec = layer.weight_spec("weight")
+    assert spec == ((2, 3), np.float64, "cpu") and spec.shape == (2, 3)
+    assert layer.weight_spec() == spec and layer.weight_spec("bias") is None
+    with pytest.raises(
+        AttributeError, match="no parameter 'wieght'; it has weight, bias"
+    ):
+        layer.weight_spec("wieght")
 
 
 def test_forward_must_be_defined():

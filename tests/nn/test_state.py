@@ -95,6 +95,59 @@ def test_values_of_another_kind_are_refused_and_nothing_changes(model, name, val
     assert same(snapshot(model), before)
 
 
+class Foreign:
+    """What PyTorch's tensors do, bfloat16 included, without PyTorch."""
+
+    def __init__(self, array, dtype):
+        self.array, self.dtype = array, dtype
+
+    def detach(self):
+        return self
+
+    cpu = detach
+
+    def float(self):
+        return Foreign(self.array.astype("f4"), "torch.float32")
+
+    def numpy(self):
+        if self.dtype == "torch.bfloat16":
+            raise TypeError("Got unsupported ScalarType BFloat16")
+        return self.array
+
+
+@pytest.mark.parametrize("dtype", ["torch.bfloat16", "torch.float16", "torch.float32"])
+def test_tensors_of_pytorch_load(model, dtype):
+    state = snapshot(model)
+    state |= {name: a + 1 for name, a in state.items()}
+    held = {"i": "torch.int64", "f": dtype}
+    model.load_state_dict({n: Foreign(a, held[a.dtype.kind]) for n, a in state.items()})
+    assert same(snapshot(model), state)
+
+
+def test_what_is_no_state_is_a_sentence_and_nothing_changes(model):
+    before = snapshot(model)
+    for wrong, words in (
+        (model, r"a dict \{name: array\}, got a Sequential; .*its own with"),
+        ("run.safetensors", r"got a str; files are read with io\.load\(path\)"),
+        ({**before, "2.bias": [[1.0], [1.0, 2.0]]}, "2.bias is a list that does not"),
+    ):
+        with pytest.raises(TypeError, match=words):
+            model.load_state_dict(wrong)
+    assert same(snapshot(model), before)
+
+
+def test_a_weight_beyond_the_models_range_is_refused(model):
+    model.to("float16")
+    before, large = snapshot(model), np.array([7e4, np.inf], "f4")
+    with pytest.raises(ValueError, match=r"2\.bias: .* numbers too large for float16"):
+        model.load_state_dict({**before, "2.bias": large})
+    assert same(snapshot(model), before)
+    model.load_state_dict(
+        {**before, "2.bias": large[1:].repeat(2)}
+    )  # it was Inf before
+    assert np.isinf(model[2].bias.numpy()).all()
+
+
 def test_dtypes_of_the_model_stay(model):
     model.double()
     state = {name: np.asarray(a, "f4") for name, a in snapshot(model).items()}

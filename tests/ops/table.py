@@ -8,7 +8,8 @@ To add an operation, append one line to the list of its family:
 (float64); other arguments (axes, index arrays) are written into both. Then say what does
 not hold, by keyword:
 
-    draw="normal"       how inputs are drawn: normal, positive (0.5..2), unit (-0.9..0.9),
+    draw="normal"       how inputs are drawn: normal, positive (0.5..2), share (0.1..0.9),
+                        unit (-0.9..0.9),
                         apart (all entries of all inputs at least 0.1 from each other
                         and from 0: for kinks and ties, where no derivative exists)
     complex_step=True   the function is analytic and its code takes complex numbers:
@@ -71,6 +72,7 @@ def _apart(rng, shapes):
 DRAWS = {
     "normal": lambda rng, shapes: [rng.standard_normal(s) for s in shapes],
     "positive": lambda rng, shapes: [rng.uniform(0.5, 2.0, s) for s in shapes],
+    "share": lambda rng, shapes: [rng.uniform(0.1, 0.9, s) for s in shapes],
     "unit": lambda rng, shapes: [rng.uniform(-0.9, 0.9, s) for s in shapes],
     "apart": _apart,
 }
@@ -223,6 +225,8 @@ REDUCTIONS = [
     Row("std ddof", lambda x: ops.std(x, 0, 1), lambda x: np.std(x, 0, ddof=1), (4, 3),
         rtol32=1e-5),
     Row("cumsum", ops.cumsum, np.cumsum, (2, 3), empty=(0, 3), scalar=True),
+    *[Row(f"sort {axis}", lambda x, a=axis: ops.sort(x, a), lambda x, a=axis:
+        np.sort(x, a), (2, 3, 4), **KINK) for axis in (0, 1, -1, None)],
     Row("cumsum 0", lambda x: ops.cumsum(x, 0), lambda x: np.cumsum(x, 0), (3, 2)),
     Row("cumsum -1", lambda x: ops.cumsum(x, -1), lambda x: np.cumsum(x, -1),
         (2, 3, 4)),
@@ -321,8 +325,8 @@ MATMULS = [
     ((1, 2, 3), (5, 3, 4)), ((0, 2, 3), (3, 4)),
 ]  # fmt: skip
 EINSUMS = {
-    "ij,jk->ik": ((2, 3), (3, 4)), "ij,jk": ((2, 3), (3, 4)),
-        "bij,bjk->bik": ((5, 2, 3), (5, 3, 4)),
+    "ij,jk-> ik": ((2, 3), (3, 4)), "ij,jk": ((2, 3), (3, 4)),
+        "bij,bjk-> bik": ((5, 2, 3), (5, 3, 4)),
     "ij,ij->": ((2, 3), (2, 3)), "ij,ij->ij": ((2, 3), (2, 3)), "i,j->ji": ((2,), (3,)),
     "ij->ji": ((2, 3),), "ij->": ((2, 3),), "ijk->kj": ((2, 3, 4),),
         "ij,jk,kl->il": ((2, 3), (3, 4), (4, 5)),
@@ -332,6 +336,12 @@ EINSUMS = {
         "ij,k->i": ((2, 3), (4,)),
     "ki,kj,k->ij": ((4, 2), (4, 3), (4,)), ",ij->ij": ((), (2, 3)),
         "ab,cd->dacb": ((2, 3), (4, 5)),
+    "ii->i": ((3, 3),), "ii->": ((3, 3),), "ii": ((3, 3),), "iji->j": ((2, 3, 2),),
+        "iij->ji": ((2, 2, 3),), "iii->i": ((2, 2, 2),), "iijj->ij": ((2, 2, 3, 3),),
+        "iij,jk->ik": ((2, 2, 3), (3, 4)), "ii,jj->": ((2, 2), (3, 3)),
+        "...ii->...i": ((4, 3, 3),), "...ii": ((4, 3, 3),), "i...i->...": ((3, 4, 3),),
+    "i,i": ((2,), (1,)), "ij,jk->ik": ((2, 3), (1, 4)), "ij,ij->i": ((1, 3), (2, 1)),
+        "i,ij->j": ((1,), (2, 3)), "bij,bjk->bik": ((1, 2, 3), (5, 3, 4)),
 }  # fmt: skip
 
 LINALG = [
@@ -444,7 +454,7 @@ LOSSES = [
             complex_step=False),
     *losses("bce_with_logits", lambda x, y, **how: ops.bce_with_logits(x, y, **how),
             lambda x, y: -y * np.log(_sigmoid(x)) - (1 - y) * np.log(_sigmoid(-x)),
-            (2, 3), (2, 3), **REAL | {"draw": "unit"}, rtol32=5e-6),
+            (2, 3), (2, 3), **REAL | {"draw": "share"}, rtol32=5e-6),
     *losses("kl_div", ops.kl_div, lambda x, y: y * (np.log(y) - x), (2, 3), (2, 3),
             **REAL | POSITIVE, rtol32=5e-6),
     *losses("kl_div log", lambda x, y, **how: ops.kl_div(x, y, log_target=True, **how),

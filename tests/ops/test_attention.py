@@ -1,4 +1,4 @@
-"""Attention: against its twin for every mask, alignment, head count and block size."""
+"""Attention: its composed form, for every mask, alignment, head count and block."""
 
 import sys
 from pathlib import Path
@@ -51,18 +51,20 @@ SIZES = [
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("kind", [None, "boolean", "padding", "matrix", "additive"])
 @pytest.mark.parametrize("entries", [heads.ENTRIES, 300])
-def test_equals_its_twin(sizes, causal, kind, entries, monkeypatch):
+def test_equals_its_composed_form(sizes, causal, kind, entries, monkeypatch):
     monkeypatch.setattr(heads, "ENTRIES", entries)  # 300: many small blocks
     q, k, v = qkv(**sizes)
     mask = mask_of(kind, *q.shape[:3], k.shape[2])
-    twins.compare(ops.attention, twins.attention, q, k, v, mask=mask, causal=causal)
+    twins.compare(
+        ops.attention, ops.composed.attention, q, k, v, mask=mask, causal=causal
+    )
 
 
 @pytest.mark.parametrize("shape", [(4, 5, 5), (1, 1, 1, 5), (2, 1, 5, 1), (5, 5), (1,)])
 @pytest.mark.parametrize("Hkv", [4, 2])
 def test_an_additive_mask_has_a_gradient(shape, Hkv):
     twins.compare(
-        ops.attention, twins.attention, *qkv(Hkv=Hkv), draw(*shape), causal=True
+        ops.attention, ops.composed.attention, *qkv(Hkv=Hkv), draw(*shape), causal=True
     )
 
 
@@ -158,7 +160,7 @@ def test_views_of_a_packed_projection():
     packed = tensor(draw(2, 5, 3, 4, 3), requires_grad=True)
     q, k, v = (packed[:, :, i].transpose(0, 2, 1, 3) for i in range(3))
     y = ops.attention(q, k, v, causal=True)
-    want = twins.attention(q, k, v, causal=True)
+    want = ops.composed.attention(q, k, v, causal=True)
     np.testing.assert_allclose(y.numpy(), want.numpy(), rtol=1e-12)
     folded = y.numpy().transpose(0, 2, 1, 3)
     assert np.shares_memory(folded.reshape(2, 5, 12), folded)
@@ -179,7 +181,7 @@ def test_weights(sizes):
     q, k, _ = (tensor(a) for a in qkv(**sizes))
     for causal in (False, True):
         P = ops.attention_weights(q, k, causal=causal).numpy()
-        want = twins.attention_weights(q, k, causal=causal).numpy()
+        want = ops.composed.attention_weights(q, k, causal=causal).numpy()
         np.testing.assert_allclose(P, want, atol=1e-14)
         rows = np.arange(q.shape[2]) + k.shape[2] - q.shape[2] >= 0
         np.testing.assert_allclose(P.sum(-1)[:, :, rows | (not causal)], 1, rtol=1e-13)
@@ -188,14 +190,14 @@ def test_weights(sizes):
 def test_scale():
     q, k, v = (tensor(a) for a in qkv())
     for scale in (0.0, 2.0):
-        want = twins.attention(q, k, v, scale=scale).numpy()
+        want = ops.composed.attention(q, k, v, scale=scale).numpy()
         np.testing.assert_allclose(
             ops.attention(q, k, v, scale=scale).numpy(), want, rtol=1e-12
         )
 
 
 @pytest.mark.parametrize("p", [0.3, 1.0])
-def test_dropout_equals_the_twin_with_the_same_mask(p):
+def test_dropout_equals_the_composed_form_with_the_same_mask(p):
     """The mask is one draw of shape (B, Hkv, R, T, S) = (B, H, T, S), in C order."""
     keep = np.random.default_rng(3).random((2, 4, 70, 70), dtype="float32") < 1 - p
     factor = keep / (1 - p) if p < 1 else keep * 0.0
@@ -205,9 +207,9 @@ def test_dropout_equals_the_twin_with_the_same_mask(p):
         return ops.attention(q, k, v, causal=True, dropout_p=p, rng=rng)
 
     def twin(q, k, v):
-        return (twins.attention_weights(q, k, causal=True) * factor) @ ops.repeat(
-            v, 2, 1
-        )
+        return (
+            ops.composed.attention_weights(q, k, causal=True) * factor
+        ) @ ops.repeat(v, 2, 1)
 
     twins.compare(fused, twin, *qkv(Hkv=2, T=70, S=70))
 
@@ -240,3 +242,61 @@ def test_second_order_is_refused():
     q, k, v = (tensor(a, requires_grad=True) for a in qkv())
     with pytest.raises(RuntimeError, match="Attention has no second derivative"):
         grad([ops.attention(q, k, v).sum()], q, create_graph=True)
+
+
+# --- masks of zeros and ones --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint8", "int8"])
+@pytest.mark.parametrize("shape", [(2, 1, 1, 5), (5, 5), (2, 4, 5, 5)])
+def test_integer_masks_are_boolean(dtype, shape):
+    mask = np.random.default_rng(0).random(shape) < 0.7
+    q, k, v = (tensor(a) for a in qkv())
+    for fn in (
+        lambda m: ops.attention(q, k, v, m),
+        lambda m: ops.attention_weights(q, k, m),
+    ):
+        want = fn(mask).numpy()
+        np.testing.assert_array_equal(fn(mask.astype(dtype)).numpy(), want)
+        np.testing.assert_array_equal(fn(tensor(mask.astype(dtype))).numpy(), want)
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [np.tril(np.ones((5, 5))), np.ones((5, 5), "float32"), [[1.0, 1.0, 1.0, 0.0, 0.0]]],
+    ids=["tril", "ones", "list"],
+)
+def test_a_float_mask_of_zeros_and_ones_is_refused(mask):
+    q, k, v = (tensor(a) for a in qkv())
+    for call in (
+        lambda: ops.attention(q, k, v, mask),
+        lambda: ops.attention_weights(q, k, mask),
+        lambda: ops.attention(q[0], k[0], v[0], mask),
+    ):
+        with pytest.raises(ValueError, match=r'would hide nothing.*astype\("bool"\)'):
+            call()
+
+
+def test_additive_masks_stay_additive():
+    """Zeros, -inf, biases, and learned ones whatever they hold."""
+    q, k, v = (tensor(a) for a in qkv())
+    hidden = np.where(np.tril(np.ones((5, 5))) > 0, 0.0, -np.inf)
+    same = ops.attention(q, k, v, causal=True).numpy()
+    np.testing.assert_allclose(ops.attention(q, k, v, hidden).numpy(), same, rtol=1e-12)
+    free = ops.attention(q, k, v).numpy()
+    np.testing.assert_array_equal(
+        ops.attention(q, k, v, np.zeros((5, 5))).numpy(), free
+    )
+    learned = tensor(np.eye(5), requires_grad=True)
+    y = ops.attention(q, k, v, learned)
+    np.testing.assert_allclose(
+        y.numpy(), ops.composed.attention(q, k, v, learned).numpy(), rtol=1e-12
+    )
+
+
+def test_masks_of_other_kinds_are_refused():
+    q, k, v = (tensor(a) for a in qkv())
+    with pytest.raises(ValueError, match="from -10000 to 0; to add it to the scores"):
+        ops.attention(q, k, v, (1 - np.tril(np.ones((5, 5), int))) * -10000)
+    with pytest.raises(TypeError, match="booleans or floats, got complex128"):
+        ops.attention(q, k, v, np.ones((5, 5), complex))

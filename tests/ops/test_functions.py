@@ -131,6 +131,74 @@ def test_where_stops_the_gradient_of_the_other_branch():
     assert slope(safe_log, [-1.0, 0.0, 4.0]).tolist() == [0, 0, 0.25]
 
 
+def test_a_value_that_is_not_a_number_passes_its_gradient_on():
+    """It goes where NaN came from, and no row says 0 that is not."""
+    nan = math.nan
+    assert slope(ops.max, [1.0, nan, 3.0]).tolist() == [0, 1, 0]
+    assert slope(ops.min, [nan, nan, 3.0]).tolist() == [0.5, 0.5, 0]
+    assert slope(ops.relu, [nan, -1.0, 0.0, 2.0]).tolist() == [1, 0, 0, 1]
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(slope(ops.logsumexp, [math.inf, 1.0])).tolist() == [True, False]
+        assert np.isnan(slope(ops.logsumexp, [nan, 1.0])).all()
+        kl = ops.kl_div([0.0, 0.0], leaf([-1.0, 0.0]), "none").numpy()
+    np.testing.assert_array_equal(kl, [nan, 0])
+
+
+# --- sorting ------------------------------------------------------------------------
+
+
+def test_sort_sends_each_gradient_to_the_place_its_entry_came_from():
+    x = leaf([3.0, 1.0, 2.0])
+    ((ops.sort(x) * tensor([1.0, 10.0, 100.0])).sum() + x.sum()).backward()
+    assert x.grad.tolist() == [101, 2, 11]
+
+
+def test_equal_entries_keep_their_order_and_nan_comes_last():
+    x = leaf([2.0, math.nan, 1.0, 2.0])
+    assert ops.argsort(x).tolist() == [2, 0, 3, 1]
+    g = grad([(ops.sort(x) * tensor([1.0, 10.0, 100.0, 1000.0])).sum()], x)
+    assert g.tolist() == [10, 1000, 1, 100]
+
+
+def test_a_median_and_a_quantile_made_of_sort_have_gradients():
+    x = leaf([[5.0, 1.0, 3.0], [2.0, 4.0, 0.0]])
+    assert slope(lambda x: ops.sort(x, 1)[:, 1], x.numpy()).tolist() == [
+        [0, 0, 1],
+        [1, 0, 0],
+    ]
+    gradcheck(lambda x: ops.lerp(ops.sort(x, 1)[:, 0], ops.sort(x, 1)[:, 1], 0.3), x)
+
+
+# --- one axis of a scalar -------------------------------------------------------------
+
+ALONG_ONE_AXIS = {
+    "sum": 3, "mean": 3, "max": 3, "min": 3, "prod": 3, "var": 0, "std": 0, "norm": 3,
+    "logsumexp": 3, "cumsum": 3, "sort": 3, "argsort": 0, "argmax": 0, "argmin": 0,
+    "softmax": 1, "log_softmax": 0, "flip": 3, "squeeze": 3,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ALONG_ONE_AXIS)
+@pytest.mark.parametrize("axis", [0, -1])
+def test_a_scalar_is_one_entry_along_its_axis(name, axis):
+    """As in PyTorch for all of these, and in NumPy for most."""
+    x = leaf(3.0)
+    y = getattr(ops, name)(x, axis=axis)
+    assert y.shape == () and y.item() == ALONG_ONE_AXIS[name]
+    if y.requires_grad:
+        g = grad([y], x)
+        assert g.shape == () and g.item() in (0, 1)
+    with pytest.raises((ValueError, IndexError), match="1"):
+        getattr(ops, name)(x, axis=1)
+
+
+def test_other_functions_of_a_scalar():
+    x = leaf(3.0)
+    assert ops.swapaxes(x, 0, -1).item() == ops.moveaxis(x, 0, -1).item() == 3
+    assert ops.gather(x, np.array(0), 0).item() == 3
+    assert ops.repeat(x, 2, 0).tolist() == [3, 3]
+
+
 # --- reductions ---------------------------------------------------------------------
 
 
@@ -227,6 +295,28 @@ def test_numpy_scalars_do_not_raise_the_precision():
         ops.clip(x, np.float64(0.0), np.float64(9.0)),
               x ** np.float64(2), ops.where(x > 1, np.float64(1.0), x)):  # fmt: skip
         assert y.dtype == np.float32
+
+
+def test_an_option_that_wants_a_gradient_is_refused():
+    """An option is a constant: its gradient would be lost without a word."""
+    x, a = leaf([1.0, -2.0]), leaf(0.5)
+    calls = {
+        "alpha": lambda: ops.elu(x, a),
+        "slope": lambda: ops.leaky_relu(x, a),
+        "scale": lambda: ops.attention(*[x.reshape(1, 1, 2)] * 3, scale=a),
+        "value": lambda: ops.pad(x, 1, a),
+        "delta": lambda: ops.huber_loss(x, x, a),
+    }
+    for name, call in calls.items():
+        with pytest.raises(TypeError, match=f"{name} is a Tensor that requires"):
+            call()
+    for fn in (lambda: ops.full((2,), a), lambda: ops.full_like(x, a)):
+        with pytest.raises(TypeError, match="the value requires a gradient"):
+            fn()
+    for weight in (ops.cross_entropy, ops.nll_loss):
+        with pytest.raises(ValueError, match="no gradient goes to its weight"):
+            weight(leaf([[1.0, 2.0]]), [0], weight=x)
+    assert ops.elu(x, a.item()).requires_grad
 
 
 # --- constants ----------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""linear: against its twin, what it keeps for backward, and its errors."""
+"""linear: against its composed form, what it keeps for backward, and its errors."""
 
 import sys
 from pathlib import Path
@@ -18,11 +18,11 @@ def draw(*shape, seed=0):
 
 @pytest.mark.parametrize("lead", [(), (2,), (2, 5), (1, 2, 3), (0,), (2, 0)])
 @pytest.mark.parametrize("with_bias", [True, False])
-def test_equals_its_twin(lead, with_bias):
+def test_equals_its_composed_form(lead, with_bias):
     arrays = [draw(*lead, 3), draw(4, 3), draw(4)][: 2 + with_bias]
     if lead:
-        twins.compare(ops.linear, twins.linear, *arrays)
-    else:  # the twin's @ takes (3,) @ (3, 4) as well
+        twins.compare(ops.linear, ops.composed.linear, *arrays)
+    else:  # its @ takes (3,) @ (3, 4) as well
         twins.compare(ops.linear, lambda x, W, b=0.0: x @ W.T + b, *arrays)
 
 

@@ -29,14 +29,18 @@ def labels(*shape, C=4, ignored=True):
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
-def test_cross_entropy_equals_its_twin(shape, smoothing, weighted, reduction):
+def test_cross_entropy_equals_its_composed_form(shape, smoothing, weighted, reduction):
     y = labels(shape[0], *shape[2:], C=shape[1])
     weight = (
         tensor(np.random.default_rng(4).uniform(0.5, 2, shape[1])) if weighted else None
     )
     options = {"label_smoothing": smoothing, "weight": weight, "reduction": reduction}
     twins.compare(
-        ops.cross_entropy, twins.cross_entropy, draw(*shape), targets=y, **options
+        ops.cross_entropy,
+        ops.composed.cross_entropy,
+        draw(*shape),
+        targets=y,
+        **options,
     )
 
 
@@ -69,7 +73,9 @@ def test_probabilities_as_targets(shape, reduction, smoothing):
 
     def twin(x):
         x = ops.moveaxis(x, 1, -1)
-        terms = -(tensor(np.moveaxis(t, 1, -1) * w) * twins.log_softmax(x)).sum(axis=-1)
+        terms = -(tensor(np.moveaxis(t, 1, -1) * w) * ops.composed.log_softmax(x)).sum(
+            axis=-1
+        )
         return terms if reduction == "none" else getattr(terms, reduction)()
 
     twins.compare(
@@ -158,7 +164,7 @@ def test_all_ignored():
 @pytest.mark.parametrize("bad", [3, -1])
 def test_a_target_out_of_range(bad):
     with pytest.raises(
-        IndexError, match=f"target {bad} at row 1 is no class; .* 3 classes"
+        IndexError, match=f"target {bad} at row 1 is not a class; .* 3 classes"
     ):
         ops.cross_entropy(tensor(draw(2, 3)), np.array([0, bad]))
 
@@ -183,7 +189,7 @@ def test_a_target_out_of_range(bad):
             lambda x: ops.cross_entropy(x, np.zeros(5, int), label_smoothing=2),
             r"in \[0, 1\]",
         ),
-        (lambda x: ops.cross_entropy(x, x), "targets require a gradient"),
+        (lambda x: ops.cross_entropy(x, x), "no gradient goes to its targets"),
         (lambda x: ops.nll_loss(x, np.zeros((5, 3))), "class indices"),
         (lambda x: ops.mse_loss(x, np.zeros(3)), r"\(5, 3\) and the target \(3,\)"),
         (lambda x: ops.mse_loss(x, x, "avg"), "mse_loss: reduction"),
@@ -276,3 +282,64 @@ def test_empty_batches_sum_to_zero():
     x = tensor(np.zeros((0, 3)))
     assert ops.cross_entropy(x, np.zeros(0, int), reduction="sum").item() == 0
     assert ops.mse_loss(x, np.zeros((0, 3)), "sum").item() == 0
+
+
+# --- labels of another kind -------------------------------------------------------------
+
+LOGITS = [[2.0, 0.0], [0.0, 3.0]]
+
+
+@pytest.mark.parametrize("dtype", [bool, "uint8", "int8", "int32", "uint64"])
+@pytest.mark.parametrize("fn", [ops.cross_entropy, ops.nll_loss])
+def test_labels_of_any_integer_type_and_booleans_are_classes(fn, dtype):
+    """Of LOGITS at (1, 0): (log(1 + e²) + log(1 + e³)) / 2 = 2.588."""
+    x = ops.log_softmax(LOGITS) if fn is ops.nll_loss else LOGITS
+    got = fn(x, np.array([1, 0], dtype)).item()
+    assert got == pytest.approx(np.log1p(np.exp([2, 3])).mean(), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "name", ["mse_loss", "l1_loss", "huber_loss", "bce_with_logits"]
+)
+def test_boolean_and_integer_targets_are_numbers(name):
+    x, fn = tensor([0.5, -1.5, 2.0], requires_grad=True), getattr(ops, name)
+    want = fn(x, [1.0, 0.0, 1.0])
+    for y in (np.array([True, False, True]), np.array([1, 0, 1])):
+        got = fn(x, y)
+        assert got.item() == want.item() and got.dtype == np.float32
+        assert grad([got], x).tolist() == grad([fn(x, [1.0, 0.0, 1.0])], x).tolist()
+
+
+def test_targets_of_bce_outside_0_and_1_are_refused():
+    x = tensor([0.5, -1.0])
+    with pytest.raises(
+        ValueError, match=r"between -1\.0 and 1\.0; for labels -1 and 1"
+    ):
+        ops.bce_with_logits(x, np.array([1.0, -1.0]))
+    with pytest.raises(ValueError, match=r"between 1\.0 and 2\.0"):
+        ops.bce_with_logits(x, np.array([1, 2]))
+    assert ops.bce_with_logits(x, np.array([1.0005, -1e-9])).item() > 0  # rounding
+    assert np.isnan(ops.bce_with_logits(x, [np.nan, 1.0]).item())
+
+
+def test_losses_of_integers_are_float32():
+    for fn in (ops.mse_loss, ops.l1_loss, ops.huber_loss):
+        assert fn([1, 2], [3, 5]).dtype == np.float32
+
+
+def test_an_empty_batch_has_no_mean():
+    """PyTorch's NaN is a sentence here; sums are 0, and so are the gradients."""
+    x = tensor(np.zeros((0, 3)), requires_grad=True)
+    hard, soft = np.zeros(0, int), np.zeros((0, 3))
+    for fn, y in [(ops.cross_entropy, hard), (ops.cross_entropy, soft),
+                  (ops.nll_loss, hard)]:  # fmt: skip
+        with pytest.raises(
+            ValueError, match=r"^cross_entropy: the batch has no targets"
+        ):
+            fn(x, y)
+        loss = fn(x, y, reduction="sum")
+        assert loss.item() == 0 and grad([loss], x).shape == (0, 3)
+    with np.errstate(invalid="ignore"):
+        for fn in (ops.mse_loss, ops.l1_loss, ops.huber_loss, ops.bce_with_logits):
+            assert np.isnan(fn(x, soft).item())
+        assert np.isnan(ops.kl_div(x, soft, "batchmean").item())

@@ -1,4 +1,4 @@
-"""Normalisations: closed forms, twins, many blocks, frozen weights, errors."""
+"""Normalisations: closed forms, composed forms, many blocks, frozen weights, errors."""
 
 import sys
 from pathlib import Path
@@ -19,25 +19,25 @@ def draw(*shape, seed=0):
 # (700, 300) spans two cache blocks: 210,000 entries in blocks of 131,072
 @pytest.mark.parametrize("shape", [(5,), (2, 5), (2, 3, 4), (0, 3), (700, 300)])
 @pytest.mark.parametrize("eps", [1e-5, 0.3])
-def test_layer_norm_equals_its_twin(shape, eps):
+def test_layer_norm_equals_its_composed_form(shape, eps):
     d = shape[-1]
     arrays = draw(*shape), 1 + draw(d), draw(d, seed=1)
     for n in (1, 2, 3):
-        twins.compare(ops.layer_norm, twins.layer_norm, *arrays[:n], eps=eps)
+        twins.compare(ops.layer_norm, ops.composed.layer_norm, *arrays[:n], eps=eps)
 
 
 @pytest.mark.parametrize("shape", [(5,), (2, 5), (2, 3, 4), (0, 3), (700, 300)])
-def test_rms_norm_equals_its_twin(shape):
+def test_rms_norm_equals_its_composed_form(shape):
     arrays = draw(*shape), 1 + draw(shape[-1])
     for n in (1, 2):
-        twins.compare(ops.rms_norm, twins.rms_norm, *arrays[:n])
+        twins.compare(ops.rms_norm, ops.composed.rms_norm, *arrays[:n])
 
 
 @pytest.mark.parametrize(
     "shape", [(2, 6), (3, 6, 2), (2, 6, 3, 5), (40, 6, 30, 40), (0, 6, 2)]
 )
 @pytest.mark.parametrize("groups", [1, 2, 6])
-def test_group_norm_equals_its_twin(shape, groups):
+def test_group_norm_equals_its_composed_form(shape, groups):
     arrays = draw(*shape), 1 + draw(6), draw(6, seed=1)
     if 0 in shape:
         assert ops.group_norm(tensor(arrays[0]), groups).shape == shape
@@ -45,7 +45,7 @@ def test_group_norm_equals_its_twin(shape, groups):
     for n in (1, 2, 3):
         twins.compare(
             lambda x, *wb: ops.group_norm(x, groups, *wb),
-            lambda x, *wb: twins.group_norm(x, groups, *wb),
+            lambda x, *wb: ops.composed.group_norm(x, groups, *wb),
             *arrays[:n],
             # gw sums 40 x 1200 products: their rounding, not that of one
             rtol=1e-11,

@@ -58,7 +58,9 @@ def test_avg_pool(size, stride, padding, padded):
 @pytest.mark.parametrize("size", [1, (3, 2), (4, 5), (7, 6), (9, 4), (None, 1)])
 def test_adaptive_avg_pool(size):
     y = ops.adaptive_avg_pool2d(X, size).numpy()
-    Ho, Wo = (n if k is None else k for k, n in zip(ops.blocked.window.pair(size), (7, 6)))
+    Ho, Wo = (
+        n if k is None else k for k, n in zip(ops.blocked.window.pair(size), (7, 6))
+    )
     assert y.shape == (2, 3, Ho, Wo)
     for h, w in np.ndindex(Ho, Wo):
         rows = slice(int(np.floor(h * 7 / Ho)), int(np.ceil((h + 1) * 7 / Ho)))

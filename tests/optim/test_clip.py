@@ -63,3 +63,35 @@ def test_impossible_bounds_are_refused():
         clip_grad_norm([p], 1.0, norm=1.0)
     with pytest.raises(ValueError, match="value should be > 0"):
         clip_grad_value([p], -1.0)
+
+
+@pytest.mark.parametrize(
+    "dtype, size",
+    [
+        ("f2", 300.0),
+        ("f2", 6e4),
+        ("f4", 1e30),
+        ("f4", 1e-30),
+        ("f8", 1e200),
+        ("f8", 1e-250),
+    ],
+)
+def test_squares_beyond_the_dtype_do_not_count_as_infinite_or_zero(dtype, size):
+    """|(3, 4, 0)| size = 5 size, though its square is no number of this dtype."""
+    size = size / 5 if dtype == "f2" else size
+    g = (np.array([3.0, 4.0, 0.0]) * size).astype(dtype)
+    params = with_gradients(g.copy(), np.zeros(2, dtype))
+    total = clip_grad_norm(params, max(size, 1.0))
+    assert total.item() == pytest.approx(5 * size, rel=1e-3)  # float16 rounds by 2^-11
+    assert total.dtype == (np.float32 if dtype == "f2" else dtype)
+    want = np.array([0.6, 0.8, 0.0]) * size if size > 1 else g
+    got = params[0].grad.numpy().astype("f8")
+    np.testing.assert_allclose(got, want, rtol=1e-3 if dtype == "f2" else 1e-5)
+    assert params[0].grad.dtype == dtype
+
+
+def test_an_infinite_gradient_does_not_become_zero():
+    """0.0 would hide it: the step would be taken, and nothing would train."""
+    params = with_gradients(np.array([np.inf, 1.0], "f4"), np.ones(2, "f4"))
+    assert float(clip_grad_norm(params, 1.0)) == np.inf
+    assert all(np.isnan(p.grad.numpy()).all() for p in params)

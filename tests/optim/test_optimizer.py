@@ -1,6 +1,7 @@
 """Groups, missing gradients, packing, saved state and refusals of the base class."""
 
 import gc
+import math
 
 import numpy as np
 import pytest
@@ -292,3 +293,121 @@ def test_nothing_but_frozen_parameters_is_told():
         UserWarning, match="none of the 2 parameters .* adapter.parameters"
     ):
         SGD(net.parameters())
+
+
+# --- a refusal has moved nothing -----------------------------------------------------
+
+
+def trained(kind=AdamW, **options):
+    params = leaves([(3,), (70000,), (2, 2)])  # small ones in a pack, a large one alone
+    optimizer = kind(
+        [{"params": params[:1]}, {"params": params[1:], "lr": 0.01}], lr=0.1, **options
+    )
+    give_gradients(params, 0)
+    optimizer.step()
+    return params, optimizer
+
+
+def everything(params, optimizer):
+    state = {k: v.tobytes() for k, v in optimizer.state_dict().items()}
+    return [p.numpy().tobytes() for p in params], state
+
+
+def wrong_dtype(params, optimizer):
+    params[2].grad = tensor(np.zeros((2, 2), "f2"))
+
+
+def wrong_shape(params, optimizer):
+    params[2].grad = tensor(np.zeros((4, 1), params[2].dtype))
+
+
+def wrong_rate(params, optimizer):
+    optimizer.param_groups[1]["lr"] = math.nan
+
+
+def no_number(params, optimizer):
+    optimizer.param_groups[1]["lr"] = "0.1"
+
+
+STEPS = [
+    (
+        wrong_dtype,
+        TypeError,
+        r"its gradient float16, but it was float\d+ at its first step",
+    ),
+    (wrong_shape, ValueError, r"shape \(2, 2\) has a gradient of shape \(4, 1\)"),
+    (wrong_rate, ValueError, "lr=nan should be >= 0"),
+    (no_number, ValueError, "lr='0.1' should be >= 0, a finite number"),
+]
+
+
+@pytest.mark.parametrize("spoil, kind, words", STEPS)
+def test_a_step_that_raises_has_moved_nothing(spoil, kind, words):
+    params, optimizer = trained()
+    give_gradients(params, 1)
+    before = everything(params, optimizer)
+    lr = optimizer.param_groups[1]["lr"]
+    spoil(params, optimizer)
+    with pytest.raises(kind, match=words):
+        optimizer.step()
+    optimizer.param_groups[1]["lr"] = lr
+    assert everything(params, optimizer) == before
+
+
+def test_a_first_step_that_raises_leaves_no_state():
+    params = leaves([(3,), (2, 2)])
+    optimizer = AdamW(params)
+    give_gradients(params, 0)
+    wrong_shape([None, None, params[1]], optimizer)
+    with pytest.raises(ValueError, match="a gradient of shape"):
+        optimizer.step()
+    assert not any(key.startswith("state") for key in optimizer.state_dict())
+
+
+SPOILED = [
+    (lambda s: s.update({"state.2.v": np.zeros((4, 1))}), "state.2.v has shape"),
+    (lambda s: s.update({"state.2.v": np.zeros((2, 2), "i4")}), "state.2.v is int32"),
+    (lambda s: s.update({"groups.1.lr": np.array(-1.0)}), "lr=-1.0 should be >= 0"),
+    (lambda s: s.pop("groups.1.lr"), r"missing \['groups.1.lr'\]"),
+    (
+        lambda s: s.update({"class": np.array(list(b"Adam"))}),
+        "was saved by Adam, whose",
+    ),
+]
+
+
+@pytest.mark.parametrize("spoil, words", SPOILED)
+def test_a_state_that_is_refused_has_changed_nothing(spoil, words):
+    params, optimizer = trained()
+    saved = trained()[1].state_dict()
+    saved = {k: v + 1 if k.endswith(".m") else v for k, v in saved.items()}
+    spoil(saved)
+    before = everything(params, optimizer)
+    with pytest.raises(ValueError, match=words):
+        optimizer.load_state_dict(saved)
+    assert everything(params, optimizer) == before
+
+
+@pytest.mark.parametrize("kinds", [(Adam, AdamW), (AdamW, Adam)])
+def test_the_moments_of_another_kind_are_refused(kinds):
+    one, other = (trained(kind)[1] for kind in kinds)
+    with pytest.raises(ValueError, match=f"was saved by {kinds[0].__name__}, whose"):
+        other.load_state_dict(one.state_dict())
+
+
+@pytest.mark.parametrize("kind", [Adam, AdamW])
+def test_float16_is_refused_where_its_squares_are_lost(kind):
+    half = tensor(np.ones(3, "f2"), requires_grad=True)
+    with pytest.raises(TypeError, match=r"is float16, where g² .* model\.float\(\)"):
+        kind([half])
+    layer = nn.Linear(2, 2, rng=0)
+    optimizer = kind(layer.parameters())
+    layer.to("float16")
+    layer(np.ones((1, 2), "f2")).sum().backward()
+    before = layer.weight.numpy().copy()
+    with pytest.raises(TypeError, match="is float16, where"):
+        optimizer.step()
+    np.testing.assert_array_equal(layer.weight.numpy(), before)
+    plain = SGD(layer.parameters(), lr=0.5)
+    plain.step()
+    np.testing.assert_array_equal(layer.weight.numpy(), before - np.float16(0.5))

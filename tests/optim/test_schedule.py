@@ -96,3 +96,74 @@ def test_state_goes_on_where_it_was():
     assert rates(p) == rates(o) and resumed.t == 3
     with pytest.raises(ValueError, match=r"2 base rates were saved, .* has 1 groups"):
         Schedule(optimizer(1.0), schedule.constant).load_state_dict(s.state_dict())
+
+
+def test_a_second_schedule_begins_with_the_base_rates():
+    o = optimizer(1.0, 0.1)
+    first = Schedule(o, schedule.linear, total=4)
+    for _ in range(4):
+        first.step()
+    assert rates(o) == [0.0, 0.0]
+    second = Schedule(o, schedule.linear, total=2)
+    assert rates(o) == [1.0, 0.1]
+    second.step()
+    assert rates(o) == [0.5, 0.05]
+
+
+def test_a_rate_that_was_set_by_hand_is_a_new_base():
+    o = optimizer(1.0)
+    Schedule(o, schedule.linear, total=4).step()
+    o.param_groups[0]["lr"] = 0.25
+    Schedule(o, schedule.linear, total=4).step()
+    assert rates(o) == [0.25 * 0.75]
+
+
+def test_the_base_survives_saving_and_copying_the_groups():
+    """Made before or after loading: the decayed rate is never taken for the base."""
+    o = optimizer(1.0, 0.1)
+    s = Schedule(o, schedule.linear, total=4)
+    s.step(), s.step()
+    saved = o.state_dict()
+    late = optimizer(9.0, 9.0)
+    late.load_state_dict(saved)
+    assert rates(late) == [0.5, 0.05]
+    t = Schedule(late, schedule.linear, total=4)
+    assert rates(late) == [1.0, 0.1]
+    t.load_state_dict(s.state_dict())
+    assert rates(late) == rates(o)
+    plain = optimizer(1.0, 0.1)
+    plain.load_state_dict(optimizer(2.0, 0.2).state_dict())
+    assert rates(plain) == [2.0, 0.2]
+    copied = type(o)(o.param_groups)
+    Schedule(copied, schedule.constant)
+    assert rates(copied) == [1.0, 0.1]
+
+
+def test_a_schedule_that_cannot_be_is_a_sentence_and_moves_nothing():
+    o = optimizer(1.0)
+    for arguments, options, kind, words in (
+        (
+            ("adam", schedule.cosine),
+            {"total": 3},
+            TypeError,
+            "expected an optimizer first",
+        ),
+        ((o, "cosine"), {}, TypeError, "'cosine' should be a function of the step"),
+        ((o, schedule.cosine), {}, ValueError, r"cosine\(0\) gives no .*total"),
+        (
+            (o, schedule.cosine),
+            {"total": 0},
+            ValueError,
+            r"cosine\(0, total=0\) gives no",
+        ),
+        ((o, lambda t: -1.0), {}, ValueError, "is -1.0; expected a number >= 0"),
+        ((o, lambda t: math.nan), {}, ValueError, "is nan; expected"),
+    ):
+        with pytest.raises(kind, match=words):
+            Schedule(*arguments, **options)
+        assert rates(o) == [1.0]
+    s = Schedule(o, lambda t: 1.0 if t < 2 else math.inf)
+    s.step()
+    with pytest.raises(ValueError, match="is inf"):
+        s.step()
+    assert s.t == 1 and rates(o) == [1.0]

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import tinyft
-from tinyft import models, nn, ops, peft
+from tinyft import io, models, nn, ops, peft
 from tinyft.io.huggingface import to_bert, to_gpt2, to_llama
+from tinyft.nn.select import pattern_value
 from tinyft.peft.huggingface.rules import Rules
-from tinyft.peft.sites import pattern_value
 
 hf = pytest.importorskip("peft", reason="parity tests compare with Hugging Face PEFT")
 torch = pytest.importorskip("torch")
@@ -207,6 +207,16 @@ CASES = {  # network, ours, its target and options, PEFT's config
     ),
     "pissa": ("words", peft.PiSSA(3, 5), "fc|up", {}, None),
     "pissa conv": ("images", peft.PiSSA(3, 5, rslora=True), "conv|head", {}, None),
+    "offset": ("words", peft.OffsetLoRA(3, 5), "emb|fc", {}, None),
+    "adalora": (
+        "words",
+        peft.AdaLoRA(3, 5),
+        "fc|up",
+        {},
+        lambda: hf.AdaLoraConfig(
+            init_r=3, lora_alpha=5, total_step=9, target_modules=MLP
+        ),
+    ),
     "ia3": (
         "words",
         peft.IA3("up"),
@@ -376,7 +386,7 @@ def test_their_options(case, tmp_path):
 OURS_IN_DEEP = {
     "namesakes of a copy": (lambda: peft.LoRA(1, 5), "last", {"also": "^fc"}),
     "and their biases": (lambda: peft.LoRA(1, 5, bias="all"), "last", {"also": "^fc"}),
-    "feed-forward": (lambda: peft.IA3("^fc"), "fc|myfc", {}),
+    "feed-forward": (lambda: peft.IA3("^fc"), r".*\bfc|myfc", {}),
     "layers": (lambda: peft.DoRA(3, 5), "fc|last", {"layers": [0]}),
 }
 
@@ -670,6 +680,73 @@ def test_their_adapters_of_public_models(case, tmp_path):
     peft.load(ours, tmp_path / "a")
     rotary = build is llama  # their rotary angles are float32
     assert far(run(ours, x), want) < (1e-6 if rotary else TOLERANCE)
+
+
+# --- classifiers: what PEFT stores as score or classifier is our head ----------------
+
+
+def classifier(kind):
+    """A family's sequence classifier of transformers, and ours with its weights."""
+    transformers = pytest.importorskip("transformers")
+    sizes = {"vocab_size": 13, "num_labels": 3, "pad_token_id": 0}
+    if kind == "gpt2":
+        own = {"n_embd": 12, "n_layer": 2, "n_head": 3, "n_positions": 16}
+    else:
+        own = {"hidden_size": 12, "num_hidden_layers": 2, "num_attention_heads": 3}
+        own |= {"intermediate_size": 10, "max_position_embeddings": 16}
+    stem = {"gpt2": "GPT2", "bert": "Bert", "llama": "Llama"}[kind]
+    config = getattr(transformers, f"{stem}Config")(**sizes, **own)
+    theirs = getattr(transformers, f"{stem}ForSequenceClassification")(config).double()
+    randomise(theirs.parameters(), 4)
+    return theirs.eval()
+
+
+TASK = {"task_type": "SEQ_CLS"}
+CLASSIFIERS = {
+    "lora": lambda names: hf.LoraConfig(
+        r=3, target_modules=names, fan_in_fan_out="c_attn" in names, **TASK
+    ),
+    "prompt": lambda names: hf.PromptTuningConfig(num_virtual_tokens=3, **TASK),
+}
+ADAPTED = {"gpt2": ["c_attn"], "bert": ["query", "value"], "llama": ["q_proj"]}
+
+
+@pytest.mark.parametrize("method", CLASSIFIERS)
+@pytest.mark.parametrize("kind", ADAPTED)
+def test_classifiers_both_ways(kind, method, tmp_path):
+    from tinyft.io.huggingface import load_model
+
+    theirs = classifier(kind)
+    theirs.save_pretrained(tmp_path / "base")
+    config = CLASSIFIERS[method](ADAPTED[kind])
+    model = hf.get_peft_model(theirs, config, autocast_adapter_dtype=False).double()
+    randomise(p for p in model.parameters() if p.requires_grad)
+    x = np.random.default_rng(1).integers(1, 13, (2, 5))
+    want = run(model, x)
+    model.save_pretrained(tmp_path / "a")
+    ours = load_model(tmp_path / "base").to("float64")
+    peft.load(ours, tmp_path / "a")
+    assert far(run(ours, x), want) < 1e-6  # the base's folder is read as float32
+    folder = peft.save(ours, tmp_path / "b", names=kind)
+    first, second = (
+        io.load(f / "adapter_model.safetensors") for f in (tmp_path / "a", folder)
+    )
+    assert first.keys() == second.keys()
+    fresh = type(classifier(kind)).from_pretrained(tmp_path / "base").double()
+    loaded = load(fresh, folder)
+    assert type(loaded).__name__ == "PeftModelForSequenceClassification"
+    assert far(run(loaded, x), want) < 1e-6
+
+
+@pytest.mark.parametrize("names", ["llama", "bert", "roberta"])
+def test_names_of_another_kind_of_checkpoint(names, tmp_path):
+    ours, _, _ = gpt2()
+    peft.attach(ours, peft.LoRA(2), r"attn\.q")
+    with pytest.raises(
+        ValueError, match=rf"names='{names}'.*not such a checkpoint, it"
+    ):
+        peft.save(ours, tmp_path / "a", names=names)
+    assert not (tmp_path / "a").exists()
 
 
 def test_embeddings_of_another_base(tmp_path):

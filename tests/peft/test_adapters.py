@@ -171,6 +171,6 @@ def test_fusion_where_not_all_sit():
 def test_adapters_say_that_they_can_not_merge():
     model = fused("a")
     with pytest.raises(
-        ValueError, match=r"Bottleneck at blocks\.0\.attn.*can not be merged"
+        ValueError, match=r"Bottleneck at blocks\.0\.attn.*cannot be merged"
     ):
         peft.merge(model)

@@ -57,7 +57,7 @@ def test_batchnorm_only_follows_the_norm_s_own_statistics(statistics):
         delta = peft.attach(model, peft.NormTuning("batch")).deltas["bn"]
         delta.gamma.data = np.array([1.0, -2.0, 0.5])
         delta.beta.data = np.array([0.3, 0.2, 0.1])
-        delta.additive = additive
+        delta.factored = additive
         model.bn.statistics = statistics
         y = model.train()(x).numpy()
         return y, model.bn.running_mean.numpy(), model.bn.running_var.numpy()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tinyft import models, nn, peft
+from tinyft.nn.select import refuse_tied
 
 
 @pytest.fixture
@@ -26,6 +27,8 @@ def two_layers():
         ({"r": True}, "positive integer, got True"),
         ({"alpha": float("inf")}, "alpha must be positive, got inf; give a finite"),
         ({"alpha": "16"}, "alpha must be positive, got '16'"),
+        ({"alpha": 1e308}, r"alpha = 1e\+308 is too large for a float32"),
+        ({"alpha": 10**400}, "is too large for a float32"),
         ({"dropout": "0.1"}, r"dropout must be in \[0, 1\), got '0.1'"),
         ({"dropout": float("nan")}, r"dropout must be in \[0, 1\), got nan"),
         ({"dropout": 1.0}, r"dropout must be in \[0, 1\)"),
@@ -48,9 +51,7 @@ def test_pattern_that_matches_nothing_lists_near_misses(model):
 
 
 def test_pattern_that_names_a_container_lists_its_children(model):
-    with pytest.raises(
-        ValueError, match=r"MultiHeadAttention.*can not sit.*q, k, v, o"
-    ):
+    with pytest.raises(ValueError, match=r"MultiHeadAttention.*cannot sit.*q, k, v, o"):
         peft.attach(model, peft.LoRA(r=2), "attn")
 
 
@@ -124,8 +125,35 @@ def test_unmerge_after_training_the_merged_weight():
     peft.attach(model, peft.LoRA(r=2), "one", rng=1)
     peft.merge(model)
     model.one.weight.data = model.one.weight.data + 1
-    with pytest.raises(ValueError, match="was changed after merge"):
+    with pytest.raises(ValueError, match="was changed or moved after merge"):
         peft.unmerge(model)
+
+
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda: peft.LoRA(r=8, lora_alpha=16), "no option 'lora_alpha'; use alpha"),
+        (lambda: peft.LoRA(rank=8), "no option 'rank'; use r"),
+        (lambda: peft.DoRA(use_dora=True), "'use_dora'; use the method peft.DoRA"),
+        (lambda: peft.LoRA(alfa=8), r"'alfa'; use alpha\. The options: r, alpha, "),
+        (lambda: peft.VeRA(alpha=8), r"no option 'alpha'\. The options: r, d_initial"),
+        (lambda: peft.Prefix(num_virtual_tokens=3), "use length"),
+        (lambda: peft.IA3(1, 2), "takes at most 1 options .feedforward., got 2"),
+        (
+            lambda: peft.attach(two_layers(), peft.LoRA(1), target_modules=["one"]),
+            "attach has no option 'target_modules'; use target",
+        ),
+        (
+            lambda: peft.attach(
+                two_layers(), peft.LoRA(1), "one", modules_to_save=["two"]
+            ),
+            "use also, an argument of attach",
+        ),
+    ],
+)
+def test_other_spellings_are_answered_with_ours(call, words):
+    with pytest.raises(TypeError, match=words):
+        call()
 
 
 # --- further methods and options ---------------------------------------------------
@@ -171,7 +199,7 @@ def test_patterns_of_a_method_without_a_rank():
 def test_layers_and_exclusions_that_leave_nothing(model):
     for options in ({"exclude": "q"}, {"also": r"attn\.q"}, {"layers": []}):
         with pytest.raises(
-            ValueError, match="can not sit, or which other options exclude"
+            ValueError, match="cannot sit, or which other options exclude"
         ):
             peft.attach(model, peft.LoRA(2), r"attn\.q", **options)
     with pytest.raises(ValueError, match=r"exclude '\(' is not a regular expression"):
@@ -297,7 +325,7 @@ def test_also_that_names_nothing_or_a_tied_weight(model):
 def test_merging_what_can_not(model):
     peft.attach(model, peft.pfeiffer(3))
     with pytest.raises(
-        ValueError, match=r"Bottleneck at blocks\.0\.mlp.*can not be merged"
+        ValueError, match=r"Bottleneck at blocks\.0\.mlp.*cannot be merged"
     ):
         peft.merge(model)
 
@@ -324,7 +352,7 @@ def test_a_fusion_file_without_its_adapters(tmp_path):
     peft.attach(model, peft.Fusion(("a",)), name="fusion")
     folder = peft.save(model, tmp_path / "f", "fusion")
     with pytest.raises(
-        ValueError, match=r"adapts blocks\.0\.mlp \(MLP\).*Fusion can not"
+        ValueError, match=r"adapts blocks\.0\.mlp \(MLP\).*Fusion cannot"
     ):
         peft.load(gpt2(), folder)
 
@@ -337,8 +365,8 @@ def test_report_as_text_and_html():
     report = peft.report(model)
     base, lora, full = 4 * 3 + 3 + 3 * 2 + 2, 2 * (4 + 3), 3 * 2 + 2
     assert [row[1:] for row in report.rows] == [
-        ("LoRA", "a<b", lora, 4 * lora),
-        ("Full", "two", full, 4 * full),
+        ("LoRA", "a<b", lora, 4 * lora, "on"),
+        ("Full", "two", full, 4 * full, "on"),
     ]
     assert (report.trainable, report.total) == (lora + full, base + lora + full)
     text, page = str(report), report._repr_html_()
@@ -366,3 +394,15 @@ def test_detach_given_the_model_says_what_it_takes(model):
     peft.attach(model, peft.LoRA(r=2), r"attn\.q")
     with pytest.raises(TypeError, match=r"takes the adapter .* not a Transformer"):
         peft.detach(model)
+
+
+def test_every_tied_weight_is_refused_not_the_first_alone():
+    model = nn.Sequential(*(nn.Linear(3, 3, rng=i) for i in range(4)))
+    model[1].weight, model[3].weight = model[0].weight, model[2].weight
+    for path in ("0", "2"):
+        with pytest.raises(
+            ValueError, match=rf"{path}\.weight is tied, one array under"
+        ):
+            peft.attach(model, peft.LoRA(r=1), [path])
+    with pytest.raises(ValueError, match=r"2\.weight is tied"):
+        refuse_tied("here", model, (name for name in ["0.bias", "2.weight"]))

@@ -74,7 +74,7 @@ def test_dropout_acts_on_the_adapter_path_only():
     got = run(model, X)
     rng.bit_generator.state = state
     kept = rng.random(X.shape, dtype="f4") < 0.5
-    W, b = (p.numpy() for p in model.parameters())
+    W, b = (p.numpy() for p in model.base_parameters())
     assert far(got, X @ W.T + b + 2 * (X * kept / 0.5) @ A.T @ B.T) < TOLERANCE
     model.eval()
     assert far(run(model, X), X @ (W + 2 * B @ A).T + b) < TOLERANCE
@@ -137,6 +137,75 @@ def test_dora_dropout_is_that_of_the_closed_form_on_dropped_inputs():
     assert far(got, X @ W.T + b + dropped @ changed.T) < TOLERANCE
 
 
+ZEROS = {
+    "linear": (lambda: nn.Linear(4, 3, rng=0, dtype="float64"), (2, 4), (1,)),
+    "conv": (lambda: nn.Conv2d(2, 3, 3, rng=0, dtype="float64"), (2, 2, 4, 4), (1,)),
+    "embedding": (
+        lambda: nn.Embedding(5, 3, rng=0, dtype="float64"),
+        None,
+        (slice(None), 1),
+    ),
+}
+
+
+@pytest.mark.parametrize("detach", [False, True])
+@pytest.mark.parametrize("kind", ZEROS)
+def test_dora_where_the_norm_is_zero_is_the_base_and_leaves_it(kind, detach):
+    """m/‖V‖ is 0/0 there: W' = V. The row can still learn (huggingface/peft#2049)."""
+    make, shape, where = ZEROS[kind]
+    layer, rng = make(), np.random.default_rng(0)
+    W = layer.weight.numpy().copy()
+    W[where] = 0
+    layer.weight.data = W
+    model = nn.Sequential({"at": layer})
+    x = rng.normal(size=shape) if shape else np.array([[0, 3, 4]])
+    base = run(model, x)
+    adapter = peft.attach(model, peft.DoRA(1, 3, detach=detach), "at", rng=1)
+    assert far(run(model, x), base) < TOLERANCE
+    for _ in range(2):  # the first step leaves zero, by B (A for an Embedding)
+        for p in adapter.parameters():
+            p.zero_grad()
+        (model(tinyft.tensor(x)) ** 2 - 2 * model(tinyft.tensor(x))).sum().backward()
+        assert all(np.isfinite(p.grad.numpy()).all() for p in adapter.parameters())
+        optim.SGD(adapter.parameters(), lr=0.1).step()
+    assert np.abs(model.at.weight.numpy()[where]).max() > 1e-3
+
+
+@pytest.mark.parametrize("size", [1e-7, 300.0, 6e4])
+def test_dora_of_half_precision(size):
+    """Squares of float16 are 0 below 2e-4 and infinite above 256: the norm is float32."""
+    model = nn.Sequential({"one": nn.Linear(6, 5, bias=False, rng=0)})
+    W = np.random.default_rng(0).uniform(0.5, 1, (5, 6)) * size
+    model.one.weight.data = W.astype("f4")
+    model.to("float16")
+    W = model.one.weight.numpy().copy()
+    adapter = peft.attach(model, peft.DoRA(2), "one", rng=1)
+    np.testing.assert_array_equal(model.one.weight.numpy(), W)
+    model(np.full((2, 6), 1e-3, "f2")).sum().backward()
+    assert all(np.isfinite(p.grad.numpy()).all() for p in adapter.parameters())
+
+
+def test_dora_with_dropout_must_be_alone():
+    model = layers()
+    peft.attach(model, peft.LoRA(2), "one", "lora")
+    peft.attach(model, peft.DoRA(2, dropout=0.5), "one", "dora")
+    run(model.eval(), X)
+    with pytest.raises(
+        ValueError, match=r"DoRA at 'one': .*alone.*LoRA acts there too"
+    ):
+        run(model.train(), X)
+    peft.switch(model, "dora")
+    run(model, X)
+
+
+def test_dropout_stays_beside_trained_biases():
+    """A bias that is a copy does not push the weight's own change off its path."""
+    model = nn.Sequential({"one": nn.Linear(6, 5, rng=0, dtype="float64")})
+    method = peft.LoRA(2, 4, dropout=0.5, lora_bias=True, bias="lora_only")
+    randomise(peft.attach(model, method, "one", rng=0))
+    assert far(run(model.train(), X), run(model.eval(), X)) > 0.01
+
+
 def test_vera_shares_its_matrices_and_counts_its_vectors():
     model = layers()
     adapter = randomise(peft.attach(model, peft.VeRA(7), "one|two"))
@@ -153,8 +222,8 @@ def test_ia3_scales_the_bias_on_the_output_side_only():
     model = layers()
     adapter = randomise(peft.attach(model, peft.IA3("two"), "one|two"))
     out, inward = (adapter.deltas[name].l.numpy() for name in ("one", "two"))
-    W1, b1, W2, b2 = (p.numpy() for p in model.parameters())
-    h = out[:, 0] * (X @ W1.T + b1)
+    W1, b1, W2, b2 = (p.numpy() for p in model.base_parameters())
+    h = out * (X @ W1.T + b1)
     assert far(run(model, X), (inward * h) @ W2.T + b2) < TOLERANCE
 
 
@@ -377,11 +446,28 @@ def test_combinations_that_are_none(options, words):
     assert set(peft.attached(model)) == {"a", "b", "c"}
 
 
+@pytest.mark.parametrize("how, rank", [("cat", None), ("svd", 11)])
+def test_a_sum_of_other_ranks_and_alphas_with_a_negative_weight(how, rank):
+    model = layers()
+    parts = [
+        randomise(peft.attach(model, method, "one", name, rng=i), i)
+        for i, (name, method) in enumerate(
+            {"a": peft.LoRA(2, 8), "b": peft.LoRA(4, 4), "c": peft.VeRA(3)}.items()
+        )
+    ]
+    W, want = model.one.parameter("weight").numpy(), 0
+    for w, adapter in zip((1.5, -0.5, 2.0), parts):
+        peft.switch(model, adapter.name)
+        want = want + w * (model.one.weight.numpy() - W)
+    peft.combine(parts, [1.5, -0.5, 2.0], how=how, rank=rank)
+    assert far(model.one.weight.numpy() - W, want) < TOLERANCE
+
+
 def test_only_products_combine():
     model = layers()
     dora = peft.attach(model, peft.DoRA(2), "one")
     with pytest.raises(
-        ValueError, match="DoRA of adapter 'default' at 'one' is no product"
+        ValueError, match="DoRA of adapter 'default' at 'one' is not a product"
     ):
         peft.combine([dora])
     with pytest.raises(ValueError, match="list of adapters of one model"):
@@ -441,7 +527,7 @@ def test_saved_modules_are_in_the_file(tmp_path):
 def test_a_second_adapter_s_batchnorm_copy_trains_as_the_base_did():
     model = models.resnet_tiny(0)
     peft.attach(model, peft.LoRA(2), "fc", "first")
-    second = peft.attach(model, peft.LoRA(2), "conv1", "second", also=r"bn1")
+    second = peft.attach(model, peft.LoRA(2), "^conv1", "second", also="^bn1")
     assert second.deltas["bn1"].copy.statistics == "update"
     assert model.bn1.statistics == "frozen"
 

@@ -250,7 +250,7 @@ def test_sites_that_are_none():
         peft.attach(nn.Sequential({"kv": nn.KV()}), peft.Prefix(2))
     with pytest.raises(ValueError, match="one embedding is the model's input"):
         peft.attach(build(), peft.Prompt(2), "embed|position")
-    with pytest.raises(ValueError, match=r"Prefix at .*can not be merged"):
+    with pytest.raises(ValueError, match=r"Prefix at .*cannot be merged"):
         model = build()
         peft.attach(model, peft.Prefix(2))
         peft.merge(model)

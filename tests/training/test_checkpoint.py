@@ -129,7 +129,7 @@ def test_what_was_not_saved_cannot_be_asked_for(tmp_path):
     with pytest.raises(io.CheckpointError, match=r"lacks the state of .* given.main"):
         training.load_checkpoint(path, p["model"], rng=np.random.default_rng(0))
     io.save(path, {"weight": np.ones(3)})
-    with pytest.raises(io.CheckpointError, match="no training checkpoint"):
+    with pytest.raises(io.CheckpointError, match="not a training checkpoint"):
         training.load_checkpoint(path, p["model"])
 
 

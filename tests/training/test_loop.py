@@ -213,3 +213,116 @@ def test_a_bar_is_drawn_on_a_terminal_only(capsys, monkeypatch):
     training.fit(net, loss, batches(), optim.SGD(net.parameters()), epochs=1, every=1)
     out, err = capsys.readouterr()
     assert out == "" and "3/3" in err
+
+
+def labels(sizes):
+    """A batch for each (rows, rows that count)."""
+    rng = np.random.default_rng(1)
+    for rows, count in sizes:
+        y = np.where(np.arange(rows) < count, rng.integers(0, 2, rows), -100)
+        yield rng.standard_normal((rows, 3)), y
+
+
+@pytest.mark.parametrize("sizes", [[(2, 2), (2, 1)], [(5, 1), (1, 1), (3, 0), (2, 2)]])
+def test_accumulating_is_one_batch_whatever_counts(sizes):
+    """Σ losses / Σ counts: a mean of means would weigh the smaller batch too much."""
+    parts = list(labels(sizes))
+    whole = [tuple(np.concatenate(arrays) for arrays in zip(*parts))]
+    results = []
+    for batches_, k in ((whole, 1), (parts, len(parts))):
+        net = nn.Linear(3, 2, rng=0, dtype="f8")
+        history = training.fit(
+            net,
+            lambda m, x, y: ops.cross_entropy(m(x), y),
+            batches_,
+            optim.SGD(net.parameters(), lr=1.0),
+            steps=2,
+            every=1,
+            accumulate=k,
+            progress=False,
+        )
+        results.append((net.weight.numpy(), history["loss"]))
+    (want, losses), (got, logged) = results
+    np.testing.assert_allclose(got, want, rtol=1e-12)  # sums in another order
+    assert logged == pytest.approx(losses, rel=1e-12)
+
+
+def test_accumulating_nothing_that_counts_is_a_sentence():
+    net = nn.Linear(3, 2, rng=0)
+    parts = [(np.ones((2, 3), "f4"), np.array([-100, -100]))] * 2
+    with pytest.raises(ValueError, match="no target of step 1 counts"):
+        training.fit(
+            net,
+            lambda m, x, y: ops.cross_entropy(m(x), y),
+            parts,
+            optim.SGD(net.parameters()),
+            steps=1,
+            accumulate=2,
+            progress=False,
+        )
+
+
+def test_what_evaluate_calls_loss_does_not_replace_the_training_loss():
+    net = model()
+    history = fit(
+        net,
+        optim.SGD(net.parameters(), lr=0.1),
+        epochs=2,
+        evaluate=lambda: {"loss": 7.0, "lr": 8, "step": 9.0, "accuracy": 0.5},
+    )
+    assert history["eval_loss"] == [7.0, 7.0] and history["eval_lr"] == [8.0, 8.0]
+    assert history["step"] == [3, 6] and history["lr"] == [0.1, 0.1]
+    assert history["accuracy"] == [0.5, 0.5]
+    plain = model()
+    want = fit(plain, optim.SGD(plain.parameters(), lr=0.1), epochs=2)
+    assert history["loss"] == want["loss"]
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize("wrap", [list, lambda some: lambda: some])
+def test_a_list_goes_on_behind_the_batches_that_are_used(accumulate, wrap):
+    seen = []
+
+    def watch(net, x, y):
+        seen.append(float(x[0, 0]))
+        return loss(net, x, y)
+
+    def run(start, steps):
+        net = model()
+        training.fit(
+            net, watch, wrap(batches()), optim.SGD(net.parameters()), start=start,
+            steps=steps, accumulate=accumulate, progress=False,
+        )  # fmt: skip
+        got = seen.copy()
+        seen.clear()
+        return got
+
+    whole = run(0, 9)
+    for start in range(10):
+        assert run(0, start) + run(start, 9) == whole
+
+
+def test_a_resumed_run_whose_data_cannot_be_placed_says_so(tmp_path):
+    net = model()
+    optimizer = optim.SGD(net.parameters())
+    kept = training.Checkpoint(tmp_path / "run", net, optimizer)
+
+    def again():
+        return iter(batches())
+
+    fit(net, optimizer, again, steps=2, checkpoint=kept)
+    with pytest.warns(UserWarning, match="does not hold the position in the data"):
+        fit(net, optimizer, again, start=2, steps=3, checkpoint=kept)
+
+
+def test_a_stopped_run_is_not_trained_on():
+    early = training.EarlyStopping(1)
+    early.update(1.0, model()), early.update(2.0, model())
+    net = model()
+    before = net.weight.data.copy()
+    optimizer = optim.SGD(net.parameters(), lr=0.1)
+    history = fit(
+        net, optimizer, steps=5, start=2, early_stopping=early, evaluate=lambda: {}
+    )
+    assert history["step"] == [] and (net.weight.data == early.weights["weight"]).all()
+    assert before.shape == net.weight.shape

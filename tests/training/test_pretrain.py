@@ -9,7 +9,7 @@ from tinyft import data, io, no_grad, training
 from tinyft.training import pretrained, recipes
 from tinyft.training.pretrain import NAMES, pretrain
 
-SHORT = {"resnet_digits6": 5, "gpt_text": 2, "bert_text": 2}
+SHORT = {"resnet_digits6": 5, "gpt_text": 2, "bert_text": 2, "gpt_kjv": 1}
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +44,7 @@ def test_two_runs_give_the_same_bytes_and_load_back(tmp_path, capsys, name, step
         if key in stored:
             np.testing.assert_array_equal(tensor.numpy(), stored[key])
     state = pretrained.stored_state(model)
+    state = {k: v.numpy().astype(stored[k].dtype) for k, v in state.items()}
     io.save(tmp_path / "again.safetensors", state, io.load_with_metadata(first)[1])
     assert (tmp_path / "again.safetensors").read_bytes() == first.read_bytes()
 
@@ -83,16 +84,17 @@ def test_the_report_compares_with_the_published_file(tmp_path, capsys, monkeypat
 def test_shipped_checkpoint_is_as_good_as_its_header_says(name):
     """Held-out numbers again, from the file; 1e-3 covers another BLAS's rounding."""
     model, tokens, about = training.load_pretrained(name)
-    assert model.count() <= 1_000_000
+    assert model.count() <= 2_000_000
     assert about["data"] == {file: data.SHA256[file] for file in about["data"]}
-    got = recipes.judge(model, tokens, about["classes"])
+    texts = [key.removeprefix("loss_") for key in about["held_out"] if "_" in key]
+    got = recipes.judge(model, tokens, about["classes"], texts)
     assert got == pytest.approx(about["held_out"], abs=1e-3)
     assert json.dumps(got)  # plain floats
 
 
 def test_shipped_files_are_small():
     sizes = [pretrained.checkpoint_path(name).stat().st_size for name in NAMES]
-    assert sum(sizes) < 10e6
+    assert sum(sizes) < 12e6
 
 
 def test_the_shipped_language_model_knows_its_domain():
@@ -107,3 +109,47 @@ def test_the_shipped_language_model_knows_its_domain():
         io.load_with_metadata(pretrained.checkpoint_path("gpt_text"))[1]["held_out"]
     )
     assert all(value < 0.65 * uniform for value in held_out.values())
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    "name, steps, stop", [("resnet_digits6", 41, 18), ("gpt_text", 5, 5)]
+)
+def test_an_interrupted_run_goes_on_to_the_same_bytes(
+    tmp_path, monkeypatch, capsys, name, steps, stop
+):
+    """41 steps: log points every 2nd step, epochs of 13, and a last group of one."""
+    want = pretrain(name, tmp_path / "whole", progress=False, steps=steps).read_bytes()
+    fit, seen = recipes.fit, []
+
+    def interrupted(*given, on_step, **options):
+        def watch(step, loss):
+            on_step(step, loss)
+            seen.append(step)
+            if len(seen) == stop:
+                raise KeyboardInterrupt
+
+        return fit(*given, on_step=watch, **options)
+
+    monkeypatch.setattr(recipes, "fit", interrupted)
+    folder = tmp_path / "stopped"
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(name, folder, steps=steps)
+    assert f"goes on from {folder / name}.run" in capsys.readouterr().err
+    with pytest.raises(ValueError, match=r"steps = .*Delete it to begin again"):
+        pretrain(name, folder, steps=steps + 1)
+    got = pretrain(name, folder, progress=False, steps=steps).read_bytes()
+    assert got == want and len(seen) < 1.2 * steps + 4
+    assert not list(folder.glob("*.run")) and not list(folder.glob(".*"))
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_run_killed_before_its_last_file_has_its_loss(tmp_path, monkeypatch):
+    """Stopped between the last step and the result: nothing is left to train."""
+    want = pretrain("resnet_digits6", tmp_path / "a", progress=False, steps=3)
+    monkeypatch.setattr(recipes, "judge", lambda *given: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        pretrain("resnet_digits6", tmp_path / "b", progress=False, steps=3)
+    monkeypatch.setattr(recipes, "judge", lambda *given: {})
+    got = pretrain("resnet_digits6", tmp_path / "b", progress=False, steps=3)
+    assert got.read_bytes() == want.read_bytes()

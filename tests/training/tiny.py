@@ -13,6 +13,7 @@ import numpy as np
 from tinyft import data, nn, ops, optim, training
 
 STEPS = 24
+HELD_OUT = [(np.eye(6, dtype="f4"), np.arange(6) % 3)]
 
 
 def parts(seed=0):
@@ -58,6 +59,9 @@ def train(path, steps=STEPS, every=3, on_step=lambda step, loss: None):
         every=every,
         schedule=p["schedule"],
         clip=1.0,
+        evaluate=lambda: training.evaluate(
+            p["model"], HELD_OUT, loss=ops.cross_entropy
+        ),
         early_stopping=p["early_stopping"],
         checkpoint=run,
         on_step=on_step,

@@ -254,7 +254,7 @@ def test_under_an_adapter_only_its_copies_are_set():
     net, xs = model(), images(6, 4)
     base = state(net)
     y = net.eval()(tensor(xs[0])).numpy()
-    adapter = peft.attach(net, peft.LoRA(r=2), "fc", also=r"bn1", rng=0)
+    adapter = peft.attach(net, peft.LoRA(r=2), "fc", also=r".*\bbn1", rng=0)
     layers = batchnorm(net, "recompute", xs, affine=True)
     assert set(layers) == {"bn1", *(f"layer{i}.0.bn1" for i in (1, 2, 3))}
     assert all(layers[p] is adapter.deltas[p].copy for p in layers)

@@ -99,10 +99,9 @@ def test_a_model_without_a_stack_has_a_group_for_each_child():
 
 def test_own_patterns_take_each_parameter_once_in_their_order():
     model = resnet_tiny(rng(), widths=(2, 3, 4))
-    groups = layer_groups(model, ["conv1|bn1", r"layer\d", ".*"])
+    groups = layer_groups(model, ["^conv1|^bn1", r"layer\d", ".*"])
     found = names_of(model, groups)
-    # as in freeze, a pattern names a parameter by any end of its path: all conv1, bn1
-    assert "layer1.0.conv1.weight" in found["conv1|bn1"]
+    assert found["^conv1|^bn1"] == ["conv1.weight", "bn1.weight", "bn1.bias"]
     assert found[".*"] == ["fc.weight", "fc.bias"]
 
 
@@ -344,3 +343,24 @@ def test_an_unknown_layer_is_an_error():
     with pytest.raises(AttributeError, match="no submodule 'layer9'"):
         FeatureDrift(resnet_tiny(rng(), widths=(2, 3, 4)), np.zeros((1, 1, 8, 8)),
                      ["layer9"])  # fmt: skip
+
+
+# --- under adapters ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "patterns", [None, ["embed|position", "blocks.0", "blocks.1|^norm"]]
+)
+def test_under_adapters_the_groups_are_the_adapters(patterns):
+    """The base is frozen there: unfreezing a group must not thaw it."""
+    model = models.gpt2_tiny(rng(), vocab=11, dim=8, heads=2, layers=2, tied=False)
+    adapter = peft.attach(model, peft.LoRA(r=2), r"attn\.(q|v)|embed", rng=0)
+    groups = layer_groups(model, patterns)
+    found = [id(p) for ps in groups.values() for p in ps]
+    assert sorted(found) == sorted(id(p) for p in adapter.parameters())
+    names = names_of(model, groups)
+    name = "embed" if patterns is None else "embed|position"
+    assert names[name] == ["embed.default.A", "embed.default.B"]
+    assert names["blocks.0"][0] == "blocks.0.attn.q.default.A"
+    gradual_unfreeze(groups, epoch=9)
+    assert not any(p.requires_grad for p in model.base_parameters())

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinyft
-from tinyft import nn, ops, optim, tensor
+from tinyft import nn, ops, optim, peft, tensor
 from tinyft.models import mlp, resnet_tiny
 from tinyft.transfer import L2SP, freeze
 from tinyft.transfer.l2sp import LOSSES, closed_form
@@ -316,3 +316,13 @@ def test_an_importance_may_keep_the_old_heads_entries():
     F = {n: tensor(np.ones(p.shape)) for n, p in model.named_parameters()}
     F["2.weight"] = np.ones((7, 4))  # of the source's seven classes
     assert L2SP(model, 0.1, head="2", importance=F).penalty().item() == 0.0
+
+
+def test_a_penalty_on_what_an_adapter_froze_is_a_sentence():
+    model = mlp(5, 4, 3)
+    peft.attach(model, peft.LoRA(r=1), "0", rng=0)
+    with pytest.raises(ValueError, match="frozen, so this penalty would stay 0"):
+        L2SP(model, 0.1)
+    model[0].bias.requires_grad_(True)
+    held = L2SP(model, 0.1)
+    assert sorted(held.shared) == ["0.bias", "0.weight", "2.bias", "2.weight"]

@@ -126,6 +126,6 @@ def test_nothing_to_swap_or_adapters_there():
     with pytest.raises(ValueError, match="has 0 BatchNorm2d layers"):
         stochnorm(nn.Sequential(nn.Linear(2, 2)))
     net = resnet_tiny(np.random.default_rng(0), widths=(2, 2, 2))
-    peft.attach(net, peft.LoRA(r=1), "fc", also="bn1", rng=0)
+    peft.attach(net, peft.LoRA(r=1), "fc", also="^bn1", rng=0)
     with pytest.raises(ValueError, match="without adapters"):
         stochnorm(net)

@@ -1,7 +1,7 @@
 """`with detect_anomaly():` find the operation that makes the first NaN or Inf.
 
 Slow on purpose: every result is checked, in forward and backward, and saved arrays are
-fingerprinted, so that a write the version counter can not see (`x.data[0] = 1`) is
+fingerprinted, so that a write the version counter cannot see (`x.data[0] = 1`) is
 found.
 """
 
@@ -65,7 +65,7 @@ def detect_anomaly():
     """Raise FloatingPointError at the first NaN or Inf, naming operation and module.
 
     Also raises RuntimeError for in-place writes into saved arrays that the version
-    counter can not see. Wrap forward and backward; it is slow, so only while searching.
+    counter cannot see. Wrap forward and backward; it is slow, so only while searching.
     """
     before, mode.anomaly = mode.anomaly, Anomaly()
     try:

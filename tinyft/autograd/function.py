@@ -28,10 +28,12 @@ local dict and are popped; saved values are dropped as the walk passes them.
 import itertools
 import re
 
-from tinyft import backend
+from tinyft import backend, kernels
+from tinyft.autograd import hints
 from tinyft.autograd.mode import mode
 from tinyft.autograd.tensor import Tensor
 
+HALF = backend.float16
 _order = itertools.count()  # creation order is a topological order
 
 
@@ -114,8 +116,12 @@ class Function:
     """Base class of every operation; see the head of this file for its two halves."""
 
     second_order = True  # False: backward is written for arrays only
+    instead = "it from operations that have one"  # what to write for a second order
     view = False  # True: the output shares memory with input 0
     scalars = True  # False: forward wants Python scalars as 0-d arrays
+    fused = None  # the targets with a fused form of it, see kernels/registry.py
+    carried = False  # True: float16 is computed in float32 and rounded once; "x": to
+    # the dtype of the first input, whatever the others have
 
     @staticmethod
     def forward(ctx, *arrays, **options):
@@ -133,20 +139,25 @@ class Function:
 
         Inputs: Tensors, arrays (constants) or Python scalars. Returns a Tensor.
         """
-        recording = mode.grad
-        arrays, needs = [], []
+        recording, arrays, needs = mode.grad, [], []
         for x in inputs:
             if isinstance(x, Tensor):
                 arrays.append(x._data)
                 needs.append(recording and x.requires_grad)
             else:
-                arrays.append(backend.operand(x, cls.scalars))
+                arrays.append(_constant(cls, x))
                 needs.append(False)
-        ctx = Node(cls, needs)
+        if cls.carried and any([getattr(a, "dtype", None) is HALF for a in arrays]):
+            return cls._in_float32(inputs, arrays, options)
+        for name in options if recording else ():
+            if isinstance(options[name], Tensor) and options[name].requires_grad:
+                raise _constant_option(cls, name)
         if backend.devices_in_use():
             backend.check_same_device(cls.__name__.lower(), arrays)
+        form = cls if cls.fused is None else kernels.form_of(cls, arrays, options)
+        ctx = Node(form, needs)
         try:
-            data = backend.as_array(cls.forward(ctx, *arrays, **options))
+            data = backend.as_array(form.forward(ctx, *arrays, **options))
         except (ValueError, IndexError) as error:
             raise_explained(error, cls, arrays)
         except MemoryError as error:
@@ -162,12 +173,49 @@ class Function:
         return out
 
     @classmethod
+    def _in_float32(cls, inputs, arrays, options):
+        """The same on float32 copies of float16 inputs, and the result rounded back.
+
+        Squares, sums and exponentials of float16 leave its range (6e-8 to 65504) where
+        their result does not; the conversions are on the tape, so gradients come back
+        in float16.
+        """
+        half = [getattr(a, "dtype", None) is HALF for a in arrays]
+        values = [x if isinstance(x, Tensor) else a for x, a in zip(inputs, arrays)]
+        wide = [v.astype(backend.float32) if h else v for v, h in zip(values, half)]
+        y = cls.apply(*wide, **options)
+        floats = [
+            h
+            for a, h in zip(arrays, half)
+            if hasattr(a, "dtype") and a.dtype.kind == "f"
+        ]
+        decide = half[:1] if cls.carried == "x" else floats
+        return y.astype(HALF) if all(decide) else y
+
+    @classmethod
     def call(cls, x, *inputs, **options):
         """For use inside a backward: `apply` on Tensors, forward alone on arrays."""
         if isinstance(x, Tensor):
             return cls.apply(x, *inputs, **options)
         ctx = Node(cls, [False] * (1 + len(inputs)))
         return cls.forward(ctx, x, *inputs, **options)
+
+
+def _constant(function, x):
+    """An input that is not a Tensor, as an array or a number."""
+    a = backend.operand(x, function.scalars)
+    if hints.is_foreign(a):
+        raise hints.foreign(_name_of(function), a)
+    return a
+
+
+def _constant_option(function, name):
+    """The error for an option that wants a gradient, which it would silently lose."""
+    return TypeError(
+        f"{_name_of(function)}: {name} is a Tensor that requires a gradient, and {name} "
+        f"is a constant here; pass {name}.item() or .detach(), or write the operation "
+        "from arithmetic, where it is an operand"
+    )
 
 
 def raise_explained(error, function, arrays):
@@ -185,6 +233,10 @@ def raise_explained(error, function, arrays):
             "sizes must be equal or one of them 1"
         )
     kind = ValueError if isinstance(error, ValueError) else IndexError
-    name = getattr(function, "__name__", function)
-    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-    raise kind(f"{name} on {shapes}: {text}") from error
+    raise kind(f"{_name_of(function)} on {shapes}: {text}") from error
+
+
+def _name_of(function):
+    """LayerNorm -> layer_norm, LeakyReLU -> leaky_relu; a name as it is."""
+    name = getattr(function, "__name__", function).replace("LU", "lu")
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

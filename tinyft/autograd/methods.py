@@ -1,14 +1,23 @@
-"""An array's operators and methods, for Tensors: each calls its function in tinyft.ops."""
+"""An array's methods, for Tensors: each calls its function in tinyft.ops."""
 
 from tinyft import backend
+from tinyft.autograd import hints, spellings
+from tinyft.autograd.operators import Operators
 
 ops = None  # the namespace of tinyft.ops; tensor.use_ops() puts it here
 
 
-class ArrayMethods:
-    """What `x + y`, `x.sum(axis=0)`, `x[1:]` mean; names and argument order are NumPy's."""
+class ArrayMethods(Operators):
+    """What `x.sum(axis=0)` and `x.reshape(2, 3)` mean: NumPy's names and order.
+
+    PyTorch's spellings raise, and say what to write (spellings.py); a keyword that is
+    not known goes on to the function, whose error does.
+    """
 
     __slots__ = ()
+
+    def __dir__(self):  # without the spellings below, which only raise
+        return [name for name in super().__dir__() if name not in spellings.TENSOR]
 
     T = property(lambda self: ops.transpose(self))
     mT = property(lambda self: ops.swapaxes(self, -1, -2))
@@ -35,169 +44,71 @@ class ArrayMethods:
         """A copy that stays on the tape."""
         return ops.clone(self)
 
-    # --- operators: NumPy's ------------------------------------------------------
-    def __add__(self, other):
-        return ops.add(self, other)
+    # --- NumPy's -----------------------------------------------------------------
+    def sum(self, axis=None, keepdims=False, **unknown):
+        return ops.sum(self, axis, keepdims, **unknown)
 
-    def __radd__(self, other):
-        return ops.add(other, self)
+    def mean(self, axis=None, keepdims=False, **unknown):
+        return ops.mean(self, axis, keepdims, **unknown)
 
-    def __sub__(self, other):
-        return ops.sub(self, other)
+    def prod(self, axis=None, keepdims=False, **unknown):
+        return ops.prod(self, axis, keepdims, **unknown)
 
-    def __rsub__(self, other):
-        return ops.sub(other, self)
+    def max(self, axis=None, keepdims=False, **unknown):
+        return ops.max(self, axis, keepdims, **unknown)
 
-    def __mul__(self, other):
-        return ops.mul(self, other)
+    def min(self, axis=None, keepdims=False, **unknown):
+        return ops.min(self, axis, keepdims, **unknown)
 
-    def __rmul__(self, other):
-        return ops.mul(other, self)
+    def var(self, axis=None, ddof=0, keepdims=False, **unknown):
+        return ops.var(self, axis, ddof, keepdims, **unknown)
 
-    def __truediv__(self, other):
-        return ops.div(self, other)
+    def std(self, axis=None, ddof=0, keepdims=False, **unknown):
+        return ops.std(self, axis, ddof, keepdims, **unknown)
 
-    def __rtruediv__(self, other):
-        return ops.div(other, self)
+    def cumsum(self, axis=None, **unknown):
+        return ops.cumsum(self, axis, **unknown)
 
-    def __pow__(self, other):
-        return ops.pow(self, other)
+    def argmax(self, axis=None, keepdims=False, **unknown):
+        return ops.argmax(self, axis, keepdims, **unknown)
 
-    def __rpow__(self, other):
-        return ops.pow(other, self)
+    def argmin(self, axis=None, keepdims=False, **unknown):
+        return ops.argmin(self, axis, keepdims, **unknown)
 
-    def __floordiv__(self, other):
-        return ops.floor_divide(self, other)
+    def argsort(self, axis=-1, **unknown):
+        return ops.argsort(self, axis, **unknown)
 
-    def __rfloordiv__(self, other):
-        return ops.floor_divide(other, self)
+    def all(self, axis=None, keepdims=False, **unknown):
+        return ops.all(self, axis, keepdims, **unknown)
 
-    def __mod__(self, other):
-        return ops.remainder(self, other)
-
-    def __rmod__(self, other):
-        return ops.remainder(other, self)
-
-    def __matmul__(self, other):
-        return ops.matmul(self, other)
-
-    def __rmatmul__(self, other):
-        return ops.matmul(other, self)
-
-    def __neg__(self):
-        return ops.neg(self)
-
-    def __pos__(self):
-        return self
-
-    def __abs__(self):
-        return ops.abs(self)
-
-    def __getitem__(self, index):
-        return ops.index(self, index)
-
-    def __eq__(self, other):
-        return NotImplemented if _is_foreign(other) else ops.equal(self, other)
-
-    def __ne__(self, other):
-        return NotImplemented if _is_foreign(other) else ops.not_equal(self, other)
-
-    def __lt__(self, other):
-        return ops.less(self, other)
-
-    def __le__(self, other):
-        return ops.less_equal(self, other)
-
-    def __gt__(self, other):
-        return ops.greater(self, other)
-
-    def __ge__(self, other):
-        return ops.greater_equal(self, other)
-
-    def __contains__(self, value):
-        return not _is_foreign(value) and bool(ops.any(ops.equal(self, value)))
-
-    def __invert__(self):
-        _check_booleans("~", self)
-        return ops.logical_not(self)
-
-    def __and__(self, other):
-        _check_booleans("&", self, other)
-        return ops.logical_and(self, other)
-
-    def __or__(self, other):
-        _check_booleans("|", self, other)
-        return ops.logical_or(self, other)
-
-    def __xor__(self, other):
-        _check_booleans("^", self, other)
-        return ops.not_equal(self, other)
-
-    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__  # they commute
-
-    def __round__(self, decimals=0):
-        return ops.round(self, decimals)
-
-    # --- methods: NumPy's names and argument order -------------------------------
-    def sum(self, axis=None, keepdims=False):
-        return ops.sum(self, axis, keepdims)
-
-    def mean(self, axis=None, keepdims=False):
-        return ops.mean(self, axis, keepdims)
-
-    def prod(self, axis=None, keepdims=False):
-        return ops.prod(self, axis, keepdims)
-
-    def max(self, axis=None, keepdims=False):
-        return ops.max(self, axis, keepdims)
-
-    def min(self, axis=None, keepdims=False):
-        return ops.min(self, axis, keepdims)
-
-    def var(self, axis=None, ddof=0, keepdims=False):
-        return ops.var(self, axis, ddof, keepdims)
-
-    def std(self, axis=None, ddof=0, keepdims=False):
-        return ops.std(self, axis, ddof, keepdims)
-
-    def cumsum(self, axis=None):
-        return ops.cumsum(self, axis)
-
-    def argmax(self, axis=None, keepdims=False):
-        return ops.argmax(self, axis, keepdims)
-
-    def argmin(self, axis=None, keepdims=False):
-        return ops.argmin(self, axis, keepdims)
-
-    def argsort(self, axis=-1):
-        return ops.argsort(self, axis)
-
-    def all(self, axis=None, keepdims=False):
-        return ops.all(self, axis, keepdims)
-
-    def any(self, axis=None, keepdims=False):
-        return ops.any(self, axis, keepdims)
+    def any(self, axis=None, keepdims=False, **unknown):
+        return ops.any(self, axis, keepdims, **unknown)
 
     def reshape(self, *shape):
         return ops.reshape(self, shape[0] if _is_shape(shape) else shape)
 
     def transpose(self, *axes):
+        if axes == (0, 1):  # NumPy: the axes as they are; PyTorch: exchanged
+            raise ValueError(
+                "x.transpose(0, 1) would leave the axes as they are, as in NumPy; to "
+                "exchange two axes, as PyTorch does, write x.swapaxes(0, 1)"
+            )
         return ops.transpose(self, axes[0] if _is_shape(axes) else axes or None)
 
     def swapaxes(self, first, second):
         return ops.swapaxes(self, first, second)
 
-    def squeeze(self, axis=None):
-        return ops.squeeze(self, axis)
+    def squeeze(self, axis=None, **unknown):
+        return ops.squeeze(self, axis, **unknown)
 
     def ravel(self):
         return ops.reshape(self, (-1,))
 
-    def flatten(self):
-        return ops.reshape(self, (-1,))
+    def flatten(self, start_axis=0, end_axis=-1, **unknown):
+        return ops.flatten(self, start_axis, end_axis, **unknown)
 
-    def clip(self, low=None, high=None):
-        return ops.clip(self, low, high)
+    def clip(self, low=None, high=None, **unknown):
+        return ops.clip(self, low, high, **unknown)
 
     def round(self, decimals=0):
         return ops.round(self, decimals)
@@ -221,20 +132,24 @@ class ArrayMethods:
         return ops.tanh(self)
 
 
-def _is_foreign(other):
-    """What equals no tensor: `x == None` is False, as for any two unlike objects."""
-    return other is None or isinstance(other, str)
-
-
-def _check_booleans(sign, *operands):
-    for x in operands:
-        dtype = getattr(x, "dtype", type(x).__name__)
-        if dtype != "bool":
-            raise TypeError(
-                f"{sign} is for booleans, got {dtype}; compare first, in brackets: "
-                f"(x > 0) {sign} (x < 1)"
-            )
-
-
 def _is_shape(args):
     return len(args) == 1 and (args[0] is None or isinstance(args[0], (tuple, list)))
+
+
+class Spelling:
+    """A name of PyTorch's: reading it raises AttributeError, with what to write.
+
+    A __getattr__ on Tensor would do, and slow down the reading of every other name.
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(self, name):
+        self.name = name
+
+    def __get__(self, x, owner):
+        raise hints.missing("Tensor", self.name, "TENSOR", x)
+
+
+for _name in spellings.TENSOR:
+    setattr(ArrayMethods, _name, Spelling(_name))

@@ -7,7 +7,8 @@ imports upward.
 """
 
 from tinyft import backend
-from tinyft.autograd import methods
+from tinyft.autograd import hints, methods, operators
+from tinyft.autograd.mode import mode
 
 walk = None  # walk.backward, set by use_walk()
 _new = object.__new__
@@ -15,7 +16,7 @@ _new = object.__new__
 
 def use_ops(namespace):
     """Called once by tinyft.ops: gives Tensors their methods, and `xp_of` its answer."""
-    methods.ops = namespace
+    methods.ops = operators.ops = namespace
     backend.register(Tensor, namespace)
 
 
@@ -72,7 +73,7 @@ class Tensor(methods.ArrayMethods):
     shape = property(lambda self: self._data.shape)
     dtype = property(lambda self: self._data.dtype)
     ndim = property(lambda self: self._data.ndim)
-    size = property(lambda self: self._data.size)
+    size = property(lambda self: self._data.size)  # NumPy's; PyTorch's is x.shape
     nbytes = property(lambda self: self._data.nbytes)
     device = property(lambda self: backend.device_of(self._data))
     is_leaf = property(lambda self: self._node is None)
@@ -90,6 +91,9 @@ class Tensor(methods.ArrayMethods):
         host = self.numpy()
         copied = host.astype(dtype or host.dtype, copy=bool(copy))
         return copied
+
+    def __array_function__(self, function, types, args, options):
+        return hints.through_numpy(function, args, options)
 
     def item(self):
         """The value of a one-element tensor as a Python number (synchronises)."""
@@ -187,12 +191,17 @@ class Tensor(methods.ArrayMethods):
             raise RuntimeError(
                 "x[...] = values on a tensor that requires a gradient would change what "
                 "the tape saved; write ops.where(mask, values, x), or x.data[...] = "
-                "values outside of a computation"
+                "values between computations"
             )
-        plain = index._data if isinstance(index, Tensor) else index
+        if mode.grad and isinstance(values, Tensor) and values.requires_grad:
+            raise RuntimeError(
+                "x[...] = values would lose the gradient of the values; write "
+                "ops.where(mask, values, x) or ops.concatenate, or values.detach()"
+            )
+        key = index._data if isinstance(index, Tensor) else index
         if isinstance(index, tuple):
-            plain = tuple(i._data if isinstance(i, Tensor) else i for i in index)
-        self._data[plain] = values._data if isinstance(values, Tensor) else values
+            key = tuple(i._data if isinstance(i, Tensor) else i for i in index)
+        self._data[key] = values._data if isinstance(values, Tensor) else values
         self._version[0] += 1
 
 

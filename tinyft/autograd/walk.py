@@ -1,9 +1,9 @@
 """The walk: from the outputs back to the leaves, the newest operation first.
 
-A node comes before all that were made of it, so taking always the newest one leaves
-each node with its whole gradient: the sum over everything it went into (the chain rule
-of several variables; d(x·x)/dx at 3 is 6). The walk is a loop over a heap, not a
-recursion: a chain of any length works. Gradients live in a local dict and are popped.
+A node is created before every node that uses its output. So the newest node always has
+its whole gradient already: the sum over everything it went into (the chain rule of
+several variables; d(x·x)/dx at 3 is 6). The walk is a loop over a heap, not a recursion:
+a chain of any length works. Gradients live in a local dict and are popped.
 """
 
 import heapq
@@ -141,8 +141,9 @@ def _gradients(node, gy, create_graph):
     else:
         if not function.second_order:
             raise RuntimeError(
-                f"{function.__name__} has no second derivative (its backward is written "
-                "for arrays); use its composed form, or create_graph=False"
+                f"{function.__name__} has no second derivative: its backward is written "
+                f"for arrays. Write {function.instead} for derivatives of any order, or "
+                "leave create_graph=True out"
             )
         node.graph = True
         try:
@@ -151,6 +152,11 @@ def _gradients(node, gy, create_graph):
         finally:
             del node.graph
     result = result if isinstance(result, tuple) else (result,)
+    if len(result) < len(node.parents) and True in node.needs[len(result) :]:
+        raise RuntimeError(
+            f"{function.__name__}.backward returned {len(result)} gradient(s) for "
+            f"{len(node.parents)} inputs, and one of the others wants a gradient"
+        )
     if anomaly is not None:
         anomaly.after_backward(node, result)
     return result
@@ -160,7 +166,8 @@ def _starting_gradient(y, g):
     if not y.requires_grad:
         raise RuntimeError(
             "backward() was called on a tensor that does not require a gradient: no "
-            "input of its computation has requires_grad=True"
+            "input of its computation has requires_grad=True (is the model frozen, or are "
+            "its adapters merged or switched off?)"
         )
     if g is None:
         if y._data.size != 1:

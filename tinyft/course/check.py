@@ -1,19 +1,24 @@
 """check(): a computed number against its closed form, with the bound's reason said.
 
+    tol = Bound(1e-12, "a dozen roundings", relative=True)
+    check("(15.3) merge = live", got, want, tol)
+
     discrepancy = max|got − want|            (relative=True: divided by max|want|)
     the check holds when discrepancy <= bound
 
 Every check is recorded, failed ones too: in `records`, and as one JSON line in the file
-that the environment variable TINYFT_CHECKS names (`tinyft course` reads it back).
+that the environment variable TINYFT_CHECKS names (`tinyft course` reads it back). How
+much of it a notebook shows is said in show.py.
 """
 
-import html
 import json
 import os
-import sys
 
 import numpy as np
 
+from tinyft.course.show import in_notebook, sentence, show
+
+__all__ = ["Bound", "CheckFailed", "check", "in_notebook", "records"]
 records = []
 
 
@@ -21,17 +26,36 @@ class CheckFailed(AssertionError):
     """A computed value is farther from its closed form than the bound allows."""
 
 
-def check(name, got, want, bound, why, relative=False):
-    """Hold when max|got − want| <= bound; print both numbers, record, raise if not.
+class Bound(float):
+    """A bound with its reason, for several checks: Bound(1e-12, "a dozen roundings").
 
-    name, why: text; `why` says where the bound comes from.  got, want: scalars, arrays
-    or Tensors of one shape.  bound: a finite number >= 0.  relative=True divides by
-    max|want|.  Returns None; raises CheckFailed with the numbers when it does not hold,
-    ValueError when `why` is empty or `bound` is no bound.
+    relative=True: of max|want|. It is a float of that value in every other respect.
     """
-    _require(name, bound, why)
+
+    def __new__(cls, value, why, relative=False):
+        _require_reason(f"Bound({value!r})", why)
+        _require_bound("Bound", value)
+        self = super().__new__(cls, value)
+        self.why, self.relative = why, relative
+        return self
+
+
+def check(name, got, want, bound=0, why="", relative=False, headline=False):
+    """Hold when max|got − want| <= bound; record and show it, raise if it does not hold.
+
+    name: text.  got, want: scalars, arrays or Tensors of one shape.  bound: a finite
+    number >= 0, or a `Bound`; 0, to the bit, is its own reason, any other number needs
+    `why`: where it comes from.  relative=True divides by max|want|.  headline=True
+    shows it in full, for the ten checks a chapter is about; the others of a cell fold
+    into one line.  Returns None; raises CheckFailed with the numbers when it does not
+    hold, ValueError when the reason is missing or `bound` is not a bound.
+    """
+    _require_bound(f"check({name!r})", bound)
+    why = why or getattr(bound, "why", "" if bound else "to the bit")
+    _require_reason(f"check({name!r})", why)
+    relative = bool(relative or getattr(bound, "relative", False))
     record = {"name": name, "bound": float(bound), "why": why, "relative": relative}
-    record |= measure(got, want, relative)
+    record |= {"headline": bool(headline)} | measure(got, want, relative)
     record["ok"] = (
         record["problem"] is None and record["discrepancy"] <= record["bound"]
     )
@@ -41,16 +65,19 @@ def check(name, got, want, bound, why, relative=False):
         raise CheckFailed(sentence(record))
 
 
-def _require(name, bound, why):
+def _require_reason(caller, why):
     if not (isinstance(why, str) and why.strip()):
         raise ValueError(
-            f"check({name!r}) was called without a reason for its bound; say in `why` "
+            f"{caller} was called without a reason for its bound; say in `why` "
             "where the bound comes from (rounding, step size, sample size ...)"
         )
+
+
+def _require_bound(caller, bound):
     number = isinstance(bound, (int, float, np.number)) and not isinstance(bound, bool)
     if not (number and 0 <= bound < float("inf")):
         raise ValueError(
-            f"check({name!r}) got bound={bound!r}; a bound is a finite number >= 0"
+            f"{caller} got bound={bound!r}; a bound is a finite number >= 0"
         )
 
 
@@ -144,76 +171,3 @@ def jsonable(record):
     """The record with an infinite discrepancy written as text: JSON has no infinity."""
     found = record["discrepancy"]
     return record | {"discrepancy": found if found is None else plain(found)}
-
-
-def sentence(record):
-    """One line of text that says what was compared and how it came out."""
-    if record["problem"]:
-        return f"{record['name']}: {record['problem']}"
-    return f"{record['name']}: {_numbers(record)}; {_verdict(record)}"
-
-
-def _numbers(record):
-    where = f" at {record['index']} of shape {tuple(record['shape'])}"
-    where = where if record["shape"] else ""
-    return f"got {_digits(record['got'])}, want {_digits(record['want'])}{where}"
-
-
-def _verdict(record):
-    what = "|got - want| / max|want|" if record["relative"] else "|got - want|"
-    what = "max " + what if record["shape"] else what
-    sign = "<=" if record["ok"] else ">"
-    return f"{what} = {record['discrepancy']:.3g} {sign} {record['bound']:.3g}"
-
-
-def _digits(value):
-    return f"{value:.12g}" if isinstance(value, float) else str(value)
-
-
-def show(record):
-    """A small table in a notebook, three lines of text elsewhere."""
-    if in_notebook():
-        from IPython.display import display
-
-        display({"text/html": as_html(record), "text/plain": as_text(record)}, raw=True)
-    else:
-        _say(as_text(record))
-
-
-def as_text(record):
-    """The record as two or three lines of text."""
-    mark = "ok  " if record["ok"] else "FAIL"
-    if record["problem"]:
-        return f"{mark} {record['name']}\n     {record['problem']}"
-    return (
-        f"{mark} {record['name']}\n     {_numbers(record)}\n"
-        f"     {_verdict(record)}  ({record['why']})"
-    )
-
-
-def as_html(record):
-    """The record as a small table that reads well in light and dark notebooks."""
-    colour, mark = ("#0072B2", "✓ holds") if record["ok"] else ("#D55E00", "✗ fails")
-    if record["problem"]:
-        rows = [record["problem"]]
-    else:
-        rows = [_numbers(record), f"{_verdict(record)} — {record['why']}"]
-    body = "".join(f"<br>{html.escape(row)}" for row in rows)
-    return (
-        f'<div style="border-left:4px solid {colour};padding:2px 10px;margin:4px 0">'
-        f'<b><span style="color:{colour}">{mark}</span> {html.escape(record["name"])}'
-        f'</b><span style="font-family:monospace;font-size:90%">{body}</span></div>'
-    )
-
-
-def in_notebook():
-    """True in a Jupyter kernel (not in IPython's terminal)."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    return hasattr(shell, "kernel")
-
-
-def _say(text):
-    """Print, also where the terminal's encoding has no λ."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    print(text.encode(encoding, "replace").decode(encoding), flush=True)

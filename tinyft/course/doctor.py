@@ -15,9 +15,11 @@ import numpy as np
 
 import tinyft
 from tinyft import backend, kernels, ops
+from tinyft.backend import diagnose, library
 
 COURSE = (
-    "safetensors rich typer pytest matplotlib ipykernel nbclient nbconvert nbformat"
+    "safetensors rich typer pytest matplotlib ipykernel nbclient nbconvert nbformat "
+    "latex2mathml"
 ).split()
 EXTRAS = {
     "course": [*COURSE, "jupytext"],
@@ -27,7 +29,7 @@ EXTRAS = {
 }
 
 
-def diagnose():
+def examine():
     """All rows, in reading order."""
     rows = [
         ("Python", f"{platform.python_version()} ({sys.executable})", "ok", ""),
@@ -49,7 +51,7 @@ def can_run(rows):
 def gpu_works(rows):
     """True when a card is there and every probe on it gave the CPU's numbers."""
     states = [state for name, _, state, _ in rows if name.startswith("GPU")]
-    return backend.gpu_status()[0] and "missing" not in states
+    return diagnose.gpu_status()[0] and "missing" not in states
 
 
 def grader():
@@ -90,11 +92,11 @@ def running_blas():
 
 def gpu():
     """The rows of the backend: NumPy alone and why, or the card and what runs on it."""
-    works, sentence = backend.gpu_status()
+    works, sentence = diagnose.gpu_status()
     if works:
         value = f"NumPy on the CPU; GPU: {sentence}"
         return [("backend", value, "ok", ""), *card()]
-    wheels = backend.cupy_wheels()
+    wheels = diagnose.cupy_wheels()
     clash = len(wheels) > 1
     remedy = f"pip uninstall {' '.join(wheels)}" if clash else gpu_command()
     value = f"NumPy on the CPU. No GPU: {sentence}"
@@ -103,19 +105,19 @@ def gpu():
 
 def gpu_command():
     """The command that adds CuPy, when it is CuPy that is missing."""
-    if backend.cupy_wheels() or sys.platform == "darwin":
+    if diagnose.cupy_wheels() or sys.platform == "darwin":
         return ""
     return f'{pip()} "tinyft[cuda12x]"   (CUDA 13: cuda13x)'
 
 
 def card():
     """Rows of the card: what it is, the versions, and each probe against the CPU."""
-    cupy = backend.cupy_module()
+    cupy = library.cupy_module()
     runtime = cupy.cuda.runtime
     p, (free, total) = runtime.getDeviceProperties(0), runtime.memGetInfo()
     what = f"{p['name'].decode()}, sm_{p['major']}{p['minor']}, "
     what += f"{free / 1e9:.1f} of {total / 1e9:.1f} GB free"
-    wheel = ", ".join(backend.cupy_wheels()) or "no wheel"
+    wheel = ", ".join(diagnose.cupy_wheels()) or "no wheel"
     versions = f"cupy {cupy.__version__} ({wheel}), driver for CUDA "
     versions += f"{_cuda(runtime.driverGetVersion())}, "
     versions += f"runtime {_cuda(runtime.runtimeGetVersion())}"
@@ -177,7 +179,7 @@ def probe(name, function):
         there = backend.to(x, "cuda")
         got = backend.asnumpy(function(backend.xp_of(there), there))
     except Exception as error:  # CuPy raises its own classes, one for each library
-        wheel = next(iter(backend.cupy_wheels()), "cupy-cuda12x")
+        wheel = next(iter(diagnose.cupy_wheels()), "cupy-cuda12x")
         value = f"FAILED: {type(error).__name__}: {error}"
         return f"GPU {name}", value, "missing", f'{pip()} "{wheel}[ctk]"'
     milliseconds = 1e3 * (time.perf_counter() - start)
@@ -222,7 +224,7 @@ def doctor():
     from rich.markup import escape
     from rich.table import Table
 
-    rows = diagnose()
+    rows = examine()
     colours = {"ok": "green", "note": "yellow", "missing": "red"}
     grid = Table(title="tinyft doctor", show_lines=False)
     for title in ("what", "state", "found", "the command that adds it"):

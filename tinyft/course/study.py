@@ -1,4 +1,4 @@
-"""One base fine-tuned by many methods on the same batches: the tables of 14 and 15.
+"""One base fine-tuned by many methods on the same batches: the tables of 14.
 
     study = Study(fresh, loss, batches, scores, valid, steps)
     study.choose(rates, method, target)    {rate: mean validation loss}
@@ -13,10 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinyft import optim, peft, tensor
-from tinyft.course.plot import COLOURS
+from tinyft import optim, peft
 from tinyft.nn import Module
-from tinyft.peft.sites import matches
 from tinyft.training import mean_and_error
 from tinyft.training.metrics import on_device
 
@@ -120,85 +118,3 @@ def parameters(model, seed, method, target):
         return adapter.parameters(), report.trainable, report.bytes
     params = list(model.parameters() if method is None else method(model))
     return params, sum(p.size for p in params), sum(p.nbytes for p in params)
-
-
-def changes(model, base, target):
-    """{path: ΔW, flat (out, ...), on the host} of the modules that `target` names."""
-    return {
-        path: flat(module.weight) - flat(base.get_submodule(path).weight)
-        for path, module in model.named_modules()
-        if matches(path, target)
-    }
-
-
-def flat(weight):
-    """A weight of any layer as a host matrix (out, ...)."""
-    return weight.numpy().reshape(len(weight), -1)
-
-
-def spectrum(found):
-    """Means over matrices of σ_i/σ_1, and of the share of ‖ΔW‖² in the first i.
-
-    found: a list of {path: ΔW}; all with the same number of singular values.
-    """
-    sigma = [np.linalg.svd(D, compute_uv=False) for one in found for D in one.values()]
-    energy = [np.cumsum(v**2) / np.sum(v**2) for v in sigma]
-    return np.mean([v / v[0] for v in sigma], axis=0), np.mean(energy, axis=0)
-
-
-def noise_like(found, rng):
-    """Gaussian matrices of the shapes of the first {path: ΔW}, again a list."""
-    return [{path: rng.normal(size=D.shape) for path, D in found[0].items()}]
-
-
-def ninety(energy):
-    """How many directions hold 90 % of the energy."""
-    return int(np.argmax(energy >= 0.9)) + 1
-
-
-def truncated(D, r):
-    """The best approximation of rank r, by the SVD (Eckart, Young 1936)."""
-    U, S, Vt = np.linalg.svd(D, full_matrices=False)
-    return (U[:, :r] * S[:r]) @ Vt[:r]
-
-
-def add_cut(model, changes, r):
-    """Add to each weight of `model` its change, cut to rank r; returns model."""
-    for path, D in changes.items():
-        p = model.get_submodule(path).weight
-        p.data = p.data + tensor(truncated(D, r).reshape(p.shape)).data
-    return model
-
-
-def plot_spectrum(ax, ratio, noise):
-    """σ_i/σ_1 against i, of a change and of Gaussian matrices."""
-    i = np.arange(1, len(ratio) + 1)
-    ax.loglog(i, ratio, color=COLOURS["blue"], label="ΔW of full fine-tuning")
-    ax.loglog(i, noise, "--", color=COLOURS["black"], label="Gaussian matrix")
-    ax.set(xlabel="index i (count)", ylabel="singular value σᵢ/σ₁ (share)")
-    ax.legend()
-
-
-def plot_ranks(ax, ranks, trained, cut):
-    """Two curves over the rank: trained at it, and ΔW of full training cut to it.
-
-    trained, cut: a (mean, s.e.) for each rank.
-    """
-    ax.errorbar(
-        ranks,
-        *np.transpose(trained),
-        fmt="o-",
-        color=COLOURS["blue"],
-        capsize=3,
-        label="LoRA, trained at rank r",
-    )
-    ax.errorbar(
-        ranks,
-        *np.transpose(cut),
-        fmt="s--",
-        color=COLOURS["orange"],
-        capsize=3,
-        label="full ΔW, cut to rank r afterwards",
-    )
-    ax.set(xscale="log", xlabel="rank r (count)", xticks=ranks, xticklabels=ranks)
-    ax.minorticks_off()

@@ -26,7 +26,7 @@ def frozen(*matrices):
 
 
 def set_random(params, rng, size=1.0):
-    """Draw every parameter anew from N(0, size²), on the host; returns them as a list."""
+    """Draw every parameter again from N(0, size²), on the host; returns them as a list."""
     params = list(params)
     for p in params:
         p.data = tensor((size * rng.normal(size=p.shape)).astype(str(p.dtype))).data

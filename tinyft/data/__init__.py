@@ -2,9 +2,9 @@
 
 from tinyft.data.batches import (
     IGNORE,
-    BatchStream,
     batches,
     check_range,
+    check_rng_state,
     few_shot,
     lm_batch,
     mlm_batch,
@@ -14,6 +14,7 @@ from tinyft.data.batches import (
 from tinyft.data.bpe import BPETokenizer
 from tinyft.data.digits import SHIFTS, load_digits, shift
 from tinyft.data.files import SHA256, DataError
+from tinyft.data.stream import BatchStream
 from tinyft.data.text import domains, load_text
 from tinyft.data.tokenizer import CharTokenizer, Tokenizer, TokenizerError
 
@@ -29,6 +30,7 @@ __all__ = [
     "TokenizerError",
     "batches",
     "check_range",
+    "check_rng_state",
     "domains",
     "few_shot",
     "lm_batch",

@@ -1,8 +1,8 @@
 """Batches from host arrays, each drawn from an explicit `numpy.random.Generator`.
 
-`batches` walks once over the examples, `BatchStream` for ever and resumably; `lm_batch`
+`batches` walks once over the examples, `BatchStream` (stream.py) for ever; `lm_batch`
 and `mlm_batch` cut windows out of one long row of token ids. Ids and labels are checked
-against their range here, on the host: on a GPU an index out of range is no error.
+against their range here, on the host: on a GPU an index out of range is not an error.
 """
 
 import numpy as np
@@ -39,14 +39,15 @@ def batches(rng, *arrays, batch_size, drop_last=False, shuffle=True):
     Raises DataError at the call, not at the first batch, when nothing would come.
     """
     arrays = tuple(map(np.asarray, arrays))
-    count = _check(arrays, batch_size, drop_last)
-    order = _order(rng, count, shuffle)
+    count = check_arrays(arrays, batch_size, drop_last)
+    order = order_of(rng, count, shuffle)
     stop = count - count % batch_size if drop_last else count
     starts = range(0, stop, batch_size)
-    return (_take(arrays, order[i : i + batch_size]) for i in starts)
+    return (take(arrays, order[i : i + batch_size]) for i in starts)
 
 
-def _order(rng, count, shuffle):
+def order_of(rng, count, shuffle):
+    """The order of `count` examples in one epoch: 0, 1, ... or a permutation."""
     if not shuffle:
         return np.arange(count)
     if not isinstance(rng, np.random.Generator):
@@ -57,12 +58,15 @@ def _order(rng, count, shuffle):
     return rng.permutation(count)
 
 
-def _take(arrays, index):
+def take(arrays, index):
+    """The rows `index` of each array."""
     return tuple(array[index] for array in arrays)
 
 
-def _check(arrays, batch_size, drop_last):
+def check_arrays(arrays, batch_size, drop_last):
     """Return the common length N of `arrays` or say what is wrong with them."""
+    if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)):
+        raise DataError(f"batches: batch_size={batch_size!r} should be an integer.")
     if not arrays or any(array.ndim == 0 for array in arrays):
         raise DataError("batches: pass at least one array of one dimension or more.")
     lengths = [len(array) for array in arrays]
@@ -138,7 +142,7 @@ def mlm_batch(rng, ids, batch, length, mask_id, vocab, p=0.15, never=()):
 def few_shot(rng, x, y, per_class):
     """Return `per_class` examples of each label in `y` (N,), in mixed order."""
     x, y = np.asarray(x), np.asarray(y)
-    _check((x, y), 1, False)
+    check_arrays((x, y), 1, False)
     classes, counts = np.unique(y, return_counts=True)
     if per_class < 1 or counts.min() < per_class:
         raise DataError(
@@ -152,6 +156,10 @@ def few_shot(rng, x, y, per_class):
 
 def rng_state(rng):
     """Return the complete state of a `default_rng` generator as six uint64 numbers."""
+    if not isinstance(rng, np.random.Generator):
+        raise DataError(
+            f"rng_state: expected a generator, numpy.random.default_rng(seed), got {rng!r}."
+        )
     state = rng.bit_generator.state
     if state["bit_generator"] != "PCG64":
         raise DataError(
@@ -164,10 +172,19 @@ def rng_state(rng):
     return np.array([*words, state["has_uint32"], state["uinteger"]], dtype=np.uint64)
 
 
+def check_rng_state(words):
+    """DataError unless these are six whole numbers, as `rng_state` returns them."""
+    words = np.asarray(words)
+    if words.shape != (6,) or words.dtype.kind not in "iu" or words[4] > 1:
+        raise DataError(
+            "set_rng_state: expected 6 numbers, whole ones, as rng_state() gives, got "
+            f"{words.dtype} {words.shape}."
+        )
+
+
 def set_rng_state(rng, words):
     """Put a generator into a state that `rng_state` returned."""
-    if np.shape(words) != (6,):
-        raise DataError(f"set_rng_state: expected 6 numbers, got {np.shape(words)}.")
+    check_rng_state(words)
     a, b, c, d, has, uinteger = (int(word) for word in words)
     rng.bit_generator.state = {
         "bit_generator": "PCG64",
@@ -175,58 +192,3 @@ def set_rng_state(rng, words):
         "has_uint32": has,
         "uinteger": uinteger,
     }
-
-
-class BatchStream:
-    """Batches for ever, epoch after epoch, resumable to the bit at any batch.
-
-    `rng` belongs to the stream alone (`rng.spawn(1)[0]` makes one). The state holds the
-    generator as it was when the epoch began; loading it draws the same order again.
-    """
-
-    def __init__(self, rng, *arrays, batch_size, drop_last=False, shuffle=True):
-        self.arrays = tuple(map(np.asarray, arrays))
-        self.count = _check(self.arrays, batch_size, drop_last)
-        self.rng, self.batch_size, self.shuffle = rng, batch_size, shuffle
-        self.stop = self.count - self.count % batch_size if drop_last else self.count
-        self.epoch = 0
-        self._begin()
-
-    def _begin(self):
-        self._rng_at_start = rng_state(self.rng)
-        self._order = _order(self.rng, self.count, self.shuffle)
-        self.position = 0
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        if self.position >= self.stop:
-            self.epoch += 1
-            self._begin()
-        index = self._order[self.position : self.position + self.batch_size]
-        self.position += len(index)
-        return _take(self.arrays, index)
-
-    def state_dict(self):
-        """Return {epoch, position, count: int, rng: uint64 (6,)}."""
-        return {
-            "epoch": self.epoch,
-            "position": self.position,
-            "count": self.count,
-            "rng": self._rng_at_start.copy(),
-        }
-
-    def load_state_dict(self, state):
-        """Continue where `state` was taken; the data must have the same length."""
-        missing = {"epoch", "position", "count", "rng"} - set(state)
-        if missing:
-            raise DataError(f"BatchStream: the state lacks {sorted(missing)}.")
-        if int(state["count"]) != self.count:
-            raise DataError(
-                f"BatchStream: the state is of a stream over {int(state['count'])} "
-                f"examples, this one has {self.count}. Load the same data first."
-            )
-        set_rng_state(self.rng, state["rng"])
-        self._begin()
-        self.epoch, self.position = int(state["epoch"]), int(state["position"])

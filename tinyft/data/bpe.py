@@ -21,6 +21,9 @@ WORDS = re.compile(
     r"'(?:[sdmt]|ll|ve|re)| ?[^\W\d_]+| ?\d+| ?(?:[^\s\w]|_)+|\s+(?!\S)|\s+"
 )
 CACHED_WORDS = 100_000
+# A merge can double a token, so a list of 32 of them could fill the memory.
+LONGEST = 4096  # bytes of one token; GPT-2's longest has 128
+TOTAL = 2**26  # bytes of all tokens
 
 
 def to_bytes(text):
@@ -42,7 +45,7 @@ def learn_merges(text, count):
     """Return up to `count` pairs, commonest first; ties go to the smallest (a, b).
 
     Counts are kept up to date: a merge visits only the words that hold its pair. Stops
-    early when no pair occurs twice.
+    early when no pair occurs twice. A token is never longer than LONGEST bytes.
     """
     words = Counter(WORDS.findall(text))
     ids = [list(to_bytes(word)) for word in words]
@@ -54,13 +57,17 @@ def learn_merges(text, count):
             places[pair].add(w)
     heap = [(-n, pair) for pair, n in counts.items()]
     heapq.heapify(heap)
-    merges = []
+    merges, lengths = [], [1] * 256
     while heap and len(merges) < count:
         n, pair = heapq.heappop(heap)
         if -n != counts[pair]:  # an older entry: the count has changed since
             continue
         if -n < 2:
             break
+        length = lengths[pair[0]] + lengths[pair[1]]
+        if length > LONGEST:
+            continue
+        lengths.append(length)
         changed = _apply(pair, 256 + len(merges), ids, often, counts, places)
         merges.append(pair)
         for other in changed:
@@ -84,6 +91,27 @@ def _apply(pair, new, ids, often, counts, places):
     return changed
 
 
+def merged_pieces(merges):
+    """The bytes of every token; TokenizerError for a list that is broken or explodes."""
+    pieces, total = [bytes([b]) for b in range(256)], 0
+    for a, b in merges:
+        if not 0 <= min(a, b) <= max(a, b) < len(pieces):
+            raise TokenizerError(
+                f"BPETokenizer: merge ({a}, {b}) uses a token that does not exist "
+                f"before it (there are {len(pieces)}); the list is broken."
+            )
+        length = len(pieces[a]) + len(pieces[b])
+        total += length
+        if length > LONGEST or total > TOTAL:
+            raise TokenizerError(
+                f"BPETokenizer: merge number {len(pieces) - 256}, ({a}, {b}), makes a "
+                f"token of {length} bytes, {total} in all; at most {LONGEST} and {TOTAL} "
+                "are allowed. No training text gives such a list; it is broken."
+            )
+        pieces.append(pieces[a] + pieces[b])
+    return pieces
+
+
 class BPETokenizer(Tokenizer):
     """Ids: 256 bytes, then one token a merge, then the special tokens."""
 
@@ -91,14 +119,7 @@ class BPETokenizer(Tokenizer):
 
     def __init__(self, merges=(), specials=()):
         self.merges = [tuple(pair) for pair in merges]
-        self.pieces = [bytes([b]) for b in range(256)]
-        for a, b in self.merges:
-            if not 0 <= min(a, b) <= max(a, b) < len(self.pieces):
-                raise TokenizerError(
-                    f"BPETokenizer: merge ({a}, {b}) uses a token that does not exist "
-                    f"before it (there are {len(self.pieces)}); the list is broken."
-                )
-            self.pieces.append(self.pieces[a] + self.pieces[b])
+        self.pieces = merged_pieces(self.merges)
         super().__init__(len(self.pieces), specials)
         self._rank = {pair: r for r, pair in enumerate(self.merges)}
         self._cache = {}
@@ -145,7 +166,7 @@ class BPETokenizer(Tokenizer):
         return ids
 
     def _decode(self, ids):
-        """Join the bytes; bytes that are no UTF-8 (a cut character) become U+FFFD."""
+        """Join the bytes; bytes that are not UTF-8 (a cut character) become U+FFFD."""
         joined = b"".join(self.pieces[i] for i in ids)
         try:
             return joined.decode("utf-8", "surrogatepass")

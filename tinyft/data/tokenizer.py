@@ -12,6 +12,7 @@ import numpy as np
 
 from tinyft.data.files import DataError
 from tinyft.io.atomic import atomic_write
+from tinyft.io.json_text import read_json
 
 
 class TokenizerError(DataError):
@@ -104,13 +105,15 @@ class Tokenizer:
     def load(cls, path):
         """Read what `save` wrote; TokenizerError for another kind or a broken file."""
         try:
-            with open(path, encoding="utf-8") as file:
-                state = json.load(file)
+            state = read_json(path)
             if state["kind"] != cls.kind:
                 raise TokenizerError(
                     f"{path} holds a tokenizer of kind '{state['kind']}', "
                     f"{cls.__name__} reads '{cls.kind}'."
                 )
+            names = state["specials"]
+            if not isinstance(names, list) or not all(type(n) is str for n in names):
+                raise TypeError("specials is not a list of names")
             return cls._from_state(state)
         except TokenizerError:
             raise

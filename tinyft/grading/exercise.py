@@ -25,11 +25,6 @@ BEGIN = re.compile(r"^(\s*)# YOUR CODE(?::\s*(.*\S))?\s*$")
 END = re.compile(r"^\s*# END YOUR CODE\s*$")
 
 
-KEYS = (
-    "title equation hints returns seconds megabytes may_change imports forbidden"
-).split()
-
-
 class GradingError(Exception):
     """A sentence for the learner or the author of an exercise."""
 
@@ -115,20 +110,9 @@ def chapter_tasks(folder):
         table = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     except tomllib.TOMLDecodeError as error:
         raise GradingError(f"{path} is not valid TOML: {error}") from None
-    for name, row in table.items():
-        _known(path, name, row)
     tests = {path.stem[5:] for path in folder.glob("test_*.py")}
     names = [name for name in table if name in tests] + sorted(tests - set(table))
     return [Task(folder.name, name, folder, table.get(name, {})) for name in names]
-
-
-def _known(path, name, row):
-    """Raise GradingError at a key that means nothing: it would be ignored silently."""
-    for key in row if isinstance(row, dict) else [name]:
-        if key not in KEYS:
-            near = difflib.get_close_matches(key, KEYS, n=1)
-            meant = f"; did you mean {near[0]}?" if near else ""
-            raise GradingError(f"{path}: [{name}] has an unknown key {key!r}{meant}")
 
 
 def choose(wanted, tasks):

@@ -6,9 +6,17 @@
 import importlib
 
 from tinyft.io.atomic import atomic_write
+from tinyft.io.lock import FileInUse
 from tinyft.io.tensors import CheckpointError, load, load_with_metadata, save
 
-__all__ = ["CheckpointError", "atomic_write", "load", "load_with_metadata", "save"]
+__all__ = [
+    "CheckpointError",
+    "FileInUse",
+    "atomic_write",
+    "load",
+    "load_with_metadata",
+    "save",
+]
 
 
 def __getattr__(name):

@@ -4,7 +4,8 @@
 
 Never pickle: reading a file runs no code of the file. The same state gives the same
 bytes, so a checkpoint's hash is a fact about its training run (the header is written
-again with sorted keys, because the package does not fix the order of metadata).
+again with sorted keys, because the package does not fix the order of metadata). What
+`save` wrote carries a checksum (seal.py), and `load` refuses it with a changed byte.
 Source: the format's description at https://github.com/huggingface/safetensors#format
 """
 
@@ -14,7 +15,9 @@ import os
 import numpy as np
 
 from tinyft import backend
+from tinyft.io import foreign, seal
 from tinyft.io.atomic import atomic_write
+from tinyft.io.json_text import JSONError, parse_json
 
 # Header name -> how NumPy reads the bytes. BF16 is read as integers, then widened.
 DTYPES = {
@@ -33,7 +36,7 @@ DTYPES = {
     "BOOL": "?",
 }
 SAVED = {np.dtype(code) for name, code in DTYPES.items() if name != "BF16"}
-PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")
+HEADER = 100_000_000  # bytes: the format's limit
 
 
 class CheckpointError(ValueError):
@@ -47,12 +50,16 @@ def save(path, state, metadata=None):
     matter (non-contiguous arrays are copied). Written under a temporary name, flushed
     and renamed, so a killed process leaves the old file whole.
 
-    Raises CheckpointError for a dtype or a name that the format has no room for.
+    Raises CheckpointError for a dtype or a name that the format has no room for, OSError
+    with the file and what to do when it cannot be written.
     """
     package = _package()
+    _check_arguments(path, state)
     arrays = {name: _host(name, state[name]) for name in sorted(map(_name, state))}
     content = package.numpy.save(arrays, metadata=_check_metadata(metadata))
-    atomic_write(path, _sorted_header(content))
+    head, data = _sorted_header(content)
+    head = seal.sealed(head, data)
+    atomic_write(path, lambda file: file.write(head) + file.write(data))
 
 
 def load(path):
@@ -68,7 +75,12 @@ def load_with_metadata(path):
     """Return (state, metadata): as `load`, and the {str: str} stored beside it."""
     package = _package()
     content = _read(path)
-    header = _header(path, content)
+    header, end = _header(path, content)
+    if seal.is_broken(content[:end], memoryview(content)[end:]):
+        raise CheckpointError(
+            f"{path} is damaged: its bytes are not the ones that were written (their "
+            "SHA-256 differs). Fetch it again, or go back to an older copy."
+        )
     try:
         entries = package.deserialize(content)
     except Exception as error:  # the package's own error type, named in the sentence
@@ -78,7 +90,8 @@ def load_with_metadata(path):
         ) from None
     entries = sorted(entries)  # by name; no name occurs twice
     state = {name: _array(path, name, entry) for name, entry in entries}
-    return state, header.get("__metadata__", {})
+    metadata = header.get("__metadata__") or {}
+    return state, {k: v for k, v in metadata.items() if k != seal.MARK}
 
 
 def _package():
@@ -95,6 +108,19 @@ def _package():
 # --- writing -----------------------------------------------------------------------
 
 
+def _check_arguments(path, state):
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(
+            f"io.save(path, state): the path comes first, got a {type(path).__name__}"
+        )
+    if not isinstance(state, dict):
+        hint = ", its .state_dict()" if hasattr(state, "state_dict") else ""
+        raise TypeError(
+            f"io.save(path, state): state is a dict {{name: array}}{hint}, got a "
+            f"{type(state).__name__}"
+        )
+
+
 def _name(name):
     if not isinstance(name, str) or name == "__metadata__":
         raise CheckpointError(
@@ -109,7 +135,7 @@ def _host(name, value):
     if backend.is_array(value):
         array = backend.asnumpy(value)
     else:
-        array = np.asarray(value.numpy() if hasattr(value, "numpy") else value)
+        array = _converted(name, value)
     little = array.dtype.newbyteorder("<")
     if little not in SAVED:
         known = ", ".join(sorted(str(dtype) for dtype in SAVED))
@@ -120,30 +146,43 @@ def _host(name, value):
     return np.asarray(array, dtype=little, order="C")
 
 
+def _converted(name, value):
+    try:
+        return np.asarray(value.numpy() if hasattr(value, "numpy") else value)
+    except (TypeError, ValueError, RuntimeError) as error:  # PyTorch's bfloat16, say
+        raise CheckpointError(
+            f"io.save: state['{name}'] is a {type(value).__module__}."
+            f"{type(value).__name__} that does not become an array: {error}"
+        ) from None
+
+
 def _check_metadata(metadata):
+    """The metadata with room for the seal."""
     for key, value in (metadata or {}).items():
-        if not (isinstance(key, str) and isinstance(value, str)):
+        if not (isinstance(key, str) and isinstance(value, str)) or key == seal.MARK:
             raise CheckpointError(
                 f"io.save: metadata holds strings only, got {key!r}: {value!r}. "
-                "Write the value with str() or json.dumps()."
+                "Write the value with str() or json.dumps(), under a name of your own."
             )
-    return metadata or None
+    return {**(metadata or {}), seal.MARK: seal.EMPTY}
 
 
 def _sorted_header(content):
-    """Return the file with its JSON header in sorted order; the arrays stay."""
+    """The file in two parts: its header, the JSON in sorted order, and the arrays."""
     end = 8 + int.from_bytes(content[:8], "little")
     header = json.loads(content[8:end])
     text = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     head = text.encode("utf-8")
     head += b" " * (-len(head) % 8)  # the arrays start at a multiple of eight
-    return len(head).to_bytes(8, "little") + head + content[end:]
+    return len(head).to_bytes(8, "little") + head, memoryview(content)[end:]
 
 
 # --- reading -----------------------------------------------------------------------
 
 
 def _read(path):
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"io.load(path): expected a path, got a {type(path).__name__}")
     if not os.path.isfile(path):
         raise FileNotFoundError(
             f"There is no file {path}. Check the path, or write it with io.save."
@@ -153,42 +192,37 @@ def _read(path):
 
 
 def _header(path, content):
-    """Return the parsed header after checking the length of everything it announces."""
-    _refuse_other_formats(path, content)
+    """(header, where the arrays begin); the length of all it announces is checked."""
+    if foreign.told(content):
+        raise CheckpointError(f"{path} {foreign.told(content)}")
     size = int.from_bytes(content[:8], "little")
-    if len(content) < 8 or size > len(content) - 8:
+    if len(content) < 8 or size > min(len(content) - 8, HEADER):
         raise _truncated(path, f"its header should end at byte {8 + size}", content)
     try:
-        header = json.loads(content[8 : 8 + size])
+        header = parse_json(content[8 : 8 + size].decode("utf-8"), path)
         ends = [e["data_offsets"][1] for n, e in header.items() if n != "__metadata__"]
         end = 8 + size + max(ends, default=0)
+    except JSONError as error:
+        raise _no_header(path, f" ({error})") from None
     except (ValueError, TypeError, KeyError, AttributeError, IndexError):
-        raise CheckpointError(
-            f"{path} is damaged: its header is not the JSON of a safetensors file. "
-            "Delete it and write or fetch it again."
-        ) from None
+        raise _no_header(path) from None
     if len(content) < end:
         raise _truncated(path, f"its header announces {end} bytes", content)
-    return header
+    return header, 8 + size
+
+
+def _no_header(path, why=""):
+    return CheckpointError(
+        f"{path} is damaged: its header is not the JSON of a safetensors file{why}. "
+        "Delete it and write or fetch it again."
+    )
 
 
 def _truncated(path, expected, content):
     return CheckpointError(
-        f"{path} is cut short or is no safetensors file: {expected}, the file has "
+        f"{path} is cut short or is not a safetensors file: {expected}, the file has "
         f"{len(content)}. Delete it and write or fetch it again."
     )
-
-
-def _refuse_other_formats(path, content):
-    if content.startswith(PICKLES) and content[8:9] != b"{":  # else a header's length
-        raise CheckpointError(
-            f"{path} is a pickle or a zip (an old PyTorch checkpoint?), which could "
-            "run code when read. tinyft reads safetensors only; convert it first."
-        )
-    if content.startswith(b"version https://git-lfs"):
-        raise CheckpointError(
-            f"{path} is a Git LFS pointer, not the file itself. Run: git lfs pull"
-        )
 
 
 def _array(path, name, entry):
@@ -199,7 +233,10 @@ def _array(path, name, entry):
             f"{path}: '{name}' has dtype {entry['dtype']}, which tinyft does not read "
             f"(it reads {', '.join(DTYPES)}). Convert the file to one of these."
         )
-    array = np.frombuffer(entry["data"], dtype=code).reshape(entry["shape"])
+    try:
+        array = np.frombuffer(entry["data"], dtype=code).reshape(entry["shape"])
+    except (ValueError, OverflowError) as error:
+        raise CheckpointError(f"{path} is damaged: '{name}': {error}") from None
     return widen_bfloat16(array) if entry["dtype"] == "BF16" else array.copy()
 
 

@@ -28,6 +28,15 @@ from tinyft.models.resnet_cost import (
 )
 from tinyft.models.transformer import Transformer
 
+
+def generate(*inputs, **options):
+    """Generation is a method: model.generate(ids, count, ...). Always a TypeError."""
+    raise TypeError(
+        "models.generate: generation is a method of a model; write "
+        "model.generate(ids, count, rng=0), or greedy=True instead of rng"
+    )
+
+
 __all__ = [
     "BERT",
     "GPT2",

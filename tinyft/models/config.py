@@ -1,11 +1,13 @@
 """The sizes and choices of a Transformer, and the published shapes."""
 
+import math
 from dataclasses import asdict, dataclass
 
-from tinyft.nn.shape import choice
+from tinyft.nn.shape import choice, positive
 
-POSITIONS = ("learned", "rotary", "none")
+POSITIONS = ("learned", "rotary", "none", "roberta")
 ACTIVATIONS = ("gelu", "gelu_tanh", "relu", "swiglu")
+HEADS = ("lm", "mlm", "cls", "none")
 
 
 @dataclass(frozen=True)
@@ -18,26 +20,87 @@ class TransformerConfig:
     heads: int
     kv_heads: int | None = None  # fewer than heads: grouped queries
     hidden: int | None = None  # of the mlp; None: 4 dim
-    length: int = 1024  # longest input (learned positions)
+    length: int = 1024  # longest input, where positions are learned
     norm: str = "layer"  # "layer" or "rms"
     pre_norm: bool = True
-    positions: str = "learned"  # "learned", "rotary" or "none"
+    positions: str = (
+        "learned"  # "roberta" (counts ids that are not pad), "rotary", "none"
+    )
     rotary_base: float = 10000.0
     activation: str = "gelu_tanh"  # "gelu", "gelu_tanh", "relu" or "swiglu"
     causal: bool = True
     tied: bool = True  # the head is the embedding, transposed
     bias: bool = True
-    head: str = "lm"  # "lm", "mlm" (BERT's transform, then lm), "none"
+    head: str = "lm"  # "lm", "mlm" (BERT's transform, then lm), "cls", "none"
     types: int = 0  # token types (BERT: 2)
-    pooler: bool = False  # BERT's tanh layer on the first token
+    pooler: bool | str = (
+        False  # BERT's tanh layer on the first token; "relu": DistilBERT
+    )
     eps: float = 1e-5
     dropout: float = 0.0
+    head_dim: int | None = None  # width of one attention head; None: dim / heads
+    attn_bias: bool | str | None = None  # None: as bias; "qkv": not in the last matrix
+    qk_norm: bool = False  # RMSNorm on each head's queries and keys (Qwen3)
+    rope_scaling: tuple | None = None  # ("llama3", ...): see nn.Rotary
+    window: int | None = None  # a token sees itself and window - 1 before (Mistral)
+    classes: int = 0  # of head="cls"
+    pad: int | None = None  # id of the padding token, where the model must know it
 
     def __post_init__(self):
-        choice("TransformerConfig", ("layer", "rms"), norm=self.norm)
-        choice("TransformerConfig", POSITIONS, positions=self.positions)
-        choice("TransformerConfig", ACTIVATIONS, activation=self.activation)
-        choice("TransformerConfig", ("lm", "mlm", "none"), head=self.head)
+        name = "TransformerConfig"
+        choice(name, ("layer", "rms"), norm=self.norm)
+        choice(name, POSITIONS, positions=self.positions)
+        choice(name, ACTIVATIONS, activation=self.activation)
+        choice(name, HEADS, head=self.head)
+        choice(name, (False, True, "relu"), pooler=self.pooler)
+        choice(name, (None, False, True, "qkv"), attn_bias=self.attn_bias)
+        positive(name, layers=self.layers, length=self.length)
+        if self.head == "cls":
+            positive(name, classes=self.classes)
+        for field in ("window", "hidden", "head_dim"):
+            if getattr(self, field) is not None:
+                positive(name, **{field: getattr(self, field)})
+        self._check_numbers()
+        self._check_needs()
+
+    def _check_numbers(self):
+        if not 0 <= self.eps < math.inf:  # false for NaN too
+            raise ValueError(
+                f"TransformerConfig: eps must be finite and not negative, got {self.eps}"
+            )
+        if not 0 < self.rotary_base < math.inf:
+            raise ValueError(
+                "TransformerConfig: rotary_base must be positive and finite, got "
+                f"{self.rotary_base}"
+            )
+
+    def _check_needs(self):
+        """Raise ValueError for choices that contradict each other."""
+        if self.positions == "roberta" and self.pad is None:
+            raise ValueError(
+                'TransformerConfig: positions="roberta" counts the ids that are not '
+                "padding; say which id is, pad=1"
+            )
+        if self.window is not None and not self.causal:
+            raise ValueError(
+                f"TransformerConfig: window={self.window} needs causal=True; the window "
+                "of an encoder looks both ways, which is not computed"
+            )
+        if self.head == "cls" and not self.causal and not self.pooler:
+            raise ValueError(
+                'TransformerConfig: head="cls" of an encoder reads the pooled first '
+                "token; set pooler=True"
+            )
+
+    @property
+    def head_width(self):
+        """Width of one attention head."""
+        return self.head_dim or self.dim // self.heads
+
+    @property
+    def attention_bias(self):
+        """What MultiHeadAttention takes as `bias`."""
+        return self.bias if self.attn_bias is None else self.attn_bias
 
     def to_dict(self):
         """As a plain dict, for checkpoint headers."""

@@ -8,6 +8,7 @@ al. 2018) and to the smallest set whose probability reaches p (top-p, Holtzman e
 from tinyft import backend
 from tinyft.autograd.mode import no_grad
 from tinyft.autograd.tensor import Tensor
+from tinyft.nn.init import generator
 
 
 def generate(
@@ -21,48 +22,55 @@ def generate(
     rng=None,
     cache=True,
     stop=None,
+    mask=None,
 ):
     """Return `ids` (B, T) and `count` new tokens, a host array (B, T + count).
 
-    greedy: the most likely token each time; otherwise sampled with `rng` (required).
+    greedy: the most likely token each time; otherwise sampled with `rng` (required), a
+    numpy.random.Generator or an integer seed.
     cache=False recomputes the whole text at each step: the same tokens, slower.
     stop: a token id; a row that has produced it is filled with it, and generation ends
-    when all rows have. Raises ValueError for impossible options, FloatingPointError for
-    logits that are NaN.
+    when all rows have.
+    mask: (B, T), False for the padding on the left of shorter prompts; each row then
+    continues as it would alone. Raises ValueError for impossible options,
+    FloatingPointError for logits that are NaN or leave no token to choose.
     """
-    xp = backend.host()
-    out = backend.asnumpy(getattr(ids, "_data", ids))
-    out = out[None] if out.ndim == 1 else out
-    _check(out, count, temperature, top_k, top_p, greedy, rng)
+    ids = _prompt(ids)
+    _check_model(model, ids.shape[1], count, stop)
+    _check(count, temperature, top_k, top_p, greedy, rng)
+    options = (temperature, top_k, top_p, greedy, None if greedy else generator(rng))
     kept = model.new_cache() if cache else None
-    ended, seen = xp.zeros(len(out), dtype=bool), 0
     with no_grad(), model.evaluating():
-        for _ in range(count):
-            logits = model(_on_device(model, out[:, seen:]), cache=kept)[:, -1]
-            seen = out.shape[1] if cache else 0
-            scores = logits.numpy().astype("float64")
-            new = _choose(scores, temperature, top_k, top_p, greedy, rng)
-            if stop is not None:
-                new = xp.where(ended, stop, new)
-                ended = new == stop
-            out = xp.concatenate([out, new[:, None]], axis=1)
-            if ended.all():
-                break
+        return _continue(model, ids, _real(mask, ids), count, kept, stop, options)
+
+
+def _continue(model, out, real, count, cache, stop, options):
+    """The loop of `generate`: host arrays out (B, T) and real (B, T) or None."""
+    xp, ended, seen = backend.host(), False, 0
+    for _ in range(count):
+        masked = {} if real is None else {"mask": _on_device(model, real)}
+        logits = model(_on_device(model, out[:, seen:]), cache=cache, **masked)[:, -1]
+        seen = 0 if cache is None else out.shape[1]
+        new = _choose(logits.numpy().astype("float64"), *options)
+        if stop is not None:
+            new = xp.where(ended, stop, new)
+            ended = new == stop
+        out = xp.concatenate([out, new[:, None]], axis=1)
+        if real is not None:
+            real = xp.concatenate([real, xp.ones((len(real), 1), bool)], axis=1)
+        if xp.all(ended):
+            break
     return out
 
 
-def _on_device(model, ids):
+def _on_device(model, array):
     device = next(model.parameters()).device
-    return Tensor._of(backend.to(ids, device), None)
+    return Tensor._of(backend.to(array, device), None)
 
 
 def _choose(scores, temperature, top_k, top_p, greedy, rng):
     """One token for each row of scores (B, V), float64 on the host."""
-    if (scores != scores).any():
-        raise FloatingPointError(
-            "generate: the model's logits are NaN; look for a diverged training run, "
-            "or run the model once inside tinyft.detect_anomaly()"
-        )
+    _check_scores(scores)
     if greedy:
         return scores.argmax(axis=-1)
     p = probabilities(scores, temperature, top_k, top_p)
@@ -72,44 +80,134 @@ def _choose(scores, temperature, top_k, top_p, greedy, rng):
 
 
 def probabilities(scores, temperature=1.0, top_k=None, top_p=None):
-    """The distribution that is sampled from: rows of p (B, V) that sum to 1."""
+    """The distribution that is sampled from: rows of p (B, V) that sum to 1.
+
+    A score of +inf is certain (several share it), one of -inf impossible. Among equal
+    scores top-k and top-p keep the first ones.
+    """
     xp = backend.host()
-    scores = scores / temperature
+    _check_temperature(temperature)
+    _check_scores(scores)
     if top_k is not None and top_k < scores.shape[-1]:
-        bound = xp.sort(scores, axis=-1)[:, -top_k][:, None]
-        scores = xp.where(scores < bound, -xp.inf, scores)
-    p = xp.exp(scores - scores.max(axis=-1, keepdims=True))
-    p = p / p.sum(axis=-1, keepdims=True)
+        last = xp.argsort(-scores, axis=-1, kind="stable")[:, top_k:]
+        scores = scores.copy()
+        xp.put_along_axis(scores, last, -xp.inf, axis=-1)
+    p = _softmax(scores, temperature)
     if top_p is not None and top_p < 1:
         order = xp.argsort(-p, axis=-1, kind="stable")
         ordered = xp.take_along_axis(p, order, axis=-1)
         before = ordered.cumsum(axis=-1) - ordered  # probability of the likelier ones
         keep = xp.zeros(p.shape, dtype=bool)
-        xp.put_along_axis(keep, order, before < top_p, axis=-1)
+        # a sum that is top_p but for rounding has reached it
+        xp.put_along_axis(keep, order, before < top_p * (1 - 1e-12), axis=-1)
         p = xp.where(keep, p, 0.0)
         p = p / p.sum(axis=-1, keepdims=True)
     return p
 
 
-def _check(ids, count, temperature, top_k, top_p, greedy, rng):
-    if 0 in ids.shape or ids.ndim != 2:
-        raise ValueError(
-            f"generate: the prompt must be token ids (B, T) or (T,), not empty; its "
-            f"shape is {ids.shape}"
+def _softmax(scores, temperature):
+    """softmax(scores / temperature); subtracting first, nothing overflows to NaN."""
+    xp = backend.host()
+    top = scores.max(axis=-1, keepdims=True)
+    with xp.errstate(over="ignore", invalid="ignore"):
+        below = xp.where(scores == top, 0.0, scores - top) / temperature
+    p = xp.exp(below)
+    return p / p.sum(axis=-1, keepdims=True)
+
+
+# --- checks -------------------------------------------------------------------------
+
+
+def _check_scores(scores):
+    if (scores != scores).any():
+        raise FloatingPointError(
+            "generate: the model's logits are NaN; look for a diverged training run, "
+            "or run the model once inside tinyft.detect_anomaly()"
         )
+    if (scores.max(axis=-1) == -float("inf")).any():
+        raise FloatingPointError(
+            "generate: every logit of a row is -inf, so no token can be chosen; does a "
+            "mask exclude the whole vocabulary?"
+        )
+
+
+def _check_temperature(temperature):
+    if not 0 < temperature < float("inf"):
+        kind = "positive" if temperature <= 0 else "positive and finite"
+        raise ValueError(
+            f"generate: temperature must be {kind}, got {temperature}; use greedy=True "
+            "for the most likely token"
+        )
+
+
+def _prompt(ids):
+    """The token ids as a host array (B, T)."""
+    try:
+        out = backend.asnumpy(getattr(ids, "_data", ids))
+    except ValueError:
+        raise ValueError(
+            "generate: the prompts have several lengths; pad the shorter ones on the "
+            "left and say where with mask="
+        ) from None
+    if out.ndim not in (1, 2) or 0 in out.shape or out.dtype.kind not in "iu":
+        raise ValueError(
+            "generate: the prompt must be token ids, integers (B, T) or (T,), not "
+            f"empty; its shape is {out.shape}, its dtype {out.dtype}"
+        )
+    return out[None] if out.ndim == 1 else out
+
+
+def _real(mask, ids):
+    """The padding mask as host booleans (B, T), or None where nothing is padded."""
+    if mask is None:
+        return None
+    real = backend.asnumpy(getattr(mask, "_data", mask))
+    real = real[None] if real.ndim == 1 else real
+    if real.shape != ids.shape or real.dtype.kind not in "bui":
+        raise ValueError(
+            f"generate: the mask must be booleans or 0 and 1 as integers, of the shape "
+            f"of the prompt {ids.shape}; got {real.dtype} {real.shape}"
+        )
+    if not real[:, -1].all():
+        raise ValueError(
+            "generate: the mask ends with padding; new tokens follow the last one, so "
+            "pad the shorter prompts on the left"
+        )
+    return None if real.all() else real.astype(bool)
+
+
+def _check_model(model, tokens, count, stop):
+    """Raise ValueError for a model that does not predict the next token."""
+    config = getattr(model, "config", None)
+    if config is None:
+        return
+    if not config.causal or config.head != "lm":
+        raise ValueError(
+            f"generate: a model with causal={config.causal} and head={config.head!r} "
+            "does not predict the next token; use a causal language model, such as "
+            "gpt2 or llama"
+        )
+    last = tokens + max(0, count - 1 if stop is None else 0)  # the newest is not read
+    if config.positions == "learned" and last > config.length:
+        raise ValueError(
+            f"generate: a prompt of {tokens} tokens and {count} new ones would reach "
+            f"{max(tokens, config.length + 1)} tokens ({config.length} of them cached), "
+            f"but positions were made for {config.length}; cut the prompt, ask for "
+            "fewer tokens, or make the model with a larger length"
+        )
+
+
+def _check(count, temperature, top_k, top_p, greedy, rng):
     if count < 0:
         raise ValueError(f"generate: count must not be negative, got {count}")
-    if not greedy and temperature <= 0:
-        raise ValueError(
-            f"generate: temperature must be positive, got {temperature}; use "
-            "greedy=True for the most likely token"
-        )
+    if not greedy:
+        _check_temperature(temperature)
     if top_k is not None and top_k < 1:
         raise ValueError(f"generate: top_k must be at least 1, got {top_k}")
     if top_p is not None and not 0 < top_p <= 1:
         raise ValueError(f"generate: top_p must be in (0, 1], got {top_p}")
     if not greedy and rng is None:
         raise ValueError(
-            "generate: sampling needs rng=numpy.random.default_rng(seed), or "
-            "greedy=True"
+            "generate: sampling needs rng=numpy.random.default_rng(seed) or an integer "
+            "seed, rng=0; or choose the most likely token each time with greedy=True"
         )

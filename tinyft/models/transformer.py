@@ -1,4 +1,4 @@
-"""One Transformer for the shapes of GPT-2, BERT and Llama.
+"""One Transformer for the shapes of GPT-2, BERT and Llama, and of their relatives.
 
     pre-norm   x = x + attn(norm(x));  x = x + mlp(norm(x));  a last norm   GPT-2, Llama
     post-norm  x = norm(x + attn(x));  x = norm(x + mlp(x))                 BERT
@@ -9,15 +9,8 @@ Devlin et al. 2019; Touvron et al. 2023; pre-norm after Xiong et al. 2020.
 
 from tinyft import nn, ops
 from tinyft.models.generate import generate
-from tinyft.nn.shape import steps
+from tinyft.models.padding import Positions, attention_mask, last_tokens, padding_mask
 from tinyft.ops.operands import wrap
-
-
-class Positions(nn.Module):
-    """The positions of the new tokens, after those that are already in a cache."""
-
-    def forward(self, ids, past=0):
-        return steps(past, past + ids.shape[1], ids)
 
 
 class MLP(nn.Module):
@@ -65,12 +58,14 @@ class Block(nn.Module):
             config.dim,
             config.heads,
             config.kv_heads,
-            config.bias,
+            config.attention_bias,
             config.causal,
             rotary,
             config.dropout,
             rng,
             dtype,
+            config.head_dim,
+            config.eps if config.qk_norm else None,
         )
         self.norm2 = norm_layer(config, dtype)
         self.mlp = MLP(config, rng, dtype)
@@ -104,9 +99,12 @@ class MLMHead(nn.Module):
 class Transformer(nn.Module):
     """config: a TransformerConfig, or a model whose shape to take.
 
-    Token ids (B, T) to logits (B, T, vocab), or to states (B, T, C) without a head.
+    Token ids (B, T) to logits (B, T, vocab), to states (B, T, C) without a head, or to
+    (B, classes) with head="cls".
 
-    mask: (B, T) booleans, False for padding, or any mask that attention takes.
+    mask: (B, T) booleans or 0/1 integers, False for padding, which then neither is seen
+    nor counts as a position; or any mask of four axes that attention takes. With a
+    cache it covers the cached tokens too, (B, past + T).
     """
 
     def __init__(self, config, rng=None, dtype=None):
@@ -122,18 +120,22 @@ class Transformer(nn.Module):
 
     def _add_embeddings(self, config, rng, dtype):
         self.embed = nn.Embedding(config.vocab, config.dim, rng, dtype)
-        if config.positions == "learned":
-            self.position = nn.Embedding(config.length, config.dim, rng, dtype)
+        self.positions = Positions(config)
+        if config.positions in ("learned", "roberta"):
+            rows = config.length + self.positions.start
+            self.position = nn.Embedding(rows, config.dim, rng, dtype)
         if config.types:
-            self.type = nn.Embedding(config.types, config.dim, rng, dtype)
+            self.type = nn.TypeEmbedding(config.types, config.dim, rng, dtype)
         if not config.pre_norm:
             self.norm = norm_layer(config, dtype)
-        self.positions, self.drop = Positions(), nn.Dropout(config.dropout, rng)
+        self.drop = nn.Dropout(config.dropout, rng)
 
     def _add_blocks(self, config, rng, dtype):
         rotary = None
         if config.positions == "rotary":
-            rotary = nn.Rotary(config.dim // config.heads, config.rotary_base)
+            rotary = nn.Rotary(
+                config.head_width, config.rotary_base, config.rope_scaling
+            )
         self.blocks = nn.ModuleList(
             Block(config, rotary, rng, dtype) for _ in range(config.layers)
         )
@@ -147,7 +149,10 @@ class Transformer(nn.Module):
             self.head = MLMHead(config, rng, dtype)
         elif config.head == "lm":
             self.head = nn.Linear(config.dim, config.vocab, False, rng, dtype)
-        if config.tied and config.head != "none":
+        elif config.head == "cls":
+            biased = not config.causal  # a decoder's scores have none
+            self.head = nn.Linear(config.dim, config.classes, biased, rng, dtype)
+        if config.tied and config.head in ("lm", "mlm"):
             last = self.head.decoder if config.head == "mlm" else self.head
             last.weight = self.embed.weight
 
@@ -164,6 +169,8 @@ class Transformer(nn.Module):
 
     def forward(self, ids, mask=None, types=None, cache=None):
         x = self.states(ids, mask, types, cache)
+        if self.config.head == "cls":
+            x = self.summary(x, ids, mask)
         return x if self.config.head == "none" else self.head(x)
 
     def states(self, ids, mask=None, types=None, cache=None):
@@ -171,12 +178,10 @@ class Transformer(nn.Module):
         past = len(cache[0]) if cache else 0
         self._check(ids, past)
         ids = wrap(ids)
-        positions = self.positions(ids, past)
+        real, mask = padding_mask(mask, ids, past, cache)
+        positions = self.positions(ids, past, real)
         x = self.embed_tokens(ids, positions, types)
-        if mask is not None and mask.ndim == 2:
-            front = x.shape[1] - ids.shape[1]  # vectors that the embedding put in front
-            mask = ops.pad(mask, [(0, 0), (front, 0)], True) if front else mask
-            mask = mask[:, None, None, :]  # (B, 1, 1, T): which keys may be seen
+        mask = attention_mask(mask, real, x.shape[1], past, self.config.window, x)
         for i, block in enumerate(self.blocks):
             x = block(x, mask, positions, cache[i] if cache else None)
         return self.norm(x) if self.config.pre_norm else x
@@ -184,7 +189,7 @@ class Transformer(nn.Module):
     def embed_tokens(self, ids, positions, types=None):
         """Token (+ position, + type) embeddings (B, T, C), normalised in BERT."""
         x = self.embed(ids)
-        if self.config.positions == "learned":
+        if self.config.positions in ("learned", "roberta"):
             x = x + self.position(positions)
         if self.config.types:
             types = ops.zeros_like(ids) if types is None else types
@@ -200,10 +205,8 @@ class Transformer(nn.Module):
                 f"Transformer: token ids must be integers (B, T), got {what}; one text "
                 "is ids[None]"
             )
-        if (
-            self.config.positions == "learned"
-            and past + ids.shape[1] > self.config.length
-        ):
+        learned = self.config.positions in ("learned", "roberta")
+        if learned and past + ids.shape[1] > self.config.length:
             raise ValueError(
                 f"Transformer: {past + ids.shape[1]} tokens ({past} of them cached), "
                 f"but positions were made for {self.config.length}; cut the input or "
@@ -212,10 +215,21 @@ class Transformer(nn.Module):
 
     def pooled(self, states):
         """BERT's summary of a text: tanh(W x₀ + b) of its first token. (B, C)."""
-        return ops.tanh(self.pooler(states[:, 0]))
+        if not self.config.pooler:
+            raise ValueError("Transformer.pooled: the model was made with pooler=False")
+        name = "relu" if self.config.pooler == "relu" else "tanh"
+        return activate(name, self.pooler(states[:, 0]))
+
+    def summary(self, states, ids, mask=None):
+        """What a classifier reads (B, C): the pooled first token of an encoder, the
+        last token that is not padding of a decoder (by `config.pad`, else by `mask`).
+        """
+        if not self.config.causal:
+            return self.pooled(states)
+        return last_tokens(states, wrap(ids), mask, self.config.pad)
 
     def new_cache(self):
-        """An empty key-value cache, an entry a layer, for `forward(ids, cache=...)`."""
+        """An empty key-value cache, one entry per layer, for `forward(ids, cache=...)`."""
         return [nn.KVCache() for _ in range(self.config.layers)]
 
     def generate(self, ids, count, **options):

@@ -1,17 +1,34 @@
 """L3: layers with PyTorch's names, and the Module with the two seams of PEFT."""
 
+from tinyft.autograd import hints
 from tinyft.nn import init
-from tinyft.nn.activation import GELU, Dropout, ReLU, Sigmoid, SiLU, Softmax, Tanh
-from tinyft.nn.attention import KV, KVCache, MultiHeadAttention, Rotary
-from tinyft.nn.container import Flatten, ModuleDict, ModuleList, Sequential
-from tinyft.nn.conv import AdaptiveAvgPool2d, AvgPool2d, Conv2d, MaxPool2d
-from tinyft.nn.embedding import Embedding
 from tinyft.nn.init import manual_seed
-from tinyft.nn.linear import Identity, Linear
+from tinyft.nn.layers.activation import (
+    GELU,
+    Dropout,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Tanh,
+)
+from tinyft.nn.layers.attention import KV, KVCache, MultiHeadAttention, Rotary
+from tinyft.nn.layers.container import Flatten, ModuleDict, ModuleList, Sequential
+from tinyft.nn.layers.conv import AdaptiveAvgPool2d, AvgPool2d, Conv2d, MaxPool2d
+from tinyft.nn.layers.embedding import Embedding, Positions, TypeEmbedding
+from tinyft.nn.layers.linear import Identity, Linear
+from tinyft.nn.layers.norm import (
+    BatchNorm1d,
+    BatchNorm2d,
+    GroupNorm,
+    LayerNorm,
+    RMSNorm,
+)
+from tinyft.nn.layers.recurrent import LSTM
 from tinyft.nn.module import Buffer, Module, Parameter
-from tinyft.nn.norm import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RMSNorm
-from tinyft.nn.recompute import checkpoint
-from tinyft.nn.recurrent import LSTM
+from tinyft.nn.recompute import recompute
+
+checkpoint = recompute  # its name in PyTorch
 
 __all__ = [
     "GELU",
@@ -37,6 +54,7 @@ __all__ = [
     "ModuleList",
     "MultiHeadAttention",
     "Parameter",
+    "Positions",
     "RMSNorm",
     "ReLU",
     "Rotary",
@@ -45,7 +63,11 @@ __all__ = [
     "Sigmoid",
     "Softmax",
     "Tanh",
+    "TypeEmbedding",
     "checkpoint",
     "init",
     "manual_seed",
+    "recompute",
 ]
+
+__getattr__ = hints.names_of("tinyft.nn", "NN")

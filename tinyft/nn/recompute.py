@@ -1,10 +1,10 @@
-"""Gradient checkpointing: keep a module's input, compute its inside again in backward.
+"""Activation checkpointing: keep a module's input, compute its inside again in backward.
 
     forward:   y = f(x) without a tape; x is kept
     backward:  y = f(x) again, with a tape; gradients from there
 
 Memory for the activations of one module at a time, for one more forward pass: with k
-equal modules, k inputs and one inside in place of k insides (Chen et al. 2016). The
+equal modules, k inputs and one inside instead of k insides (Chen et al. 2016). The
 second pass sees the same world as the first: the same dropout masks (generators are set
 back), and BatchNorm's running statistics move once, not twice. So gradients are the
 same bit for bit. Parameters are inputs of the operation: with a frozen input
@@ -19,7 +19,7 @@ from tinyft.nn import init
 from tinyft.nn.module import Module
 
 
-def checkpoint(module, on=True):
+def recompute(module, on=True):
     """Recompute `module` in backward from now on (or not: on=False). Returns it.
 
     module: any Module that returns one Tensor, such as each block of a Transformer.
@@ -27,7 +27,7 @@ def checkpoint(module, on=True):
     """
     if not isinstance(module, Module):
         raise TypeError(
-            f"checkpoint(module): expected a Module, got {type(module).__name__}"
+            f"recompute(module): expected a Module, got {type(module).__name__}"
         )
     module.__dict__.pop("forward", None)
     if on:
@@ -36,7 +36,8 @@ def checkpoint(module, on=True):
 
 
 class Recomputed:
-    """Stands in for `module.forward`."""
+    second_order = False
+    instead = "the module without nn.checkpoint"
 
     def __init__(self, module):
         self.module = module
@@ -49,7 +50,7 @@ class Recomputed:
             return plain(*inputs, **options)
         if any(isinstance(x, Tensor) and x.requires_grad for x in options.values()):
             raise ValueError(
-                f"checkpoint({type(self.module).__name__}): pass tensors that need a "
+                f"recompute({type(self.module).__name__}): pass tensors that need a "
                 "gradient by position, not by name"
             )
         at = [i for i, x in enumerate(inputs) if isinstance(x, Tensor)]
@@ -75,7 +76,7 @@ class Run:
         y = self.plain(*inputs, **self.options)
         if not isinstance(y, Tensor):
             raise TypeError(
-                f"checkpoint({type(self.module).__name__}): the module must return one "
+                f"recompute({type(self.module).__name__}): the module must return one "
                 f"Tensor, it returned a {type(y).__name__}"
             )
         return y
@@ -98,6 +99,7 @@ class Run:
 
 class Recompute(Function):
     second_order = False
+    instead = "the module without nn.checkpoint"
 
     @staticmethod
     def forward(ctx, *arrays, run):

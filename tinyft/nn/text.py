@@ -1,4 +1,4 @@
-"""How a model prints: a line for each module, with shapes, deltas and what trains.
+"""How a model prints: one line per module, with shapes, deltas and what trains.
 
 Transformer(vocab=256, dim=64, layers=2, heads=4)                125,952 trainable
   embed: Embedding(weight 256×64)                                 16,384 trainable
@@ -61,9 +61,10 @@ def _shapes(module):
 
 def _count(module):
     """'1,024 trainable', '1,024 frozen', '64 of 1,024 trainable', or ''."""
-    deltas = {id(d): d for m in module.modules() for d in m.deltas()}.values()
-    total, trainable = module.count(), module.count(trainable=True)
-    added = sum(d.count(trainable=True) for d in deltas)
+    base = list(module.base_parameters())
+    total = sum(p.size for p in base)
+    trainable = sum(p.size for p in base if p.requires_grad)
+    added = module.count(trainable=True) - trainable
     if not total:
         return ""
     plus = f" + {added:,} in deltas" if added else ""

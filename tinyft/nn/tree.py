@@ -2,11 +2,14 @@
 mode, its device. Names are PyTorch's: 'blocks.0.attn.q.weight'.
 
 Each node keeps three dicts, `_parameters`, `_buffers` and `_modules`, and the tuple
-`_deltas` of the fine-tuning methods that sit on it: they follow `train` and `to`, and
-are found by nothing else (a delta's parameters are not the model's).
+`_deltas` of the fine-tuning methods that sit on it. What trains, clears, clips, counts or
+moves a model means all of it, so `parameters()` and `buffers()` give the deltas' too,
+after the base's: 'blocks.0.attn.q.default.A' is matrix A of the adapter "default". The
+base alone is `base_parameters()` and `state_dict()`, and `modules()` are its modules.
 """
 
 import contextlib
+import itertools
 
 from tinyft import backend
 from tinyft.nn.state import load_state, state_of
@@ -46,20 +49,42 @@ class Tree:
         )
         return _unique(items, lambda item: id(item[1])) if unique else items
 
+    def _all_named(self, kind, prefix):
+        """The base's, then those of the deltas on it, each once."""
+        base = self._named(kind, prefix, unique=False)
+        deltas = (delta._named(kind, path) for path, delta in self.named_deltas(prefix))
+        items = itertools.chain(base, itertools.chain.from_iterable(deltas))
+        return _unique(items, lambda item: id(item[1]))
+
+    def named_deltas(self, prefix=""):
+        """Yield (site.adapter, delta) of all that is attached here and below."""
+        for path, module in self._walk(prefix):
+            for i, delta in enumerate(module._deltas):
+                name = str(delta.__dict__.get("adapter", i))
+                yield (f"{path}.{name}" if path else name), delta
+
     def named_parameters(self, prefix=""):
-        """Yield (name, Parameter); a shared one once, under its first name."""
-        return self._named("_parameters", prefix)
+        """Yield (name, Parameter), adapters' too; a shared one once, by its first name."""
+        return self._all_named("_parameters", prefix)
 
     def parameters(self):
-        """Yield every Parameter of the model once (a delta's are not among them)."""
+        """Yield every Parameter once: the base's, then those of its adapters."""
         return (p for _, p in self.named_parameters())
 
+    def named_base_parameters(self, prefix=""):
+        """Yield (name, Parameter) of the base, adapters left out; see `state_dict`."""
+        return self._named("_parameters", prefix)
+
+    def base_parameters(self):
+        """Yield every Parameter of the base once."""
+        return (p for _, p in self.named_base_parameters())
+
     def named_buffers(self, prefix=""):
-        """Yield (name, Buffer)."""
-        return self._named("_buffers", prefix)
+        """Yield (name, Buffer), adapters' too."""
+        return self._all_named("_buffers", prefix)
 
     def buffers(self):
-        """Yield every Buffer."""
+        """Yield every Buffer, adapters' too."""
         return (b for _, b in self.named_buffers())
 
     def get_submodule(self, path):
@@ -75,9 +100,32 @@ class Tree:
             module = module._modules[name]
         return module
 
+    def set_submodule(self, path, module):
+        """Put `module` at `path`, where another one is; returns the one it replaces.
+
+        Raises AttributeError if there is none, ValueError for one that carries an
+        adapter, TypeError for something that is not a Module.
+        """
+        old = self.get_submodule(path)
+        if not path or any(m._deltas for m in old.modules()):
+            raise ValueError(
+                f"set_submodule({path!r}): "
+                + (
+                    "an adapter sits there; detach it first, then attach it again"
+                    if path
+                    else "a model cannot replace itself; give the path of a part"
+                )
+            )
+        owner, _, name = path.rpartition(".")
+        self.get_submodule(owner).add_module(name, module)
+        return old
+
     # --- state -------------------------------------------------------------------
     def state_dict(self, prefix=""):
-        """{name: Tensor} of parameters and persistent buffers, sharing memory."""
+        """{name: Tensor} of the base's parameters and persistent buffers, memory shared.
+
+        An adapter's are in its own: `peft.attached(model)["default"].state_dict()`.
+        """
         return state_of(self, prefix)
 
     def load_state_dict(self, state, strict=True):
@@ -116,13 +164,13 @@ class Tree:
                 delta.train(training)
 
     def requires_grad_(self, requires_grad=True):
-        """Switch the gradient of every parameter on or off. Returns self."""
+        """Switch the gradient of every parameter, adapters' too. Returns self."""
         for p in self.parameters():
             p.requires_grad_(requires_grad)
         return self
 
     def zero_grad(self):
-        """Forget every gradient."""
+        """Forget every gradient, adapters' too."""
         for p in self.parameters():
             p.grad = None
 
@@ -157,7 +205,7 @@ class Tree:
         return self.to(backend.float64)
 
     def count(self, trainable=None):
-        """Number of parameters, shared ones once; of the (un)trainable if asked."""
+        """Number of parameters, adapters' too, shared ones once; (un)trainable if asked."""
         return sum(
             p.size for p in self.parameters() if trainable in (None, p.requires_grad)
         )

@@ -1,145 +1,67 @@
-"""L2: functions on Tensors, with PyTorch's names for neural ones and NumPy's for arrays."""
+"""L2: functions on Tensors, with PyTorch's names for neural ones and NumPy's for arrays.
+
+The table says which file has which function; a file is imported when one of its
+functions is first used.
+"""
 
 import sys
 
+from tinyft import later
+from tinyft.autograd import hints
 from tinyft.autograd.tensor import use_ops
-from tinyft.ops.array.choose import (
-    clip,
-    masked_fill,
-    maximum,
-    minimum,
-    remainder,
-    where,
-)
-from tinyft.ops.array.compare import (
-    all,
-    any,
-    argmax,
-    argmin,
-    argsort,
-    ceil,
-    equal,
-    floor,
-    floor_divide,
-    greater,
-    greater_equal,
-    isfinite,
-    isinf,
-    isnan,
-    less,
-    less_equal,
-    logical_and,
-    logical_not,
-    logical_or,
-    not_equal,
-    one_hot,
-    round,
-    sign,
-    sort,
-)
-from tinyft.ops.array.create import (
-    arange,
-    eye,
-    full,
-    full_like,
-    ones,
-    ones_like,
-    zeros,
-    zeros_like,
-)
-from tinyft.ops.array.einsum import einsum
-from tinyft.ops.array.elementwise import (
-    add,
-    div,
-    lerp,
-    mul,
-    neg,
-    pow,
-    reciprocal,
-    square,
-    sub,
-)
-from tinyft.ops.array.index import embedding, gather, index, take_along_axis
-from tinyft.ops.array.join import (
-    astype,
-    clone,
-    concatenate,
-    detach,
-    pad,
-    split,
-    stack,
-    to_device,
-)
-from tinyft.ops.array.linalg import dot, matmul, outer
-from tinyft.ops.array.reduce import amax, amin, cumsum, max, mean, min, prod, sum
-from tinyft.ops.array.shape import (
-    broadcast_to,
-    expand_dims,
-    flatten,
-    flip,
-    moveaxis,
-    repeat,
-    reshape,
-    roll,
-    squeeze,
-    swapaxes,
-    tile,
-    transpose,
-    tril,
-    triu,
-)
-from tinyft.ops.array.stats import logsumexp, norm, std, var
-from tinyft.ops.array.trig import (
-    arccos,
-    arcsin,
-    arctan,
-    cos,
-    cosh,
-    sin,
-    sinh,
-    tan,
-    tanh,
-)
-from tinyft.ops.array.unary import (
-    abs,
-    erf,
-    exp,
-    expm1,
-    log,
-    log1p,
-    log2,
-    log10,
-    rsqrt,
-    sigmoid,
-    sqrt,
-)
-from tinyft.ops.blocked.im2col import im2col
-from tinyft.ops.neural.activation import (
-    elu,
-    leaky_relu,
-    log_softmax,
-    logsigmoid,
-    relu,
-    silu,
-    softmax,
-    softplus,
-)
-from tinyft.ops.neural.attention import attention, attention_weights
-from tinyft.ops.neural.batchnorm import batch_norm
-from tinyft.ops.neural.conv import conv1d, conv2d, conv_transpose2d
-from tinyft.ops.neural.cross_entropy import cross_entropy, nll_loss
-from tinyft.ops.neural.dropout import dropout
-from tinyft.ops.neural.gelu import gelu
-from tinyft.ops.neural.linear import linear
-from tinyft.ops.neural.loss import (
-    bce_with_logits,
-    huber_loss,
-    kl_div,
-    l1_loss,
-    mse_loss,
-    smooth_l1_loss,
-)
-from tinyft.ops.neural.norm import group_norm, layer_norm, rms_norm
-from tinyft.ops.neural.pool import adaptive_avg_pool2d, avg_pool2d, max_pool2d
 
+__getattr__, __dir__ = later.names(
+    "tinyft.ops",
+    {
+        "tinyft.ops.array.choose": "clip masked_fill maximum minimum remainder where",
+        "tinyft.ops.array.compare": (
+            "all any argmax argmin ceil equal floor floor_divide greater "
+            "greater_equal isfinite isinf isnan less less_equal logical_and "
+            "logical_not logical_or not_equal one_hot round sign"
+        ),
+        "tinyft.ops.array.create": (
+            "arange eye full full_like ones ones_like zeros zeros_like"
+        ),
+        "tinyft.ops.array.einsum": "einsum",
+        "tinyft.ops.array.elementwise": (
+            "add div lerp mul neg pow reciprocal square sub"
+        ),
+        "tinyft.ops.array.index": "embedding gather index take_along_axis",
+        "tinyft.ops.array.join": (
+            "astype clone concatenate detach pad split stack to_device"
+        ),
+        "tinyft.ops.array.linalg": "dot matmul outer",
+        "tinyft.ops.array.reduce": "amax amin cumsum max mean min prod sum",
+        "tinyft.ops.array.shape": (
+            "broadcast_to expand_dims flatten flip moveaxis repeat reshape roll "
+            "squeeze swapaxes tile transpose tril triu"
+        ),
+        "tinyft.ops.array.sort": "argsort sort",
+        "tinyft.ops.array.stats": "logsumexp norm std var",
+        "tinyft.ops.array.trig": "arccos arcsin arctan cos cosh sin sinh tan tanh",
+        "tinyft.ops.array.unary": (
+            "abs erf exp expm1 log log1p log2 log10 rsqrt sigmoid sqrt"
+        ),
+        "tinyft.ops.blocked.im2col": "im2col",
+        "tinyft.ops.neural.activation": (
+            "elu leaky_relu log_softmax logsigmoid relu silu softmax softplus"
+        ),
+        "tinyft.ops.neural.attention": "attention attention_weights",
+        "tinyft.ops.neural.batchnorm": "batch_norm",
+        "tinyft.ops.neural.conv": "conv1d conv2d conv_transpose2d",
+        "tinyft.ops.neural.cross_entropy": "cross_entropy nll_loss",
+        "tinyft.ops.neural.dropout": "dropout",
+        "tinyft.ops.neural.gelu": "gelu",
+        "tinyft.ops.neural.linear": "linear",
+        "tinyft.ops.neural.loss": (
+            "bce_with_logits huber_loss kl_div l1_loss mse_loss smooth_l1_loss"
+        ),
+        "tinyft.ops.neural.groupnorm": "group_norm",
+        "tinyft.ops.neural.norm": "layer_norm rms_norm",
+        "tinyft.ops.neural.pool": "adaptive_avg_pool2d avg_pool2d max_pool2d",
+    },
+    parts="array blocked composed neural".split(),
+    each=hints.hinted,
+    missing=hints.missing_from("tinyft.ops", "FUNCTIONS"),
+)
 use_ops(sys.modules[__name__])

@@ -1,5 +1,6 @@
 """L4: turning gradients into steps: SGD, Adam, AdamW, clipping and schedules."""
 
+from tinyft.autograd import hints
 from tinyft.optim import schedule
 from tinyft.optim.adam import Adam
 from tinyft.optim.adamw import AdamW
@@ -18,3 +19,5 @@ __all__ = [
     "clip_grad_value",
     "schedule",
 ]
+
+__getattr__ = hints.names_of("tinyft.optim", "OPTIM")

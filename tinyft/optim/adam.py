@@ -38,6 +38,14 @@ class Adam(Optimizer):
             amsgrad=amsgrad,
         )
 
+    def check_dtype(self, p):
+        if p.dtype == "float16":
+            raise TypeError(
+                f"{self._name}: a parameter of shape {p.shape} is float16, where g² and "
+                "eps leave the range (6e-8 to 65504) and the step is NaN; train in "
+                "float32, model.float(), and convert the result, or use SGD"
+            )
+
     def state_names_of(self, group):
         return ("m", "v", "v_max") if group["amsgrad"] else ("m", "v")
 
@@ -55,12 +63,14 @@ class Adam(Optimizer):
         return self.fused_rule if kernels.fit(m) else self.rule
 
     def fused_rule(self, p, g, state, t, group):
-        """`rule` in one launch (kernels.cu)."""
+        """`rule` in one launch (kernels/fused.cu)."""
+        from tinyft.kernels import functions
+
         (beta1, beta2), lr, w = group["betas"], group["lr"], group["weight_decay"]
         root = math.sqrt(1 - beta2**t)
         step, eps = lr * root / (1 - beta1**t), group["eps"] * root
         coupled, shrink = (0.0, 1 - lr * w) if self.decoupled else (w, 1.0)
-        kernels.adam(p, g, state, (beta1, beta2, step, eps, coupled, shrink))
+        functions.adam(p, g, state, (beta1, beta2, step, eps, coupled, shrink))
 
 
 def adam(p, g, state, t, group):

@@ -10,14 +10,17 @@ at first), `t` = 1, 2, ... the step, `group` the numbers of the group. Groups ha
 PyTorch's form, [{"params": [...], "lr": 1e-4}, ...]; the rest is the default.
 """
 
+import math
 import warnings
+from numbers import Real
 
 from tinyft import backend
 from tinyft.autograd import Tensor
+from tinyft.optim.saved import SCHEDULED, Saved
 from tinyft.optim.slab import slabs
 
 
-class Optimizer:
+class Optimizer(Saved):
     """Base of every optimiser. A parameter whose `.grad` is None is left as it is.
 
     Raises ValueError for no parameters, one given twice, or a number out of its range;
@@ -62,7 +65,7 @@ class Optimizer:
     # --- groups ------------------------------------------------------------------
     def add_param_group(self, group):
         """Add {"params": ..., "lr": ..., "name": ...}; the rest is the default."""
-        unknown = set(group) - {"params", "name", *self.defaults}
+        unknown = set(group) - {"params", "name", *self.defaults, *SCHEDULED}
         if unknown or "params" not in group:
             raise ValueError(
                 f"{self._name}: a group holds 'params', perhaps 'name', and any of "
@@ -89,6 +92,7 @@ class Optimizer:
                     f"Tensors, got {what}"
                     + (", the result of an operation" if _is_result(p) else "")
                 )
+            self.check_dtype(p)
             if id(p) in known:
                 raise ValueError(
                     f"{self._name}: a parameter of shape {p.shape} stands in group "
@@ -98,16 +102,22 @@ class Optimizer:
             known[id(p)] = name
 
     def check_numbers(self, group):
-        """Raise ValueError for a learning rate, decay or epsilon below zero."""
+        """Raise ValueError for a learning rate, decay or epsilon below zero, or NaN."""
         for key in ("lr", "weight_decay", "eps", "momentum"):
-            if group.get(key, 0.0) < 0:
-                raise ValueError(f"{self._name}: {key}={group[key]} should be >= 0")
+            value = group.get(key, 0.0)
+            if not isinstance(value, Real) or not 0 <= value < math.inf:
+                raise ValueError(
+                    f"{self._name}: {key}={value!r} should be >= 0, a finite number"
+                )
         betas = group.get("betas", (0.0, 0.0))
         if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
             raise ValueError(
                 f"{self._name}: betas={betas} should be two numbers, and should lie in "
                 "[0, 1)"
             )
+
+    def check_dtype(self, p):
+        """Raise TypeError for a parameter whose dtype the method cannot work in."""
 
     # --- the step ----------------------------------------------------------------
     def rule(self, p, g, state, t, group):
@@ -119,14 +129,47 @@ class Optimizer:
         return self.rule
 
     def step(self):
-        """Apply the rule to every parameter that has a gradient."""
+        """Apply the rule to every parameter that has a gradient.
+
+        All gradients are looked at first: a refusal has moved nothing.
+        """
+        self._check_step()
         try:
             for group, placed in zip(self.param_groups, self._slabs):
                 self._place_new(group, placed)
+            for group, placed in zip(self.param_groups, self._slabs):
                 for slab in placed:
                     slab.update(self.rule_on(slab), group)
         except MemoryError as error:
             raise backend.memory_error(f"{self._name}.step", error) from error
+
+    def _check_step(self):
+        for group, placed in zip(self.param_groups, self._slabs):
+            self.check_numbers(group)
+            known = {id(p): slab for slab in placed for p in slab.params}
+            for p in group["params"]:
+                if p.grad is not None:
+                    self._check_gradient(p, known.get(id(p)))
+
+    def _check_gradient(self, p, slab):
+        own, g = p._data, p.grad._data
+        dtype = own.dtype if slab is None else slab.dtype
+        if not own.dtype == g.dtype == dtype:
+            raise TypeError(
+                f"step(): a parameter of shape {p.shape} is {p.dtype} and its gradient "
+                f"{p.grad.dtype}, but it was {dtype} at its first step; build the "
+                "optimizer after model.to(...)"
+            )
+        if own.shape != g.shape:
+            raise ValueError(
+                f"step(): a parameter of shape {p.shape} has a gradient of shape "
+                f"{p.grad.shape}; give it the gradient of its own shape"
+            )
+        if slab is None:
+            self.check_dtype(p)
+        if backend.devices_in_use():
+            held = [] if slab is None else slab.state.values()
+            backend.check_same_device("step() of an optimizer", [own, g, *held])
 
     def _place_new(self, group, placed):
         """Give state to parameters that have a gradient for the first time."""
@@ -145,77 +188,6 @@ class Optimizer:
         for group in self.param_groups:
             for p in group["params"]:
                 p.grad = None
-
-    # --- saving ------------------------------------------------------------------
-    def state_dict(self):
-        """A flat dict of host arrays: `groups.0.lr`, `state.3.step`, `state.3.m`, ...
-
-        Parameters are numbered through all groups, as in PyTorch; arrays are copies.
-        """
-        saved = {
-            f"groups.{i}.{key}": backend.asnumpy(group[key])
-            for i, group in enumerate(self.param_groups)
-            for key in self.defaults
-        }
-        number = self._numbers()
-        for slab in (slab for placed in self._slabs for slab in placed):
-            for i, p in enumerate(slab.params):
-                head = f"state.{number[id(p)]}"
-                saved[f"{head}.step"] = backend.asnumpy(slab.steps[i])
-                for name in slab.state:
-                    saved[f"{head}.{name}"] = backend.asnumpy(slab.view(name, i)).copy()
-        return saved
-
-    def load_state_dict(self, saved):
-        """Take over what `state_dict` of an equally built optimizer gave (strict).
-
-        Raises ValueError, naming the entries, when groups, parameters or shapes differ.
-        """
-        self._check_names(saved)
-        self._slabs = [[] for _ in self.param_groups]
-        number = self._numbers()
-        for i, (group, placed) in enumerate(zip(self.param_groups, self._slabs)):
-            for key in self.defaults:
-                value = saved[f"groups.{i}.{key}"].tolist()
-                group[key] = tuple(value) if isinstance(value, list) else value
-            old = [p for p in group["params"] if f"state.{number[id(p)]}.step" in saved]
-            placed += slabs(old, self.state_names_of(group))
-            for slab in placed:
-                self._fill(slab, saved, number)
-
-    def _fill(self, slab, saved, number):
-        for i, p in enumerate(slab.params):
-            head = f"state.{number[id(p)]}"
-            slab.steps[i] = int(saved[f"{head}.step"])
-            for name in slab.state:
-                array = saved[f"{head}.{name}"]
-                if array.shape != p.shape:
-                    raise ValueError(
-                        f"{self._name}.load_state_dict: {head}.{name} has shape "
-                        f"{array.shape}, the parameter {p.shape}"
-                    )
-                slab.view(name, i)[...] = backend.to(array, p.device)
-
-    def _check_names(self, saved):
-        number, wanted = self._numbers(), set()
-        for i, group in enumerate(self.param_groups):
-            wanted |= {f"groups.{i}.{key}" for key in self.defaults}
-            for p in group["params"]:
-                head = f"state.{number[id(p)]}"
-                if f"{head}.step" in saved:
-                    names = ("step", *self.state_names_of(group))
-                    wanted |= {f"{head}.{name}" for name in names}
-        missing, unexpected = sorted(wanted - set(saved)), sorted(set(saved) - wanted)
-        if missing or unexpected:
-            raise ValueError(
-                f"{self._name}.load_state_dict: this state was saved by another kind "
-                f"of optimizer or for other parameters; missing {missing[:5]}, "
-                f"unexpected {unexpected[:5]}"
-            )
-
-    def _numbers(self):
-        params = (p for group in self.param_groups for p in group["params"])
-        return {id(p): i for i, p in enumerate(params)}
 
     def __repr__(self):
         lines = [f"{self._name}("]

@@ -82,36 +82,58 @@ def slanted_triangular(t, total, rise=0.1, ratio=32):
 class Schedule:
     """Sets every group's lr to base * function(t, **options), now and at each step().
 
-    A group that is added later takes the rate it came with as its base.
+    A group's base is its rate before any schedule: a second Schedule begins with it too,
+    not with what the first has left of it, unless you have set another group["lr"]. A
+    group that is added later takes the rate it came with.
     """
 
     def __init__(self, optimizer, function, **options):
+        _check(optimizer, function)
         self.optimizer, self.function, self.options = optimizer, function, options
         self.t, self.base = 0, []
-        self._apply()
+        self._apply(0)
 
     @property
     def multiplier(self):
         """function(t): what the base rates are multiplied with now."""
-        return float(self.function(self.t, **self.options))
+        return self._multiplier(self.t)
+
+    def _multiplier(self, t):
+        try:
+            value = float(self.function(t, **self.options))
+        except (TypeError, ValueError, ArithmeticError) as error:
+            raise ValueError(f"{self._call(t)} gives no multiplier: {error}") from error
+        if not 0 <= value < math.inf:
+            raise ValueError(f"{self._call(t)} is {value}; expected a number >= 0")
+        return value
+
+    def _call(self, t):
+        options = "".join(f", {k}={v!r}" for k, v in self.options.items())
+        return (
+            f"Schedule: {getattr(self.function, '__name__', 'function')}({t}{options})"
+        )
 
     def step(self):
         """Call it after optimizer.step()."""
-        self.t += 1
-        self._apply()
+        self._apply(self.t + 1)
 
-    def _apply(self):
-        groups, multiplier = self.optimizer.param_groups, self.multiplier
-        self.base += [group["lr"] for group in groups[len(self.base) :]]
+    def _apply(self, t):
+        groups, multiplier = self.optimizer.param_groups, self._multiplier(t)
+        self.t = t
+        self.base += [_base(group) for group in groups[len(self.base) :]]
         for group, base in zip(groups, self.base):
-            group["lr"] = base * multiplier
+            group["base_lr"] = base
+            group["lr"] = group["scheduled_lr"] = base * multiplier
 
     def state_dict(self):
         """{"t", "base"} as arrays; the function itself is code, and is not saved."""
         return {"t": backend.asnumpy(self.t), "base": backend.asnumpy(self.base)}
 
-    def load_state_dict(self, saved):
-        """Go on from a saved t, with the saved base rates."""
+    def check_state(self, saved):
+        """ValueError unless `saved` has a rate for each group of the optimizer."""
+        missing = sorted({"t", "base"} - set(saved))
+        if missing:
+            raise ValueError(f"Schedule.load_state_dict: the state lacks {missing}")
         base = saved["base"].tolist()
         groups = len(self.optimizer.param_groups)
         if len(base) != groups:
@@ -119,5 +141,30 @@ class Schedule:
                 f"Schedule.load_state_dict: {len(base)} base rates were saved, the "
                 f"optimizer has {groups} groups"
             )
-        self.t, self.base = int(saved["t"]), base
-        self._apply()
+        self._multiplier(int(saved["t"]))
+
+    def load_state_dict(self, saved):
+        """Go on from a saved t, with the saved base rates."""
+        self.check_state(saved)
+        self.base = saved["base"].tolist()
+        self._apply(int(saved["t"]))
+
+
+def _base(group):
+    """The rate of a group before a schedule, this one or an earlier one, changed it."""
+    if group["lr"] == group.get("scheduled_lr"):
+        return group["base_lr"]
+    return group["lr"]
+
+
+def _check(optimizer, function):
+    if not hasattr(optimizer, "param_groups"):
+        raise TypeError(
+            "Schedule(optimizer, function): expected an optimizer first, got a "
+            f"{type(optimizer).__name__}"
+        )
+    if not callable(function):
+        raise TypeError(
+            f"Schedule(optimizer, function): {function!r} should be a function of the "
+            "step, such as optim.schedule.cosine"
+        )

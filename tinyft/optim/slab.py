@@ -44,10 +44,6 @@ class Slab:
         steps = self.steps
         together = len(ready) == len(steps) == steps.count(steps[0])
         for i in ready:
-            self._check(self.params[i])
-        if backend.devices_in_use():
-            self._check_devices(ready)
-        for i in ready:
             steps[i] += 1
         for some in [ready] if together else [[i] for i in ready]:
             self._update(some, rule, group)
@@ -66,19 +62,6 @@ class Slab:
             rule(p[low:high], g[low:high], state, t, group)
         if not shared:
             scatter(p, params)
-
-    def _check(self, p):
-        if p.data.dtype != self.dtype or p.grad.data.dtype != self.dtype:
-            raise TypeError(
-                f"step(): a parameter of shape {p.shape} is {p.dtype} and its gradient "
-                f"{p.grad.dtype}, but it was {self.dtype} at its first step; build the "
-                "optimizer after model.to(...)"
-            )
-
-    def _check_devices(self, ready):
-        arrays = [a for i in ready for a in (self.params[i], self.params[i].grad)]
-        arrays = [*(a.data for a in arrays), *self.state.values()]
-        backend.check_same_device("step() of an optimizer", arrays)
 
     def view(self, name, i):
         """The state of parameter i, in its shape (a view of the buffer)."""

@@ -1,17 +1,22 @@
 """Adapter: the handle on what one `attach` put on a model."""
 
+from tinyft.peft.acting import acting, enable
+
 
 class Adapter:
     """What one `attach` put on a model.
 
     name      its name; `attached(model)[name]` finds it again
-    deltas    {path: delta}, one for each site
+    deltas    {path: delta}, one for each site, then those that the method needs beside
+              them under path.class ('fc.bitfit')
     template  the method as it was given, target as it was asked for
     """
 
     def __init__(self, model, name, template, target, deltas):
         self.model, self.name, self.template = model, name, template
         self.target, self.deltas = target, deltas
+        for delta in deltas.values():
+            delta.__dict__["adapter"] = name  # it names the delta's parameters
 
     def named_parameters(self):
         """Yield (site.parameter, Parameter) of every delta, a shared one once."""
@@ -50,10 +55,18 @@ class Adapter:
         return sum(p.size for p in self.parameters())
 
     def enable(self, enabled=True):
-        """Switch all its deltas on or off. Returns self."""
-        for delta in self.deltas.values():
-            delta.enabled = bool(enabled)
+        """Switch all its deltas on or off. Returns self.
+
+        Raises ValueError if that would change which adapters act while the model is
+        merged, or inside `disabled` or `rows`.
+        """
+        enable(self, bool(enabled))
         return self
+
+    @property
+    def state(self):
+        """'on', 'off', 'merged' (on, as part of the weights), or 'partly on'."""
+        return acting(self)
 
     def penalty(self):
         """The method's own regulariser, to be added to the loss (0 for most)."""
@@ -62,7 +75,13 @@ class Adapter:
 
     def __repr__(self):
         method = type(self.template).__name__
+        sites = sum(bool(delta.slots()) for delta in self.deltas.values())
         return (
-            f"Adapter({self.name!r}: {method} on {len(self.deltas)} sites, "
-            f"{self.count():,} parameters)"
+            f"Adapter({self.name!r}: {method} on {sites} sites, {self.count():,} "
+            f"parameters, {self.state}{self._company()})"
         )
+
+    def _company(self):
+        others = self.model.__dict__.get("_adapters", {}).values()
+        acting = [repr(a.name) for a in others if a is not self and a.state != "off"]
+        return f"; {', '.join(acting)} also on" if acting else ""

@@ -1,4 +1,4 @@
-"""attach, detach, disabled, switch: put a method on a model and take it off again.
+"""attach and detach: put a method on a model and take it off again.
 
 Attaching freezes the base: every parameter's `requires_grad` is remembered by name and
 switched off, and BatchNorm statistics are frozen (a "frozen" base whose running
@@ -6,29 +6,16 @@ statistics move is not the base any more: huggingface/peft#1732). Detaching the 
 adapter restores exactly what was.
 """
 
-import contextlib
-
-from tinyft.nn import BatchNorm2d, Module, init
+from tinyft.nn import BatchNorm2d, init
+from tinyft.peft.acting import attached, is_merged, refuse_block
 from tinyft.peft.adapter import Adapter
 from tinyft.peft.delta import Delta
-from tinyft.peft.methods.full import Full
-from tinyft.peft.sites import (
-    check_pattern,
-    find_sites,
-    find_whole,
-    near_misses,
-    pattern_value,
-)
+from tinyft.peft.full import Full
+from tinyft.peft.options import refuse_unknown
+from tinyft.peft.sites import find_sites, find_whole, option_changes
 
-
-def attached(model):
-    """{name: Adapter} of what is attached to `model`, in order of attachment."""
-    if not isinstance(model, Module):
-        raise TypeError(
-            f"expected a model, a Module with adapters attached, got a "
-            f"{type(model).__name__}"
-        )
-    return model.__dict__.setdefault("_adapters", {})
+ARGUMENTS = ("target", "name", "rng", "also", "rank_pattern", "alpha_pattern")
+ARGUMENTS += ("layers", "exclude")
 
 
 def attach(
@@ -43,29 +30,40 @@ def attach(
     alpha_pattern=None,
     layers=None,
     exclude=None,
+    **unknown,
 ):
     """Put a copy of `delta` on every module that `target` names; freeze the base.
 
-    target: a regular expression for the end of module paths, or a list of names; None for
-    the method's own sites. rng: a numpy Generator (or seed) for the initial values.
-    also: modules that train whole, as a copy in this adapter (a new head, a BatchNorm with
-    its statistics). rank_pattern, alpha_pattern: {pattern: value} in place of the method's
-    r and alpha, the first key that matches a path's end. layers: only where the first
-    number in the path is one of these. exclude: not these. Returns an Adapter.
-    Raises ValueError if the name is taken, nothing matches (near misses are listed), or a
-    site's weight is tied.
+    A second adapter acts together with the first, on top of it; `switch(model, name)` lets
+    one act alone, `active(model)` and the repr of the result say which do.
+    target: a regular expression for the end of module paths, or a list of names (see
+    nn/select.py); None for the method's own sites. rng: a numpy Generator (or seed) for
+    the initial values. also: modules that train whole, as a copy in this adapter (a new
+    head, a BatchNorm with its statistics). rank_pattern, alpha_pattern: {pattern: value}
+    instead of the method's r and alpha, the first key that matches a path's end. layers:
+    only where the first number in the path is one of these. exclude: not these.
+    Returns an Adapter. Raises ValueError if the name is taken, nothing matches (near
+    misses are listed), a name is ambiguous, the model is merged, or a weight is tied.
     """
+    refuse_unknown("attach", unknown, ARGUMENTS)
     _check_free(model, delta, name)
-    target = delta.sites if target is None else target
+    target = _target(model, delta, target)
+    saved = {} if also is None else find_whole(model, also)
+    sites = find_sites(model, delta, target, layers, exclude, saved)
+    changes = option_changes(delta, sites, rank_pattern, alpha_pattern)
+    for path, module in sites.items():
+        delta.copied(**changes[path]).check_site(path, module)
+    return put(model, delta, sites, name, rng, saved, changes, target)
+
+
+def _target(model, delta, target):
+    target = delta.own_sites(model) if target is None else target
     if target is None:
         raise TypeError(
             f"attach({type(delta).__name__}): which modules? pass target, a pattern such "
             r"as r'attn\.(q|v)' or a list of names"
         )
-    saved = {} if also is None else find_whole(model, Full(), also)
-    sites = find_sites(model, delta, target, layers, exclude, saved)
-    changes = _changes(delta, sites, rank_pattern, alpha_pattern)
-    return put(model, delta, sites, name, rng, saved, changes, target)
+    return target
 
 
 def put(model, delta, sites, name, rng=None, saved=(), changes=None, target=None):
@@ -77,23 +75,27 @@ def put(model, delta, sites, name, rng=None, saved=(), changes=None, target=None
         path: delta.bind(path, module, rng, shared, **changes.get(path, {}))
         for path, module in sites.items()
     }
-    for path, extra in delta.companions(model, sites).items():
+    beside = {}
+    for path, extra in delta.companions(model, bound):
         if path not in saved:
-            bound[path] = extra.bind(path, model.get_submodule(path), rng, shared)
+            key = f"{path}.{type(extra).__name__.lower()}".strip(".")
+            beside[key] = extra.bind(path, model.get_submodule(path), rng, shared)
     for path in saved:
         bound[path] = Full().bind(path, saved[path], rng)
         _thaw_copy(model, path, bound[path])
     if not attached(model):
         _freeze(model)
-    for path, one in bound.items():
-        module = model.get_submodule(path)
-        module.__dict__["_deltas"] = (*module._deltas, one)
-    attached(model)[name] = Adapter(model, name, delta, target, bound)
+    for extra in (*beside.values(), *bound.values()):
+        extra.site.__dict__["_deltas"] = (*extra.site._deltas, extra)
+    attached(model)[name] = Adapter(model, name, delta, target, bound | beside)
     return attached(model)[name]
 
 
 def detach(adapter):
-    """Take an adapter off; after the last one, the base trains as it did before."""
+    """Take an adapter off; after the last one, the base trains as it did before.
+
+    Raises ValueError while the model is merged (its weights hold what acted then).
+    """
     if not isinstance(adapter, Adapter):
         raise TypeError(
             "detach takes the adapter that attach() returned, not a "
@@ -104,56 +106,29 @@ def detach(adapter):
         raise ValueError(
             f"detach: the adapter {adapter.name!r} is not attached any more"
         )
+    refuse_block(model, "detach")
+    for other in attached(model).values():
+        if adapter.name in getattr(other.template, "adapters", ()):
+            raise ValueError(
+                f"detach: adapter {other.name!r} mixes {adapter.name!r}; detach that first"
+            )
     if any(d.merged for d in adapter.deltas.values()):
         raise ValueError(
             f"detach: adapter {adapter.name!r} is merged; call unmerge(model) first, or "
-            "keep the merged weights with model.state_dict()"
+            "bake(model) to keep the merged weights for good"
         )
-    gone = {id(d) for d in adapter.deltas.values()}
+    remove(adapter)
+
+
+def remove(adapter):
+    """Take the deltas off, and thaw the base after the last adapter."""
+    model, gone = adapter.model, {id(d) for d in adapter.deltas.values()}
     for module in model.modules():
         kept = tuple(d for d in module._deltas if id(d) not in gone)
         module.__dict__["_deltas"] = kept
     del attached(model)[adapter.name]
     if not attached(model):
         _thaw(model)
-
-
-def find(model, name):
-    """The adapter of that name; ValueError listing those that are there."""
-    if not isinstance(name, str):
-        raise TypeError(f"expected an adapter's name, a string, got {name!r}")
-    if name not in attached(model):
-        there = ", ".join(map(repr, attached(model))) or "none"
-        raise ValueError(f"no adapter named {name!r} on this model; there is {there}")
-    return attached(model)[name]
-
-
-def switch(model, *names):
-    """Let only the adapters of these names act (none: the base). Returns model."""
-    wanted = [find(model, name) for name in names]
-    for adapter in attached(model).values():
-        adapter.enable(any(adapter is one for one in wanted))
-    return model
-
-
-@contextlib.contextmanager
-def disabled(model):
-    """Inside the block the model is its base; afterwards each delta is as it was."""
-    with _restored(model) as deltas:
-        for delta in deltas:
-            delta.enabled = False
-        yield model
-
-
-@contextlib.contextmanager
-def _restored(model):
-    """Yield all deltas; afterwards each is on or off as it was."""
-    before = [(d, d.enabled) for m in model.modules() for d in m._deltas]
-    try:
-        yield [delta for delta, _ in before]
-    finally:
-        for delta, enabled in before:
-            delta.enabled = enabled
 
 
 def _check_free(model, delta, name):
@@ -169,55 +144,22 @@ def _check_free(model, delta, name):
             f"attach: an adapter named {name!r} is already there; detach it first, or "
             'give this one another name: attach(..., name="second")'
         )
-    if any(d.merged for m in model.modules() for d in m._deltas):
+    refuse_block(model, "attach")
+    if is_merged(model):
         raise ValueError("attach: another adapter is merged; call unmerge(model) first")
 
 
-def _changes(delta, sites, rank_pattern, alpha_pattern):
-    """{path: the options that rank_pattern and alpha_pattern change there}."""
-    changes = {path: {} for path in sites}
-    for option, what, patterns in (
-        ("r", "rank_pattern", rank_pattern),
-        ("alpha", "alpha_pattern", alpha_pattern),
-    ):
-        if not patterns:
-            continue
-        _check_patterns(delta, option, what, patterns, sites)
-        for path in sites:
-            default = delta.options[option]
-            changes[path][option] = pattern_value(patterns, path, default)
-    return changes
-
-
-def _check_patterns(delta, option, what, patterns, sites):
-    method = f"attach({type(delta).__name__})"
-    if option not in delta.options:
-        raise ValueError(
-            f"{method}: this method has no {option}, so rank_pattern and alpha_pattern "
-            "mean nothing to it"
-        )
-    if not isinstance(patterns, dict):
-        raise TypeError(
-            f"{method}: {what} is a dict, {{pattern: value}}, got {patterns!r}"
-        )
-    for key in patterns:
-        check_pattern(f"{method}: {what}", key)
-        if not any(pattern_value({key: True}, path, False) for path in sites):
-            raise ValueError(
-                f"{method}: {what} {key!r} matches none of the sites; nearest names: "
-                f"{', '.join(near_misses([key], list(sites)))}"
-            )
-
-
 def _freeze(model):
-    was = {name: p.requires_grad for name, p in model.named_parameters()}
+    base = dict(model._named("_parameters", ""))  # the base's alone
     norms = {
         path: m.statistics
         for path, m in model.named_modules()
         if isinstance(m, BatchNorm2d)
     }
+    was = {name: p.requires_grad for name, p in base.items()}
     model.__dict__["_before_attach"] = was, norms
-    model.requires_grad_(False)
+    for p in base.values():
+        p.requires_grad_(False)
     for path, statistics in norms.items():
         if statistics == "update":
             model.get_submodule(path).statistics = "frozen"
@@ -225,7 +167,7 @@ def _freeze(model):
 
 def _thaw(model):
     was, norms = model.__dict__.pop("_before_attach")
-    for name, p in model.named_parameters():
+    for name, p in model._named("_parameters", ""):
         p.requires_grad_(was.get(name, True))
     for path, statistics in norms.items():
         model.get_submodule(path).statistics = statistics

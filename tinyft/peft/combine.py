@@ -6,7 +6,7 @@
 
 Averaging the factors ("linear") is not the sum: (Σ B_i)(Σ A_j) has all the cross terms
 B_i A_j too, a relative error of 0.84 for two random adapters (huggingface/peft#3004).
-The SVD is that of a core of size Σ r_i: B = Q_b R_b, Aᵀ = Q_a R_a, U S Vᵀ = R_b R_aᵀ.
+The SVD is taken of a core of size Σ r_i: B = Q_b R_b, Aᵀ = Q_a R_a, U S Vᵀ = R_b R_aᵀ.
 """
 
 import math
@@ -15,19 +15,19 @@ from numbers import Real
 
 from tinyft import backend
 from tinyft.autograd import no_grad
+from tinyft.peft.acting import switch
 from tinyft.peft.adapter import Adapter
-from tinyft.peft.attach import put, switch
-from tinyft.peft.methods.lora import LoRA
-from tinyft.peft.methods.pissa import PiSSA
+from tinyft.peft.attach import put
+from tinyft.peft.delta import registry
 
 
 def combine(adapters, weights=None, how="cat", rank=None, name="combined"):
     """Attach Σ w_i · adapter_i as one LoRA adapter, and let it alone act.
 
-    adapters: of one model, by LoRA or PiSSA, on any sites. weights: 1 for each by default,
-    negative ones subtract. rank: of "svd", by default the largest part's.
+    adapters: of one model, by LoRA, PiSSA or VeRA, on any sites. weights: 1 for each by
+    default, negative ones subtract. rank: of "svd", by default the largest part's.
     Returns the Adapter; `.error` is {path: ‖ΔW − ΔW_r‖_F}, zero for "cat".
-    Raises ValueError for how="linear", and for adapters that are no sum of products.
+    Raises ValueError for how="linear", and for adapters that are not products.
     """
     adapters = _adapters(adapters)
     weights = _numbers(weights, len(adapters))
@@ -43,7 +43,7 @@ def combine(adapters, weights=None, how="cat", rank=None, name="combined"):
     top = max(ranks.values())
     made = put(
         model,
-        LoRA(top, top, wide=True),  # α = r everywhere: s = 1
+        registry["LORA"](top, top),  # α = r everywhere: s = 1
         {path: model.get_submodule(path) for path in sums},
         name,
         changes={path: {"r": r, "alpha": r} for path, r in ranks.items()},
@@ -74,8 +74,8 @@ def truncate(A, B, rank):
 
 def _adapters(adapters):
     adapters = list(adapters) if isinstance(adapters, (list, tuple)) else [adapters]
-    good = adapters and all(isinstance(one, Adapter) for one in adapters)
-    if not good or len({id(one.model) for one in adapters}) > 1:
+    good = adapters and all(isinstance(a, Adapter) for a in adapters)
+    if not good or len({id(a.model) for a in adapters}) > 1:
         raise ValueError(
             "combine: expected a list of adapters of one model, as attach() returned "
             f"them, got {adapters!r}"
@@ -109,10 +109,10 @@ def _check(adapters, how, rank):
         )
     for adapter in adapters:
         for path, d in adapter.deltas.items():
-            if not isinstance(d, (LoRA, PiSSA)) or "bias" in d.changes:
+            if getattr(d, "factors", None) is None:
                 raise ValueError(
                     f"combine: {type(d).__name__} of adapter {adapter.name!r} at {path!r} "
-                    "is no product B A, so there is no sum of factors"
+                    "is not a product B A, so there is no sum of factors"
                 )
 
 

@@ -1,27 +1,25 @@
 """Delta: what a fine-tuning method adds to one site of a model.
 
-A method is one file with one class:
+A method is one file with one class (and, if Hugging Face PEFT has it, one codec in
+peft/huggingface/):
 
     class LoRA(Delta, kind="LORA"):                      # W' = W + (α/r) B A
-        changes, additive = ("weight",), True
+        changes, factored = ("weight",), True
         def build(self, module, rng): ...                # make A and B for this site
         def weight(self, W):    return W + self.scale * (self.B @ self.A)
         def output(self, x, y): return y + self.scale * ((x @ self.A.T) @ self.B.T)
 
 `weight` is the closed form (merge, inspection), `output` the factored form of a call;
 tests/test_peft_contract.py proves for every registered method that they agree, and the
-other laws of design: off is the base bit for bit, merge is live, unmerge is exact.
+other laws of the house: off is the base bit for bit, merge is live, unmerge is exact.
 
 Where they act: the two seams at the head of tinyft/nn/module.py. Deltas compose in order
-of attachment; `additive` says that `output` is the whole effect of the changed weight.
+of attachment; `factored` says that `output` is the whole effect of the changed weight.
 """
-
-import inspect
 
 from tinyft import backend
 from tinyft.nn.module import Module
-
-PREFIX = "base_model.model."  # before every path in Hugging Face's adapter files
+from tinyft.peft.options import read_options
 
 registry = {}  # kind -> class
 
@@ -29,22 +27,24 @@ registry = {}  # kind -> class
 class Delta(Module):
     """Base class of every method. `LoRA(r=8)` is a template; `attach` binds copies of it.
 
-    Class attributes a method sets:
+    The arguments of `__init__` are the method's options: each is an attribute of that
+    name before `__init__` runs, and all are in `options`. What a method sets:
+
       changes     names of the parameters it redefines, with one method of each name
       buffers_too names of buffers it redefines when merged (a copy of a BatchNorm)
-      additive    True if `output(x, y)` is the same change, factored
-      mergeable   False if it is no function of the parameters (adapters, prefixes)
+      factored    True if `output(x, y)` is the same change; asked at every call
+      mergeable   False if it is not a function of the parameters (adapters, prefixes)
       identity_at_start  False if the model differs from the base before any training
       composes    False if of two on one site only the last acts
-      rowwise     False if it can not act on some rows of a batch only
+      rowwise     False if it cannot act on some rows of a batch only
       sites       the pattern of `attach(model, delta)` without a target
       formula, where, counts, chapter    for the table, docs/methods.md
     Methods: `fits(module)`, `build(module, rng)`, `weight(W)` / `bias(b)`, `output(x, y)`;
-    for several sites at once `prepare(model, sites, rng)` and `companions(model, sites)`.
+    for several sites at once `prepare(model, sites, rng)` and `companions(model, deltas)`.
     """
 
-    kind = peft_type = None
-    changes, buffers_too, additive, mergeable = (), (), False, True
+    kind = peft_type = None  # peft_type: PEFT's name, set by the method's codec
+    changes, buffers_too, factored, mergeable = (), (), False, True
     identity_at_start = rowwise = composes = True
     sites = None
     formula = where = counts = chapter = ""
@@ -54,27 +54,54 @@ class Delta(Module):
         super().__init_subclass__(**rest)
         if kind is not None:
             cls.kind = kind
-            cls.peft_type = cls.__dict__.get("peft_type", kind)
             registry[kind] = cls
 
+    def __new__(cls, *args, **given):
+        self = super().__new__(cls)
+        self.enabled, self.merged, self.path = True, False, None
+        self.options = {}
+        Delta.__init__(self, **read_options(cls, args, given))
+        return self
+
     def __init__(self, **options):
-        self.options = options
+        """Set options; a method's own `__init__` checks them, and may set them again."""
+        self.options.update(options)
         for name, value in options.items():
             setattr(self, name, value)
-        self.enabled, self.merged, self.path = True, False, None
 
     @property
     def active(self):
         """Acts on its site now: enabled, and not already part of the merged weight."""
         return self.enabled and not self.merged
 
+    def own_sites(self, model):
+        """The target of an `attach` that names none; None if the user must name one."""
+        return self.sites
+
     def fits(self, module):
         """Can this method sit on `module`?"""
         raise NotImplementedError
 
+    def check_site(self, path, module):
+        """Raise ValueError if these options make no sense at this site. Asked by attach
+        only: files and combinations may have what a user would not choose."""
+
     def build(self, module, rng):
         """Make this delta's parameters for its site."""
         raise NotImplementedError
+
+    def check_closed(self):
+        """Raise ValueError if a call by the closed form would lose this delta's dropout.
+
+        Asked when another method on the same weight has no factored form.
+        """
+        token_ids = getattr(getattr(self, "layout", None), "lookup", False)
+        if getattr(self, "dropout", 0) and self.training and not token_ids:
+            raise ValueError(
+                f"{type(self).__name__} at {self.path!r}: its dropout of {self.dropout} "
+                "acts on the input of the factored form, and another method on this "
+                "weight needs the closed form; set dropout=0, or switch the other off"
+            )
 
     def change(self, name, value):
         """The new value of the site's parameter `name`: calls `weight(W)`, `bias(b)`."""
@@ -84,13 +111,18 @@ class Delta(Module):
         """What the sites of one adapter share; each bound delta has it as `shared`."""
         return None
 
-    def companions(self, model, sites):
-        """{path: Delta} that the method needs elsewhere: a prefix shifts the positions."""
-        return {}
+    def companions(self, model, deltas):
+        """[(path, Delta)] that the method needs beside its own deltas, {path: Delta}: a
+        prefix shifts the positions. They act before the method's own at a site."""
+        return []
+
+    def copied(self, **changes):
+        """The same method with some options changed."""
+        return type(self)(**{**self.options, **changes})
 
     def bind(self, path, module, rng, shared=None, **changes):
         """A copy of this template, built for one site; `changes` are other options."""
-        delta = type(self)(**{**self.options, **changes})
+        delta = self.copied(**changes)
         delta.path = path
         delta.__dict__.update(site=module, shared=shared)  # not part of the tree
         here = next((p.device for p in module.parameters()), None)
@@ -99,55 +131,11 @@ class Delta(Module):
         delta.train(module.training)
         return delta if here is None else delta.to(here)  # None: build chose the place
 
-    # --- the Hugging Face file format: names in the file, fields of the config -----
-    @classmethod
-    def reads(cls, config):
-        """Is this the class for such an adapter_config.json?"""
-        return config.get("peft_type") == cls.peft_type
-
-    def file_names(self):
-        """{own parameter or buffer: its suffix in the file, after the site's path}."""
-        return {name: name for name in self.slots()}
-
-    def file_arrays(self):
-        """What a file holds of this delta, as arrays: by default all of it."""
-        return list(self.slots().values())
+    def stored(self):
+        """The Tensors a file holds: all, or what an encoder makes of them, `vectors`."""
+        made = getattr(self, "vectors", None)
+        return [made()] if made else list(self.slots().values())
 
     def slots(self):
         """{name: Parameter or Buffer} of this delta."""
         return {**dict(self.named_parameters()), **dict(self.named_buffers())}
-
-    @classmethod
-    def to_file(cls, deltas):
-        """{name in the file: array} of one adapter's deltas of this class."""
-        return {key: slot.numpy() for key, slot in _file_slots(deltas).items()}
-
-    @classmethod
-    def from_file(cls, deltas, state):
-        """Copy what `to_file` wrote back in; names and shapes have been checked."""
-        for key, slot in _file_slots(deltas).items():
-            slot.data = backend.to(state[key].astype(slot.dtype), slot.device)
-
-    def to_config(self, deltas):
-        """This method's fields of adapter_config.json; by default its options."""
-        return dict(self.options)
-
-    @classmethod
-    def from_config(cls, config):
-        """The template that a config describes."""
-        names = inspect.signature(cls.__init__).parameters
-        return cls(**{key: _tuples(config[key]) for key in names if key in config})
-
-
-def _file_slots(deltas):
-    found = {}
-    for delta in deltas:
-        slots = delta.slots()
-        for own, suffix in delta.file_names().items():
-            path = f"{delta.path}." if delta.path else ""
-            found[f"{PREFIX}{path}{suffix}"] = slots[own]
-    return found
-
-
-def _tuples(value):
-    return tuple(value) if isinstance(value, list) else value

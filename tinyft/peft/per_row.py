@@ -9,8 +9,8 @@ of the weight that has no factored form runs its layer again on its rows.
 import contextlib
 
 from tinyft import backend, ops
-from tinyft.peft.attach import _restored, find
-from tinyft.peft.delta import Delta
+from tinyft.nn import Module
+from tinyft.peft.acting import block, find, is_merged, restored
 
 
 @contextlib.contextmanager
@@ -25,9 +25,9 @@ def rows(model, names):
     chosen = {
         name: find(model, name) for name in dict.fromkeys(names) if name is not None
     }
-    _check(chosen)
+    _check(model, chosen)
     before = {m: m._deltas for m in model.modules() if m._deltas}
-    with _restored(model) as deltas:
+    with block(model, "rows(model, names)"), restored(model) as deltas:
         for delta in deltas:
             delta.enabled = True
         for module, held in before.items():
@@ -39,38 +39,41 @@ def rows(model, names):
                 module.__dict__["_deltas"] = held
 
 
-class Rows(Delta):
-    """The deltas of one site, each on its rows."""
+class Rows(Module):
+    """The deltas of one site, each on its rows; in their place on the module's seam."""
+
+    changes, enabled = (), True
+    active = property(lambda self: self.enabled)
 
     def __init__(self, module, held, names, chosen):
-        super().__init__()
         self.__dict__["site"] = module
         groups = {}
         for name in dict.fromkeys(names):
             own = chosen[name].deltas.values() if name is not None else ()
-            mine = tuple(d for d in held if any(d is one for one in own))
+            mine = tuple(d for d in held if any(d is each for each in own))
             groups[name] = mine, [i for i, other in enumerate(names) if other == name]
-        self.groups, self.count_ = list(groups.values()), len(names)
+        self.groups, self.size = list(groups.values()), len(names)
         order = [i for _, index in self.groups for i in index]
         self.back = sorted(range(len(order)), key=order.__getitem__)
 
     def output(self, x, y):
-        if len(y) != self.count_ or len(x) != self.count_:
+        if len(y) != self.size or len(x) != self.size:
             raise ValueError(
-                f"rows: {self.count_} names for a batch of {len(y)}; give one name, or "
+                f"rows: {self.size} names for a batch of {len(y)}; give one name, or "
                 "None, for each row"
             )
         if not any(deltas for deltas, _ in self.groups):
             return y
         parts = [
-            self.part(deltas, x[_at(i, x)], y[_at(i, y)]) for deltas, i in self.groups
+            self.part(deltas, x[_index(i, x)], y[_index(i, y)])
+            for deltas, i in self.groups
         ]
-        return ops.concatenate(parts, axis=0)[_at(self.back, y)]
+        return ops.concatenate(parts, axis=0)[_index(self.back, y)]
 
     def part(self, deltas, x, y):
         """The result of one adapter on its rows of x; y is the base's."""
-        if all(d.output is not None and (d.additive or not d.changes) for d in deltas):
-            for delta in deltas:
+        if all(d.output is not None and (d.factored or not d.changes) for d in deltas):
+            for delta in sorted(deltas, key=lambda d: not d.changes):  # weights first
                 y = delta.output(x, y)
             return y
         fields = self.site.__dict__
@@ -81,7 +84,9 @@ class Rows(Delta):
             fields["_deltas"] = before
 
 
-def _check(chosen):
+def _check(model, chosen):
+    if is_merged(model):
+        raise ValueError("rows: the model is merged; call unmerge(model) first")
     for name, adapter in chosen.items():
         for path, delta in adapter.deltas.items():
             if not delta.rowwise:
@@ -89,11 +94,9 @@ def _check(chosen):
                     f"rows: {type(delta).__name__} of adapter {name!r} at {path!r} changes "
                     "the length of its rows, and they would not fit in one batch"
                 )
-            if delta.merged:
-                raise ValueError("rows: the model is merged; call unmerge(model) first")
 
 
-def _at(index, like):
+def _index(numbers, like):
     """Row numbers where the rows are."""
-    host = backend.host().asarray(index, dtype="int64")
+    host = backend.host().asarray(numbers, dtype="int64")
     return backend.to(host, backend.device_of(like))

@@ -2,27 +2,31 @@
 
 import html
 
-from tinyft.peft.attach import attached
+from tinyft.peft.acting import attached
 
-HEAD = ("adapter", "method", "site", "parameters", "bytes")
+HEAD = ("adapter", "method", "site", "parameters", "bytes", "acts")
 
 
 class Report:
-    """Rows (adapter, method, site, parameters, bytes) and totals; prints as a table."""
+    """Rows (adapter, method, site, parameters, bytes, acts) and totals, as a table.
+
+    acts: "on", "off", or "merged" into the weights.
+    """
 
     def __init__(self, rows, trainable, total):
         self.rows, self.trainable, self.total = rows, trainable, total
         self.bytes = sum(row[4] for row in rows)
 
     def _table(self):
-        return [HEAD, *((*row[:3], f"{row[3]:,}", f"{row[4]:,}") for row in self.rows)]
+        rows = self.rows
+        return [HEAD, *((*r[:3], f"{r[3]:,}", f"{r[4]:,}", r[5]) for r in rows)]
 
     def __str__(self):
         table = self._table()
-        widths = [max(len(row[i]) for row in table) for i in range(5)]
+        widths = [max(len(row[i]) for row in table) for i in range(6)]
         lines = [
             "  ".join(
-                cell.ljust(w) if i < 3 else cell.rjust(w)
+                cell.rjust(w) if i in (3, 4) else cell.ljust(w)
                 for i, (cell, w) in enumerate(zip(row, widths))
             ).rstrip()
             for row in table
@@ -53,20 +57,22 @@ def report(model):
     """What is attached to `model`: a Report of every site, with the totals.
 
     `total` counts the base and the deltas; `trainable` those that take a gradient. What
-    several sites share counts at the first. Bytes are those of the tensors that `save`
+    several sites share counts at the first. Bytes count the tensors that `save`
     writes: with buffers, and without an encoder that was folded into what it makes.
     """
     rows, parameters, seen = [], {}, {}
     for name, adapter in attached(model).items():
         for path, delta in adapter.deltas.items():
             own = [p for p in delta.parameters() if id(p) not in parameters]
-            stored = [a for a in delta.file_arrays() if id(a) not in seen]
+            stored = [a for a in delta.stored() if id(a) not in seen]
             parameters |= {id(p): p for p in own}
             seen |= {id(a): a for a in stored}  # kept, so that no number comes twice
             if delta.slots():
                 size, bytes_ = sum(p.size for p in own), sum(a.nbytes for a in stored)
-                rows.append((name, type(delta).__name__, path, size, bytes_))
-    extra = sum(p.size for p in parameters.values())
-    extra_trainable = sum(p.size for p in parameters.values() if p.requires_grad)
-    trainable = model.count(trainable=True) + extra_trainable
-    return Report(rows, trainable, model.count() + extra)
+                acts = _acts(delta)
+                rows.append((name, type(delta).__name__, path, size, bytes_, acts))
+    return Report(rows, model.count(trainable=True), model.count())
+
+
+def _acts(delta):
+    return "merged" if delta.merged else "on" if delta.enabled else "off"

@@ -1,25 +1,19 @@
-r"""Sites: which modules of a model a pattern names.
+"""Sites: the modules of a model that a target names and a method can sit on."""
 
-A pattern is matched against the end of a module's path: r"attn\.(q|v)" finds
-'blocks.0.attn.q'. A list of names means any of them, each exact or an ending, as Hugging
-Face's `target_modules`. Matching nothing is an error that lists near misses.
-"""
-
-import difflib
-import re
-
-
-def matches(path, target):
-    """Does `target`, a pattern or a list of names, name the module at `path`?"""
-    if isinstance(target, str):
-        return re.fullmatch(rf"(.*\.)?({target})", path) is not None
-    return any(path == name or path.endswith("." + name) for name in target)
-
-
-def layer_of(path):
-    """The first number in a path: 2 of 'blocks.2.mlp.0'; None if there is none."""
-    numbers = [part for part in path.split(".") if part.isdigit()]
-    return int(numbers[0]) if numbers else None
+from tinyft.nn.select import (
+    check_layers,
+    check_pattern,
+    layer_of,
+    matches,
+    near_misses,
+    nothing_named,
+    parts_of,
+    pattern_value,
+    refuse_ambiguous,
+    refuse_tied,
+    select,
+)
+from tinyft.peft.full import Full
 
 
 def find_sites(model, delta, target, layers=None, exclude=None, saved=()):
@@ -28,169 +22,118 @@ def find_sites(model, delta, target, layers=None, exclude=None, saved=()):
     layers: numbers to which the first number in a path is restricted; exclude: a pattern
     or list; saved: paths that another delta takes whole.
     """
+    call = f"attach({type(delta).__name__})"
     check_pattern("target", target)
     check_pattern("exclude", exclude)
-    modules = dict(model.named_modules())
-    layers = check_layers(layers)
-    for item in items(target):
-        named = {path: m for path, m in modules.items() if matches(path, item)}
+    modules, layers = dict(model.named_modules()), check_layers(layers)
+    for part in parts_of(target):
+        named = {path: m for path, m in modules.items() if matches(path, part)}
         if not any(delta.fits(m) for m in named.values()):
-            raise ValueError(_no_site(model, delta, item, named))
+            raise ValueError(_no_site(call, model, delta, part, named))
     named = {path: m for path, m in modules.items() if matches(path, target)}
-    refuse_unmatched(f"attach({type(delta).__name__}): exclude", exclude, modules)
-    _refuse_lost_layers(delta, layers, [p for p, m in named.items() if delta.fits(m)])
+    fitting = {path: m for path, m in named.items() if delta.fits(m)}
+    excluded = select(f"{call}: exclude", exclude, modules) if exclude else ()
+    _refuse_lost_layers(call, layers, fitting)
     sites = {
         path: m
-        for path, m in named.items()
-        if delta.fits(m)
-        and path not in saved
-        and not (exclude is not None and matches(path, exclude))
+        for path, m in fitting.items()
+        if path not in saved
+        and path not in excluded
         and (layers is None or layer_of(path) in layers)
     }
     if not sites:
-        raise ValueError(_no_site(model, delta, target, named))
-    refuse_tied(model, delta, sites)
+        raise ValueError(_no_site(call, model, delta, target, named))
+    refuse_ambiguous(f"{call}: target", target, list(sites))
+    refuse_tied(call, model, changed_names(sites, delta))
     return sites
 
 
-def items(target):
-    """The parts of a target that each must name something: a pattern, or each name."""
-    return [target] if isinstance(target, str) else [[name] for name in target or ()]
+def find_whole(model, target):
+    """{path: module}: below the modules that `target` names, those with own parameters."""
+    paths = dict(model.named_modules())
+    named = select("attach(Full): also", target, paths)
+    sites = {
+        f"{path}.{name}".strip("."): m
+        for path in named
+        for name, m in paths[path].named_modules()
+        if Full().fits(m)
+    }
+    if not sites:
+        raise ValueError(
+            _no_site("attach(Full)", model, Full(), target, dict.fromkeys(named))
+        )
+    refuse_tied("attach(Full)", model, changed_names(sites, Full()))
+    return sites
 
 
-def refuse_unmatched(what, target, paths):
-    """Raise ValueError, with near misses, for a part of `target` that names no path."""
-    for item in items(target):
-        if not any(matches(path, item) for path in paths):
-            asked = [item] if isinstance(item, str) else item
-            near = near_misses(asked, [path for path in paths if path])
+def changed_names(sites, delta):
+    """The full names of the parameters that deltas on these sites redefine."""
+    whole = isinstance(delta, Full) and not delta.only
+    for path, module in sites.items():
+        for name in module._parameters if whole else delta.changes:
+            yield f"{path}.{name}".strip(".")
+
+
+def option_changes(delta, sites, rank_pattern, alpha_pattern):
+    """{path: the options that rank_pattern and alpha_pattern change there}."""
+    changes = {path: {} for path in sites}
+    for option, what, patterns in (
+        ("r", "rank_pattern", rank_pattern),
+        ("alpha", "alpha_pattern", alpha_pattern),
+    ):
+        if patterns:
+            _check_patterns(delta, option, what, patterns, sites)
+            default = delta.options[option]
+            for path in sites:
+                changes[path][option] = pattern_value(patterns, path, default)
+    return changes
+
+
+def _check_patterns(delta, option, what, patterns, sites):
+    call = f"attach({type(delta).__name__})"
+    if option not in delta.options:
+        raise ValueError(
+            f"{call}: this method has no {option}, so rank_pattern and alpha_pattern "
+            "mean nothing to it"
+        )
+    if not isinstance(patterns, dict):
+        raise TypeError(
+            f"{call}: {what} is a dict, {{pattern: value}}, got {patterns!r}"
+        )
+    for key in patterns:
+        check_pattern(f"{call}: {what}", key)
+        if not any(pattern_value({key: True}, path, False) for path in sites):
             raise ValueError(
-                f"{what} {item!r} matches no module; nearest names: {', '.join(near)}"
+                f"{call}: {what} {key!r} matches none of the sites; nearest names: "
+                f"{', '.join(near_misses(key, list(sites)))}"
             )
 
 
-def check_layers(layers):
-    """None or a list of numbers; TypeError for anything else."""
-    layers = [layers] if isinstance(layers, int) else layers
-    if layers is not None and (
-        isinstance(layers, str) or not all(isinstance(n, int) for n in layers)
-    ):
-        raise TypeError(f"layers: expected a number or a list of them, got {layers!r}")
-    return layers
-
-
-def _refuse_lost_layers(delta, layers, paths):
+def _refuse_lost_layers(call, layers, paths):
     there = {layer_of(path) for path in paths} - {None}
     lost = [n for n in layers or () if n not in there]
     if lost:
         raise ValueError(
-            f"attach({type(delta).__name__}): layers {lost}: the first numbers in the "
-            f"names of the target's modules are {sorted(there)}"
+            f"{call}: layers {lost}: the first numbers in the names of the target's "
+            f"modules are {sorted(there)}"
         )
 
 
-def find_whole(model, delta, target):
-    """{path: module}: below the modules that `target` names, those with own parameters."""
-    check_pattern("also", target)
-    refuse_unmatched("attach(Full): also", target, dict(model.named_modules()))
-    named = {path: m for path, m in model.named_modules() if matches(path, target)}
-    sites = {
-        f"{path}.{name}".strip("."): m
-        for path, top in named.items()
-        for name, m in top.named_modules()
-        if delta.fits(m)
-    }
-    if not sites:
-        raise ValueError(
-            _no_site(model, delta, target, named).replace("target", "also", 1)
-        )
-    refuse_tied(model, delta, sites)
-    return sites
-
-
-def check_pattern(what, target):
-    """Raise ValueError for a string that is no regular expression, TypeError for what is
-    neither a string nor several."""
-    if not isinstance(target, str):
-        several = isinstance(target, (list, tuple, set, dict))
-        if target is not None and not (
-            several and all(isinstance(name, str) for name in target)
-        ):
-            raise TypeError(
-                f"{what}: expected a pattern or a list of names, got {target!r}"
-            )
-        return
-    try:
-        re.compile(target)
-    except re.error as error:
-        raise ValueError(
-            f"{what} {target!r} is not a regular expression: {error}"
-        ) from None
-
-
-def pattern_value(patterns, path, default):
-    """The value of the first key that matches the end of `path`, else `default`."""
-    for key, value in (patterns or {}).items():
-        if re.match(rf"(.*\.)?({key})$", path):
-            return value
-    return default
-
-
-def _no_site(model, delta, target, named):
-    method = type(delta).__name__
-    if not any(delta.fits(m) for m in model.modules()):
+def _no_site(call, model, delta, target, named):
+    """Why a target gives no site: none fits, the wrong modules, or no module at all."""
+    modules = dict(model.named_modules())
+    fitting = sorted({path for path, m in modules.items() if path and delta.fits(m)})
+    if not any(delta.fits(m) for m in modules.values()):
         return (
-            f"attach({method}): no module of this {type(model).__name__} can hold it; "
-            f"{method} sits on: {delta.where or 'see its docstring'}"
+            f"{call}: no module of this {type(model).__name__} can hold it; "
+            f"{type(delta).__name__} sits on: {delta.where or 'see its docstring'}"
         )
-    if named:
-        path, module = next(iter(named.items()))
-        below = [name for name, _ in module.named_children()]
-        return (
-            f"attach({method}): target {target!r} names {type(module).__name__} "
-            f"{path!r}, where {method} can not sit, or which other options exclude"
-            + (f"; did you mean one below it: {', '.join(below)}?" if below else "")
-        )
-    fitting = sorted({p for p, m in model.named_modules() if p and delta.fits(m)})
-    asked = [target] if isinstance(target, str) else list(target)
-    near = near_misses(asked, fitting)
+    if not named:
+        return nothing_named(f"{call}: target", target, fitting)
+    path = next(iter(named))
+    below = ", ".join(name for name, _ in modules[path].named_children())
     return (
-        f"attach({method}): target {target!r} matches no module; nearest names: "
-        f"{', '.join(near) or 'none'}"
+        f"{call}: target {target!r} names {type(modules[path]).__name__} {path!r}, where "
+        f"{type(delta).__name__} cannot sit, or which other options exclude"
+        + (f"; did you mean one below it: {below}?" if below else "")
     )
-
-
-def near_misses(asked, names, count=5):
-    """The names, or endings of names, most like those asked for."""
-    endings = {}
-    for name in names:
-        parts = name.split(".")
-        for i in range(len(parts)):
-            endings.setdefault(".".join(parts[i:]), name)
-    found = []
-    for word in asked:
-        plain = word.replace("\\", "")
-        for end in difflib.get_close_matches(plain, endings, count, 0.4):
-            if endings[end] not in found:
-                found.append(endings[end])
-    return (found or list(names))[:count]
-
-
-def refuse_tied(model, delta, sites):
-    """Raise ValueError, with both names, if a parameter to change has two owners."""
-    owners = {}
-    for path, module in model.named_modules():
-        for name, p in module._parameters.items():
-            owners.setdefault(id(p), []).append(f"{path}.{name}")
-    for path, module in sites.items():
-        for name in delta.changes or (
-            module._parameters if delta.kind == "FULL" else ()
-        ):
-            p = module._parameters.get(name)
-            names = owners[id(p)] if p is not None else ()
-            if len(names) > 1:
-                raise ValueError(
-                    f"attach({type(delta).__name__}): {path}.{name} is tied, one array "
-                    f"under the names {' and '.join(names)}; a delta on one would change "
-                    "both. Untie them (give one its own Parameter) or choose other sites"
-                )

@@ -20,14 +20,13 @@ COLUMNS = (
     "method",
     "formula",
     "sits on",
-    "parameters a site",
+    "parameters per site",
     "merges",
     "base at start",
     "PEFT",
     "file",
     "chapter",
 )
-HUGGING_FACE = ("LORA", "IA3", "VERA", "PREFIX_TUNING", "PROMPT_TUNING", "P_TUNING")
 
 
 def table():
@@ -38,7 +37,7 @@ def table():
 
 
 def _cells(cls):
-    peft = cls.peft_type if cls.peft_type in HUGGING_FACE else "–"
+    peft = cls.peft_type or "–"
     yes = {True: "yes", False: "no"}
     return (
         f"`{cls.__name__}`",

@@ -1,6 +1,6 @@
 """L5: the loop, what it measures, when it stops, and how a killed run goes on."""
 
-from tinyft.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from tinyft.training.checkpoint import load_checkpoint, save_checkpoint
 from tinyft.training.early import EarlyStopping
 from tinyft.training.loop import fit
 from tinyft.training.metrics import (
@@ -11,6 +11,7 @@ from tinyft.training.metrics import (
     perplexity,
 )
 from tinyft.training.pretrained import load_pretrained
+from tinyft.training.run import Checkpoint
 
 __all__ = [
     "Checkpoint",

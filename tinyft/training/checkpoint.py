@@ -1,18 +1,26 @@
 """Checkpoints: a whole training run in one safetensors file, written all or nothing.
 
-    model.*  optim.*  schedule.*  stream.*  early.*  rng.*  extra.*  step
+    model.*  adapter.*  acts.*  optim.*  schedule.*  stream.*  early.*  rng.*  extra.*
+    step, and in the header what it was made for (made_for.py)
 
 A run that is killed at any point and resumed from its file ends with the same bytes as
-one that was not: weights, optimiser moments, position in the data, and the state of
-every random generator (a model's dropout layers hold theirs) are all here.
+one that was not: weights, adapters, optimiser moments, position in the data, and the
+state of every random generator (dropout layers and adapters hold theirs) are all here.
+Everything is compared before anything is loaded: a refusal has changed nothing.
 """
 
-from pathlib import Path
+import json
 
-from tinyft import backend, io, nn
-from tinyft.data import rng_state, set_rng_state
+from tinyft import backend, io
+from tinyft.data import check_rng_state, set_rng_state
+from tinyft.io.json_text import JSONError, parse_json
+from tinyft.nn.state import checked, fill, slots_of
+from tinyft.training import whole
+from tinyft.training.made_for import describe, differences
+from tinyft.training.parts import check_parts, check_path, given
 
-FORMAT = "tinyft training checkpoint, version 1"
+FORMAT = "tinyft training checkpoint, version 2"
+RESERVED = ("format", "parts", "made_for")
 
 
 def save_checkpoint(
@@ -29,21 +37,41 @@ def save_checkpoint(
 ):
     """Write everything a run needs to go on; the old file stays whole until the end.
 
-    rng     a generator, or {name: generator}; those that the model's layers hold and
-            the default one (tinyft.manual_seed) are saved unasked
+    rng     a generator, or {name: generator}; those that the model's layers and adapters
+            hold and the default one (tinyft.manual_seed) are saved unasked
     stream  anything with state_dict(), for example a data.BatchStream
-    extra   {name: array}: what else there is, such as the state of attached deltas
+    extra   {name: array}: what else there is
+    metadata  {str: str}: facts that a resumed run should share, such as class names
+
+    Raises TypeError or ValueError for parts that do not belong together.
     """
-    parts = {
-        "model": model.state_dict(),
-        "rng": {name: rng_state(g) for name, g in _generators(model, rng).items()},
-        "extra": extra or {},
+    check_path("save_checkpoint", path)
+    parts = (model, optimizer, schedule, stream, early_stopping)
+    check_parts("save_checkpoint", *parts)
+    random = {**whole.generators(model), **given(rng)}
+    state = {
+        **_named("model", model.state_dict()),
+        **_named("adapter", whole.adapter_slots(model)),
+        **_named("acts", _acts(model)),
+        **_named("rng", whole.generator_states(random)),
+        **_named("extra", extra or {}),
     }
-    for name, part in _optional(optimizer, schedule, stream, early_stopping).items():
-        parts[name] = part.state_dict()
-    state = {f"{a}.{b}": value for a in parts for b, value in parts[a].items()}
-    about = {"format": FORMAT, "parts": " ".join(sorted(parts)), **(metadata or {})}
+    kept = _optional(optimizer, schedule, stream, early_stopping)
+    for name, part in kept.items():
+        state |= _named(name, part.state_dict())
+    about = _header(metadata, sorted(kept), describe(model, optimizer))
     io.save(path, {**state, "step": backend.asnumpy(int(step))}, about)
+
+
+def _header(metadata, parts, made_for):
+    taken = sorted(set(metadata or {}).intersection(RESERVED))
+    if taken:
+        raise ValueError(
+            f"save_checkpoint: metadata may not use the names {', '.join(taken)}"
+        )
+    text = json.dumps(made_for, separators=(",", ":"), sort_keys=True)
+    own = {"format": FORMAT, "parts": " ".join(parts), "made_for": text}
+    return {**(metadata or {}), **own}
 
 
 def load_checkpoint(
@@ -55,80 +83,111 @@ def load_checkpoint(
     stream=None,
     early_stopping=None,
     map_extra=None,
+    metadata=None,
 ):
     """Put a run back; return {"step": int, "extra": {name: array}, "metadata": dict}.
 
-    With the model alone only weights are loaded. With an optimizer the run is resumed:
-    the generators of the model's layers and the default one are put back too.
-    `map_extra(extra)` is called before anything is loaded (to attach deltas, say).
+    With the model alone only weights are loaded, the adapters' too. With an optimizer
+    the run is resumed: generators and which adapters act are put back as well.
+    `map_extra(extra)` is called first; the file's metadata should agree with `metadata`.
 
-    Raises FileNotFoundError; io.CheckpointError for a cut or damaged file, for one that
-    is no training checkpoint, and for a part that was asked for and is not in it;
-    KeyError or ValueError for a model or optimizer of another shape.
+    Raises FileNotFoundError; io.CheckpointError for a file that is damaged, of another
+    kind, made for another model, adapter or optimizer, or without a part that was asked
+    for; KeyError or ValueError for arrays that do not fit. Nothing is changed then.
     """
-    state, metadata = io.load_with_metadata(path)
-    if metadata.get("format") != FORMAT:
-        raise io.CheckpointError(
-            f"{path} holds tensors but is no training checkpoint of this version "
-            f"(format {metadata.get('format')!r}); read it with tinyft.io.load"
-        )
-    wanted = _optional(optimizer, schedule, stream, early_stopping)
-    missing = sorted(set(wanted) - set(metadata["parts"].split()))
-    if missing:
-        raise io.CheckpointError(
-            f"{path} was saved without {', '.join(missing)}; it holds "
-            f"{metadata['parts'].replace(' ', ', ')}"
-        )
+    check_path("load_checkpoint", path)
+    check_parts("load_checkpoint", model, optimizer, schedule, stream, early_stopping)
+    state, about = io.load_with_metadata(path)
+    parts = _optional(optimizer, schedule, stream, early_stopping)
+    made_for = _check_header(path, about, parts, metadata)
     extra = _part(state, "extra")
     if map_extra is not None:
         map_extra(extra)
-    model.load_state_dict(_part(state, "model"))
-    for name, part in wanted.items():
+    random = given(rng) | (whole.generators(model) if optimizer is not None else {})
+    values = _check(path, state, made_for, model, optimizer)
+    for name, part in parts.items():
+        if hasattr(part, "check_state"):
+            part.check_state(_part(state, name))
+    _check_generators(path, random, _part(state, "rng"), optimizer is not None)
+    fill(whole.slots(model), values)  # from here on nothing is refused
+    for name, part in parts.items():
         part.load_state_dict(_part(state, name))
-    if optimizer is not None or rng is not None:
-        own = _generators(model if optimizer is not None else None, rng)
-        _load_generators(path, own, _part(state, "rng"))
-    return {"step": int(state["step"]), "extra": extra, "metadata": metadata}
+    for label, generator in random.items():
+        set_rng_state(generator, state[f"rng.{label}"])
+    if optimizer is not None:
+        _set_acts(model, _part(state, "acts"))
+    return {"step": int(state["step"]), "extra": extra, "metadata": about}
 
 
-class Checkpoint:
-    """A run's file and its parts: `start = run.resume()`, then `run.save(step)`.
-
-    parts: model, optimizer, schedule, rng, stream, early_stopping, as for
-    save_checkpoint. `extra` may be a function that returns the dict.
-    """
-
-    def __init__(self, path, extra=None, metadata=None, **parts):
-        self.path, self.extra, self.metadata = Path(path), extra, metadata
-        self.parts = parts
-
-    def save(self, step):
-        """Write the run as it is after `step` updates."""
-        extra = self.extra() if callable(self.extra) else self.extra
-        save_checkpoint(
-            self.path, step=step, extra=extra, metadata=self.metadata, **self.parts
+def _check_header(path, about, parts, metadata):
+    """What the file was made for; CheckpointError if it cannot give what is asked for."""
+    if about.get("format") != FORMAT or not {"parts", "made_for"} <= set(about):
+        raise io.CheckpointError(
+            f"{path} holds tensors but is not a training checkpoint of this version "
+            f"(format {about.get('format')!r}); read it with tinyft.io.load"
         )
+    missing = sorted(set(parts) - set(about["parts"].split()))
+    if missing:
+        raise io.CheckpointError(
+            f"{path} was saved without {', '.join(missing)}; beside the model it holds "
+            f"{about['parts'].replace(' ', ', ') or 'nothing'}"
+        )
+    for key, value in (metadata or {}).items():
+        if about.get(key, value) != value:
+            raise io.CheckpointError(
+                f"{path} was saved with {key} = {about[key]!r}, this run has {value!r}; "
+                "give it the same, or a file of its own"
+            )
+    try:
+        return parse_json(about["made_for"], path)
+    except JSONError as error:
+        raise io.CheckpointError(f"{path} is damaged: its header: {error}") from None
 
-    def resume(self):
-        """Load the file if there is one; return the step to go on from, else 0.
 
-        What a killed process left of an unfinished write is removed.
-        """
-        for leftover in self.path.parent.glob(f".{self.path.name}.*.tmp"):
-            leftover.unlink()
-        if not self.path.exists():
-            return 0
-        return load_checkpoint(self.path, **self.parts)["step"]
+def _check(path, state, made_for, model, optimizer):
+    """The arrays for all slots of the model, once they and the run's shape fit."""
+    base = checked(slots_of(model), _part(state, "model"), f"load_checkpoint({path})")
+    now, resuming = describe(model, optimizer), optimizer is not None
+    wrong = list(differences(made_for, now, resuming))
+    if wrong:
+        more = f"\n  and {len(wrong) - 8} more" if len(wrong) > 8 else ""
+        raise io.CheckpointError(
+            f"{path} was made for something else; nothing was loaded.\n  "
+            + "\n  ".join(wrong[:8])
+            + f"{more}\nBuild the model, attach its adapters and make the optimizer as "
+            "in that run" + ("; weights alone: give no optimizer" if resuming else "")
+        )
+    held = _part(state, "adapter")
+    return base | checked(whole.adapter_slots(model), held, f"load_checkpoint({path})")
+
+
+def _check_generators(path, wanted, saved, resuming):
+    """Each generator has its state in the file; a resumed model has no other ones."""
+    missing = sorted(set(wanted) - set(saved))
+    unused = [k for k in saved if k not in wanted and not k.startswith("given.")]
+    if missing or (resuming and unused):
+        raise io.CheckpointError(
+            f"{path} lacks the state of the random generator(s) "
+            f"{', '.join(missing) or 'none'}, and holds "
+            f"{', '.join(sorted(saved)) or 'none'}. Give layers, attach(rng=) and rng= "
+            "the same seeds or generators as in that run"
+        )
+    for label in wanted:
+        check_rng_state(saved[label])
 
 
 def _optional(optimizer, schedule, stream, early_stopping):
-    given = {
+    parts = {
         "optim": optimizer,
         "schedule": schedule,
         "stream": stream,
         "early": early_stopping,
     }
-    return {name: part for name, part in given.items() if part is not None}
+    return {name: part for name, part in parts.items() if part is not None}
+
+
+def _named(head, state):
+    return {f"{head}.{name}": value for name, value in state.items()}
 
 
 def _part(state, name):
@@ -136,27 +195,14 @@ def _part(state, name):
     return {k[len(head) :]: v for k, v in state.items() if k.startswith(head)}
 
 
-def _generators(model, rng):
-    """{label: generator}: the caller's, the layers' (each once), the default one."""
-    given = rng if isinstance(rng, dict) else {} if rng is None else {"main": rng}
-    found = {f"given.{name}": generator for name, generator in given.items()}
-    if model is None:
-        return found
-    found["default"], seen = nn.init.generator(), set()
-    for path, module in model.named_modules():
-        generator = module.__dict__.get("rng")
-        if hasattr(generator, "bit_generator") and id(generator) not in seen:
-            seen.add(id(generator))
-            found[f"model.{path}"] = generator
-    return found
+def _set_acts(model, acts):
+    for path, delta in model.named_deltas():
+        delta.enabled = bool(acts.get(path, True))
 
 
-def _load_generators(path, generators, saved):
-    missing = sorted(set(generators) - set(saved))
-    if missing:
-        raise io.CheckpointError(
-            f"{path} lacks the state of the random generator(s) {', '.join(missing)}; "
-            f"it holds {', '.join(sorted(saved)) or 'none'}"
-        )
-    for name, generator in generators.items():
-        set_rng_state(generator, saved[name])
+def _acts(model):
+    """Which adapters are on, site by site."""
+    return {
+        path: backend.asnumpy(bool(getattr(delta, "enabled", True)))
+        for path, delta in model.named_deltas()
+    }

@@ -3,17 +3,20 @@
     for each step:  loss = mean of loss_fn(model, *batch);  loss.backward();  clip;
                     optimizer.step();  schedule.step()
 
-The loss stays on the device until a log point; nothing in a step waits for it.
+On a GPU the loss stays there until a log point; nothing in a step waits for it.
 """
 
-import itertools
-import math
+import contextlib
 
+from tinyft import backend
 from tinyft.optim.clip import clip_grad_norm
-from tinyft.training.metrics import on_device
+from tinyft.training.arguments import check_fit, check_loss_value
+from tinyft.training.finite import check_loss, check_losses, check_norm, check_weights
+from tinyft.training.metrics import counted, on_device
 from tinyft.training.progress import progress_bar
+from tinyft.training.walk import EPOCH_END, groups, length
 
-EPOCH_END = None  # stands between the groups of two epochs
+OWN = ("step", "loss", "lr")  # columns of the history that `evaluate` may not replace
 
 
 def fit(
@@ -39,81 +42,109 @@ def fit(
 
     loss_fn   loss_fn(model, *batch) -> scalar Tensor, for example
               lambda model, x, y: ops.cross_entropy(model(x), y)
-    batches   an iterable of tuples, walked anew each epoch, or a function that returns
+    batches   an iterable of tuples, walked again each epoch, or a function that returns
               one: lambda: data.batches(rng, x, y, batch_size=32)
-    steps, epochs   how long, one of them or both (the first to end counts); `start` is
-              the step a resumed run begins with
+    steps, epochs   how long (the first to end counts); `start`: the step of a resumed
+              run; a list goes on behind the batches it has used
     clip      largest norm of all gradients together
-    accumulate      batches a step: their mean gradient, in the memory of one
+    accumulate  batches per step, each weighted by its number of targets: their gradient
+              is that of one large batch
     every     steps between log points (default: an epoch, or a twentieth of the steps)
-    evaluate  called at each log point, returns {name: float} for the history
+    evaluate  called at each log point, returns {name: number} for the history, where
+              "loss" becomes "eval_loss"
     early_stopping  an EarlyStopping; the best weights are restored at the end
     checkpoint      a Checkpoint, saved at each log point
     on_step   on_step(step, loss) after each update, gradients still there
 
-    Raises ValueError for impossible combinations, TypeError for arrays in place of
-    batches, before the first step.
+    Raises TypeError and ValueError, before the first step, for arguments that are none
+    or do not belong together; FloatingPointError for a loss of NaN or Inf.
     """
-    _check(batches, steps, epochs, start, accumulate, every)
+    numbers = {"steps": steps, "epochs": epochs, "start": start}
+    numbers |= {"accumulate": accumulate, "every": every}
+    parts = {"schedule": schedule, "evaluate": evaluate, "checkpoint": checkpoint}
+    parts |= {"early_stopping": early_stopping, "on_step": on_step}
+    check_fit(model, loss_fn, batches, optimizer, numbers, clip, parts)
     log = _Log(model, optimizer, evaluate, early_stopping, checkpoint, every, steps)
-    step = start
-    if not model.training:  # a module set to eval() on purpose inside stays so
-        model.train()
-    with progress_bar(_length(batches, steps, epochs, accumulate), progress) as advance:
-        for group in _groups(batches, epochs, steps, start, accumulate):
-            if group is not EPOCH_END:
-                loss = _backward(model, loss_fn, group)
-                _clip(optimizer, clip)
-                optimizer.step()
-                step += 1
-                log.add(loss)
-                on_step(step, loss)
-                if schedule is not None:
-                    schedule.step()
-                optimizer.zero_grad()
-                advance(step, log.text)
+    if getattr(early_stopping, "is_over", False):
+        return log.finish()  # resumed from a run that had stopped already
+    walk = groups(batches, epochs, steps, start, accumulate, checkpoint)
+    total = length(batches, steps, epochs, accumulate)
+    with _owned(checkpoint), progress_bar(total, progress) as advance:
+        updates = _updates(model, loss_fn, walk, start, schedule, clip, on_step, log)
+        for step, group in updates:
+            advance(step, log.text)
             if log.is_due(step, group) and log.write(step):
                 break
-    return log.finish(step)
+        return log.finish()
 
 
-def _clip(optimizer, max_norm):
+def _updates(model, loss_fn, walk, step, schedule, clip, on_step, log):
+    """Train on each group of `walk`; yield (steps taken, the group) after each."""
+    optimizer = log.optimizer
+    if not model.training:  # a module set to eval() on purpose inside stays so
+        model.train()
+    for group, place in walk:
+        if group is not EPOCH_END:
+            step += 1
+            loss = _backward(model, loss_fn, group, (step, *place), log)
+            _clip(optimizer, clip, log)
+            optimizer.step()
+            on_step(step, loss)
+            if schedule is not None:
+                schedule.step()
+            optimizer.zero_grad()
+        log.step = step
+        yield step, group
+
+
+@contextlib.contextmanager
+def _owned(checkpoint):
+    """The checkpoint's file belongs to this run while it trains."""
+    if not hasattr(checkpoint, "acquire"):
+        yield
+        return
+    checkpoint.acquire()
+    try:
+        yield
+    finally:
+        checkpoint.release()
+
+
+def _clip(optimizer, max_norm, log):
     if max_norm is not None:
         groups = optimizer.param_groups
-        clip_grad_norm([p for group in groups for p in group["params"]], max_norm)
+        params = [p for group in groups for p in group["params"]]
+        log.watch(clip_grad_norm(params, max_norm).data, log.losses[-1][1], check_norm)
 
 
-def _backward(model, loss_fn, group):
-    """Accumulate the gradient of the mean loss of a group; return that mean (0-d)."""
-    total = 0.0
-    for batch in group:
-        loss = loss_fn(model, *on_device(model, batch))
-        if len(group) > 1:
-            loss = loss * (1 / len(group))
+def _backward(model, loss_fn, group, place, log):
+    """Accumulate the gradient of a group's mean loss; return that mean, a 0-d array.
+
+    Batch i weighs n_i / Σ n, n its targets, so the gradient is that of one large batch.
+    """
+    total, (step, epoch, first) = 0.0, place
+    for i, (batch, share) in enumerate(zip(group, _shares(group, step))):
+        if not share:  # every target of this batch is ignored
+            continue
+        loss = check_loss_value(loss_fn(model, *on_device(model, batch)))
+        log.watch(loss.data, (step, epoch, first + i))
+        if share != 1:
+            loss = loss * share
         loss.backward()
         total = loss.detach().data + total
+    log.add(total, place)
     return total
 
 
-def _groups(batches, epochs, steps, start, accumulate):
-    """Yield lists of `accumulate` batches, and EPOCH_END after each epoch.
-
-    Never draws a batch ahead: a stream saved between two steps stands where it should.
-    """
-    left = math.inf if steps is None else steps - start
-    for _ in itertools.count() if epochs is None else range(epochs):
-        iterator, empty = iter(batches() if callable(batches) else batches), True
-        while left > 0 and (group := list(itertools.islice(iterator, accumulate))):
-            empty, left = False, left - 1
-            yield group
-        if left <= 0:
-            return
-        if empty:
-            raise ValueError(
-                "fit(): the batches have run out; an iterator can be walked only once, "
-                "so pass a list, or a function that returns a new iterator"
-            )
-        yield EPOCH_END
+def _shares(group, step):
+    if len(group) == 1:
+        return [1]
+    counts = [counted(batch[-1]) for batch in group]
+    if not sum(counts):
+        raise ValueError(
+            f"fit(): no target of step {step} counts: all of them are -100"
+        )
+    return [n / sum(counts) for n in counts]
 
 
 class _Log:
@@ -123,8 +154,9 @@ class _Log:
         self.model, self.optimizer, self.evaluate = model, optimizer, evaluate
         self.early, self.checkpoint, self.last = early, checkpoint, steps
         self.every = every or (steps and max(1, steps // 20))
-        self.history = {"step": [], "loss": [], "lr": []}
-        self.total, self.count, self.text = 0.0, 0, ""
+        self.history = {name: [] for name in OWN}
+        self.total, self.losses, self.text, self.finite = 0.0, [], "", None
+        self.step = None  # the last one that was taken
 
     def is_due(self, step, group):
         """True every `every` steps, or at the end of an epoch, and at the last step."""
@@ -132,69 +164,65 @@ class _Log:
             return group is EPOCH_END
         return group is not EPOCH_END and (step % self.every == 0 or step == self.last)
 
-    def add(self, loss):
-        self.total, self.count = self.total + loss, self.count + 1
+    def watch(self, value, place, check=check_loss):
+        """Stop at a loss that is not finite; on a device that is seen at a log point."""
+        if backend.device_of(value) == "cpu":
+            try:
+                check(value, place, self.finite)
+            except FloatingPointError:
+                self.optimizer.zero_grad()  # nobody should step with what is there
+                raise
+            self.finite = (value, place) if check is check_loss else self.finite
+
+    def add(self, loss, place):
+        self.total = self.total + loss
+        self.losses.append((loss, place))
 
     def write(self, step):
         """Read the mean loss, evaluate, save. True if training should stop."""
-        if not self.count:
+        if not self.losses:
             return False
+        if backend.device_of(self.total) != "cpu":
+            check_losses(self.losses, self.finite)
+        if self.checkpoint is not None:
+            check_weights(self.model, step, self.finite)
         lr = self.optimizer.param_groups[0]["lr"]
-        row = {"step": step, "loss": float(self.total) / self.count, "lr": lr}
-        self.total, self.count = 0.0, 0
-        row |= {k: float(v) for k, v in (self.evaluate or dict)().items()}
-        for name, value in row.items():
-            self.history.setdefault(name, []).append(value)
-        self.text = "  ".join(f"{k} {v:.4g}" for k, v in row.items() if k != "step")
-        stop = self._is_enough(row)
+        loss = float(self.total) / len(self.losses)
+        self.total, self.losses = 0.0, []
+        found = self._evaluated()
+        self._keep({"step": step, "loss": loss, "lr": lr}, found)
+        stop = self.early is not None and self._is_enough(found)
         if self.checkpoint is not None:
             self.checkpoint.save(step)
         return stop
 
-    def _is_enough(self, row):
-        if self.early is None:
-            return False
-        if self.early.monitor not in row:
-            raise ValueError(
-                f"fit(): early stopping watches {self.early.monitor!r}, but a log "
-                f"point has only {sorted(row)}; evaluate() should return it"
-            )
-        return self.early.update(row[self.early.monitor], self.model)
+    def _evaluated(self):
+        found = {} if self.evaluate is None else self.evaluate()
+        try:
+            return {name: float(value) for name, value in found.items()}
+        except (AttributeError, TypeError, ValueError) as error:
+            raise TypeError(
+                f"fit(): evaluate() should return {{name: number}}, got a "
+                f"{type(found).__name__} ({error})"
+            ) from None
 
-    def finish(self, step):
-        self.write(step)
+    def _keep(self, row, found):
+        row |= {f"eval_{k}" if k in OWN else k: v for k, v in found.items()}
+        for name, value in row.items():
+            self.history.setdefault(name, []).append(value)
+        self.text = "  ".join(f"{k} {v:.4g}" for k, v in row.items() if k != "step")
+
+    def _is_enough(self, found):
+        if self.early.monitor not in found:
+            raise ValueError(
+                f"fit(): early stopping watches {self.early.monitor!r}, but a log point "
+                f"has only {sorted(found)}; evaluate() should return it"
+            )
+        return self.early.update(found[self.early.monitor], self.model)
+
+    def finish(self):
+        """Write what is left, and put the best weights back."""
+        self.write(self.step)
         if self.early is not None:
             self.early.restore(self.model)
         return self.history
-
-
-def _length(batches, steps, epochs, accumulate):
-    if steps is None and hasattr(batches, "__len__"):
-        return epochs * math.ceil(len(batches) / accumulate)
-    return steps
-
-
-def _check(batches, steps, epochs, start, accumulate, every):
-    first = batches[0] if isinstance(batches, (tuple, list)) and batches else batches
-    if hasattr(first, "dtype"):
-        raise TypeError(
-            "fit(): `batches` should be an iterable of tuples, such as "
-            "lambda: data.batches(rng, x, y, batch_size=32), and holds whole arrays: the "
-            f"first has shape {first.shape}"
-        )
-    if steps is None and epochs is None:
-        raise ValueError("fit(): say how long to train, with steps=... or epochs=...")
-    for name, value, least in (
-        ("steps", steps, 0),
-        ("epochs", epochs, 0),
-        ("start", start, 0),
-        ("accumulate", accumulate, 1),
-        ("every", every, 1),
-    ):
-        if value is not None and (not isinstance(value, int) or value < least):
-            raise ValueError(f"fit(): {name}={value} should be an integer >= {least}")
-    if start and steps is None:
-        raise ValueError(
-            f"fit(): start={start} continues a run that is counted in steps; give the "
-            "total with steps=..."
-        )

@@ -12,12 +12,14 @@ import statistics
 
 from tinyft import backend
 from tinyft.autograd import Tensor, no_grad
+from tinyft.training.arguments import check_batch, check_metrics
 
 IGNORE = -100  # a target that does not count
 
 
 def on_device(model, batch):
     """The arrays of a batch as Tensors where the model is (one move for each)."""
+    check_batch("a model on batches", batch)
     first = next(model.parameters(), None)
     where = "cpu" if first is None else first.device
     return tuple(
@@ -32,8 +34,11 @@ def evaluate(model, batches, **metrics):
 
     Batches count by their number of targets (those that are not -100), so the last,
     smaller one weighs less. Dropout is off, BatchNorm uses its running statistics, and
-    each module's mode is restored. Raises ValueError when no target came.
+    each module's mode is restored. Raises ValueError when no target came, TypeError for
+    arguments of another kind.
     """
+    check_metrics(model, batches, metrics)
+    batches = batches() if callable(batches) else batches
     sums, count = dict.fromkeys(metrics, 0.0), 0
     with no_grad(), model.evaluating():
         for batch in batches:
@@ -41,18 +46,30 @@ def evaluate(model, batches, **metrics):
             output, n = model(*inputs), counted(y)
             count += n
             for name, metric in metrics.items():
-                sums[name] += float(metric(output, y)) * n
+                sums[name] += _value(name, metric(output, y)) * n
     if not count:
         raise ValueError(
-            "evaluate(): no target came from the batches: an iterator that was used "
-            "before, or targets that are all -100"
+            "evaluate(): no target came from the batches: an empty data set, an iterator "
+            "that was used before, or targets that are all -100"
         )
     return {name: total / count for name, total in sums.items()}
 
 
+def _value(name, value):
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        shape = getattr(value, "shape", type(value).__name__)
+        raise TypeError(
+            f"evaluate(): {name} should return one number for a batch, got {shape}"
+        ) from None
+
+
 def counted(y):
     """How many targets a mean loss is over: labels other than -100, or rows."""
-    y = getattr(y, "data", y)
+    y = y.data if isinstance(y, Tensor) else y
+    if not getattr(y, "ndim", 0):
+        return 1
     return int((y != IGNORE).sum()) if y.dtype.kind in "iu" else len(y)
 
 

@@ -1,12 +1,13 @@
 """`tinyft pretrain NAME`: make one of the course's own checkpoints again.
 
-The file holds float32 weights; its header says how they came to be: command, seed,
-steps, SHA-256 of the data, configuration, losses. On one machine two runs give the same
-bytes.
+The file holds float32 weights (float16 for `gpt_kjv`); its header says how they came to
+be: command, seed, steps, SHA-256 of the data, configuration, losses. On one machine two
+runs give the same bytes.
 """
 
 import hashlib
 import json
+import sys
 from pathlib import Path
 
 from tinyft import data, io
@@ -15,7 +16,13 @@ from tinyft.training.pretrained import checkpoint_path, stored_state
 
 NAMES = {
     name: getattr(recipes, name)
-    for name in ("resnet_digits6", "resnet_digits", "gpt_text", "bert_text")
+    for name in (
+        "resnet_digits6",
+        "resnet_digits",
+        "gpt_text",
+        "bert_text",
+        "gpt_kjv",
+    )
 }
 
 
@@ -23,7 +30,8 @@ def pretrain(name, out=None, progress=True, steps=None):
     """Train a recipe and write OUT/NAME.safetensors; return its path.
 
     out: a folder, build/checkpoints by default; a tokenizer is written beside the
-    weights. `steps` shortens the recipe (to try it).
+    weights. `steps` shortens the recipe (to try it). A run that is stopped (Ctrl-C) goes
+    on from OUT/NAME.run when it is started again, to the same bytes.
     Raises ValueError for an unknown name.
     """
     if name not in NAMES:
@@ -32,15 +40,43 @@ def pretrain(name, out=None, progress=True, steps=None):
         )
     folder = Path(out) if out is not None else Path("build/checkpoints")
     folder.mkdir(parents=True, exist_ok=True)
-    trained = NAMES[name](steps, progress)
+    trained = _resumable(name, steps, progress, folder / f"{name}.run")
     path = folder / f"{name}.safetensors"
-    metrics = recipes.judge(trained.model, trained.tokenizer, trained.classes)
-    io.save(path, stored_state(trained.model), describe(name, trained, metrics))
+    metrics = recipes.judge(
+        trained.model, trained.tokenizer, trained.classes, trained.texts
+    )
+    state = {
+        key: stored_as(tensor.numpy(), trained.dtype)
+        for key, tensor in stored_state(trained.model).items()
+    }
+    io.save(path, state, describe(name, trained, metrics))
     if trained.tokenizer is not None:
         trained.tokenizer.save(folder / f"{name}.tokenizer.json")
+    (folder / f"{name}.run").unlink(missing_ok=True)
     if progress:
         print(report(name, path, trained.model.count(), metrics))
     return path
+
+
+def _resumable(name, steps, progress, run):
+    try:
+        return NAMES[name](steps, progress, run)
+    except KeyboardInterrupt:
+        if progress and run.exists():
+            print(f"\nStopped. The same command goes on from {run}", file=sys.stderr)
+        raise
+    except ValueError as error:
+        if not run.exists():
+            raise
+        raise ValueError(
+            f"pretrain: {run} is left of a run that cannot go on like this ({error}). "
+            "Delete it to begin again"
+        ) from error
+
+
+def stored_as(array, dtype):
+    """`array` as `dtype` if it holds floats: BatchNorm's count of batches does not."""
+    return array.astype(dtype) if array.dtype.kind == "f" else array
 
 
 def describe(name, trained, metrics):
@@ -55,7 +91,7 @@ def describe(name, trained, metrics):
         "seed": str(recipes.SEED),
         "steps": str(trained.steps),
         "data": json.dumps({file: data.SHA256[file] for file in trained.files}),
-        "training_loss": f"{trained.history['loss'][-1]:.6f}",
+        "training_loss": f"{trained.loss:.6f}",
         "held_out": json.dumps({k: round(v, 6) for k, v in metrics.items()}),
     }
 

@@ -28,7 +28,7 @@ def load_pretrained(name, folder=None):
 
     metadata has "config", "classes", "data" and "held_out" as Python objects, the rest
     as text. Raises ValueError naming the known checkpoints; io.CheckpointError when the
-    file is damaged, or is no model of ours.
+    file is damaged, or is not a model of ours.
     """
     path = checkpoint_path(name, folder)
     if not path.is_file():

@@ -4,12 +4,14 @@
     resnet_digits    the same on all ten digits
     gpt_text         GPT-2's shape on early modern English (Shakespeare and the Bible)
     bert_text        BERT's shape, rotary positions, masked tokens of the same text
+    gpt_kjv          GPT-2's shape on the whole King James Bible, kept as float16
 
 Every random number comes from one generator with a fixed seed, so on one machine (and
 with one number of BLAS threads) a recipe gives the same bytes each time.
 """
 
 import itertools
+from collections import deque
 from dataclasses import dataclass
 
 from tinyft import backend, data, models, ops
@@ -18,6 +20,7 @@ from tinyft.optim import AdamW, Schedule
 from tinyft.optim.schedule import warmup_cosine
 from tinyft.training.loop import fit
 from tinyft.training.metrics import accuracy, evaluate
+from tinyft.training.run import Checkpoint
 
 SEED = 2026
 TEXTS = ("shakespeare", "bible")
@@ -33,25 +36,51 @@ class Trained:
     model: Module
     steps: int
     files: tuple  # of tinyft/data, for their hashes
-    history: dict
+    loss: float  # the mean of the last steps
     tokenizer: object = None
     classes: tuple = ()
+    texts: tuple = TEXTS  # that a language model is judged on
+    dtype: str = "float32"  # of the stored weights
 
 
-def train(model, loss_fn, batches, steps, lr, decay, progress):
-    """AdamW, a tenth of the steps warm-up, then the cosine; norm clipped at 1."""
+def train(model, loss_fn, batches, steps, lr, decay, progress, rng, run=None):
+    """AdamW, a tenth of the steps warm-up, then the cosine; norm clipped at 1.
+
+    rng: what `batches` draw from. run: a file that holds the run while it lasts; a run
+    that was stopped goes on from there. Returns the mean loss since the last log point.
+    """
     optimizer = AdamW(groups(model, decay), lr=lr, betas=(0.9, 0.98))
     schedule = Schedule(optimizer, warmup_cosine, warmup=steps // 10, total=steps)
-    return fit(
+    stream = batches if isinstance(batches, data.BatchStream) else None
+    kept, start, every = None, 0, max(1, steps // 20)
+    losses = deque(maxlen=every)
+    if run is not None:
+        parts = {"schedule": schedule, "rng": rng, "stream": stream}
+        extra, about = (lambda: {"losses": stacked(losses)}), {"steps": str(steps)}
+        kept = Checkpoint(run, model, optimizer, **parts, extra=extra, metadata=about)
+        start = kept.resume()
+        losses.extend(start.extra.get("losses", ()))
+    fit(
         model,
         loss_fn,
         batches,
         optimizer,
         steps=steps,
+        start=start,
+        every=every,
         schedule=schedule,
         clip=1.0,
+        checkpoint=kept,
+        on_step=lambda step, loss: losses.append(loss),
         progress=progress,
     )
+    last = list(losses)[-(steps % every or every) :]
+    return float(sum(last)) / len(last)
+
+
+def stacked(losses):
+    """0-d arrays as one array."""
+    return backend.asnumpy([loss.item() for loss in losses]).astype("float32")
 
 
 def groups(model, decay):
@@ -66,46 +95,66 @@ def groups(model, decay):
 # --- digits ------------------------------------------------------------------------
 
 
-def resnet_digits6(steps=None, progress=True):
+def resnet_digits6(steps=None, progress=True, run=None):
     """Digits 0..5, 864 training images."""
-    return _digits(tuple(range(6)), steps or 400, progress)
+    return _digits(tuple(range(6)), steps or 400, progress, run)
 
 
-def resnet_digits(steps=None, progress=True):
+def resnet_digits(steps=None, progress=True, run=None):
     """All ten digits, 1438 training images."""
-    return _digits(tuple(range(10)), steps or 600, progress)
+    return _digits(tuple(range(10)), steps or 600, progress, run)
 
 
-def _digits(classes, steps, progress):
+def _digits(classes, steps, progress, run):
     rng = backend.rng(SEED)
     model = models.resnet_tiny(rng, depths=(2, 2, 2), classes=len(classes))
     x, y = data.load_digits("train", classes)
-    history = train(
+    loss = train(
         model,
         lambda model, x, y: ops.cross_entropy(model(x), y),
-        lambda: data.batches(rng, x, y, batch_size=64, drop_last=True),
+        data.BatchStream(rng, x, y, batch_size=64, drop_last=True),
         steps,
         lr=3e-3,
         decay=0.05,
         progress=progress,
+        rng=rng,
+        run=run,
     )
-    return Trained(model, steps, ("digits.npz",), history, classes=classes)
+    return Trained(model, steps, ("digits.npz",), loss, classes=classes)
 
 
 # --- text --------------------------------------------------------------------------
 
 
-def gpt_text(steps=None, progress=True):
+def gpt_text(steps=None, progress=True, run=None):
     """Next-token prediction; 3 layers of width 128, 0.74 M parameters."""
     steps, rng, tokenizer = steps or 800, backend.rng(SEED), _tokenizer()
     model = models.gpt2_tiny(rng, **_shape(tokenizer))
     ids = _training_ids(tokenizer)
     batches = (data.lm_batch(rng, ids, BATCH, LENGTH) for _ in itertools.count())
-    history = train(model, lm_loss, batches, steps, 2e-3, 0.1, progress)
-    return Trained(model, steps, FILES, history, tokenizer)
+    loss = train(model, lm_loss, batches, steps, 2e-3, 0.1, progress, rng, run)
+    return Trained(model, steps, FILES, loss, tokenizer)
 
 
-def bert_text(steps=None, progress=True):
+def gpt_kjv(steps=None, progress=True, run=None):
+    """Next-token prediction; 3 layers of width 160, 4096 tokens, 1.6 M parameters.
+
+    Its samples are made of real words, which the smaller `gpt_text` cannot promise.
+    """
+    steps, rng = steps or 2400, backend.rng(SEED)
+    text = data.load_text("kjv", "train")
+    tokenizer = data.BPETokenizer.train(text, 4096, SPECIALS)
+    shape = _shape(tokenizer) | {"dim": 160}
+    model, ids = models.gpt2_tiny(rng, **shape), tokenizer.encode(text)
+    batches = (data.lm_batch(rng, ids, BATCH, LENGTH) for _ in itertools.count())
+    loss = train(model, lm_loss, batches, steps, 2e-3, 0.1, progress, rng, run)
+    for p in model.parameters():  # what is judged is what is stored
+        p.data = p.data.astype("float16").astype("float32")
+    files = ("kjv.txt.xz",)
+    return Trained(model, steps, files, loss, tokenizer, (), ("kjv",), "float16")
+
+
+def bert_text(steps=None, progress=True, run=None):
     """15 % of the tokens masked, [CLS] first; 3 layers of width 128, 0.74 M parameters.
 
     Two departures from BERT: rotary positions (RoFormer, Su et al. 2021), and matrices
@@ -119,8 +168,8 @@ def bert_text(steps=None, progress=True):
             p.data *= 4.0
     ids = _training_ids(tokenizer)
     batches = (_masked(rng, tokenizer, ids, BATCH) for _ in itertools.count())
-    history = train(model, lm_loss, batches, steps, 2e-3, 0.1, progress)
-    return Trained(model, steps, FILES, history, tokenizer)
+    loss = train(model, lm_loss, batches, steps, 2e-3, 0.1, progress, rng, run)
+    return Trained(model, steps, FILES, loss, tokenizer)
 
 
 def _tokenizer():
@@ -154,7 +203,7 @@ def _masked(rng, tokenizer, ids, batch):
 # --- held-out data -----------------------------------------------------------------
 
 
-def judge(model, tokenizer=None, classes=()):
+def judge(model, tokenizer=None, classes=(), texts=TEXTS):
     """{name: float} on held-out data: loss and accuracy, or the loss on each text."""
     if tokenizer is None:
         x, y = data.load_digits("test", classes)
@@ -163,13 +212,19 @@ def judge(model, tokenizer=None, classes=()):
     pairs = _next_tokens if model.config.causal else _masked_tokens
     return {
         f"loss_{name}": evaluate(model, pairs(tokenizer, name), loss=_flat_loss)["loss"]
-        for name in TEXTS
+        for name in texts
     }
 
 
+def _held_out(tokenizer, name):
+    """The tokens of a text that no training has seen."""
+    both = data.load_text(name, "valid") + data.load_text(name, "test")
+    return tokenizer.encode(both)
+
+
 def _next_tokens(tokenizer, name):
-    """The held-out text in consecutive rows, 32 a batch."""
-    ids = tokenizer.encode(data.load_text(name, "valid"))
+    """The held-out text in consecutive rows, 32 per batch."""
+    ids = _held_out(tokenizer, name)
     count = len(ids) // (LENGTH + 1)
     rows = ids[: count * (LENGTH + 1)].reshape(count, -1)
     parts = [rows[i : i + 32] for i in range(0, count, 32)]
@@ -179,5 +234,5 @@ def _next_tokens(tokenizer, name):
 def _masked_tokens(tokenizer, name):
     """256 windows of the held-out text, masked with a seed of their own."""
     rng = backend.rng(SEED + 1)
-    ids = tokenizer.encode(data.load_text(name, "valid"))
+    ids = _held_out(tokenizer, name)
     return [_masked(rng, tokenizer, ids, 16) for _ in range(16)]

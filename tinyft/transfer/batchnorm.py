@@ -36,7 +36,7 @@ def batchnorm(model, statistics, batches=None, affine=None):
                 momentum 1, would store
     affine      whether γ and β train; None leaves each as it is
 
-    Under an adapter the base rests: only trained copies (`peft.attach(..., also="bn1")`)
+    Under an adapter the base stays fixed: only trained copies (`attach(..., also="^bn1")`)
     are set. Raises ValueError for another word, batches missing or not asked for, no
     layer to set, or a layer that keeps no running statistics.
     """
@@ -59,7 +59,7 @@ def batchnorm(model, statistics, batches=None, affine=None):
 
 def norms(model):
     """{path: layer} of the BatchNorm layers that may change: the model's own, or, with
-    adapters attached, the copies that these train in place of some of them."""
+    adapters attached, the copies that these train instead of some of them."""
     own = {p: m for p, m in model.named_modules() if isinstance(m, BatchNorm2d)}
     if not any(m._deltas for m in model.modules()):
         found = own
@@ -73,7 +73,7 @@ def norms(model):
     if not found:
         raise ValueError(
             f"batchnorm: {type(model).__name__} has {len(own)} BatchNorm layers and none "
-            "to set; under an adapter the base rests, so attach it with also='bn1' (a "
+            "to set; under an adapter the base stays fixed, so attach also='^bn1' (a "
             "pattern) to give it copies of its own"
         )
     return found
@@ -91,7 +91,7 @@ def _copy(layer):
 def recompute(model, batches):
     """Store (2) in every layer of `norms(model)`, in the order of the forward pass.
 
-    A single batch needs one pass; several need one a layer, as the inputs of a layer
+    A single batch needs one pass; several need one per layer, as the inputs of a layer
     depend on what has just been stored in those before it.
     """
     batches, layers = list(batches), norms(model)

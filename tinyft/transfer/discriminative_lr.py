@@ -29,6 +29,7 @@ def layer_groups(model, patterns=None):
                    parameter belongs to the first that names it
 
     A tied parameter belongs to its lowest group; a group without parameters is left out.
+    Under adapters the groups hold their parameters, by site: the base is frozen.
     Raises ValueError if a pattern names nothing, or a parameter is in no group.
     """
     if patterns is not None:
@@ -40,7 +41,22 @@ def layer_groups(model, patterns=None):
 
 
 def _named(model, pattern):
-    return matching(model, pattern, "layer_groups").values()
+    """What the pattern names, and the adapters on the modules of those."""
+    found = matching(model, pattern, "layer_groups")
+    own = [
+        p
+        for path, delta in model.named_deltas()
+        if any(name.startswith(f"{path.rpartition('.')[0]}.") for name in found)
+        for p in delta.parameters()
+    ]
+    return [*found.values(), *own]
+
+
+def _trained(model):
+    """{id: name} of the parameters to group: all, or those of the adapters if any."""
+    base = {id(p) for p in model.base_parameters()}
+    every = {id(p): name for name, p in model.named_parameters()}
+    return {i: name for i, name in every.items() if i not in base} or every
 
 
 def stages(model):
@@ -69,13 +85,13 @@ def _merged(children, which):
 
 
 def _once(model, parts):
-    groups, seen = {}, set()
+    groups, seen, every = {}, set(), _trained(model)
     for name, params in parts:
-        new = {id(p): p for p in params if id(p) not in seen}
+        new = {id(p): p for p in params if id(p) in every and id(p) not in seen}
         seen |= set(new)
         if new:
             groups[name] = list(new.values())
-    left = [name for name, p in model.named_parameters() if id(p) not in seen]
+    left = [name for i, name in every.items() if i not in seen]
     if left or not groups:
         raise ValueError(
             f"layer_groups: {type(model).__name__} has parameters in no group: "

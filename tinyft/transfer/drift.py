@@ -11,43 +11,17 @@ so a layer that does not move itself drifts with those below it. Chapter 08.
 
 import math
 
-from tinyft import backend, nn
-from tinyft.autograd import Tensor, no_grad
+from tinyft.autograd import no_grad
 from tinyft.transfer.discriminative_lr import stages
-
-
-class _Watch(nn.Module):
-    """Sits on a module's output seam and keeps what comes out."""
-
-    active, changes, additive, y = True, (), True, None
-
-    def output(self, x, y):
-        self.y = y.data
-        return y
+from tinyft.transfer.watch import beside, watching
 
 
 def features(model, x, names):
     """{name: output array of that submodule} for inputs x, in evaluation mode."""
     layers = {name: model.get_submodule(name) for name in names}
-    before = [(layer, layer._deltas) for layer in layers.values()]
-    modes = [(m, m.training) for m in model.modules()]
-    watches = {name: _Watch() for name in layers}
-    try:
-        model.eval()
-        for name, layer in layers.items():
-            layer.__dict__["_deltas"] = (*layer._deltas, watches[name])
-        with no_grad():
-            model(x if isinstance(x, Tensor) else _beside(model, x))
-    finally:
-        for layer, deltas in before:
-            layer.__dict__["_deltas"] = deltas
-        for m, training in modes:
-            m.__dict__["training"] = training
-    return {name: one.y for name, one in watches.items()}
-
-
-def _beside(model, x):
-    return Tensor(backend.to(x, next(model.parameters()).device))
+    with model.evaluating(), no_grad(), watching(layers, lambda x, y: y.data) as seen:
+        model(beside(model, x))
+    return {name: outputs[-1] if outputs else None for name, outputs in seen.items()}
 
 
 class FeatureDrift:

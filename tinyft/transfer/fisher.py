@@ -89,7 +89,9 @@ def check_importance(importance, shared, every):
             f"{sorted(unknown)[:5]}; expected one array for each shared parameter "
             "(fisher_diagonal gives none for a frozen one)"
         )
-    F = {name: _beside(p, importance[name]) for name, p in shared.items()}
+    F = {name: importance[name] for name in shared}
+    F = {name: x.data if isinstance(x, Tensor) else x for name, x in F.items()}
+    F = {name: backend.to(x, shared[name].device) for name, x in F.items()}
     for name, p in shared.items():
         if F[name].shape != p.shape or float(F[name].min()) < 0:
             raise ValueError(
@@ -97,7 +99,3 @@ def check_importance(importance, shared, every):
                 f"got shape {F[name].shape}, least entry {float(F[name].min()):g}"
             )
     return F
-
-
-def _beside(p, x):
-    return backend.to(x.data if isinstance(x, Tensor) else x, p.device)

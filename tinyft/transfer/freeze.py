@@ -4,8 +4,9 @@ r"""Freeze and unfreeze parameters by name: the coarsest inductive bias there is
 
 A pattern is a regular expression for the end of a parameter's path, or for a module on
 it: r"layer[12]" names 'layer1.0.conv1.weight', "bias" every bias, ".*" everything.
-Matching nothing is an error that lists near misses: a misspelt pattern would otherwise
-fine-tune the whole model in silence.
+Matching nothing is an error that lists near misses, since a misspelt pattern would
+fine-tune the whole model in silence; so is a name that could mean one module or several
+("conv1" of a ResNet: "^conv1" is the stem's alone). The language is nn/select.py's.
 
 Frozen is `requires_grad = False`: no gradient, no work in backward, no step. It is not
 the whole state of a layer: BatchNorm's running statistics are buffers, which training
@@ -13,14 +14,14 @@ mode goes on updating (pytorch/pytorch#86590; chapter 10). Source: Yosinski et a
 "How transferable are features in deep neural networks?", who froze layer by layer.
 """
 
-import difflib
-import re
+from tinyft.nn.select import select
 
 
 def freeze(model, pattern):
     """requires_grad = False for each parameter that `pattern` names; returns the names.
 
-    Raises ValueError for a pattern that is no regular expression or matches nothing.
+    pattern: a regular expression or a list of names. Raises ValueError if it is neither,
+    matches nothing, or is ambiguous.
     """
     return _switch("freeze", model, pattern, False)
 
@@ -41,31 +42,19 @@ def _switch(caller, model, pattern, on):
 
 def matching(model, pattern, caller="matching"):
     """{name: Parameter} of those whose path ends in `pattern`, or lies below it."""
-    try:
-        re.compile(pattern)
-        named = re.compile(rf"(.*\.)?({pattern})(\..*)?")
-    except (re.error, TypeError) as error:
+    if not isinstance(pattern, (str, list, tuple)):
         raise ValueError(
-            f"{caller}: {pattern!r} is not a regular expression: {error}"
-        ) from None
-    every = dict(model._named("_parameters", "", unique=False))  # tied: all their names
-    found = {name: p for name, p in every.items() if named.fullmatch(name)}
-    if not found:
-        near = near_misses(pattern, every)
-        raise ValueError(
-            f"{caller}: the pattern {pattern!r} matches no parameter of "
-            f"{type(model).__name__}; nearest names: {', '.join(near) or 'it has none'}"
+            f"{caller}: {pattern!r} is not a regular expression or a list of names"
         )
-    return found
+    every = dict(model._named("_parameters", "", unique=False))  # tied: all their names
+    every |= dict(model.named_parameters())  # and those of adapters
+    paths = dict.fromkeys(path for name in every for path in _path_and_above(name))
+    kind = f"parameter of {type(model).__name__}"
+    named = set(select(f"{caller}: the pattern", pattern, paths, kind))
+    return {n: p for n, p in every.items() if named.intersection(_path_and_above(n))}
 
 
-def near_misses(pattern, names, count=5):
-    """The parts of parameter names most like the pattern, else some whole names."""
-    parts = {}
-    for name in names:
-        words = name.split(".")
-        for i in range(len(words)):
-            for j in range(i + 1, len(words) + 1):
-                parts.setdefault(".".join(words[i:j]))
-    plain = pattern.replace("\\", "")
-    return difflib.get_close_matches(plain, parts, count, 0.5) or list(names)[:count]
+def _path_and_above(name):
+    """'fc', 'fc.weight' for 'fc.weight'."""
+    parts = name.split(".")
+    return [".".join(parts[: i + 1]) for i in range(len(parts))]

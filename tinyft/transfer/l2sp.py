@@ -63,11 +63,12 @@ class L2SP:
     def __init__(self, model, strength, head=None, head_strength=0.0, importance=None):
         _check(strength, head_strength, head)
         new = matching(model, head, "L2SP(head)").values() if head else ()
-        ids, every = {id(p) for p in new}, dict(model.named_parameters())
+        ids, every = {id(p) for p in new}, dict(model.named_base_parameters())
         self.shared = {name: p for name, p in every.items() if id(p) not in ids}
         self.head = {name: p for name, p in every.items() if id(p) in ids}
         if not self.shared:
             raise ValueError(f"L2SP: head={head!r} names all; name the new layer only")
+        _check_trains(model, self.shared)
         self.start = {name: p.data.copy() for name, p in self.shared.items()}
         self.parameters = [*self.shared.values(), *self.head.values()]
         self.anchors = [*self.start.values(), *(0 * p.data for p in self.head.values())]
@@ -111,6 +112,17 @@ def closed_form(X, y, theta0, strength, loss="half_mean"):
     pull = c[:, None] * theta0 if theta0.ndim == 2 else c * theta0
     linalg = backend.linalg_of("closed_form", X)
     return linalg.solve(X.T @ X + xp.diag(c), X.T @ y + pull)
+
+
+def _check_trains(model, shared):
+    """Under an adapter the base is frozen: its distance to θ0 would stay 0."""
+    adapted = any(True for _ in model.named_deltas())
+    if adapted and not any(p.requires_grad for p in shared.values()):
+        raise ValueError(
+            "L2SP: an adapter is attached and the pretrained parameters are frozen, so "
+            "this penalty would stay 0; the frozen base is held exactly. Leave L2SP out, "
+            "or unfreeze what it should hold first"
+        )
 
 
 def _check(strength, head_strength, head):

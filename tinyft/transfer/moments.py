@@ -10,9 +10,9 @@ loses the second part. Source: Chan, Golub and LeVeque 1983.
 import contextlib
 
 from tinyft import backend
-from tinyft.autograd import Tensor, no_grad
-from tinyft.nn import Module
+from tinyft.autograd import no_grad
 from tinyft.ops.blocked.channels import as_rows
+from tinyft.transfer.watch import beside, watching
 
 
 def pool(counts, means, variances):
@@ -46,40 +46,20 @@ def using(model, layers, statistics="frozen"):
             layer.statistics = own
 
 
-class _Watch(Module):
-    """Sits on the output seam of a layer and pools the moments of its input."""
-
-    active, changes, additive = True, (), True
-
-    def __init__(self):
-        self.parts = []
-
-    def output(self, x, y):
-        rows = as_rows(x.data).astype(backend.float64)
-        self.parts.append((len(rows), rows.mean(axis=0), rows.var(axis=0)))
-        return y
-
-
 def watch(model, layers, batches):
     """{path: (count, mean, biased variance)} of the inputs of `layers`, in call order."""
-    watches = {path: _Watch() for path in layers}
-    before = {path: layer._deltas for path, layer in layers.items()}
-    for path, layer in layers.items():
-        layer.__dict__["_deltas"] = (*before[path], watches[path])
-    try:
+    with watching(layers, _moments) as seen:
         for batch in batches:
-            x = batch[0] if isinstance(batch, (tuple, list)) else batch
-            model(x if isinstance(x, Tensor) else _beside(model, x))
-    finally:
-        for path, layer in layers.items():
-            layer.__dict__["_deltas"] = before[path]
-    found = {path: one.parts for path, one in watches.items() if one.parts}
+            model(
+                beside(model, batch[0] if isinstance(batch, (tuple, list)) else batch)
+            )
     return {
-        path: (sum(p[0] for p in parts), *pool(*zip(*parts)))
-        for path, parts in found.items()
+        path: (sum(count for count, _, _ in parts), *pool(*zip(*parts)))
+        for path, parts in seen.items()
+        if parts
     }
 
 
-def _beside(model, x):
-    first = next(model.parameters(), None)
-    return Tensor(x if first is None else backend.to(x, first.device))
+def _moments(x, y):
+    rows = as_rows(x.data).astype(backend.float64)
+    return len(rows), rows.mean(axis=0), rows.var(axis=0)

@@ -5,7 +5,7 @@ r"""StochNorm: while training, each channel flips a coin between two BatchNorms.
 
 r are the running statistics before this batch moves them, b the batch's own. p = 0 is
 BatchNorm that updates, p = 1 normalises by the running statistics alone. Between the two,
-a channel can not lean on either: a dropout against few labels. In evaluation it is
+a channel cannot lean on either: a dropout against few labels. In evaluation it is
 BatchNorm. Source: Kou, You, Long and Wang 2020, "Stochastic Normalization".
 """
 

@@ -3,17 +3,19 @@
 import numpy as np
 
 
-def best_lambda(theta_true, theta0, sigma, n):
-    """The λ ≥ 0 of least risk, and that risk, in the isotropic design XᵀX = nI.
+def best_lambda(theta_true, theta0, sigma, n, kappa):
+    """The λ ≥ 0 of least risk, and that risk, in the design XᵀX = nκI.
 
+    The notebook has κ = 1; here the inputs are √κ times as large. Minimise the risk
     R(λ) = E‖θ*(λ) − θ_true‖² = bias² + variance                               (9.12)
-    for y = Xθ_true + noise of standard deviation σ; minimise it over λ          (9.13)
+    of L2-SP with the loss ‖Xθ − y‖²/(2n) + λ‖θ − θ0‖², y = Xθ_true + noise of standard
+    deviation σ, over λ                                                        (9.13)
 
-    theta_true and theta0 (d,) and different, sigma > 0, n >= d the number of rows;
-    returns (λ*, R*), two floats.
+    theta_true and theta0 (d,) and different, sigma > 0, n >= d the number of rows,
+    kappa > 0; returns (λ*, R*), two floats.
     """
     # YOUR CODE: equation (9.13)
     delta2 = np.sum((theta_true - theta0) ** 2)
-    v = len(theta0) * sigma**2 / n
-    return v / (2 * delta2), delta2 * v / (delta2 + v)
+    v = len(theta0) * sigma**2 / (n * kappa)
+    return kappa * v / (2 * delta2), delta2 * v / (delta2 + v)
     # END YOUR CODE

@@ -9,7 +9,7 @@ def gradient_step(X, y, theta, theta0, lam, lr):
     θ ← θ − lr ∇J(θ),   ∇J(θ) = the pull of the data + the pull of θ0      (9.2)
 
     X (n, d), y (n,), theta and theta0 (d,), lam and lr floats; returns a new (d,) array.
-    The inputs stay as they are.
+    Do not change the inputs.
     """
     # YOUR CODE: equation (9.2)
     fit = X.T @ (X @ theta - y) / len(y)

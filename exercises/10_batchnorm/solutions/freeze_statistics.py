@@ -1,4 +1,4 @@
-"""Task 4 of 4: a freeze that train() can not undo.  Section 13 of the notebook."""
+"""Task 4 of 4: a freeze that train() cannot undo.  Section 13 of the notebook."""
 
 from tinyft import nn
 

@@ -4,18 +4,20 @@ import numpy as np
 
 
 def pooled(counts, means, variances):
-    """Mean and biased variance of all data, from those of its batches.
+    """Mean and unbiased variance of all data, from those of its batches.
 
-    μ = Σ (n_k/N) b_k,   v = within + between,   N = Σ n_k                        (10.7)
+    (10.7) is written with biased variances. BatchNorm stores unbiased ones: here they
+    are unbiased (ddof=1) in what is given and in what is returned.
 
-    counts (K,) the n_k; means and variances (K, C), the variances biased (ddof=0).
-    Returns (mean, variance), each (C,): what np.mean and np.var would give on the
-    concatenated data.
+    counts (K,) the n_k >= 1; means and variances (K, C). A single row has no unbiased
+    variance: where n_k = 1 the variance is NaN, and the batch counts all the same.
+    Returns (mean, variance), each (C,): np.mean and np.var with ddof=1 of the
+    concatenated data, which are at least two rows.
     """
     # YOUR CODE: equation (10.7)
-    weight = counts[:, None] / counts.sum()
-    mean = np.sum(weight * means, axis=0)
-    within = np.sum(weight * variances, axis=0)
-    between = np.sum(weight * (means - mean) ** 2, axis=0)
-    return mean, within + between
+    n, N = counts[:, None], counts.sum()
+    mean = np.sum(n * means, axis=0) / N
+    inside = np.where(n > 1, (n - 1) * variances, 0.0)
+    squares = inside + n * (means - mean) ** 2
+    return mean, np.sum(squares, axis=0) / (N - 1)
     # END YOUR CODE

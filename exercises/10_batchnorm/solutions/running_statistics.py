@@ -8,15 +8,18 @@ def running_statistics(batches, momentum):
 
     r ← (1 − m) r + m b, from a mean of 0 and a variance of 1                     (10.2)
 
-    batches: a list of arrays (N_k, C), in the order they came, each N_k >= 2; b are the
-    mean and the unbiased variance of each channel; momentum m in (0, 1] is the weight of
-    the new batch. Returns (mean, variance), each (C,).
+    batches: a list of images (N_k, C, H_k, W_k), in the order they came, with at least
+    two entries per channel; b are the mean and the unbiased variance of each channel,
+    over all its entries. momentum m in (0, 1] is the weight of the new batch; None asks
+    for the plain average of all batches so far: m = 1/k for the k-th, counted from 1.
+    Returns (mean, variance), each (C,).
     """
     # YOUR CODE: (10.2)
-    mean, var = np.zeros(batches[0].shape[1]), np.ones(batches[0].shape[1])
-    for x in batches:
-        mean = (1 - momentum) * mean + momentum * x.mean(axis=0)
-        var = (1 - momentum) * var + momentum * x.var(axis=0, ddof=1)
+    mean, var = 0.0, 1.0
+    for k, x in enumerate(batches, 1):
+        m = 1 / k if momentum is None else momentum
+        mean = (1 - m) * mean + m * x.mean(axis=(0, 2, 3))
+        var = (1 - m) * var + m * x.var(axis=(0, 2, 3), ddof=1)
     return mean, var
     # END YOUR CODE
 

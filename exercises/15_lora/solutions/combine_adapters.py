@@ -1,4 +1,4 @@
-"""Task 3 of 4: several adapters as one.  (15.12) of notebooks/15_lora.ipynb."""
+"""Task 3 of 5: several adapters as one.  (15.12) of notebooks/15b_lora_variants.ipynb."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ def combine_adapters(adapters, weights):
     weights   as many floats, of any sign
 
     Returns A (Σ r_i, in) and B (out, Σ r_i); all weights and scales are inside them.
-    The inputs stay as they are.
+    Do not change the inputs.
     """
     # YOUR CODE: equation (15.12)
     tall, wide = [], []

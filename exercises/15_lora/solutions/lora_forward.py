@@ -1,20 +1,25 @@
-"""Task 1 of 4: a linear layer with LoRA.  (15.1) of notebooks/15_lora.ipynb."""
+"""Task 1 of 5: a linear layer with LoRA.  (15.1) of notebooks/15_lora.ipynb."""
 
 import numpy as np
 
 
-def lora_forward(x, W, b, A, B, alpha, rslora=False):
-    """y = x W'ᵀ + b,   W' = W + s B A                                       (15.1)
+def lora_forward(x, W, b, adapters, which, rslora=False):
+    """One batch, an adapter per row:  y_i = W'x_i + b,   W' = W + s B A      (15.1)
 
-    s = α/r, or α/√r with `rslora`; r is the rank of the update: how many rows A has.
-    Take the path through the rank: W' and B A are not needed.
+    Row i uses adapter which[i], an index into `adapters`; −1 stands for no adapter:
+    the frozen layer alone. s = α/r, or α/√r with `rslora`; r is the rank of that
+    adapter: how many rows its A has. Do not form B A: go through the rank.
 
-    x (n, in), W (out, in), b (out,), A (r, in), B (out, r), alpha a float > 0;
-    returns y (n, out).
+    x (n, in), W (out, in), b (out,); adapters a list, perhaps empty, of (A, B, alpha)
+    with A (r, in), B (out, r), alpha a float > 0; which (n,) of int.
+    Returns y (n, out), a new array.
     """
     # YOUR CODE: equation (15.1)
-    r = len(A)
-    s = alpha / (np.sqrt(r) if rslora else r)
     y = x @ W.T + b
-    return y + s * ((x @ A.T) @ B.T)
+    for k, (A, B, alpha) in enumerate(adapters):
+        r = len(A)
+        s = alpha / (np.sqrt(r) if rslora else r)
+        rows = which == k
+        y[rows] += s * ((x[rows] @ A.T) @ B.T)
+    return y
     # END YOUR CODE

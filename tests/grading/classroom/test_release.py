@@ -148,5 +148,5 @@ def test_the_autograder_zip_runs(home, tmp_path):
     )
     data = json.loads((root / "results" / "results.json").read_text(encoding="utf-8"))
     assert data["score"] == 1 and len(data["tests"]) == 2
-    assert "n·λ in place of 2n·λ" in data["tests"][0]["output"]
+    assert "n·λ instead of 2n·λ" in data["tests"][0]["output"]
     assert places.MARKER not in modes

@@ -90,7 +90,7 @@ def test_messages_of_a_report(home, folder, tmp_path):
     tasks = [home.task]
     found = submissions.grade_all(folder, tmp_path / "out", tasks, jobs=1)
     first = {one.student: one.tasks[0].checks[0] for one in found}
-    assert "n·λ in place of 2n·λ" in first["emmy"].named
+    assert "n·λ instead of 2n·λ" in first["emmy"].named
     assert "is a link to another place" in first["linked"].message
     assert first["empty"].message == "scale.py was not handed in: there is nothing"
     assert "notes.txt is not matched" in first["notes.txt"].message

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tinyft.course import run
+from tinyft.course.run import execute
 from tinyft.grading import exercise, places
 
 
@@ -93,13 +93,13 @@ def test_notebooks_are_found_by_the_same_rule(course, tmp_path, monkeypatch):
     (course.root / "notebooks").mkdir()
     (course.root / "notebooks" / "09_scale.ipynb").write_text("{}")
     monkeypatch.chdir(tmp_path)
-    assert run.chapters()["09_scale"].parent == course.root / "notebooks"
+    assert execute.chapters()["09_scale"].parent == course.root / "notebooks"
     home = workspace(tmp_path / "mine")
     (tmp_path / "mine" / "notebooks").mkdir()
     (tmp_path / "mine" / "notebooks" / "09_scale.ipynb").write_text("{}")
     monkeypatch.chdir(home)
     mine = (tmp_path / "mine").resolve()
-    assert run.chapters()["09_scale"].parent == mine / "notebooks"
+    assert execute.chapters()["09_scale"].parent == mine / "notebooks"
 
 
 def test_paths_are_shown_as_one_would_type_them(tmp_path, monkeypatch):

@@ -65,7 +65,7 @@ def test_it_grades_again_on_save_only(play):
     right = play.texts.solution
     said = play("", save(play, wrong), "", save(play, right), "", "q")
     assert said.count("0 of 3 points") == 1 and said.count("1 of 3 points") == 1
-    assert "n·λ in place of 2n·λ" in said
+    assert "n·λ instead of 2n·λ" in said
     assert said.count("3 of 3 points") == 1 and "that was the last open task" in said
 
 

@@ -74,6 +74,6 @@ def _row(item):
 
 
 def mistakes(item):
-    """The most frequent named mistakes, as text: "n·λ in place of 2n·λ (12); ..."."""
+    """The most frequent named mistakes, as text: "n·λ instead of 2n·λ (12); ..."."""
     most = list(item["mistakes"].items())[:MOST]
     return "; ".join(f"{name} ({count})" for name, count in most)

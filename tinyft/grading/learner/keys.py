@@ -11,7 +11,7 @@ CTRL_C, CTRL_D = "\x03", "\x04"
 
 
 class NoKeys:
-    """Where input is no terminal: waits, and never has a key."""
+    """Where input is not a terminal: waits, and never has a key."""
 
     usable = False
 

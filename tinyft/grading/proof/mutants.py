@@ -8,6 +8,7 @@ What algebra proves equal, (a − b)² and (b − a)², is not made.
 
 import ast
 import copy
+from functools import partial
 
 from tinyft.grading.exercise import BEGIN, END
 
@@ -37,16 +38,23 @@ EVEN = ("abs", "square", "norm", "absolute")
 def mutants(source):
     """[(name, text)]: every change of a solution's blocks, named "old → new"."""
     lines, found, seen = _block_lines(source), [], {}
-    tree = ast.parse(source)
-    for holder, field, place, node in _nodes(tree):
-        if getattr(node, "lineno", 0) not in lines:
-            continue
-        for new in _changes(node, holder):
-            name = f"{_said(node)} → {_said(new)}"
+    for node, name, text in edits(ast.parse(source)):
+        if getattr(node, "lineno", 0) in lines:
             seen[name] = seen.get(name, 0) + 1
             name += f" ({seen[name]})" if seen[name] > 1 else ""
-            found.append((name, _with(tree, holder, field, place, new)))
+            found.append((name, text()))
     return found
+
+
+def edits(tree, changes=None):
+    """(node, "old → new", its text when called) of every change of a tree.
+
+    changes(node, holder): the nodes that may replace this one; None: the changes above.
+    """
+    for holder, field, place, node in _nodes(tree):
+        for new in (changes or replacements)(node, holder):
+            name = f"{_said(node)} → {_said(new)}"
+            yield node, name, partial(_with, tree, holder, field, place, new)
 
 
 def _block_lines(source):
@@ -84,8 +92,8 @@ def _with(tree, holder, field, place, new):
         setattr(holder, field, old)
 
 
-def _changes(node, holder):
-    """The nodes that may stand in place of this one."""
+def replacements(node, holder):
+    """The nodes that may stand instead of this one."""
     kind = type(node).__name__.lower()
     return list(globals().get(f"_of_{kind}", lambda *_: ())(node, holder))
 

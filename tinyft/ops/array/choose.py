@@ -1,7 +1,7 @@
 """Choosing between values, entry by entry: maximum, minimum, where, clip, masked fill.
 
-The derivative of a choice is the same choice between gradients. At a tie, where there
-is no derivative, `maximum` and `minimum` give half to each side and `clip` lets the
+The derivative of a choice is the same choice between gradients. At a tie, where no
+derivative exists, `maximum` and `minimum` give half to each side and `clip` lets the
 gradient pass at its bounds: subgradients, and PyTorch's.
 """
 
@@ -141,8 +141,8 @@ def where(condition, x, y):
     """x where `condition` is true, else y, all three broadcast. Returns a Tensor.
 
     The gradient of the value that was not chosen is 0, whatever was computed there;
-    but 0 · inf is NaN one step earlier, so make both branches finite (log(where(x > 0,
-    x, 1)), not where(x > 0, log(x), 0)).
+    but an infinite slope there still meets this 0, and 0 · inf is NaN, as in PyTorch. So
+    keep both branches finite: log(where(x > 0, x, 1)), not where(x > 0, log(x), 0).
     """
     return Where.apply(condition, x, y)
 
@@ -153,7 +153,8 @@ def masked_fill(x, mask, value):
 
 
 def clip(x, low=None, high=None):
-    """x limited to [low, high]; a bound is a number, an array, a Tensor or None.
+    """x limited to [low, high]: PyTorch's clamp. A bound is a number, an array, a Tensor
+    or None.
 
     The gradient passes inside and at the bounds, and goes to a Tensor bound outside.
     """

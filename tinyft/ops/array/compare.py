@@ -7,15 +7,11 @@ Operands broadcast, and integers meet floats by the rule of arithmetic (backend.
 from tinyft import backend
 from tinyft.autograd.function import raise_explained
 from tinyft.autograd.tensor import Tensor
-
-
-def plain(x, scalars=True):
-    """The array behind a Tensor, array or list; a Python scalar as it is, or 0-d."""
-    return x._data if isinstance(x, Tensor) else backend.operand(x, scalars)
+from tinyft.ops.operands import array_of
 
 
 def _binary(name, x, y):
-    x, y = backend.match(plain(x), plain(y))
+    x, y = backend.match(array_of(x), array_of(y))
     xp = backend.xp_of(x if hasattr(x, "dtype") else y)
     if backend.devices_in_use():
         backend.check_same_device(name, [x, y])
@@ -26,7 +22,7 @@ def _binary(name, x, y):
 
 
 def _unary(name, x, **options):
-    x = plain(x, scalars=False)
+    x = array_of(x, scalars=False)
     try:
         return _constant(getattr(backend.xp_of(x), name)(x, **options))
     except ValueError as error:
@@ -38,7 +34,7 @@ def _constant(array):
 
 
 def equal(x, y):
-    """x == y as booleans."""
+    """x == y as booleans, entry by entry (PyTorch's eq; its equal is one boolean)."""
     return _binary("equal", x, y)
 
 
@@ -113,7 +109,8 @@ def ceil(x):
 
 
 def round(x, decimals=0):
-    """x to `decimals` places, halves to the even neighbour; a constant."""
+    """x to `decimals` places, halves to the even neighbour as in NumPy and PyTorch; a
+    constant."""
     return _unary("round", x, decimals=decimals)
 
 
@@ -142,22 +139,13 @@ def argmin(x, axis=None, keepdims=False):
     return _unary("argmin", x, axis=axis, keepdims=keepdims)
 
 
-def argsort(x, axis=-1):
-    """The order that sorts x along `axis`, equal entries in their order (stable)."""
-    return _unary("argsort", x, axis=axis, kind="stable")
-
-
-def sort(x, axis=-1):
-    """x sorted along `axis`; a constant (for gradients: take_along_axis, argsort)."""
-    return _unary("sort", x, axis=axis)
-
-
 def one_hot(ids, size, dtype=backend.float32):
     """1 at the position of each id and 0 elsewhere: shape ids.shape + (size,).
 
+    In float32 unless asked; PyTorch's are integers.
     Raises IndexError for an id outside 0..size-1 (on the host; a device does not look).
     """
-    ids = plain(ids, scalars=False)
+    ids = array_of(ids, scalars=False)
     check_ids("one_hot", ids, size, "size")
     xp = backend.xp_of(ids)
     return _constant((ids[..., None] == xp.arange(size)).astype(dtype))

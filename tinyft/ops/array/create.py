@@ -5,8 +5,9 @@ on the device of their model. All are constants until `requires_grad_()`.
 """
 
 from tinyft import backend
+from tinyft.autograd.mode import mode
 from tinyft.autograd.tensor import Tensor
-from tinyft.ops.array.compare import plain
+from tinyft.ops.operands import array_of
 
 HOST = backend.host()
 
@@ -16,18 +17,21 @@ def _here(array):
 
 
 def zeros(shape, dtype=backend.float32):
-    """A tensor of zeros."""
+    """A tensor of zeros; `shape` is a number or a tuple."""
+    _check_dtype("zeros", dtype)
     return _here(HOST.zeros(shape, dtype))
 
 
 def ones(shape, dtype=backend.float32):
-    """A tensor of ones."""
+    """A tensor of ones; `shape` is a number or a tuple."""
+    _check_dtype("ones", dtype)
     return _here(HOST.ones(shape, dtype))
 
 
 def full(shape, value, dtype=None):
     """A tensor of one value: float32 for a float, int64 for an integer, or `dtype`."""
-    value = backend.asnumpy(plain(value, scalars=False))
+    _check_dtype("full", dtype)
+    value = backend.asnumpy(array_of(_constant("full", value), scalars=False))
     return _here(HOST.full(shape, value, dtype or value.dtype))
 
 
@@ -48,17 +52,36 @@ def eye(n, m=None, k=0, dtype=backend.float32):
 
 def zeros_like(x, dtype=None):
     """Zeros of the shape, dtype and device of x."""
-    x = plain(x, scalars=False)
+    x = array_of(x, scalars=False)
     return Tensor._of(backend.xp_of(x).zeros_like(x, dtype), None)
 
 
 def ones_like(x, dtype=None):
     """Ones of the shape, dtype and device of x."""
-    x = plain(x, scalars=False)
+    x = array_of(x, scalars=False)
     return Tensor._of(backend.xp_of(x).ones_like(x, dtype), None)
 
 
 def full_like(x, value, dtype=None):
     """One value in the shape, dtype and device of x."""
-    x = plain(x, scalars=False)
+    x, value = array_of(x, scalars=False), array_of(_constant("full_like", value))
     return Tensor._of(backend.xp_of(x).full_like(x, value, dtype), None)
+
+
+def _check_dtype(what, dtype):
+    """Raise for zeros(2, 3): the 3 came as a dtype."""
+    if isinstance(dtype, (int, float)):
+        raise TypeError(
+            f"{what}: got {dtype!r} as the dtype; the shape is one argument, a number "
+            f"or a tuple: {what}((2, 3), ...)"
+        )
+
+
+def _constant(what, value):
+    """The value, unless filling with it would lose its gradient."""
+    if mode.grad and isinstance(value, Tensor) and value.requires_grad:
+        raise TypeError(
+            f"{what}: the value requires a gradient, which filling would lose; write "
+            "ops.broadcast_to(value, shape)"
+        )
+    return value

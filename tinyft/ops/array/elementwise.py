@@ -3,15 +3,18 @@
 Each class is a function and, under it, its derivative. Where an input was broadcast,
 its gradient is the sum over the axes that were added or expanded (`unbroadcast`).
 
+x / y has gx = gy / y and -gy (x / y) / y for y, divided twice: in float32 y² is 0 below
+1e-19 and infinite above 1e19, where x / y² need not be.
+
 Powers: d(x^n) = n x^(n-1) dx, d(a^y) = a^y log(a) dy. Small whole exponents are
-products: NumPy's float32 `x**3` calls a library function for each entry, 60x slower
-than `x*x*x`.
+products: NumPy's float32 `x**3` calls a library per entry, 60x slower than `x*x*x`.
 """
 
 import math
 
 from tinyft import backend
 from tinyft.autograd.function import Function
+from tinyft.ops.operands import cast
 
 LARGEST_PRODUCT = 16  # x**n by squaring up to here, by the library's power above
 
@@ -19,6 +22,14 @@ LARGEST_PRODUCT = 16  # x**n by squaring up to here, by the library's power abov
 def like(x):
     """What `unbroadcast` must know of an operand: (shape, dtype), None for scalars."""
     return (x.shape, x.dtype) if hasattr(x, "shape") else None
+
+
+def total(x, axis, keepdims):
+    """The sum, of arrays or Tensors, carried in float32 for float16."""
+    if x.dtype != backend.float16:
+        return x.sum(axis=axis, keepdims=keepdims)
+    wide = x.astype(backend.float32).sum(axis=axis, keepdims=keepdims)
+    return wide.astype(x.dtype)
 
 
 def unbroadcast(g, target):
@@ -29,8 +40,8 @@ def unbroadcast(g, target):
         expanded = [
             i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1
         ]
-        g = g.sum(axis=(*range(extra), *expanded)).reshape(shape)
-    return g if g.dtype == dtype else g.astype(dtype)
+        g = total(g, (*range(extra), *expanded), False).reshape(shape)
+    return cast(g, dtype)
 
 
 class Add(Function):
@@ -90,7 +101,7 @@ class Div(Function):
     def backward(ctx, gy):
         x, y = ctx.saved
         gx = unbroadcast(gy / y, ctx.x) if ctx.needs[0] else None
-        return gx, unbroadcast(-gy * x / (y * y), ctx.y) if ctx.needs[1] else None
+        return gx, unbroadcast(-gy * (x / y / y), ctx.y) if ctx.needs[1] else None
 
 
 class Neg(Function):
@@ -106,7 +117,7 @@ class Neg(Function):
 
 
 class Square(Function):
-    scalars = False
+    scalars, carried = False, True
 
     @staticmethod
     def forward(ctx, x):
@@ -122,7 +133,7 @@ class Square(Function):
 class PowerOf(Function):
     """x**n for a Python number n."""
 
-    scalars = False
+    scalars, carried = False, True
 
     @staticmethod
     def forward(ctx, x, n):
@@ -142,6 +153,8 @@ class PowerOf(Function):
 
 class Pow(Function):
     """x**y for an array y; x an array or a Python number."""
+
+    carried = True
 
     @staticmethod
     def forward(ctx, x, y):
@@ -168,7 +181,7 @@ def power(x, n):
     if n % 1 or not -LARGEST_PRODUCT <= n <= LARGEST_PRODUCT:
         return x**n
     if n < 0:
-        return 1 / power(x, -n)
+        return power(1 / x, -n)  # x**-n would leave the range before its reciprocal
     y, n = None, int(n)
     while n:
         if n % 2:
@@ -180,7 +193,9 @@ def power(x, n):
 
 def _log_or_0(xp, x, y):
     if not hasattr(x, "dtype"):  # a Python number: no NumPy scalar may come of it
-        return math.log(x) if x > 0 else (0.0 if x == 0 else math.nan)
+        if x == 0:
+            return xp.where(y >= 0, 0.0, -math.inf)
+        return math.log(x) if x > 0 else math.nan
     return xp.log(xp.where((x == 0) & (y >= 0), 1, x))
 
 

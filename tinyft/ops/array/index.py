@@ -9,12 +9,13 @@ of differentiation works.
 """
 
 from tinyft import backend
+from tinyft.autograd import hints
 from tinyft.autograd.function import Function
 from tinyft.autograd.tensor import Tensor
-from tinyft.ops.array.compare import check_ids, plain
+from tinyft.ops.array.compare import check_ids
 from tinyft.ops.array.shape import broadcast_to, reshape
 from tinyft.ops.axes import axis_of
-from tinyft.ops.operands import wrap
+from tinyft.ops.operands import array_of, wrap
 
 
 class Slice(Function):
@@ -51,12 +52,15 @@ class PutBack(Function):
     @staticmethod
     def forward(ctx, x, key, shape, once):
         ctx.key, ctx.once = key, once
-        y = backend.xp_of(x).zeros(shape, x.dtype)
+        xp = backend.xp_of(x)
         if once:
+            y = xp.zeros(shape, x.dtype)
             y[key] = x
-        else:
-            backend.scatter_add(y, key, x)
-        return y
+            return y
+        wide = backend.float32 if x.dtype == backend.float16 else x.dtype
+        y = xp.zeros(shape, wide)  # many float16 terms would stop at 2048 of them
+        backend.scatter_add(y, key, x.astype(wide, copy=False))
+        return y.astype(x.dtype, copy=False)
 
     @staticmethod
     def backward(ctx, gy):
@@ -80,7 +84,7 @@ class Embedding(Function):
         (ids,) = ctx.saved
         if not ctx.needs[1]:
             return None, None
-        return None, PutBack.call(gy, key=plain(ids), shape=ctx.shape, once=False)
+        return None, PutBack.call(gy, key=array_of(ids), shape=ctx.shape, once=False)
 
 
 def index(x, key):
@@ -100,8 +104,9 @@ def index(x, key):
 
 def _part(part):
     """One element of a key: lists and Tensors as arrays, the rest unchanged."""
-    if isinstance(part, (list, Tensor)) or backend.is_array(part):
-        part = plain(part)
+    arrays = backend.is_array(part) or hints.is_foreign(part)
+    if isinstance(part, (list, Tensor)) or arrays:
+        part = array_of(part)
         if part.dtype.kind not in "iub" and part.size:
             raise IndexError(
                 f"index: an array of {part.dtype} cannot index; use integers or "
@@ -116,7 +121,7 @@ def take_along_axis(x, indices, axis):
 
     The other axes of `indices` broadcast against those of x. With axis=None x is flat.
     """
-    x, indices = wrap(x), plain(indices)
+    x, indices = wrap(x), array_of(indices)
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
     axis = axis_of("take_along_axis", x.ndim, axis, x.shape)
@@ -129,12 +134,15 @@ def take_along_axis(x, indices, axis):
 
 
 def gather(x, indices, axis):
-    """y[i, j] = x[i, indices[i, j]] for axis 1, and so on; as `torch.gather`.
+    """y[i, j] = x[i, indices[i, j]] for axis 1, and so on: PyTorch's gather.
 
+    Its order of arguments is (x, axis, indices); here the axis comes last, as in NumPy.
     y has the shape of `indices`, which may be smaller than x in the other axes (nothing
     broadcasts, unlike take_along_axis). An index taken twice gets both gradients.
     """
-    x, indices = wrap(x), plain(indices)
+    x, indices = wrap(x), array_of(indices, scalars=False)
+    if x.ndim == indices.ndim == 0:
+        return reshape(gather(reshape(x, (1,)), indices.reshape(1), axis), ())
     axis = axis_of("gather", x.ndim, axis, x.shape)
     _check_along("gather", x, indices)
     return _along(x, indices, axis)
@@ -151,12 +159,18 @@ def _check_along(what, x, indices):
 
 
 def _along(x, indices, axis):
+    key = places_along(indices, axis)
+    return Take.apply(x, key=key, once=indices.shape[axis] == 1)
+
+
+def places_along(indices, axis):
+    """The key that reads, for each entry of `indices`, that position along `axis`."""
     xp, key = backend.xp_of(indices), []
     for i, n in enumerate(indices.shape):
         size = [1] * indices.ndim
         size[i] = n
         key.append(indices if i == axis else xp.arange(n).reshape(size))
-    return Take.apply(x, key=tuple(key), once=indices.shape[axis] == 1)
+    return tuple(key)
 
 
 def embedding(ids, weight):

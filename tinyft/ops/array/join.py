@@ -2,7 +2,7 @@
 
 concatenate, stack      each input takes back its piece of the gradient
 split                   slices, so each gradient is padded with zeros
-pad                     gx is the inside of gy
+pad                     gx is the part of gy without the padding
 astype, to_device       gx is gy in the dtype, on the device, of x
 """
 
@@ -10,7 +10,7 @@ from tinyft import backend
 from tinyft.autograd.function import Function
 from tinyft.autograd.tensor import Tensor
 from tinyft.ops.axes import axis_of
-from tinyft.ops.operands import wrap
+from tinyft.ops.operands import cast, wrap
 
 
 class Concatenate(Function):
@@ -28,7 +28,7 @@ class Concatenate(Function):
         pieces = zip(ctx.ends, ctx.ends[1:], ctx.needs, ctx.dtypes)
         return tuple(
             [
-                _cast(gy[(*ctx.before, slice(start, end))], dtype) if need else None
+                cast(gy[(*ctx.before, slice(start, end))], dtype) if need else None
                 for start, end, need, dtype in pieces
             ]
         )
@@ -45,7 +45,7 @@ class Stack(Function):
     def backward(ctx, gy):
         return tuple(
             [
-                _cast(gy[(*ctx.before, i)], dtype) if need else None
+                cast(gy[(*ctx.before, i)], dtype) if need else None
                 for i, (need, dtype) in enumerate(zip(ctx.needs, ctx.dtypes))
             ]
         )
@@ -58,10 +58,6 @@ def _one_kind(xs):
         return xs
     dtype = backend.result_type(*[x.dtype for x in floats])
     return [x if x.dtype.kind in "fc" else x.astype(dtype) for x in xs]
-
-
-def _cast(g, dtype):
-    return g if g.dtype == dtype else g.astype(dtype)
 
 
 class Pad(Function):
@@ -154,8 +150,9 @@ def _without(shape, axis):
 def split(x, sections, axis=0):
     """Cut x along `axis`; returns a list of Tensors.
 
-    sections: a number of equal pieces (as NumPy), or a list of their sizes, which must
-    add up to the axis (as PyTorch; NumPy's list of cut points is another thing).
+    sections: a number of equal pieces (as in NumPy; PyTorch's number is the size of a
+    piece), or a list of their sizes, which must add up to the axis (as in PyTorch;
+    NumPy's list holds the cut points).
     """
     x = wrap(x)
     axis = axis_of("split", x.ndim, axis, x.shape)
@@ -180,7 +177,11 @@ def split(x, sections, axis=0):
 
 
 def pad(x, widths, value=0.0):
-    """x with `value` around it. widths: n, (before, after), or a pair for each axis."""
+    """x with `value` around it. widths: n, (before, after), or a pair for each axis.
+
+    As in NumPy, one pair holds for every axis; PyTorch's pairs begin with the last axis,
+    and one pair pads that axis only.
+    """
     x = wrap(x)
     pairs = list(widths) if isinstance(widths, (tuple, list)) else [widths]
     if not any(isinstance(p, (tuple, list)) for p in pairs):

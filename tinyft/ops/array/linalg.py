@@ -1,7 +1,7 @@
 """Matrix products: y = x w, with gx = gy w^T and gw = x^T gy.
 
 The product of a 3-D array with a matrix folds the leading axes into rows: one large
-product in place of many small ones, 1.5x faster. Batch axes broadcast.
+product instead of many small ones, 1.5x faster. Batch axes broadcast.
 """
 
 import math

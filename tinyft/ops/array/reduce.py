@@ -5,18 +5,21 @@
     max      gx = gy / k at the k entries that are equal to the maximum, else 0
     cumsum   gx = the cumulative sum of gy from the end
 
-`axis` is an int, a tuple or None (all), counted from the end if negative. The sums of
-float32 are float32; those of float16 are carried in float32 and rounded once.
+`axis` is an int, a tuple or None (all), counted from the end if negative. Sums of
+float32 are float32; sums of float16 are carried in float32 and rounded once.
 """
 
 import math
 
 from tinyft import backend
 from tinyft.autograd.function import Function
+from tinyft.ops.array.elementwise import total
 from tinyft.ops.array.join import astype, concatenate
 from tinyft.ops.array.shape import moveaxis, reshape
-from tinyft.ops.axes import axes_of
+from tinyft.ops.axes import along, axes_of
 from tinyft.ops.operands import wrap
+
+HOST = backend.host()
 
 
 class Reduction(Function):
@@ -39,13 +42,6 @@ def spread(ctx, gy):
     return backend.xp_of(gy).broadcast_to(gy.reshape(ctx.kept), ctx.shape)
 
 
-def total(x, axis, keepdims):
-    """The sum, carried in float32 for float16."""
-    if x.dtype != backend.float16:
-        return x.sum(axis=axis, keepdims=keepdims)
-    return x.sum(axis=axis, keepdims=keepdims, dtype=backend.float32).astype(x.dtype)
-
-
 def divided(x, n):
     """x / n, and not a number where n is not positive: the mean of nothing."""
     return x / n if n > 0 else x * math.nan
@@ -62,18 +58,26 @@ class Sum(Reduction):
 
 
 class Mean(Reduction):
+    carried = True
+
     @staticmethod
     def forward(ctx, x, axis, keepdims):
         x = backend.as_float(x)
         options = Reduction.remember(ctx, x, axis, keepdims)
-        if x.dtype == backend.float16:  # the sum could overflow where the mean does not
-            y = divided(x.sum(**options, dtype=backend.float32), ctx.n)
-            return y.astype(x.dtype)
-        return divided(x.sum(**options), ctx.n)
+        y = divided(x.sum(**options), ctx.n)
+        if ctx.n and backend.device_of(x) == "cpu" and not _finite(y):
+            y = (x / ctx.n).sum(**options)  # the sum left the range, the mean did not
+        return y
 
     @staticmethod
     def backward(ctx, gy):
         return spread(ctx, divided(gy, ctx.n))
+
+
+def _finite(y):
+    """True if all of y, an array or a NumPy scalar of the host, is finite."""
+    finite = HOST.isfinite(y)
+    return finite if y.ndim == 0 else finite.all()
 
 
 class Max(Reduction):
@@ -107,10 +111,10 @@ class Min(Reduction):
 
 
 def share_ties(ctx, gy, x, y):
-    """gy, in equal parts, to the entries of x that are equal to the result y."""
+    """gy, in equal parts, to the entries of x that are equal to the result y, or NaN."""
     xp = backend.xp_of(gy)
-    chosen = x == y.reshape(ctx.kept)
-    count = xp.maximum(chosen.sum(axis=ctx.axes, keepdims=True), 1)  # 0 beside a NaN
+    chosen = xp.logical_or(x == y.reshape(ctx.kept), x != x)
+    count = chosen.sum(axis=ctx.axes, keepdims=True)
     return xp.where(chosen, gy.reshape(ctx.kept) / count.astype(gy.dtype), 0.0)
 
 
@@ -123,7 +127,7 @@ def _refuse_empty(ctx, x, axis):
 
 
 class Cumsum(Function):
-    scalars = False
+    scalars, carried = False, True
 
     @staticmethod
     def forward(ctx, x, axis):
@@ -149,8 +153,8 @@ def mean(x, axis=None, keepdims=False):
 def max(x, axis=None, keepdims=False):
     """The largest entry along `axis`. Returns a Tensor; ValueError for no entries.
 
-    Equal largest entries share the gradient evenly, as in `torch.amax` (`torch.max`
-    with a dim gives all of it to one of them).
+    Values only: PyTorch's max with a dim returns positions too (`argmax` here). Equal
+    largest entries share the gradient evenly, as in its amax. NaN is the largest.
     """
     return Max.apply(x, axis=axis, keepdims=keepdims)
 
@@ -164,12 +168,11 @@ amax, amin = max, min  # PyTorch's names
 
 
 def cumsum(x, axis=None):
-    """y_i = x_0 + ... + x_i along `axis`; of the flat x by default."""
+    """y_i = x_0 + ... + x_i along `axis`; of the flat x by default (PyTorch has none)."""
     x = wrap(x)
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
-    (axis,) = axes_of("cumsum", x.shape, axis)
-    return Cumsum.apply(x, axis=axis)
+    return along("cumsum", lambda x, axis: Cumsum.apply(x, axis=axis), x, axis)
 
 
 def prod(x, axis=None, keepdims=False):

@@ -1,4 +1,4 @@
-"""The same numbers in another shape: reshape, transpose, join, cut, pad, mask, cast.
+"""The same numbers in another shape: reshape, transpose, repeat, flip, triangles.
 
 The derivative of a rearrangement is the rearrangement back. Those that only look at the
 memory in another way (`view = True`) share it with their input, as in NumPy.
@@ -112,9 +112,9 @@ class Triu(Function):
 
 
 def _diagonal(what, x, k):
-    if x.ndim < 2:
-        raise ValueError(f"{what}: needs two axes or more, got shape {x.shape}")
-    return k
+    if x.ndim > 1:
+        return k
+    raise ValueError(f"{what}: needs two axes or more, got shape {x.shape}")
 
 
 def reshape(x, shape):
@@ -128,7 +128,7 @@ def reshape(x, shape):
 
 
 def flatten(x, start_axis=0, end_axis=-1):
-    """Merge the axes from start_axis to end_axis, both included. Returns a Tensor."""
+    """Merge the axes from start_axis to end_axis, both included, as in PyTorch."""
     x = wrap(x)
     if x.ndim == 0:
         return reshape(x, (1,))
@@ -139,7 +139,8 @@ def flatten(x, start_axis=0, end_axis=-1):
 
 
 def squeeze(x, axis=None):
-    """Leave out axes of size 1: all of them, or those named (ValueError if larger)."""
+    """Leave out axes of size 1: all, or those named (ValueError for a larger one, which
+    PyTorch keeps)."""
     x = wrap(x)
     axes = axes_of("squeeze", x.shape, axis)
     gone = [a for a in axes if x.shape[a] == 1]
@@ -159,7 +160,10 @@ def expand_dims(x, axis):
 
 
 def transpose(x, axes=None):
-    """Axis i of the result is axis axes[i] of x; all reversed by default."""
+    """Axis i of the result is axis axes[i] of x; all reversed by default.
+
+    As in NumPy. PyTorch's transpose exchanges two axes: that is `swapaxes` here.
+    """
     x = wrap(x)
     if axes is None:
         return Transpose.apply(x, axes=tuple(range(x.ndim))[::-1])
@@ -173,9 +177,10 @@ def swapaxes(x, first, second):
     """Exchange two axes. Returns a Tensor."""
     x = wrap(x)
     order = list(range(x.ndim))
-    i = axis_of("swapaxes", x.ndim, first, x.shape)
-    j = axis_of("swapaxes", x.ndim, second, x.shape)
-    order[i], order[j] = j, i
+    i = axes_of("swapaxes", x.shape, first)
+    j = axes_of("swapaxes", x.shape, second)
+    if x.ndim:
+        order[i[0]], order[j[0]] = j[0], i[0]
     return Transpose.apply(x, axes=tuple(order))
 
 
@@ -198,8 +203,12 @@ def broadcast_to(x, shape):
 
 
 def repeat(x, count, axis):
-    """Each entry along `axis` `count` times in a row: a b -> a a b b."""
+    """Each entry along `axis` `count` times in succession: a b -> a a b b.
+
+    As in NumPy; PyTorch's repeat is `tile` here, a b -> a b a b.
+    """
     x = wrap(x)
+    x = x if x.ndim else reshape(x, (1,))
     axis = axis_of("repeat", x.ndim, axis, x.shape)
     if not hasattr(count, "__index__") or count < 0:
         raise ValueError(f"repeat: count is a whole number, 0 or more, got {count!r}")
@@ -233,7 +242,7 @@ def roll(x, shift, axis=None):
 
 
 def tril(x, k=0):
-    """x with zeros above the k-th diagonal of its last two axes. Returns a Tensor."""
+    """x with zeros above the k-th diagonal of its last two axes."""
     return Tril.apply(x, k=k)
 
 

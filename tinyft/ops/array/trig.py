@@ -47,7 +47,7 @@ class Arcsin(Unary):
 
     @staticmethod
     def slope(xp, x, y):
-        return 1 / xp.sqrt(1 - x * x)
+        return 1 / xp.sqrt((1 - x) * (1 + x))
 
 
 class Arccos(Unary):
@@ -57,7 +57,7 @@ class Arccos(Unary):
 
     @staticmethod
     def slope(xp, x, y):
-        return -1 / xp.sqrt(1 - x * x)
+        return -1 / xp.sqrt((1 - x) * (1 + x))
 
 
 class Arctan(Unary):

@@ -132,6 +132,7 @@ class Rsqrt(Unary):
 
 class Sigmoid(Unary):
     keeps = "y"
+    carried = True
 
     @staticmethod
     def value(xp, x):  # e^min(x, 0) / (1 + e^-|x|): no exponent is ever positive

@@ -40,7 +40,7 @@ SMALL_PRODUCT, FEWEST_ROWS = 10**6, 64
 class Axis(NamedTuple):
     """One image axis of (1): taps, stride, dilation, zeros before and after, results.
 
-    Negative zeros crop: the gradient's correlations start inside of gY.
+    Negative zeros crop: the gradient's correlations start inside gY.
     """
 
     taps: int

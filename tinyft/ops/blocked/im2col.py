@@ -14,6 +14,8 @@ from tinyft.ops.blocked.window import axis_of, pairs_of
 
 
 class Im2col(Function):
+    carried = True
+
     @staticmethod
     def forward(ctx, x, size, stride, padding):
         ctx.options = {"size": size, "stride": stride, "padding": padding}
@@ -32,6 +34,8 @@ class Im2col(Function):
 
 class Col2im(Function):
     """The gradient of Im2col, and so Im2col is its gradient."""
+
+    carried = True
 
     @staticmethod
     def forward(ctx, g, shape, **options):

@@ -11,9 +11,9 @@ The right column is the derivative (for softmax, applied to a gradient g). Sourc
 Elfwing et al. 2018 (SiLU); Clevert et al. 2016 (ELU). GELU has its own file.
 """
 
-from tinyft import backend, kernels
+from tinyft import backend
 from tinyft.autograd.function import Function
-from tinyft.ops.axes import axis_of
+from tinyft.ops.axes import along
 
 
 class ReLU(Function):
@@ -28,7 +28,7 @@ class ReLU(Function):
     @staticmethod
     def backward(ctx, gy):
         (y,) = ctx.saved
-        return gy * (y > 0)
+        return gy * (y != 0)  # y is never negative, and NaN passes
 
 
 class LeakyReLU(Function):
@@ -52,6 +52,8 @@ def _leak(x, g, slope):
 
 
 class ELU(Function):
+    carried = True
+
     @staticmethod
     def forward(ctx, x, alpha):
         xp = backend.xp_of(x)
@@ -76,19 +78,18 @@ def _sigmoid(x):
 
 
 class SiLU(Function):
+    fused = ("cuda",)
+    carried = True
+
     @staticmethod
     def forward(ctx, x):
-        xp, x = backend.xp_of(x), backend.as_float(x)
+        x = backend.as_float(x)
         ctx.save(x)
-        if xp is not backend.HOST and kernels.fit(x):
-            return kernels.silu(x)
         return _silu(x)
 
     @staticmethod
     def backward(ctx, gy):
         (x,) = ctx.saved
-        if backend.xp_of(x) is not backend.HOST and kernels.fit(x, gy):
-            return kernels.silu_gradient(x, gy)
         return _silu_gradient(x, gy)
 
 
@@ -109,6 +110,8 @@ def _silu_gradient(x, gy):
 
 
 class Softplus(Function):
+    carried = True
+
     @staticmethod
     def forward(ctx, x):
         x = backend.as_float(x)
@@ -131,30 +134,29 @@ def _softplus(x):
 
 
 class Softmax(Function):
+    fused = ("cuda",)
+    carried = True
+
     @staticmethod
     def forward(ctx, x, axis):
         xp, x, ctx.axis = backend.xp_of(x), backend.as_float(x), axis
-        if xp is not backend.HOST and _last(x, axis) and kernels.fit(x):
-            y = kernels.softmax(x)
-        else:
-            y = x - row_max(x, axis)
-            xp.exp(y, out=y)
-            y *= 1 / xp.maximum(_sum(y, axis), tiny(y))
+        y = x - row_max(x, axis)
+        xp.exp(y, out=y)
+        y *= 1 / xp.maximum(_sum(y, axis), tiny(y))
         ctx.save(y)
         return y
 
     @staticmethod
     def backward(ctx, gy):
         (y,) = ctx.saved
-        if backend.xp_of(y) is not backend.HOST and _last(y, ctx.axis):
-            if kernels.fit(y, gy):
-                return kernels.softmax_gradient(y, gy)
         gx = gy * y
         gx -= y * _sum(gx, ctx.axis)
         return gx
 
 
 class LogSoftmax(Function):
+    carried = True
+
     @staticmethod
     def forward(ctx, x, axis):
         xp, x = backend.xp_of(x), backend.as_float(x)
@@ -193,8 +195,8 @@ def row_max(x, axis):
 
 
 def tiny(x):
-    """The smallest normal number of x's dtype: a divisor in place of a zero sum."""
-    return float(backend.xp_of(x).finfo(x.dtype).tiny)
+    """The smallest normal number of x's dtype: a divisor instead of a zero sum."""
+    return float(backend.host().finfo(x.dtype).tiny)
 
 
 def relu(x):
@@ -229,15 +231,9 @@ def logsigmoid(x):
 
 def softmax(x, axis=-1):
     """e^x / sum of e^x along `axis`. A row of -inf gives zeros. Returns a Tensor."""
-    return Softmax.apply(x, axis=_checked("softmax", x, axis))
+    return along("softmax", lambda x, axis: Softmax.apply(x, axis=axis), x, axis)
 
 
 def log_softmax(x, axis=-1):
     """x - log(sum of e^x) along `axis`, without overflow. Returns a Tensor."""
-    return LogSoftmax.apply(x, axis=_checked("log_softmax", x, axis))
-
-
-def _checked(what, x, axis):
-    """`axis` of x as a number >= 0; x may still be a list."""
-    shape = x.shape if hasattr(x, "shape") else backend.create(x).shape
-    return axis_of(what, len(shape), axis, shape)
+    return along("log_softmax", lambda x, axis: LogSoftmax.apply(x, axis=axis), x, axis)

@@ -5,11 +5,11 @@
     gQ = scale gS K,  gK = scale gS^T Q                                             (3)
 
 Fuses (1), and (2) with (3), over blocks of scores that stay in the cache (Dao et al.
-2022; heads.py cuts them). Only L = log sum e^S is kept, one number a row: backward
+2022; heads.py cuts them). Only L = log sum e^S is kept, one number per row: backward
 makes P = e^(S - L) again, which took no longer than writing P out and reading it back.
 The keys are transposed in memory once for all their blocks (BLAS is 1.4x faster on
 them), and under a causal mask 3/8 of the work is skipped. With 128 to 256 causal
-positions it is 1.5x to 2x faster than its composed twin, which keeps three score
+positions it is 1.5x to 2x faster than its composed form, which keeps three score
 matrices. D could be rowsum(gO O) too, a shorter sum, but O would then have to be kept,
 also where the layer after it is frozen and keeps nothing.
 
@@ -17,17 +17,20 @@ Query heads may share key heads (Ainslie et al. 2023): arrays inside are (B, G, 
 with G key heads and R query heads for each; k and v have R = 1.
 """
 
-from tinyft import backend, kernels
+from tinyft import backend
 from tinyft.autograd.function import Function
 from tinyft.autograd.tensor import Tensor
 from tinyft.ops.neural.activation import row_max, tiny
 from tinyft.ops.neural.dropout import bernoulli, check_probability
-from tinyft.ops.neural.heads import ALL, Masks, blocks, grouped
+from tinyft.ops.neural.heads import ALL, Masks, blocks, grouped, read_mask
 from tinyft.ops.operands import wrapped
 
 
 class Attention(Function):
     second_order = False
+    fused = ("cuda",)
+    instead = "ops.composed.attention(q, k, v, mask, causal, scale)"
+    carried = True
 
     @staticmethod
     def forward(ctx, q, k, v, mask, causal, scale, dropout_p, rng):
@@ -43,7 +46,8 @@ class Attention(Function):
             KT, Vh = _transposed(K[heads]), V[heads]
             for rows, n in queries:  # these rows see the first n keys
                 here = (*heads, ALL, rows)
-                P, total = _softmax(ctx, (Q[here] * scale) @ KT[..., :n], masks, here)
+                S = (Q[here] * scale) @ KT[..., :n]
+                P, total = ctx.function.softmax(ctx, S, masks, here)
                 xp.divide(_drop(ctx, P, here) @ Vh[..., :n, :], total, out=O[here])
         return out
 
@@ -60,10 +64,12 @@ class Attention(Function):
             for rows, n in queries:
                 here = (*heads, ALL, rows)
                 q, g = Q[here] * ctx.scale, gO[here]
-                P = _probabilities(ctx, q, KT[..., :n], masks, here)
+                S = q @ KT[..., :n]
+                P = ctx.function.probabilities(ctx, S, masks, here)
                 if gV is not None:
                     _add(gV[heads], n, _drop(ctx, P, here), g)
-                gS = _score_gradient(ctx, P, g, VT[..., :n], here)
+                gP = _drop(ctx, g @ VT[..., :n], here)
+                gS = ctx.function.score_gradient(P, gP)
                 if gQ is not None:
                     gQ[here] = (gS @ Kh[..., :n, :]) * ctx.scale
                 if gK is not None:
@@ -72,43 +78,31 @@ class Attention(Function):
                     masks.add_gradient(gradients[3], gS, here)
         return tuple(gradients)
 
+    @staticmethod
+    def softmax(ctx, S, masks, here):
+        """P of a block, written over its scores, and what its rows must be divided by."""
+        xp = backend.xp_of(S)
+        masks.add(S, here)
+        top = row_max(S, -1)
+        S -= top
+        P = xp.exp(S, out=S)
+        total = xp.maximum(P @ xp.ones((S.shape[-1], 1), P.dtype), tiny(P))
+        ctx.L[here] = xp.log(total) + top
+        return P, total
 
-def _softmax(ctx, S, masks, here):
-    """P of a block in place of its scores, and what its rows must be divided by."""
-    xp = backend.xp_of(S)
-    if xp is not backend.HOST and kernels.fit(S, ctx.L):  # a device has one block
-        masks.add(S, here, corner=False)
-        kernels.attention_weights(S, ctx.L, ctx.causal)
-        return S, 1.0
-    masks.add(S, here)
-    top = row_max(S, -1)
-    S -= top
-    P = xp.exp(S, out=S)
-    total = xp.maximum(P @ xp.ones((S.shape[-1], 1), P.dtype), tiny(P))
-    ctx.L[here] = xp.log(total) + top
-    return P, total
+    @staticmethod
+    def probabilities(ctx, S, masks, here):
+        """P of a block again, from its scores and log sums."""
+        masks.add(S, here)
+        S -= ctx.L[here]
+        return backend.xp_of(S).exp(S, out=S)
 
-
-def _probabilities(ctx, q, KT, masks, here):
-    """P of a block again, from its log sums."""
-    S = q @ KT
-    if backend.xp_of(S) is not backend.HOST and kernels.fit(S, ctx.L):
-        masks.add(S, here, corner=False)
-        kernels.attention_weights_again(S, ctx.L, ctx.causal)
-        return S
-    masks.add(S, here)
-    S -= ctx.L[here]
-    return backend.xp_of(S).exp(S, out=S)
-
-
-def _score_gradient(ctx, P, g, VT, here):
-    """gS = P (gP - D) for a block."""
-    gS = _drop(ctx, g @ VT, here)
-    if backend.xp_of(gS) is not backend.HOST and kernels.fit(P, gS):
-        return kernels.softmax_gradient(P, gS)
-    gS -= backend.xp_of(g).einsum("...i,...i->...", P, gS)[..., None]
-    gS *= P
-    return gS
+    @staticmethod
+    def score_gradient(P, gP):
+        """gS = P (gP - D) for a block, written over gP."""
+        gP -= backend.xp_of(P).einsum("...i,...i->...", P, gP)[..., None]
+        gP *= P
+        return gP
 
 
 def _transposed(x):
@@ -150,15 +144,16 @@ def attention(q, k, v, mask=None, causal=False, scale=None, dropout_p=0.0, rng=N
 
     q (B, H, T, d), k (B, Hkv, S, d), v (B, Hkv, S, dv), Hkv a divisor of H: query heads
     h R .. h R + R - 1 share key head h, R = H/Hkv. Three axes (H, T, d) work too.
-    scale: 1/sqrt(d) by default. mask: boolean (True = may look) or additive, broadcast
-    to (B, H, T, S); an additive one may have a gradient. causal: query i looks at keys
+    scale: 1/sqrt(d) by default. mask: boolean (True = may look; integers 0 and 1 are
+    read so) or additive floats, broadcast to (B, H, T, S); an additive one may have a
+    gradient, and one of only 0 and 1 is refused. causal: query i looks at keys
     up to S - T + i, so the last query sees every key. That is PyTorch's `is_causal`
     when S = T, and what cached generation needs when S > T (PyTorch aligns the first
     query with the first key there).
     A row that may look nowhere gives zeros. dropout_p: entries of P dropped, drawn
     from `rng`. First derivatives only. Raises ValueError when shapes do not fit.
     """
-    q, k, v, mask = wrapped(q, k, v, mask)
+    (q, k, v), mask = wrapped(q, k, v), read_mask("attention", mask)
     if q.ndim == 3 and k.ndim == v.ndim == 3:
         q, k, v = (a.reshape(1, *a.shape) for a in (q, k, v))
         y = attention(q, k, v, mask, causal, scale, dropout_p, rng)

@@ -11,11 +11,11 @@ variance v M / (M - 1). Source: Ioffe and Szegedy 2015; the momentum is PyTorch'
 
 Fused: mean and variance in one stable pass, the affine map, gw and gx in one each, all
 in blocks of wide rows that stay in the cache (channels.py); column sums are products
-with ones. 1.5x to 2.5x faster than its composed twin, forward and backward,
-and only x itself and two numbers a channel are kept for backward.
+with ones. 1.5x to 2.5x faster than its composed form, forward and backward;
+only x itself and two numbers per channel are kept for backward.
 """
 
-from tinyft import backend, kernels
+from tinyft import backend
 from tinyft.autograd.function import Function
 from tinyft.ops.blocked.blocks import slices
 from tinyft.ops.blocked.channels import (
@@ -27,12 +27,14 @@ from tinyft.ops.blocked.channels import (
     spread,
     widen,
 )
-from tinyft.ops.neural import batchnorm_fused as fused
 from tinyft.ops.operands import wrapped
 
 
 class BatchNorm(Function):
     second_order = False
+    fused = ("cuda",)
+    instead = "ops.composed.batch_norm(x, running_mean, running_var, ...)"
+    carried = "x"
 
     @staticmethod
     def forward(ctx, x, weight=None, bias=None, running=(), training=False, **options):
@@ -162,31 +164,27 @@ def batch_norm(
 
     x (N, C, ...); running_mean and running_var are arrays or Tensors (C), changed in
     place while training, or both None: then the batch's statistics always serve.
-    weight and bias (C) or None. Raises ValueError for shapes that do not fit, and while
-    training for a single value a channel, whose variance says nothing.
+    weight and bias (C) or None. An empty batch leaves the statistics unchanged. Raises
+    ValueError for shapes that do not fit, and in training for a single value per
+    channel, whose variance says nothing.
     """
     x, weight, bias = wrapped(x, weight, bias)
     stats = [r for r in (running_mean, running_var) if r is not None]
     _check(x, stats, weight, bias)
     use_batch = training or not stats
-    if use_batch and x.size == x.shape[1]:
+    if use_batch and 0 < x.size == x.shape[1]:
         raise ValueError(
             f"batch_norm: x has shape {x.shape}, one value for each channel, and batch "
             "statistics need more; use a larger batch, or eval() for running statistics"
         )
-    if use_batch and not x.size:
-        raise ValueError(
-            f"batch_norm: x has shape {x.shape}; an empty batch has no mean to take"
-        )
     running = tuple(r._data if hasattr(r, "_data") else r for r in stats)
+    if not x.size:  # no entry to normalise, no statistic to move
+        one = backend.xp_of(x._data).ones(x.shape[1], x.dtype)
+        running, training = running or (one, one), False
     options = {"training": training, "momentum": momentum, "eps": eps}
     if backend.devices_in_use():
         backend.check_same_device("batch_norm", (x._data, *running))
-    arrays = (None if a is None else a._data for a in (weight, bias))
-    on_card = backend.xp_of(x._data) is not backend.HOST
-    on_card = on_card and kernels.fit(x._data, *arrays, *running)
-    op = fused.BatchNorm if on_card else BatchNorm
-    return op.apply(x, weight, bias, running=running, **options)
+    return BatchNorm.apply(x, weight, bias, running=running, **options)
 
 
 def _check(x, stats, weight, bias):

@@ -2,7 +2,7 @@
 
     y[n,o,h,w] = b[o] + sum_{c,i,j} x[n, c, s h + d i - p, s w + d j - p] w[o,c,i,j] (1)
 
-x is zero outside of the image. <u, y> is linear in u, x and w, so each of y, gx and gw
+x is zero outside the image. <u, y> is linear in u, x and w, so each of y, gx and gw
 is one of three operations, and the derivative of each is made of the other two:
 
     y = conv(x, w)      gx = input_gradient(gy, w)      gw = weight_gradient(x, gy)
@@ -21,7 +21,7 @@ from tinyft.autograd.function import Function
 from tinyft.ops.blocked import correlate
 from tinyft.ops.blocked.channels import add_row, as_rows, column_sums, from_rows
 from tinyft.ops.blocked.window import axis_of, check_groups, check_shapes, pairs_of
-from tinyft.ops.operands import wrapped
+from tinyft.ops.operands import cast, wrapped
 
 
 class Plan(NamedTuple):
@@ -34,6 +34,8 @@ class Plan(NamedTuple):
 
 
 class Conv2d(Function):
+    carried = True
+
     @staticmethod
     def forward(ctx, x, w, b=None, plan=None):
         ctx.save(x if ctx.needs[1] else None, w if ctx.needs[0] else None)
@@ -50,10 +52,12 @@ class Conv2d(Function):
             gx = _run(ctx, InputGradient, gy, w) if need_x else None
             gw = _run(ctx, WeightGradient, x, gy) if need_w else None
         gb = _bias_gradient(ctx, gy) if need_b else None
-        return _cast(gx, ctx.dtypes[0]), _cast(gw, ctx.dtypes[1]), gb
+        return cast(gx, ctx.dtypes[0]), cast(gw, ctx.dtypes[1]), gb
 
 
 class InputGradient(Function):
+    carried = True
+
     @staticmethod
     def forward(ctx, gy, w, plan):
         ctx.save(gy if ctx.needs[1] else None, w if ctx.needs[0] else None)
@@ -65,10 +69,12 @@ class InputGradient(Function):
         gy, w = ctx.saved
         to_gy = _run(ctx, Conv2d, ggx, w) if ctx.needs[0] else None
         to_w = _run(ctx, WeightGradient, ggx, gy) if ctx.needs[1] else None
-        return _cast(to_gy, ctx.dtypes[0]), _cast(to_w, ctx.dtypes[1])
+        return cast(to_gy, ctx.dtypes[0]), cast(to_w, ctx.dtypes[1])
 
 
 class WeightGradient(Function):
+    carried = True
+
     @staticmethod
     def forward(ctx, x, gy, plan):
         ctx.save(x if ctx.needs[1] else None, gy if ctx.needs[0] else None)
@@ -80,7 +86,7 @@ class WeightGradient(Function):
         x, gy = ctx.saved
         to_x = _run(ctx, InputGradient, gy, ggw) if ctx.needs[0] else None
         to_gy = _run(ctx, Conv2d, x, ggw) if ctx.needs[1] else None
-        return _cast(to_x, ctx.dtypes[0]), _cast(to_gy, ctx.dtypes[1])
+        return cast(to_x, ctx.dtypes[0]), cast(to_gy, ctx.dtypes[1])
 
 
 def _bias_gradient(ctx, gy):
@@ -133,7 +139,6 @@ def weight_gradient(x, gy, plan):
     )
 
 
-# What a first-order backward calls, past the tape.
 Conv2d.arrays, InputGradient.arrays = convolve, input_gradient
 WeightGradient.arrays = weight_gradient
 
@@ -177,10 +182,6 @@ def _join_taps(parts):
 def _add_bias(y, b):
     rows = as_rows(y)  # the memory of y itself: _join left it channels-last
     return from_rows(add_row(rows, b), y.shape)
-
-
-def _cast(g, dtype):
-    return g if g is None or g.dtype == dtype else g.astype(dtype)
 
 
 # --- the public faces ---------------------------------------------------------------

@@ -49,7 +49,7 @@ def check_probability(what, p, rng, draws=True):
 def dropout(x, p=0.5, rng=None, training=True):
     """y = x m / (1 - p), m ~ Bernoulli(1 - p); x itself when not training or p = 0.
 
-    x: any shape; p in [0, 1]; rng: a numpy Generator, advanced by one draw an entry.
+    x: any shape; p in [0, 1]; rng: a numpy Generator, advanced by one draw per entry.
     Raises ValueError for another p or a missing rng.
     """
     check_probability("dropout", p, rng, training)

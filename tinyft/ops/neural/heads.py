@@ -10,8 +10,10 @@ the keys that its last row sees.
 import math
 
 from tinyft import backend
+from tinyft.autograd.tensor import Tensor
 from tinyft.ops.array.elementwise import unbroadcast
 from tinyft.ops.blocked.blocks import ENTRIES
+from tinyft.ops.operands import wrap
 
 ALL = slice(None)
 
@@ -52,6 +54,38 @@ def _block_shape(B, G, R, T, S, causal, like):
     room = ENTRIES // max(1, R * S * step)  # (sample, key head) pairs
     groups = min(G, max(1, room))
     return max(1, room // G) if groups == G else 1, groups, step
+
+
+def read_mask(what, mask):
+    """A mask as attention takes it: booleans (True = may look) or scores to add.
+
+    Integers 0 and 1 are read as booleans. Floats are added, so a float mask of only 0
+    and 1, which would hide nothing, is refused, and so are other integers. Their values
+    are looked at on the CPU; a device is not made to wait.
+    """
+    if mask is None:
+        return None
+    mask = wrap(mask)
+    kind, values = mask.dtype.kind, mask._data
+    if kind not in "biuf":
+        raise TypeError(f"{what}: a mask is of booleans or floats, got {mask.dtype}")
+    looks = backend.device_of(values) == "cpu" and values.size and kind != "b"
+    binary = looks and values.min() >= 0 and bool(((values == 0) | (values == 1)).all())
+    if kind in "iu":
+        if looks and not binary:
+            raise ValueError(
+                f"{what}: a mask of integers is boolean, 0 or 1, and this one has values "
+                f"from {values.min()} to {values.max()}; to add it to the scores, "
+                'convert it: mask.astype("float32")'
+            )
+        return Tensor._of(values != 0, None)
+    if binary and not mask.requires_grad and (values == 1).any():
+        raise ValueError(
+            f"{what}: the mask is {mask.dtype} and holds only 0 and 1; floats are added "
+            "to the scores, so it would hide nothing. If 1 means 'may look', pass "
+            'booleans: mask.astype("bool")'
+        )
+    return mask
 
 
 class Masks:

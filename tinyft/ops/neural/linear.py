@@ -4,7 +4,7 @@
 
 Fuses the product and the bias, for memory: the bias is added in place (one array of the
 output's size less), a frozen weight keeps no x, a constant x keeps no weight. In time
-it equals its composed twin, because the product dominates: the leading axes are folded
+it equals its composed form, because the product dominates: the leading axes are folded
 into one matrix product, and the gradient of the bias is the product 1^T gy. Source: (1)
 is the chain rule; see any text on matrix derivatives.
 """
@@ -13,6 +13,7 @@ import math
 
 from tinyft import backend
 from tinyft.autograd.function import Function
+from tinyft.ops.operands import cast
 
 
 class Linear(Function):
@@ -62,11 +63,6 @@ def column_sum(x):
     if not backend.is_array(x):
         return x.sum(axis=0)
     return backend.xp_of(x).ones(x.shape[0], x.dtype) @ x
-
-
-def cast(g, dtype):
-    """A gradient in the dtype of the value it belongs to (None stays None)."""
-    return g if g is None or g.dtype == dtype else g.astype(dtype)
 
 
 def linear(x, weight, bias=None):

@@ -12,21 +12,24 @@ loss in the stable form of any text. KL(y ‖ e^x) is in nats, with 0 log 0 = 0.
 
 from tinyft import backend
 from tinyft.autograd.function import Function
-from tinyft.autograd.tensor import Tensor
 from tinyft.ops.array.choose import where
+from tinyft.ops.array.reduce import divided
 from tinyft.ops.array.unary import exp, log
-from tinyft.ops.neural.activation import softplus
-from tinyft.ops.neural.linear import cast
+from tinyft.ops.neural.activation import softplus, tiny
 from tinyft.ops.neural.reduction import (
     REDUCTIONS,
     check_reduction,
     check_same_shape,
+    check_shares,
     reduced,
     share,
 )
+from tinyft.ops.operands import cast, wrapped
 
 
 class MSE(Function):
+    carried = True
+
     @staticmethod
     def forward(ctx, x, y, reduction):
         x, y = _remember(ctx, x, y, reduction)
@@ -43,6 +46,8 @@ class MSE(Function):
 
 
 class L1(Function):
+    carried = True
+
     @staticmethod
     def forward(ctx, x, y, reduction):
         x, y = _remember(ctx, x, y, reduction)
@@ -56,6 +61,8 @@ class L1(Function):
 
 
 class Huber(Function):
+    carried = True
+
     @staticmethod
     def forward(ctx, x, y, delta, reduction):
         x, y = _remember(ctx, x, y, reduction)
@@ -114,10 +121,14 @@ def smooth_l1_loss(x, y, beta=1.0, reduction="mean"):
 def bce_with_logits(logits, targets, weight=None, pos_weight=None, reduction="mean"):
     """-[p y log s(x) + (1 - y) log(1 - s(x))], s the sigmoid. Returns a Tensor.
 
-    logits x and targets y of one shape, y in [0, 1]; `weight` multiplies each term and
-    `pos_weight` p those of positive targets, both broadcast. Stable for any logit.
+    logits x and targets y of one shape, y in [0, 1] (else ValueError, on the CPU);
+    `weight` multiplies each term and `pos_weight` p the terms of positive targets; both
+    broadcast. Stable for any logit.
     """
     x, y = _pair("bce_with_logits", logits, targets, reduction)
+    check_shares("bce_with_logits", y)
+    if x.dtype == backend.float16:
+        return _in_float32(bce_with_logits, x, y, weight, pos_weight, reduction)
     positive = 1.0 if pos_weight is None else (pos_weight - 1) * y + 1
     terms = (1 - y) * x + softplus(-x) * positive
     return reduced(terms if weight is None else terms * weight, reduction)
@@ -133,19 +144,28 @@ def kl_div(log_input, target, reduction="mean", log_target=False):
     check_reduction("kl_div", reduction, (*REDUCTIONS, "batchmean"))
     batch = reduction == "batchmean"
     x, y = _pair("kl_div", log_input, target, "sum" if batch else reduction)
+    if x.dtype == backend.float16:
+        return _in_float32(kl_div, x, y, reduction, log_target)
     if log_target:
         terms = exp(y) * (y - x)
     else:
-        positive = where(y > 0, y, 1.0)  # 0 log 0 = 0
-        terms = y * (log(positive) - x)
+        safe = where(abs(y) < tiny(y), 1.0, y)  # 0 log 0 = 0; 1/tiny is still finite
+        terms = y * (log(safe) - x)
     if batch:
-        return terms.sum() * (1 / max(1, x.shape[0]))
+        return divided(terms.sum(), x.shape[0])
     return reduced(terms, reduction)
 
 
+def _in_float32(loss, x, y, *options):
+    """A loss of float16: its terms and their sum in float32, rounded once."""
+    y = y.astype(backend.float32)
+    return loss(x.astype(backend.float32), y, *options).astype(backend.float16)
+
+
 def _pair(what, x, y, reduction):
-    """Both as Tensors, of one shape and a known reduction."""
+    """Both as Tensors of floats, of one shape; a known reduction."""
     check_reduction(what, reduction)
-    x, y = (a if isinstance(a, Tensor) else Tensor(a) for a in (x, y))
+    x, y = wrapped(x, y)
     check_same_shape(what, x, y)
-    return x, y
+    x = x if x.dtype.kind in "fc" else x.astype(backend.float32)
+    return x, y if y.dtype.kind in "fc" else y.astype(x.dtype)

@@ -19,6 +19,8 @@ from tinyft.ops.operands import wrap
 
 class MaxPool2d(Function):
     second_order = False
+    instead = "ops.composed.max_pool2d(x, size, stride, padding)"
+    carried = True
 
     @staticmethod
     def forward(ctx, x, axes):
@@ -44,6 +46,8 @@ class MaxPool2d(Function):
 
 
 class AvgPool2d(Function):
+    carried = True
+
     @staticmethod
     def forward(ctx, x, axes, padded):
         ctx.options = {"axes": axes, "padded": padded}
@@ -65,6 +69,8 @@ class AvgPool2d(Function):
 class AvgUnpool2d(Function):
     """The gradient of AvgPool2d, and so AvgPool2d is its gradient."""
 
+    carried = True
+
     @staticmethod
     def forward(ctx, gy, shape, axes, padded):
         ctx.options = {"axes": axes, "padded": padded}
@@ -84,6 +90,8 @@ class AvgUnpool2d(Function):
 class Resample(Function):
     """y = A x B^T on the two image axes, for constant A (Ho, H) and B (Wo, W)."""
 
+    carried = True
+
     @staticmethod
     def forward(ctx, x, A, B):
         ctx.matrices = A, B
@@ -97,6 +105,8 @@ class Resample(Function):
 
 
 class GlobalMean(Function):
+    carried = True
+
     @staticmethod
     def forward(ctx, x):
         ctx.shape, ctx.pixels = x.shape, max(1, x.shape[2] * x.shape[3])
@@ -125,7 +135,7 @@ def taps(axes, shape):
 def _reach(axis, tap, size):
     """Pixels that `tap` reads on one axis, and the results they belong to."""
     s, offset = axis.stride, tap - axis.before
-    low = max(0, -(offset // s))  # first result whose pixel is inside of the image
+    low = max(0, -(offset // s))  # first result whose pixel is inside the image
     high = max(low, min(axis.out, (size - 1 - offset) // s + 1))
     start = s * low + offset
     return slice(start, start + s * (high - low), s), slice(low, high)
@@ -193,7 +203,7 @@ def max_pool2d(x, size, stride=None, padding=0):
 def avg_pool2d(x, size, stride=None, padding=0, count_include_pad=True):
     """Equation (2). Arguments and errors as max_pool2d. Returns a Tensor.
 
-    `count_include_pad=False` divides by the pixels inside of the image only.
+    `count_include_pad=False` divides by the number of pixels inside the image.
     """
     x = wrap(x)
     axes = _axes("avg_pool2d", x, size, stride, padding)

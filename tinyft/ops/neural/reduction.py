@@ -1,6 +1,7 @@
 """What every loss does at its end: none, mean or sum over its terms."""
 
 from tinyft import backend
+from tinyft.ops.array.reduce import divided
 
 REDUCTIONS = ("none", "mean", "sum")
 
@@ -23,8 +24,26 @@ def check_same_shape(what, x, y):
         )
 
 
+def check_shares(what, y):
+    """Raise ValueError unless targets lie in [0, 1]; a device is not made to wait.
+
+    1e-3 on either side is rounding, of float16 for instance.
+    """
+    values = y._data
+    if not all_host(values) or not values.size:
+        return
+    low, high = values.min(), values.max()
+    if low < -1e-3 or high > 1 + 1e-3:
+        raise ValueError(
+            f"{what}: targets are probabilities, or labels 0 and 1; these lie between "
+            f"{low} and {high}; for labels -1 and 1 pass (y + 1) / 2"
+        )
+
+
 def reduced(terms, reduction):
-    """Reduce an array or a Tensor of terms."""
+    """Reduce an array or a Tensor of terms; the mean of none is NaN."""
+    if reduction == "mean":
+        return divided(terms.sum(), terms.size)
     return terms if reduction == "none" else getattr(terms, reduction)()
 
 

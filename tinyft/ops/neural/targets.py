@@ -7,6 +7,8 @@ Both classes give `total` (T_i = sum_c t_ic), `chosen` (sum_c t_ic z_ic) and `su
 from tinyft import backend
 from tinyft.ops.neural.reduction import all_host
 
+NO_MEAN = 'their mean is 0/0; skip this batch, or use reduction="sum"'
+
 
 class HardTargets:
     """t of class indices: (1 - e) w_y at y, and e w_c / C everywhere."""
@@ -54,12 +56,14 @@ class SoftTargets:
     """t of class probabilities: w ((1 - e) q + e / C)."""
 
     def __init__(self, X, target, weight, ignore_index, smoothing, mean):
+        if mean and not len(X):
+            raise ValueError(f"cross_entropy: the batch has no targets: {NO_MEAN}")
         t = classes_last(target).astype(X.dtype, copy=False)
         if smoothing:
             t = t * (1 - smoothing) + smoothing / X.shape[1]
         if weight is not None:
             t = t * weight
-        self.t = t * (1 / max(1, len(X))) if mean else t
+        self.t = t * (1 / len(X)) if mean else t
         self.total = self.t.sum(axis=1)
 
     def chosen(self, z, rows):
@@ -82,15 +86,16 @@ def _checked(y, C, ignore_index, mean):
         wrong = keep & ((y < 0) | (y >= C))
         if wrong.any():
             raise IndexError(
-                f"cross-entropy: target {int(y[wrong.argmax()])} at row "
-                f"{int(wrong.argmax())} is no class; the logits have {C} classes, so "
+                f"cross_entropy: target {int(y[wrong.argmax()])} at row "
+                f"{int(wrong.argmax())} is not a class; the logits have {C} classes, so "
                 f"targets are 0..{C - 1} (or ignore_index={ignore_index})"
             )
+        if mean and not y.size:
+            raise ValueError(f"cross_entropy: the batch has no targets: {NO_MEAN}")
         if mean and not keep.any():
             raise ValueError(
-                f"cross-entropy: all {y.size} targets equal ignore_index="
-                f"{ignore_index}: their mean is 0/0; skip this batch, or use "
-                'reduction="sum"'
+                f"cross_entropy: all {y.size} targets equal ignore_index="
+                f"{ignore_index}: {NO_MEAN}"
             )
     return backend.xp_of(y).where(keep, y, 0), keep
 

@@ -10,21 +10,19 @@ itself warns, or says nothing, and leaves random weights: huggingface/peft#2115)
 import re
 from pathlib import Path
 
-from tinyft.peft.attach import detach, find, put
-from tinyft.peft.delta import PREFIX, registry
-from tinyft.peft.huggingface.folder import (
-    check_place,
-    options_of,
-    read_folder,
-    refuse_unread,
-    write_folder,
-)
-from tinyft.peft.huggingface.fused import exported
+from tinyft.nn.select import matches, refuse_tied
+from tinyft.peft.acting import find
+from tinyft.peft.attach import detach, put
+from tinyft.peft.full import Full
+from tinyft.peft.huggingface.base import metadata_of, refuse_other_base
+from tinyft.peft.huggingface.codecs import PREFIX, codec_for, codec_of, readable
+from tinyft.peft.huggingface.config import refuse_changed, refuse_unread
+from tinyft.peft.huggingface.folder import check_place, read_folder, write_folder
+from tinyft.peft.huggingface.fused import exported, prompt_file, prompt_state
 from tinyft.peft.huggingface.names import names_of, path_of, translator
-from tinyft.peft.huggingface.rules import Rules, is_feedforward
-from tinyft.peft.huggingface.state import fill, main_of, state_of
-from tinyft.peft.methods.full import Full
-from tinyft.peft.sites import matches, pattern_value, refuse_tied
+from tinyft.peft.huggingface.rules import Rules
+from tinyft.peft.huggingface.state import check, fill, main_of, state_of
+from tinyft.peft.sites import changed_names
 
 
 def save(model, folder, name="default", overwrite=False, names=None):
@@ -32,71 +30,76 @@ def save(model, folder, name="default", overwrite=False, names=None):
 
     names: "gpt2", "bert" or "llama" writes the module names of such a checkpoint, so that
     PEFT attaches it to the public model (prefixes and prompts name no modules).
-    overwrite: replace the two files of a folder that exists; others in it stay.
-    Raises ValueError if there is no such adapter, FileExistsError if the folder exists
-    (unless `overwrite`), OSError if it can not be written. Returns the folder's path.
+    overwrite: replace the two files of a folder that is not empty; others in it stay.
+    Raises ValueError if there is no such adapter, FileExistsError if the folder holds
+    something (unless `overwrite`), OSError if it cannot be written. Returns the path.
     """
     adapter, folder = find(model, name), Path(folder)
     check_place(folder, overwrite)
     state, config = state_of(adapter), _config(adapter)
-    if names is not None and "target_modules" in config:
-        state, config = exported(names_of(model, names), state, config)
+    theirs, namesakes = None if names is None else names_of(model, names), ()
+    if "num_virtual_tokens" in config:
+        state = prompt_file(theirs, state)
+    elif theirs is not None:
+        state, config = exported(theirs, state, config)
+        if model.config.head == "cls" and config.get("modules_to_save"):
+            config["task_type"] = "SEQ_CLS"
     elif config.get("modules_to_save"):
-        _save_namesakes(adapter, state, config)
-    write_folder(folder, state, config)
+        namesakes = _save_namesakes(adapter, state, config)
+    write_folder(folder, state, config, metadata_of(adapter, namesakes))
     return folder
 
 
-def load(model, folder, name="default", names=None):
+def load(model, folder, name="default", names=None, any_base=False):
     """Attach the adapter that `folder` holds to `model`. Returns the Adapter.
 
     names: whose module names the file has: "gpt2", "bert" or "llama" for an adapter of a
     public checkpoint (GPT-2's fused c_attn is split into q, k and v); None finds out.
+    any_base: also on another base than the one that `save` saw, which is an error
+    otherwise (PEFT's files do not say).
     Raises FileNotFoundError, or ValueError naming what does not fit: an unknown method,
-    sites the model lacks, missing, unexpected or wrongly shaped tensors. The model is
-    unchanged then.
+    sites the model lacks, missing, unexpected or wrongly shaped tensors, NaN. The model
+    is unchanged then.
     """
     folder = Path(folder)
-    config, state = read_folder(folder)
+    config, state, metadata = read_folder(folder)
     template = template_of(config, folder)
     _refuse_large(config, state, folder)
+    state = state if "target_modules" in config else prompt_state(state)
+    theirs = translator(model, state, names)
     if "target_modules" in config:
-        theirs = translator(model, state, names)
         sites, saved, changes = _chosen(model, template, config, theirs, state)
         state = theirs.state(state)
     else:
-        sites = {p: m for p, m in model.named_modules() if template.fits(m)}
-        sites = {p: m for p, m in sites.items() if matches(p, template.sites)}
-        saved, changes = {}, {}
-        if not sites:
-            raise ValueError(
-                f"peft.load: this model has no site for {type(template).__name__}, which "
-                f"sits on {template.where} ({template.sites!r})"
-            )
+        sites, changes, state = _own_sites(model, template), {}, theirs.state(state)
+        saved = _stored_whole(model, state)
     adapter = put(model, template, sites, name, None, saved, changes, list(sites))
     try:
-        fill(adapter, state, config, folder)
+        check(adapter, state, config, folder)
+        refuse_changed(config, metadata, folder)
+        if not any_base:
+            refuse_other_base(adapter, metadata, folder)
     except Exception:
         detach(adapter)
         raise
+    fill(adapter, state)
     return adapter
 
 
 def template_of(config, folder="the folder"):
     """The method that a config describes."""
-    found = [cls for cls in registry.values() if cls.reads(config)]
-    if not found:
-        known = sorted({cls.peft_type for cls in registry.values()})
+    codec = codec_for(config)
+    if codec is None:
         raise ValueError(
             f"peft.load: {folder} has peft_type {config.get('peft_type')!r}; this version "
-            f"reads {', '.join(known)}"
+            f"reads {', '.join(readable())}"
         )
-    refuse_unread(config, folder, options_of(found[0]))
-    return found[0].from_config(config)
+    refuse_unread(config, folder, codec.known())
+    return codec.template(config)
 
 
 def _refuse_large(config, state, folder):
-    """A size in the config must be one in the file: nothing larger is ever made."""
+    """Reject sizes larger than any tensor in the file, before anything is made."""
     asked = {name: config.get(name) or 0 for name in ("r", "num_virtual_tokens")}
     ranks = config.get("rank_pattern") or {}
     asked |= {f"rank_pattern[{k!r}]": r for k, r in ranks.items() if isinstance(r, int)}
@@ -109,9 +112,32 @@ def _refuse_large(config, state, folder):
             )
 
 
+def _own_sites(model, template):
+    """The sites of a method whose file names no modules."""
+    target = template.own_sites(model)
+    modules = dict(model.named_modules())
+    sites = {
+        p: m for p, m in modules.items() if template.fits(m) and matches(p, target)
+    }
+    if not sites:
+        raise ValueError(
+            f"peft.load: this model has no site for {type(template).__name__}, which sits "
+            f"on {template.where}"
+        )
+    return sites
+
+
+def _stored_whole(model, state):
+    """{path: module} of the modules that a prompt's file has beside the prompt."""
+    paths = {path_of(key) for key in state}
+    modules = model.named_modules()
+    return {p: m for p, m in modules if p and p in paths and Full().fits(m)}
+
+
 def _chosen(model, template, config, theirs, state):
     """The sites and the modules stored whole that a config names, and their options."""
     rules, sites, saved, changes, stuck = Rules(config), {}, {}, {}, []
+    codec = codec_of(type(template))
     for path, module in model.named_modules():
         source = theirs.path(path)
         if source and rules.saves(source):
@@ -119,14 +145,14 @@ def _chosen(model, template, config, theirs, state):
         elif source and rules.targets(source):
             if template.fits(module):
                 sites[path] = module
-                changes[path] = _options(template, config, source, path)
+                changes[path] = codec.site_options(template, config, source, path)
             elif source in map(path_of, state):
                 kind, options = type(module).__name__, module.extra_repr()
                 stuck.append(f"{path} ({kind}{options and ', ' + options})")
     if stuck:
         raise ValueError(
             f"peft.load: the file adapts {', '.join(stuck)}: {type(template).__name__} "
-            f"can not sit there; it sits on {template.where}"
+            f"cannot sit there; it sits on {template.where}"
         )
     if not sites:
         raise ValueError(
@@ -134,39 +160,26 @@ def _chosen(model, template, config, theirs, state):
             f"{type(model).__name__} on which {type(template).__name__} can sit; the file "
             f"has {', '.join(sorted(state)[:4])} ..."
         )
-    refuse_tied(model, template, sites)
-    refuse_tied(model, Full(), saved)
+    for method, chosen in ((template, sites), (Full(), saved)):
+        call = f"attach({type(method).__name__})"
+        refuse_tied(call, model, list(changed_names(chosen, method)))
     return sites, saved, changes
 
 
-def _options(template, config, source, path):
-    """What the config's patterns say of one site, by its name in the file."""
-    found = {}
-    for option, key in (("r", "rank_pattern"), ("alpha", "alpha_pattern")):
-        if config.get(key) and option in template.options:
-            default = template.options[option]
-            found[option] = pattern_value(config[key], source, default)
-    if "feedforward" in template.options:
-        found["feedforward"] = (path,) if is_feedforward(config, source) else ()
-    return found
-
-
 def _config(adapter):
-    main = main_of(adapter)
+    main, codec = main_of(adapter), codec_of(type(adapter.template))
     config = {
-        "peft_type": adapter.template.peft_type,
+        "peft_type": codec.peft_type,
         "base_model_name_or_path": None,
         "inference_mode": True,
         "task_type": None,
-        **adapter.template.to_config(main),
+        **codec.fields(adapter, main),
     }
     if "num_virtual_tokens" in config:
         return config
-    saved = [
-        d.path for d in adapter.deltas.values() if isinstance(d, Full) and not d.only
-    ]
-    target = [d.path for d in main]
-    config["target_modules"] = _target(adapter.model, target)
+    deltas = adapter.deltas.values()
+    saved = [d.path for d in deltas if isinstance(d, Full) and not d.only]
+    config["target_modules"] = _target(adapter.model, [d.path for d in main])
     if type(adapter.template) is not Full and saved:
         config["modules_to_save"] = saved
     return config
@@ -174,7 +187,7 @@ def _config(adapter):
 
 def _save_namesakes(adapter, state, config):
     """Add the base's modules that PEFT would take for those stored whole: it reads
-    'norm' as the ending of any path."""
+    'norm' as the ending of any path. Returns the paths of all of them."""
     rules, whole = Rules(config), Full()
     paths = [
         path
@@ -183,7 +196,7 @@ def _save_namesakes(adapter, state, config):
     ]
     for path in set(paths) - set(config["modules_to_save"]):
         delta = adapter.deltas.get(path)
-        if delta is not None and type(delta) is not Full:  # a bias alone may stay
+        if delta is not None and type(delta) is not Full:
             raise ValueError(
                 f"peft.save: a file has the modules stored whole as endings of names, and "
                 f"{', '.join(config['modules_to_save'])} names {path} too, which is "
@@ -195,6 +208,7 @@ def _save_namesakes(adapter, state, config):
             if slot is not None:
                 state.setdefault(f"{PREFIX}{path}.{name}", slot.numpy())
     config["modules_to_save"] = paths
+    return paths
 
 
 def _target(model, paths):

@@ -15,18 +15,20 @@ import math
 import re
 
 from tinyft import backend
-from tinyft.peft.delta import PREFIX
+from tinyft.nn.select import pattern_value
+from tinyft.peft.huggingface.codecs.codec import PREFIX
+from tinyft.peft.huggingface.codecs.prompts import KEY as PROMPT
+from tinyft.peft.huggingface.codecs.vera import SHARED
 from tinyft.peft.huggingface.names import PARTS
-from tinyft.peft.sites import pattern_value
 
-BIAS, SHARED = "base_layer.bias", "base_model.vera_"
+BIAS, BASE = "base_layer.bias", "base_model."
 
 
 def exported(names, state, config):
     """(state, config) of a file under their names.
 
     Raises ValueError for a site that has no name there, and for a fused layer whose
-    parts can not be joined.
+    parts cannot be joined.
     """
     sites, ranks = {}, {}
     theirs = {key: array for key, array in state.items() if key.startswith(SHARED)}
@@ -59,6 +61,24 @@ def exported(names, state, config):
         )
     fused = any(transposed for _, transposed in names.table.values())
     return theirs, _config(config, renamed, ranks, fused)
+
+
+def prompt_file(names, state):
+    """The tensors of a prompt and of what is stored whole beside it, as PEFT names them:
+    base_model.score.weight, without the 'model.' of other methods."""
+    rest = {key: array for key, array in state.items() if key != PROMPT}
+    if names is not None and rest:
+        rest, _ = exported(names, rest, {})
+    whole = {key.replace(PREFIX, BASE, 1): array for key, array in rest.items()}
+    return {PROMPT: state[PROMPT], **whole}
+
+
+def prompt_state(state):
+    """The inverse of `prompt_file`, but for the names."""
+    return {
+        key.replace(BASE, PREFIX, 1) if not key.startswith(PREFIX) else key: array
+        for key, array in state.items()
+    }
 
 
 def _rank(config, path):
@@ -114,7 +134,7 @@ def _joined(held, ranks, config):
 
 def _refuse_parts(what):
     raise ValueError(
-        f"peft.save(names=...): a fused layer there, and here {what}, which can not be "
+        f"peft.save(names=...): a fused layer there, and here {what}, which cannot be "
         "joined; LoRA and IA3 can, and DoRA on all of q, k and v"
     )
 

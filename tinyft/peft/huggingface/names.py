@@ -12,8 +12,9 @@ is exact: the rows of B A are the rows of B, times A.
 import re
 
 from tinyft import backend
-from tinyft.io.huggingface_names import FORMATS
-from tinyft.peft.delta import PREFIX
+from tinyft.io.huggingface.families import FAMILIES, FORMATS
+from tinyft.io.huggingface.save import differences
+from tinyft.peft.huggingface.codecs.codec import PREFIX
 
 PARTS = re.compile(
     r"(?P<path>.*?)\.(?P<part>lora_[AB]\.\w+|lora_embedding_[AB]|lora_magnitude_vector|ia3_l|"
@@ -21,8 +22,8 @@ PARTS = re.compile(
 )
 
 
+BARE = tuple({head for form in FORMATS.values() for head in form.bare})
 TIED = {"cls.predictions": "cls.predictions.decoder"}  # two names of BERT's last bias
-HEADS = {"gpt2": "lm_head", "llama": "lm_head", "bert": TIED["cls.predictions"]}
 
 
 def translator(model, state, names=None, caller="load"):
@@ -35,10 +36,11 @@ def translator(model, state, names=None, caller="load"):
             f"peft.{caller}(names={names!r}): expected one of {', '.join(FORMATS)}, or None"
         )
     config = getattr(model, "config", None)
-    if not hasattr(config, "kv_heads"):  # no Transformer
+    if not hasattr(config, "kv_heads"):  # not a Transformer
         if names is not None:
             raise ValueError(
-                f"peft.{caller}(names={names!r}): {type(model).__name__} is no Transformer"
+                f"peft.{caller}(names={names!r}): {type(model).__name__} is not a "
+                "Transformer"
             )
         return Names()
     paths = {path for path in map(path_of, state) if path}
@@ -54,7 +56,16 @@ def translator(model, state, names=None, caller="load"):
 def names_of(model, kind):
     """The Names that `peft.save(names=kind)` writes: those of the model with its head."""
     translator(model, {}, kind, "save")
-    return Names(_table(kind, model.config), FORMATS[kind][2])
+    form = FORMATS[kind]
+    same = [family for family in FAMILIES if FAMILIES[family].form is form]
+    found = [differences(family, model.config) for family in same]
+    if all(found):
+        raise ValueError(
+            f"peft.save(names={kind!r}): the adapter's model is not such a checkpoint, it "
+            f"differs in {', '.join(min(found, key=len))}; choose the names of its own "
+            "kind, or none"
+        )
+    return Names(_table(kind, model.config), FORMATS[kind].prefix)
 
 
 def path_of(key):
@@ -80,7 +91,7 @@ class Names:
 
         Without it the file is of a model without a head (BertModel), unless it names one.
         """
-        _, _, prefix, head = FORMATS[kind]
+        prefix, head = FORMATS[kind].prefix, FORMATS[kind].bare
         table = _table(kind, config)
         if any(path.startswith(prefix) for path in paths):
             return cls(table, prefix)
@@ -89,7 +100,7 @@ class Names:
 
     def full(self, their):
         """Their name with the prefix that this file has (the head stands outside it)."""
-        return their if their.startswith(("lm_head", "cls")) else self.lead + their
+        return their if f"{their}.".startswith(BARE) else self.lead + their
 
     def path(self, ours):
         """Their name of our module; '' if they have none."""
@@ -124,7 +135,7 @@ def _pieces(part, array, count, transposed):
     if part.startswith("vera"):
         raise ValueError(
             "peft.load: VeRA on a fused layer takes rows of B by their place in it, and "
-            "can not be split"
+            "cannot be split"
         )
     same = part == "lora_A.weight" or (part == "ia3_l" and len(array) == 1)
     return [array] * count if same else backend.xp_of(array).split(array, count)
@@ -132,7 +143,7 @@ def _pieces(part, array, count, transposed):
 
 def _table(kind, config):
     """{their module: (our modules, is their weight the transpose)} of one format."""
-    rows = FORMATS[kind][0](config)
+    rows = FORMATS[kind].rows(config)
     table = {
         theirs.rpartition(".")[0]: (
             tuple(name.rpartition(".")[0] for name in ours),
@@ -141,7 +152,7 @@ def _table(kind, config):
         for theirs, ours, transposed in rows
         if theirs.endswith(".weight")
     }
-    if config.tied and config.head != "none":  # it has no row of its own
+    if config.tied and config.head in ("lm", "mlm"):  # it has no row of its own
         ours = "head.decoder" if config.head == "mlm" else "head"
-        table[HEADS[kind]] = (ours,), False
+        table[FORMATS[kind].tied] = (ours,), False
     return table

@@ -7,7 +7,7 @@ path itself), and `modules_to_save` and `feedforward_modules` are endings, of le
 
 import re
 
-from tinyft.peft.sites import matches
+from tinyft.nn.select import matches
 
 
 class Rules:
@@ -56,12 +56,3 @@ def _named(path, target):
     if isinstance(target, str):
         return re.fullmatch(target, path) is not None
     return matches(path, target)
-
-
-def is_feedforward(config, path):
-    """PEFT's rule for feedforward_modules: a string as a whole, the names of a list as any
-    ending ('fc' is one of 'myfc')."""
-    named = config.get("feedforward_modules") or ()
-    if isinstance(named, str):
-        return re.fullmatch(named, path) is not None
-    return path.endswith(tuple(named))

@@ -4,9 +4,8 @@ Missing, unexpected and wrongly shaped names are one error that lists them; the 
 sizes of a model tell where a prompt, which names no modules, was made for another.
 """
 
-from tinyft.peft.delta import PREFIX
-
-SIZES = {"PREFIX_TUNING": ("num_layers", "num_attention_heads", "token_dim")}
+from tinyft import backend
+from tinyft.peft.huggingface.codecs import PREFIX, codec_of
 
 
 def main_of(adapter):
@@ -17,12 +16,12 @@ def main_of(adapter):
 def state_of(adapter):
     """{name in the file: array} of the whole adapter."""
     state = {}
-    for cls, deltas in _by_class(adapter).items():
-        state.update(cls.to_file(deltas))
+    for method, deltas in _by_method(adapter).items():
+        state.update(codec_of(method).state(adapter, deltas))
     return state
 
 
-def _by_class(adapter):
+def _by_method(adapter):
     groups = {}
     for delta in adapter.deltas.values():
         if delta.slots():
@@ -30,8 +29,8 @@ def _by_class(adapter):
     return groups
 
 
-def fill(adapter, state, config, folder):
-    """Copy a file's tensors in, or raise ValueError listing all that does not fit."""
+def check(adapter, state, config, folder):
+    """Raise ValueError listing all tensors of a file that do not fit."""
     own = {key: (a.shape, a.dtype.kind) for key, a in state_of(adapter).items()}
     missing, rest = sorted(own.keys() - state), sorted(state.keys() - own)
     modules = dict(adapter.model.named_modules())
@@ -46,6 +45,7 @@ def fill(adapter, state, config, folder):
         for key, (_, kind) in own.items()
         if key in state and state[key].dtype.kind != kind
     ]
+    broken = [key for key in own if key in state and not _finite(state[key])]
     parts = [
         f"{what}: {', '.join(which)}"
         for what, which in (
@@ -54,6 +54,7 @@ def fill(adapter, state, config, folder):
             ("of the base, with other values", [k for k in rest if base[k] is False]),
             ("of another shape", wrong),
             ("not of the kind of number expected", kinds),
+            ("with NaN or Inf", broken),
             ("of a model with other sizes", _sizes(adapter, config)),
         )
         if which
@@ -63,18 +64,26 @@ def fill(adapter, state, config, folder):
             f"peft.load: {folder} does not fit this model. " + "; ".join(parts) + ". "
             "Was the adapter made for another base?"
         )
-    for cls, deltas in _by_class(adapter).items():
-        cls.from_file(deltas, state)
+
+
+def fill(adapter, state):
+    """Copy a file's tensors, which have been checked, into an adapter."""
+    for method, deltas in _by_method(adapter).items():
+        codec_of(method).fill(adapter, deltas, state)
+
+
+def _finite(array):
+    return bool(backend.xp_of(array).isfinite(array).all())
 
 
 def _sizes(adapter, config):
     """Where the model that a prompt was made for has other sizes."""
-    if "num_virtual_tokens" not in config:
-        return []
-    own = adapter.template.to_config(main_of(adapter))
+    codec = codec_of(type(adapter.template))
+    sizes = getattr(codec, "sizes", ())
+    own = codec.fields(adapter, main_of(adapter)) if sizes else {}
     return [
         f"{name}: here {own[name]}, in the file {config[name]}"
-        for name in SIZES.get(adapter.template.kind, ("num_layers", "token_dim"))
+        for name in sizes
         if config.get(name) not in (None, own[name])
     ]
 

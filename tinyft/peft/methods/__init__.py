@@ -1,1 +1,6 @@
-"""The methods: one file per method, and nothing in it but the method."""
+"""The methods: one file per method, and nothing in it but the method.
+
+LoRA from another start is a subclass with its own `start(module, rng)`, as pissa.py, or
+an OffsetLoRA that starts/ sets from data; LoRA with another step is a function of the
+adapter, as loraplus.py and the files in steps/.
+"""

@@ -4,7 +4,7 @@
     Pfeiffer   h = y, after the MLP only                    (Pfeiffer et al. 2021)
     parallel   h = x, the input of the MLP                  (He et al. 2022)
 
-D is m × d, U d × m: 2 m d + m + d numbers a site. f is between two matrices, so no weight
+D is m × d, U d × m: 2 m d + m + d numbers per site. f is between two matrices, so no weight
 has this effect and nothing can be merged. U = 0 makes the start the base; D = 0 too would
 never train (both gradients are zero).
 """
@@ -12,6 +12,7 @@ never train (both gradients are zero).
 from tinyft import nn, ops
 from tinyft.nn.shape import choice, positive
 from tinyft.peft.delta import Delta
+from tinyft.peft.layout import width
 
 ACTIVATIONS = {
     "relu": ops.relu,
@@ -37,7 +38,6 @@ class Bottleneck(Delta, kind="ADAPTER"):
     def __init__(self, m=16, activation="relu", parallel=False, scale=1.0):
         positive("Bottleneck", m=m)
         choice("Bottleneck", tuple(ACTIVATIONS), activation=activation)
-        super().__init__(m=m, activation=activation, parallel=parallel, scale=scale)
 
     def fits(self, module):
         return width(module) is not None
@@ -45,12 +45,9 @@ class Bottleneck(Delta, kind="ADAPTER"):
     def build(self, module, rng):
         (image, end), dtype = width(module), next(module.parameters()).dtype
         start = width(module, inward=True)[1] if self.parallel else end
-        make = (
-            (lambda i, o: nn.Conv2d(i, o, 1, rng=rng, dtype=dtype))
-            if image
-            else (lambda i, o: nn.Linear(i, o, rng=rng, dtype=dtype))
-        )
-        self.down, self.up = make(start, self.m), make(self.m, end)
+        layer, size = (nn.Conv2d, (1,)) if image else (nn.Linear, ())
+        self.down = layer(start, self.m, *size, rng=rng, dtype=dtype)
+        self.up = layer(self.m, end, *size, rng=rng, dtype=dtype)
         for p in self.up.parameters():
             nn.init.zeros_(p)
 
@@ -64,12 +61,12 @@ class Bottleneck(Delta, kind="ADAPTER"):
 
 
 def houlsby(m=16, activation="gelu"):
-    """A Bottleneck for the outputs of attention and MLP: two a block."""
-    return _at(r"attn|mlp", Bottleneck(m, activation))
+    """A Bottleneck for the outputs of attention and MLP: two per block."""
+    return Bottleneck(m, activation)
 
 
 def pfeiffer(m=16, activation="relu"):
-    """A Bottleneck for the output of the MLP: one a block."""
+    """A Bottleneck for the output of the MLP: one per block."""
     return _at("mlp", Bottleneck(m, activation))
 
 
@@ -81,23 +78,3 @@ def parallel(m=16, activation="relu", scale=4.0):
 def _at(sites, template):
     template.sites = sites
     return template
-
-
-def width(module, inward=False):
-    """(does it make images, features out) of a module, or in; None if that is unknown.
-
-    That of a module made of several is its last layer's, or its first's.
-    """
-    if isinstance(module, nn.Linear):
-        return False, module.in_features if inward else module.out_features
-    if isinstance(module, nn.Embedding):
-        return None if inward else (False, module.embedding_dim)
-    if isinstance(module, nn.Conv2d):
-        return True, module.in_channels if inward else module.out_channels
-    if isinstance(module, (nn.LayerNorm, nn.RMSNorm)):
-        return False, module.size
-    if isinstance(module, nn.BatchNorm2d):
-        return True, module.num_features
-    below = list(module.children())
-    found = (width(child, inward) for child in (below if inward else reversed(below)))
-    return next((one for one in found if one is not None), None)

@@ -1,7 +1,7 @@
 """DoRA: magnitude and direction apart, W' = m V/‖V‖, V = W + (α/r) B A (Liu et al. 2024).
 
     ‖V‖ is the norm of each row (output; of an Embedding, as in PEFT, of each feature over
-    the vocabulary), m = ‖W‖ at the start, so W' = W.
+    the vocabulary), m = ‖W‖ at the start, so W' = W. Where V is zero W' = V.
     With g = ∂L/∂w for a row w = m v/‖v‖:
         ∂m = g·v/‖v‖,   ∂v = (m/‖v‖) (I − v vᵀ/‖v‖²) g        exact      (detach=False)
                         ∂v = (m/‖v‖) g                        the paper's 4.3, and PEFT's
@@ -10,93 +10,69 @@ Treating ‖V‖ as a constant saves memory and changes the gradient: the exact 
 orthogonal to v, so rows can only grow; the detached one is not.
 """
 
-from tinyft import ops
-from tinyft.nn import init
+from tinyft import backend, ops
 from tinyft.nn.module import Parameter
-from tinyft.peft.methods.lowrank import LowRank
+from tinyft.peft.layout import on_output
+from tinyft.peft.methods.lora import LoRA
 
 
-class DoRA(LowRank, kind="DORA"):
-    """W' = m V/‖V‖, V = W + s B A; r, alpha, rslora as LoRA's. Adds one number an output.
+class DoRA(LoRA, kind="DORA"):
+    """W' = m V/‖V‖, V = W + s B A; r, alpha, rslora as LoRA's. Adds one number per output.
 
     detach: ‖V‖ counts as a constant in backward (the paper and PEFT), or not.
     dropout: acts on the input of the whole change, not of A alone, as in PEFT
     (huggingface/peft#1474); while it does, DoRA must be alone on its site.
     """
 
-    peft_type, additive = "LORA", False
     formula, where = "W' = m V/‖V‖, V = W + (α/r) B A", "Linear, Conv2d, Embedding"
     counts, chapter = "r (in + out) + out", "15_lora"
+    lora_bias = False
+    factors = None  # not a product of two matrices
 
-    def __init__(
-        self, r=8, alpha=8, dropout=0.0, rslora=False, detach=True, wide=False
-    ):
-        super().__init__(r, alpha, rslora, dropout=dropout, detach=detach, wide=wide)
+    def __init__(self, r=8, alpha=8, dropout=0.0, rslora=False, detach=True):
+        super().__init__(r, alpha, dropout, rslora)
 
     def build(self, module, rng):
         super().build(module, rng)
-        m = self.norm(super().weight(module.parameter("weight"))).data
-        self.m = Parameter(m.reshape((1, -1, 1, 1) if self.layer == "conv" else (-1,)))
+        m = self.norm(super().weight(module.weight)).data  # with what acts already
+        self.m = Parameter(m, dtype=m.dtype)
+
+    @property
+    def factored(self):
+        """Only while it drops inputs, which the closed form cannot do."""
+        return bool(self.dropout and self.training and not self.layout.lookup)
 
     def weight(self, W):
         V = super().weight(W)
-        ratio = self.ratio(V)
-        if self.layer == "embedding":
-            return V * ratio
-        return V * ops.reshape(ratio, (-1,) + (1,) * (V.ndim - 1))
+        rows = self.layout.matrix(V) * ops.expand_dims(self.ratio(V), 1)
+        return self.layout.weight(rows)
 
     def norm(self, V):
-        """‖V‖ of each output."""
-        axes = (0,) if self.layer == "embedding" else tuple(range(1, V.ndim))
-        return ops.sqrt((V * V).sum(axis=axes))
+        """‖V‖ of each output; float16 cannot hold the squares of its own values."""
+        V = V.float() if V.dtype == backend.float16 else V
+        return ops.norm(self.layout.matrix(V), axis=1)
 
     def ratio(self, V):
-        """m/‖V‖, in the shape of m."""
-        norm = ops.reshape(self.norm(V), self.m.shape)
-        return self.m / (norm.detach() if self.detach else norm)
-
-    def train(self, training=True):
-        super().train(training)
-        dropping = (
-            training and self.dropout and getattr(self, "layer", "") != "embedding"
-        )
-        self.additive = bool(dropping)  # only the factored way can drop inputs
-        return self
+        """m/‖V‖ of each output; 1 where ‖V‖ is 0."""
+        norm = self.norm(V)
+        norm = norm.detach() if self.detach else norm
+        zero = norm.data == 0
+        ratio = ops.where(zero, 1.0, self.m / ops.where(zero, 1.0, norm))
+        return ratio.astype(V.dtype)
 
     def output(self, x, y):
-        W = self.site.parameter("weight")
-        x = ops.dropout(x, self.dropout, init.generator(self.rng), self.training)
-        ratio = self.ratio(super().weight(W))
-        return (
-            y
-            + (ratio - 1) * self.plain(x, W)
-            + ratio * self.scale * self.low(x, self.A, self.B)
-        )
+        self._refuse_company()
+        W, x = self.site.parameter("weight"), self.drop(x)
+        ratio = on_output(self.site, self.ratio(super().weight(W)), y)
+        low = self.scale * self.layout.low(x, self.A, self.B)
+        return y + (ratio - 1) * self.layout.through(x, W) + ratio * low
 
-    def file_names(self):
-        return super().file_names() | {"m": "lora_magnitude_vector"}
-
-    def to_config(self, deltas):
-        return super().to_config(deltas) | {
-            "use_dora": True,
-            "lora_dropout": self.dropout,
-        }
-
-    @classmethod
-    def reads(cls, config):
-        return config.get("peft_type") == "LORA" and bool(config.get("use_dora"))
-
-    @classmethod
-    def from_config(cls, config):
-        if config.get("lora_bias") or config.get("bias", "none") != "none":
+    def _refuse_company(self):
+        others = [
+            d for d in self.site.deltas() if d is not self and "weight" in d.changes
+        ]
+        if others:
             raise ValueError(
-                f"peft.load: DoRA with trained biases is not read (bias="
-                f"{config.get('bias')!r}, lora_bias={config.get('lora_bias', False)!r})"
+                f"DoRA at {self.path!r}: with dropout it must be alone on its site while "
+                f"training, and {type(others[0]).__name__} acts there too; set dropout=0"
             )
-        return cls(
-            config.get("r", 8),
-            config.get("lora_alpha", 8),
-            config.get("lora_dropout", 0.0),
-            config.get("use_rslora", False),
-            wide=True,
-        )

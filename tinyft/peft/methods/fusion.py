@@ -3,14 +3,14 @@
     a_n = what adapter n adds to y        q = Q y + b,   k_n = K a_n + c
     w = softmax_n(q·k_n)                  y' = y + Σ_n w_n V a_n
 
-No 1/√d. V starts near I, and reg·‖V − I‖² keeps it there. With V = I the result is a convex
-combination of the adapters' results, with weights that depend on the token: zero queries
-give their mean.
+No 1/√d. V starts near I, and reg·‖V − I‖² keeps it there. With V = I the result is a
+convex combination of the adapters' results; zero queries give their mean.
 """
 
 from tinyft import nn, ops
-from tinyft.nn.module import Parameter
+from tinyft.nn import Parameter
 from tinyft.nn.shape import steps
+from tinyft.peft.acting import find
 from tinyft.peft.delta import Delta
 from tinyft.peft.methods.adapters import Bottleneck
 
@@ -19,9 +19,8 @@ class Fusion(Delta, kind="FUSION"):
     """Mix the Bottleneck adapters of these names, on the sites they share.
 
     adapters: names given to attach. They are switched off and frozen (fusion calls them
-    itself, wherever they are enabled or not); train Q, K, V only, and add
-    `adapter.penalty()`, that is regularise·‖V − I‖² summed over sites, to the loss.
-    `weights` keeps the last mixture (..., N) for plots.
+    itself); train Q, K, V only, and add `adapter.penalty()`, which is regularise·‖V − I‖²
+    summed over sites, to the loss. `weights` keeps the last mixture (..., N) for plots.
     """
 
     mergeable, identity_at_start, sites = False, False, ".*"
@@ -31,40 +30,28 @@ class Fusion(Delta, kind="FUSION"):
     def __init__(self, adapters=(), regularise=0.01):
         if isinstance(adapters, str) or not adapters:
             raise ValueError(
-                f"Fusion(adapters): expected the names of attached adapters, such as "
-                f"('a', 'b'), got {adapters!r}"
+                f"Fusion: expected the names of attached adapters, got {adapters!r}"
             )
-        super().__init__(adapters=tuple(adapters), regularise=regularise)
+        super().__init__(adapters=tuple(adapters))
 
     def fits(self, module):
         return any(isinstance(d, Bottleneck) for d in module._deltas)
 
     def prepare(self, model, sites, rng):
-        known = model.__dict__.get("_adapters", {})
-        missing = [name for name in self.adapters if name not in known]
-        if missing:
-            raise ValueError(
-                f"Fusion: no adapter named {', '.join(map(repr, missing))} is attached; "
-                f"there is {', '.join(map(repr, known)) or 'none'}"
-            )
-        parts = {}
-        for path in sites:
-            held = [known[name].deltas.get(path) for name in self.adapters]
-            parts[path] = [d for d in held if isinstance(d, Bottleneck)]
-            if len(parts[path]) < len(held):
+        known = [find(model, name) for name in self.adapters]
+        parts = {path: [a.deltas.get(path) for a in known] for path in sites}
+        for path, held in parts.items():
+            if not all(isinstance(part, Bottleneck) for part in held):
                 raise ValueError(f"Fusion: not all of {self.adapters} sit on {path!r}")
         return parts
 
     def build(self, module, rng):
-        self.weights, d = None, self.parts[0].up.parameter("weight")
-        if d.ndim != 2:
-            raise ValueError(
-                f"Fusion: {self.path!r} makes images; it mixes features only"
-            )
-        C, dtype = len(d), d.dtype
+        self.weights, up = None, self.parts[0].up.parameter("weight")
+        if up.ndim != 2:
+            raise ValueError(f"Fusion: {self.path!r} makes images, not features")
+        C, dtype, eye = len(up), up.dtype, _eye(up)
         self.query = nn.Linear(C, C, rng=rng, dtype=dtype)
         self.key = nn.Linear(C, C, rng=rng, dtype=dtype)
-        eye = _eye(C, d)
         self.value = Parameter(eye + 1e-6 * (1 - eye), dtype=dtype)
         for part in self.parts:
             part.enabled = False
@@ -76,9 +63,7 @@ class Fusion(Delta, kind="FUSION"):
         return self.shared[self.path]
 
     def output(self, x, y):
-        added = ops.stack(
-            [d.correction(x, y) for d in self.parts], axis=-2
-        )  # (..., N, C)
+        added = ops.stack([part.correction(x, y) for part in self.parts], axis=-2)
         scores = (self.key(added) * ops.expand_dims(self.query(y), -2)).sum(axis=-1)
         w = ops.softmax(scores, axis=-1)
         self.weights = w.detach()
@@ -87,10 +72,9 @@ class Fusion(Delta, kind="FUSION"):
 
     def penalty(self):
         """regularise·‖V − I‖² of this site."""
-        off = self.value - _eye(len(self.value), self.value)
-        return self.regularise * (off * off).sum()
+        return self.regularise * ((self.value - _eye(self.value)) ** 2).sum()
 
 
-def _eye(C, like):
-    i = steps(0, C, like)
+def _eye(like):
+    i = steps(0, len(like), like)
     return (ops.expand_dims(i, 0) == ops.expand_dims(i, 1)).astype(like.dtype)

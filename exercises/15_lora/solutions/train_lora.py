@@ -1,0 +1,36 @@
+"""Task 5 of 5: a training run with weight decay.  (15.2), (15.8) of the notebook."""
+
+import numpy as np
+
+
+def train_lora(X, Y, W0, A, B, alpha, lr, decay, steps):
+    """Train A and B by gradient descent; weight decay acts on the factors.
+
+    L = ‖X W'ᵀ − Y‖² / (2n),  W' = W0 + (α/r) B A
+    J = L + (decay/2) (‖A‖² + ‖B‖²)
+
+    Every step moves both factors by −lr times their gradients of J, both taken at the
+    same point. W0 is frozen.
+
+    X (n, in), Y (n, out), W0 (out, in); A (r, in) and B (out, r) at the start; alpha, lr,
+    decay floats, decay >= 0; steps an int. Returns (A, B, losses): the trained factors,
+    and L (without the decay) before every step and after the last, (steps + 1,).
+    """
+    # YOUR CODE: (15.2) and the decay
+    s, n = alpha / len(A), len(X)
+
+    def residual(A, B):
+        return X @ (W0 + s * B @ A).T - Y
+
+    def loss(A, B):
+        return np.sum(residual(A, B) ** 2) / (2 * n)
+
+    losses = [loss(A, B)]
+    for _ in range(steps):
+        G = residual(A, B).T @ X / n
+        gA = s * B.T @ G + decay * A
+        gB = s * G @ A.T + decay * B
+        A, B = A - lr * gA, B - lr * gB
+        losses.append(loss(A, B))
+    return A, B, np.array(losses)
+    # END YOUR CODE

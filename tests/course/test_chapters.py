@@ -1,0 +1,96 @@
+"""course/chapters.toml says what is there: notebooks, exercises, files, README."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import tinyft
+from tinyft.course import chapters
+from tinyft.peft.delta import registry
+
+PACKAGE = Path(tinyft.__file__).parent
+ROOT = PACKAGE.parent
+COMING = {"15b_lora_variants"}  # in the table before its exercises
+LIBRARY = {"01_optimisers": "optim"}  # PyTorch's shorter name
+EVERY = [c for c in chapters.every() if c.name not in COMING]
+each = pytest.mark.parametrize("chapter", EVERY, ids=lambda c: c.name)
+
+
+def heading(chapter):
+    notebook = json.loads((ROOT / chapter.notebook).read_text("utf-8"))
+    return "".join(notebook["cells"][0]["source"])
+
+
+def test_the_table_is_in_order_and_needs_come_first():
+    seen = []
+    for c in chapters.every():
+        assert c.name.startswith(f"{c.number}_") and re.fullmatch(
+            r"\d\d[b-z]?", c.number
+        )
+        assert not seen or seen[-1] < c.number
+        assert set(c.needs) <= set(seen), c.name
+        assert c.goals and c.methods and len(c.minutes) == 2
+        seen.append(c.number)
+
+
+def test_notebooks_and_exercises_are_the_tables():
+    names = {c.name for c in chapters.every()}
+    for folder in ("notebooks", "exercises"):
+        found = {p.stem for p in (ROOT / folder).glob("[0-9][0-9]*_*")}
+        assert {c.name for c in EVERY} <= found <= names, folder
+
+
+@each
+def test_its_files_are_there(chapter):
+    for file in chapter.library:
+        assert (PACKAGE / file).is_file(), file
+    for file in chapter.tests:
+        assert (ROOT / "tests" / file).is_file(), file
+
+
+@each
+def test_its_notebook_opens_with_its_title_and_time(chapter):
+    text = heading(chapter)
+    assert text.startswith(f"# {chapter.number} · {chapter.title}\n")
+    sentence = text[text.index("**Time") :].partition("to run")[0]
+    told = [int(number) for number in re.findall(r"\d+", sentence)]
+    assert told[0] <= chapter.minutes[0] <= sum(told)
+
+
+@each
+def test_one_name_everywhere(chapter):
+    """Chapter, library and tests carry one name; 15b goes with 15."""
+    if not chapter.number.isdigit():
+        return
+    topic = chapter.name.partition("_")[2]
+    stem = LIBRARY.get(chapter.name, topic)
+    parts = {Path(part).stem for file in chapter.library for part in file.split("/")}
+    assert stem in parts and f"test_{topic}" in {Path(t).stem for t in chapter.tests}
+
+
+def test_a_file_belongs_to_one_chapter():
+    files = [file for c in chapters.every() for file in c.library]
+    assert sorted(set(files)) == sorted(files)
+
+
+@pytest.mark.parametrize("name", sorted(registry))
+def test_a_methods_chapter_lists_its_file(name):
+    cls = registry[name]
+    file = cls.__module__.removeprefix("tinyft.").replace(".", "/") + ".py"
+    (owner,) = (c for c in chapters.every() if file in c.library)
+    assert owner.number[:2] == cls.chapter[:2]
+
+
+def test_every_methods_file_belongs_to_a_chapter():
+    listed = {file for c in chapters.every() for file in c.library}
+    for path in (PACKAGE / "peft" / "methods").glob("[a-z]*.py"):
+        assert f"peft/methods/{path.name}" in listed
+
+
+def test_an_unknown_chapter_is_a_sentence():
+    assert chapters.one("15b").name == "15b_lora_variants"
+    assert chapters.one("09_l2sp").number == "09"
+    with pytest.raises(LookupError, match=r"no chapter '77' .* it has 00_autograd"):
+        chapters.one("77")

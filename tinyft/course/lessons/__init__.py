@@ -1,0 +1,1 @@
+"""What only one notebook needs: chNN_name.py belongs to notebooks/NN_name.ipynb."""

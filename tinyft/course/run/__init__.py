@@ -1,0 +1,1 @@
+"""Executing chapters: notebooks in fresh kernels, the table, the benchmarks."""

@@ -1,0 +1,141 @@
+"""Public checkpoints: a folder with config.json and safetensors, as a Transformer.
+
+    model = load_model(folder)      any family that is read, by its model_type
+    load_gpt2, load_bert, load_llama    the same, for one family
+
+The order protects memory: the config's fields, the headers of the files against its
+sizes, then one array at a time. Nothing is fetched: the folder must be there.
+"""
+
+from pathlib import Path
+
+from tinyft import backend, nn
+from tinyft.io.huggingface.families import FAMILIES, config_of, family_of, named_head
+from tinyft.io.huggingface.names import NamesError, pieces
+from tinyft.io.huggingface.shapes import check_shapes
+from tinyft.io.huggingface.weights import Weights
+from tinyft.io.json_text import JSONError, read_json
+from tinyft.io.tensors import CheckpointError
+from tinyft.models import Transformer
+
+CONFIG_LIMIT = 2**20  # bytes; 1,000 labels take 50 kB
+
+
+def load_model(folder, head=None, dtype=None):
+    """The model of a folder: GPT-2, BERT, RoBERTa, DistilBERT, Llama, Mistral, Qwen2/3.
+
+    head: "lm", "mlm", "cls" (a sequence classifier) or "none"; by default the one that
+    config.json names in `architectures`. Weights of any float type become `dtype`,
+    float32 by default. Raises FileNotFoundError, CheckpointError for damaged files and
+    names or sizes that do not agree, ValueError naming a family, a field or a head that
+    is not computed.
+    """
+    folder = Path(folder)
+    theirs = read_config(folder)
+    kind, _ = family_of(theirs, folder)
+    weights = Weights(folder)
+    if head is None:
+        head = _head(kind, theirs, weights, folder)
+    pooler = head == "none" and any("pooler.dense." in name for name in weights)
+    return _build(folder, kind, theirs, weights, head, pooler, dtype)
+
+
+def load_gpt2(folder, dtype=None):
+    """GPT-2 with its language-model head; errors as load_model."""
+    return _load(folder, "gpt2", "lm", None, dtype)
+
+
+def load_bert(folder, head="none", pooler=None, dtype=None):
+    """BERT: its encoder and pooler, head="mlm" with masked tokens, "cls" a classifier."""
+    return _load(folder, "bert", head, pooler, dtype)
+
+
+def load_llama(folder, dtype=None):
+    """Llama with its language-model head; errors as load_model."""
+    return _load(folder, "llama", "lm", None, dtype)
+
+
+def _load(folder, kind, head, pooler, dtype):
+    folder = Path(folder)
+    theirs = read_config(folder)
+    config_of(kind, theirs, head, pooler)  # the family before the files
+    return _build(folder, kind, theirs, Weights(folder), head, pooler, dtype)
+
+
+def _build(folder, kind, theirs, weights, head, pooler, dtype):
+    config, form = config_of(kind, theirs, head, pooler), FAMILIES[kind].form
+    try:
+        check_shapes(str(folder), form, weights.entries, config)
+    except NamesError as error:
+        raise NamesError(f"{error}{_hint(kind, theirs, head)}") from None
+    weights.check()
+    with nn.init.skipped():
+        model = Transformer(config, dtype=dtype)
+    slots = dict(model.named_parameters())
+    for name, array in pieces(str(folder), form, weights, config):
+        _check_finite(folder, name, array)
+        slot = slots.pop(name)
+        slot.data = backend.to(array.astype(slot.dtype, copy=False), slot.device)
+    return model.eval()
+
+
+def _check_finite(folder, name, array):
+    if array.dtype.kind == "f" and not backend.host().isfinite(array).all():
+        raise CheckpointError(
+            f"{folder}: {name} holds values that are NaN or infinite; the file is "
+            "damaged, or the training run it comes from diverged"
+        )
+
+
+def _head(kind, theirs, weights, folder):
+    """The head that config.json names, or that the names in the file show."""
+    head, name = named_head(kind, theirs)
+    if head is not None:
+        return head
+    heads = FAMILIES[kind].heads
+    if name is not None:
+        raise ValueError(
+            f"{folder}: config.json of a {kind} names the class {name}, whose head is "
+            f"not computed; load_model(folder, head=...) takes {', '.join(heads)}, "
+            'head="none" the layers below any head'
+        )
+    if not any(n.startswith(FAMILIES[kind].form.bare) for n in weights):
+        return heads[0]
+    raise ValueError(
+        f"{folder}: config.json names no class in architectures, and the file holds a "
+        f"head; say which, load_model(folder, head=...): {', '.join(heads)}"
+    )
+
+
+def _hint(kind, theirs, head):
+    """What config.json itself says that the folder holds."""
+    right, name = named_head(kind, theirs)
+    if name is None or right == head:
+        return ""
+    door = f'head="{right}"' if right else "another class"
+    return (
+        f" config.json names {name}, that is {door}: load_model(folder) reads such a "
+        f"folder, load_{kind} takes head= and pooler=False"
+        if kind == "bert"
+        else f" config.json names {name}, that is {door}: use load_model(folder)"
+    )
+
+
+def read_config(folder):
+    """config.json as a dict; FileNotFoundError or CheckpointError."""
+    path = folder / "config.json"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{folder} has no config.json; expected the folder of a Hugging Face "
+            "model, with config.json and *.safetensors"
+        )
+    try:  # NaN and Infinity pass: the field that holds one is refused by its name
+        theirs = read_json(path, CONFIG_LIMIT, finite=False)
+    except JSONError as error:
+        raise CheckpointError(f"{error} Fetch it again.") from None
+    if not isinstance(theirs, dict):
+        raise CheckpointError(
+            f"{path} holds a {type(theirs).__name__}, expected an object of fields; "
+            "fetch it again."
+        )
+    return theirs

@@ -12,7 +12,7 @@ from tinyft.grading.classroom import report
 from tinyft.grading.exercise import GradingError
 from tinyft.grading.learner import screen
 from tinyft.grading.results import Check, Report, TaskResult, report_from
-from tinyft.grading.sandbox import box
+from tinyft.grading.sandbox import box, fence
 
 
 @pytest.fixture
@@ -173,3 +173,27 @@ def test_where_there_are_no_processes(home, monkeypatch, capsys):
     assert found.ok and found.fence == "browser", report.as_plain(found)
     assert capsys.readouterr().out == ""
     box._choose.cache_clear()
+
+
+@pytest.mark.skipif(not box.WARM, reason="looks for Linux processes")
+def test_results_are_written_after_the_last_process_of_an_answer(home, monkeypatch):
+    """Nothing that an answer started is there to write over them."""
+    submission = home.root / "in"
+    submission.mkdir()
+    (submission / "scale.py").write_text("while True: pass\n", encoding="utf-8")
+    cell, seen = str(fence.cell()), []
+
+    def write(path, content):
+        seen.append([pid for pid in os.listdir("/proc") if pid.isdigit() and mine(pid)])
+
+    def mine(pid):
+        try:
+            with open(f"/proc/{pid}/cmdline", encoding="utf-8") as file:
+                return cell in file.read()
+        except OSError:
+            return False
+
+    monkeypatch.setattr(screen.files, "write", write)
+    how = {"folder": submission, "no_fence": True}
+    assert screen.grade(gradescope=home.root / "results.json", **how) is False
+    assert seen == [[]]

@@ -67,6 +67,10 @@ BAD = {
         {"test": ("def test_input_stays(student, seed):", "def test_input_stays():")},
         "test_input_stays does not use the fixture `student`",
     ),
+    "a key that means nothing": (
+        {"hints": ("seconds", "secconds")},
+        "hints.toml has an unknown key 'secconds'; did you mean seconds?",
+    ),
     "no check at all": (
         {"test": ("def test_", "def look_at_")},
         "it holds no check",

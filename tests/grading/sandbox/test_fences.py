@@ -170,3 +170,13 @@ def test_the_address_space_is_known_without_proc():
 def test_limits_without_posix_say_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "resource", None)
     assert "no memory limit" in limits.limit(1, 1)
+
+
+def test_the_doctor_says_which_fence_stands(monkeypatch):
+    from tinyft.course import doctor
+
+    name, found, state, _ = doctor.grader()
+    assert (name, found) == ("grader's fence", fence.SAID[box.choose()])
+    monkeypatch.setattr(box, "choose", lambda: "none")
+    _, found, state, remedy = doctor.grader()
+    assert "no fence" in found and state == "note" and "docs/grading.md" in remedy

@@ -68,7 +68,7 @@ def several(got, names):
 
 
 def unlike(got, shape):
-    """What an answer returned, when it is not an array of this shape (None: any length)."""
+    """What an answer's value is, unless it has this shape (None: any length)."""
     if isinstance(got, (tuple, list, dict, str, type(None))) or not (
         is_array(got) or isinstance(got, (int, float, complex))
     ):

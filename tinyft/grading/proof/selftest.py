@@ -7,6 +7,7 @@ its own name in the message.  That a mistake is at least 10 tolerances away from
 right answer is demanded by compare() itself while the self-test runs.
 """
 
+import difflib
 import secrets
 from dataclasses import dataclass, field
 
@@ -15,6 +16,9 @@ from tinyft.grading.sandbox import box
 
 SEEDS = 20
 LEAST = 5
+KEYS = (
+    "title equation hints returns seconds megabytes may_change imports forbidden"
+).split()
 
 
 @dataclass
@@ -58,6 +62,7 @@ def prove(task, seeds=SEEDS):
     _judge_stub(proof, outcomes["poisoned"], "the poisoned stub", poison)
     for name, _ in wrong:
         _judge_wrong(proof, name, outcomes[f"wrong: {name}"])
+    proof.faults += unknown_keys(task)
     if exercise.drifted(task):
         proof.faults.append(f"{task.answer.name} is not what its solution generates")
     if len(wrong) < LEAST:
@@ -75,6 +80,14 @@ def _run(task, source, stubs, wrong, seeds):
     ]
     with box.Boxes("none") as boxes:  # the course's own texts
         return runner.run(task, candidates, strict=True, boxes=boxes)
+
+
+def unknown_keys(task):
+    """Sentences on keys of hints.toml that mean nothing: they are ignored silently."""
+    for key in set(task.settings) - set(KEYS):
+        near = difflib.get_close_matches(key, KEYS, n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        yield f"hints.toml has an unknown key {key!r}{meant}"
 
 
 def _judge_solution(proof, outcomes, seeds):

@@ -99,7 +99,7 @@ def start(job, ask):
 
 
 def _search_imports(text, forbidden):
-    """Raise Hidden at a name that leads to the answer itself (a message, no guard)."""
+    """Raise Hidden, for a better message, at a name that is not in sight anyway."""
     for node in ast.walk(ast.parse(text)) if forbidden else ():
         for name in _names(node):
             if any(name == one or name.startswith(one + ".") for one in forbidden):

@@ -5,6 +5,7 @@ with its box.  `choose` finds the strongest fence that stands on this machine.
 """
 
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from tinyft.grading.sandbox import fence
 
 WARM = sys.platform == "linux"  # macOS: Accelerate does not survive a fork
 PROCESSES = sys.platform not in ("emscripten", "wasi")
+PATIENCE = 5.0  # seconds for what was killed to be gone
 START = 60.0  # seconds for Python and NumPy to start on a busy machine
 
 
@@ -29,6 +31,7 @@ class Box:
 
     def __init__(self, fenced, imports=(), forbidden=()):
         self.control, theirs = socket.socketpair()
+        self.life, held = os.pipe()  # open in all that lives inside
         how = {"cwd": "/", "env": fence.environment(), "start_new_session": True}
         if fenced in fence.OTHER_USER:
             number = fence.user()
@@ -37,13 +40,15 @@ class Box:
         null = subprocess.DEVNULL
         try:
             self.process = subprocess.Popen(
-                command, stdin=theirs, stdout=null, stderr=null, **how
+                command, stdin=theirs, stdout=null, stderr=null, pass_fds=[held], **how
             )
         except OSError as error:
             self.control.close()
+            os.close(self.life)
             raise NoBox(f"{command[0]} does not start: {error.strerror}") from None
         finally:
             theirs.close()
+            os.close(held)
         self._wait_until_ready(fenced)
 
     def _wait_until_ready(self, fenced):
@@ -63,13 +68,20 @@ class Box:
         return self.process.poll() is None
 
     def close(self):
-        """End all that is in the box."""
+        """End all that is in the box: it is told so, and then killed."""
+        self.control.close()
         try:
             os.killpg(self.process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
+        except (
+            ProcessLookupError,
+            PermissionError,
+        ):  # another user's, without CAP_KILL
             pass
         self.process.wait()
-        self.control.close()
+        while select.select([self.life], [], [], PATIENCE)[0]:
+            if not os.read(self.life, 1 << 16):  # its end: nobody holds it any more
+                break
+        os.close(self.life)
 
 
 class Boxes:

@@ -91,7 +91,7 @@ def _foreign(x):
 
 
 def unpack(message):
-    """The value of a message; Refused when it is none."""
+    """The value of a message; Refused when the bytes are not one."""
     try:
         size, rest = LENGTHS.unpack_from(message)
         tree, body = message[LENGTHS.size :][:size], message[LENGTHS.size + size :]

@@ -1,6 +1,6 @@
 """Sessions where no worker is warm: a process for each, or this very process.
 
-`Fresh` starts a fresh Python for every answer (macOS, Windows) and has no fence; `Here`
+`Fresh` starts a new Python for every answer (macOS, Windows) and has no fence; `Here`
 stays in this process (a browser) and has no limits either.  The codec is the same.
 """
 

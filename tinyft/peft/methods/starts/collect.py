@@ -39,8 +39,8 @@ def _append(R, X):
 
 
 def gradients(adapter, batches, loss_fn):
-    """{path: ∂L/∂W as a matrix (out, in)}, the mean over the batches."""
-    deltas, count = adapter.deltas, 0
+    """{path: Σ ∂L/∂W over the batches, a matrix (out, in)}; a start has no scale."""
+    deltas = adapter.deltas
     weights = {p: d.site.parameter("weight") for p, d in deltas.items()}
     before = {p: (w.requires_grad, w.grad) for p, w in weights.items()}
     with _base(adapter.model) as model:
@@ -50,14 +50,13 @@ def gradients(adapter, batches, loss_fn):
                 w.requires_grad_(True)
             for batch in batches:
                 loss_fn(model, *batch).backward()
-                count += 1
             total = {p: w.grad.data for p, w in weights.items() if w.grad is not None}
         finally:
             for p, w in weights.items():
                 w.requires_grad_(before[p][0])
                 w.grad = before[p][1]
     _refuse_unread(weights, total)
-    return {p: deltas[p].layout.matrix(g) / count for p, g in total.items()}
+    return {p: deltas[p].layout.matrix(g) for p, g in total.items()}
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ def start_from(adapter, how, batches, loss_fn=None):
     """Set the start of a LoRA from batches, before any training. Returns adapter.
 
     how: "lora_ga", "eva" or "corda". batches: tuples (x, ...); loss_fn(model, *batch),
-    needed for "lora_ga" only, is averaged over them. Both see the base, every
+    needed for "lora_ga" only, is summed over them. Both see the base, every
     adapter off. adapter: of peft.OffsetLoRA; "eva" and "corda" on Linear layers.
     """
     _check(adapter, how, loss_fn)

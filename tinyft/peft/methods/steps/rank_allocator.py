@@ -6,8 +6,7 @@
            b_T from T − t_f on, where the choice is final
 
 The b(t) best triplets of all layers together keep their λ, the others get λ = 0; until the
-choice is final one can come back. At a stationary point λ ∂L/∂λ = 0 for every triplet:
-scores mean something only while the loss still falls.
+choice is final one can come back. At a stationary point every λ ∂L/∂λ is 0: no ranking.
 """
 
 from tinyft import backend
@@ -18,8 +17,8 @@ from tinyft.peft.methods.adalora import AdaLoRA
 class RankAllocator:
     """Call `step()` after every optimizer.step(), before zero_grad().
 
-    adapter: of AdaLoRA. budget: b_T, how many triplets all sites keep together. steps: T,
-    of the whole training; warmup, final: t_i and t_f. betas: of the two averages.
+    adapter: of AdaLoRA. budget: b_T, how many triplets all sites keep together. steps: T
+    of the training; warmup, final: t_i, t_f. betas: of the averages.
     """
 
     def __init__(self, adapter, budget, steps, warmup=0, final=0, betas=(0.85, 0.85)):
@@ -52,7 +51,7 @@ class RankAllocator:
         for delta in self.deltas.values():
             keep = self.kept[start : start + delta.r].reshape((-1, 1))
             delta.E.data = delta.E.data * keep.astype(delta.E.dtype)
-            delta.allocated, start = delta.E._version[0], start + delta.r
+            delta.unseen, start = 0, start + delta.r
         self.t += 1
 
     def scores(self):

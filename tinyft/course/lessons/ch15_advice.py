@@ -76,6 +76,8 @@ def fits(full, cheap):
         f"are {grads['l']:.1f} MB: so the activations take {acts:.0f}. Full: "
         f"{full[state]:.0f} + the larger of {grads['f']:.0f} and {acts:.0f} = "
         f"{full[state] + max(grads['f'], acts):.0f} MB; measured {full[peak]:.0f}. "
+        f"(Adam's two float32 numbers for each parameter are {2 * grads['f']:.1f} MB; the "
+        f"measured {full[state]:.1f} has a few small objects more.) "
         f"The 7B columns are computed, not measured, in float32 and without activations; "
         f"in bfloat16 its base takes {size(2 * whole)} instead of {size(4 * whole)}."
     )
@@ -85,8 +87,10 @@ def fits(full, cheap):
 def arms(study):
     """In words: what was run, with the grids of rates."""
     grids = {
-        "LoRA on verses": study.where(experiment="rank"),
+        "LoRA on verses, α = 8": study.where(experiment="rank"),
         "full on verses": study.where(experiment="full"),
+        "LoRA with α = 2": study.where(experiment="alpha", alpha=2),
+        "LoRA with α = 32": study.where(experiment="alpha", alpha=32),
         "LoRA on Python's help": study.where(experiment="new words", r=64),
         "full on Python's help": study.where(experiment="new words", method="full"),
     }
@@ -176,7 +180,7 @@ def _rank(study):
         [
             "if r changes",
             "keep α and the rate",
-            f"r = 64: best rate {here:g} with α = 8, but {grown:g} with α = 2r",
+            f"r = 64: best rate {here:g} with α = 8, but {grown:g} with α = 2r = 128",
         ],
     ]
 

@@ -95,7 +95,7 @@ def arms(study):
         "full on Python's help": study.where(experiment="new words", method="full"),
     }
     rates = "; ".join(
-        f"{name} {', '.join(f'{lr:g}' for lr in found.by('lr', 'valid'))}"
+        f"{name}: {', '.join(f'{lr:g}' for lr in found.by('lr', 'valid'))}"
         for name, found in grids.items()
     )
     return (

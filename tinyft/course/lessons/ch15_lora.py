@@ -107,8 +107,8 @@ def draw_symptoms(losses):
         "training step",
         "loss (nats per token)",
         f"Figure 6. LoRA at three rates. At {low:g}, the best for full fine-tuning, it is "
-        f"far behind after {STEPS} steps (mean of the last ten: {last[low]}); at {right:g} it learns "
-        f"({last[right]}); at {high:g} it destroys the model ({last[high]}).",
+        f"far behind after {STEPS} steps (mean of the last ten: {last[low]}); at {right:g} "
+        f"it learns ({last[right]}); at {high:g} it destroys the model ({last[high]}).",
         smooth=10,
     )
 

@@ -79,3 +79,8 @@ def test_no_rate_of_the_study_is_at_the_edge_of_its_grid():
     for one in lesson.plan():
         arm = {k: v for k, v in one.items() if k not in ("lr", "seed")}
         assert len(study.where(**arm).at_best_rate()) == 5, arm
+
+
+def test_the_worse_one_is_named():
+    text = advice.worse({"full fine-tuning": [3.0, 3.2], "r = 64": [3.3, 3.5]})
+    assert "ends better: 3.10 against 3.40" in text

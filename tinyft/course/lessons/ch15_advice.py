@@ -1,13 +1,13 @@
 """Chapter 15: the tables of costs and of "What to set", every number computed.
 
 costs(full, cheap, seconds), fits(full, cheap)     section 6
-arms(study), advice(study)                         section 9, from `tinyft study 15`
+arms(study), advice(study), worse(loss)            sections 9 and 7, from `tinyft study 15`
 """
 
 import numpy as np
 
 from tinyft.course.experiment import said
-from tinyft.course.lessons.ch15_lora import BOTH, FROZEN, OTHERS, RANKS
+from tinyft.course.lessons.ch15_lora import BOTH, FROZEN, OTHERS, RANKS, STEPS
 
 # Touvron et al., LLaMA, 2023, 7B: (out, in) of q, k, v, o, gate, up and down
 LLAMA = [(4096, 4096)] * 4 + [(11008, 4096)] * 2 + [(4096, 11008)]
@@ -127,6 +127,17 @@ def _best(study, **settings):
 def minus(one, other):
     """The paired difference as text, "—" of a thing from itself."""
     return "—" if one is other else said(np.subtract(one, other), 3, sign=True)
+
+
+def worse(loss):
+    """How full fine-tuning and LoRA end, in words; loss: {name: of each seed}."""
+    full, ours = (np.mean(loss[k]) for k in ("full fine-tuning", "r = 64"))
+    how = "worse" if full > ours else "better"
+    return (
+        f"Full fine-tuning, at its own best rate, ends {how}: "
+        f"{full:.2f} against {ours:.2f} for LoRA with r = 64, after these {STEPS} steps of "
+        "256 tokens."
+    )
 
 
 def _rate(study):

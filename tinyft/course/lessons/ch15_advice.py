@@ -1,13 +1,13 @@
 """Chapter 15: the tables of costs and of "What to set", every number computed.
 
 costs(full, cheap, seconds), fits(full, cheap)     section 6
-arms(study), advice(study)                         section 9, from `tinyft study 15`
+arms(study), advice(study), worse(loss)            sections 9 and 7, from `tinyft study 15`
 """
 
 import numpy as np
 
 from tinyft.course.experiment import said
-from tinyft.course.lessons.ch15_lora import BOTH, FROZEN, OTHERS, RANKS
+from tinyft.course.lessons.ch15_lora import BOTH, FROZEN, OTHERS, RANKS, STEPS
 
 # Touvron et al., LLaMA, 2023, 7B: (out, in) of q, k, v, o, gate, up and down
 LLAMA = [(4096, 4096)] * 4 + [(11008, 4096)] * 2 + [(4096, 11008)]
@@ -76,6 +76,8 @@ def fits(full, cheap):
         f"are {grads['l']:.1f} MB: so the activations take {acts:.0f}. Full: "
         f"{full[state]:.0f} + the larger of {grads['f']:.0f} and {acts:.0f} = "
         f"{full[state] + max(grads['f'], acts):.0f} MB; measured {full[peak]:.0f}. "
+        f"(Adam's two float32 numbers for each parameter are {2 * grads['f']:.1f} MB; the "
+        f"measured {full[state]:.1f} has a few small objects more.) "
         f"The 7B columns are computed, not measured, in float32 and without activations; "
         f"in bfloat16 its base takes {size(2 * whole)} instead of {size(4 * whole)}."
     )
@@ -85,13 +87,15 @@ def fits(full, cheap):
 def arms(study):
     """In words: what was run, with the grids of rates."""
     grids = {
-        "LoRA on verses": study.where(experiment="rank"),
+        "LoRA on verses, α = 8": study.where(experiment="rank"),
         "full on verses": study.where(experiment="full"),
+        "LoRA with α = 2": study.where(experiment="alpha", alpha=2),
+        "LoRA with α = 32": study.where(experiment="alpha", alpha=32),
         "LoRA on Python's help": study.where(experiment="new words", r=64),
         "full on Python's help": study.where(experiment="new words", method="full"),
     }
     rates = "; ".join(
-        f"{name} {', '.join(f'{lr:g}' for lr in found.by('lr', 'valid'))}"
+        f"{name}: {', '.join(f'{lr:g}' for lr in found.by('lr', 'valid'))}"
         for name, found in grids.items()
     )
     return (
@@ -123,6 +127,17 @@ def _best(study, **settings):
 def minus(one, other):
     """The paired difference as text, "—" of a thing from itself."""
     return "—" if one is other else said(np.subtract(one, other), 3, sign=True)
+
+
+def worse(loss):
+    """How full fine-tuning and LoRA end, in words; loss: {name: of each seed}."""
+    full, ours = (np.mean(loss[k]) for k in ("full fine-tuning", "r = 64"))
+    how = "worse" if full > ours else "better"
+    return (
+        f"Full fine-tuning, at its own best rate, ends {how}: "
+        f"{full:.2f} against {ours:.2f} for LoRA with r = 64, after these {STEPS} steps of "
+        "256 tokens."
+    )
 
 
 def _rate(study):
@@ -176,7 +191,7 @@ def _rank(study):
         [
             "if r changes",
             "keep α and the rate",
-            f"r = 64: best rate {here:g} with α = 8, but {grown:g} with α = 2r",
+            f"r = 64: best rate {here:g} with α = 8, but {grown:g} with α = 2r = 128",
         ],
     ]
 

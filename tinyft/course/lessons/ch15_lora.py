@@ -42,6 +42,11 @@ def bullets(text):
     return "".join(f"- {line.partition(' ')[2][:-6]}\n" for line in lines)
 
 
+def listed(tokens):
+    """Batches of the verses as list items."""
+    return windows(text_parts("kjv", tokens, bullets)["train"])
+
+
 def sampled_style(model, tokens):
     """(share of the sampled lines that have the style, the whole lines of one sample)."""
     texts = sample(model, tokens, rows=16, count=100, seed=0)
@@ -101,9 +106,9 @@ def draw_symptoms(losses):
         {f"rate {lr:g}": loss for lr, loss in losses.items()},
         "training step",
         "loss (nats per token)",
-        f"Figure 6. LoRA at three rates. At {low:g}, the best for full fine-tuning, it has "
-        f"hardly begun after {STEPS} steps (last ten: {last[low]}); at {right:g} it learns "
-        f"({last[right]}); at {high:g} it destroys the model ({last[high]}).",
+        f"Figure 6. LoRA at three rates. At {low:g}, the best for full fine-tuning, it is "
+        f"far behind after {STEPS} steps (mean of the last ten: {last[low]}); at {right:g} "
+        f"it learns ({last[right]}); at {high:g} it destroys the model ({last[high]}).",
         smooth=10,
     )
 

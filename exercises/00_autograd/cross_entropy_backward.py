@@ -10,7 +10,7 @@ def cross_entropy_backward(logits, targets, smoothing=0.0):
     t_ic = (1 − ε) [c = targets_i] + ε/C                                       (0.6)
 
     logits z (n, C), any finite numbers, 1000 and −1000 too; targets (n,) integers in
-    0..C−1; smoothing ε in [0, 1). Returns dL/dz (n, C). The inputs stay as they are.
+    0..C−1; smoothing ε in [0, 1). Returns dL/dz (n, C). Leave the inputs unchanged.
     """
     # YOUR CODE: (0.6)
     raise NotImplementedError("not implemented yet: cross_entropy_backward, (0.6)")

@@ -10,8 +10,8 @@ def layer_norm_backward(gy, x, weight, eps):
     gx = (h − mean(h) − xh mean(h xh)) / σ  with  h = weight * gy              (0.8)
 
     The means are over the last axis. x and gy (..., d), weight (d,), eps a float > 0;
-    returns (gx, gweight, gbias) of shapes (..., d), (d,), (d,). The inputs stay as
-    they are; bias is not needed, only its gradient is asked.
+    returns (gx, gweight, gbias) of shapes (..., d), (d,), (d,). Leave the inputs
+    unchanged. The bias itself is not needed, only its gradient.
     """
     # YOUR CODE: (0.8)
     raise NotImplementedError("not implemented yet: layer_norm_backward, (0.8)")

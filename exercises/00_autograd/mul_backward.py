@@ -17,7 +17,7 @@ def mul_backward(gy, x, w):
     """The gradients of x and w for y = x * w, given gy = dL/dy.               (0.3)
 
     x and w are arrays of any two shapes that broadcast, 0-d ones too; gy has the shape
-    of x * w. Returns (gx, gw), shaped as x and w. The inputs stay as they are.
+    of x * w. Returns (gx, gw), shaped as x and w. Leave the inputs unchanged.
     """
     # YOUR CODE: (0.3)
     raise NotImplementedError("not implemented yet: mul_backward, (0.3)")

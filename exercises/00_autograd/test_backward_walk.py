@@ -15,10 +15,13 @@ PARTIAL = "a node passes on what came first, before the rest is there"
 AGAIN = "what a node has passed on already is passed on again"
 LAST = "a second gradient replaces the first: they are not added"
 START = "the walk starts with 1, not with gy"
+TWICE = "a parent that stands twice in `parents` is counted once"
+SINGLE = "only one of the gradients of a parent that stands twice is taken"
+SWAPPED = "the gradients go to the parents in reverse order"
 
 
 class Node:
-    """A value with its parents; `backward` gives one gradient a parent, and counts."""
+    """A value with its parents; `backward` gives one gradient per parent, and counts."""
 
     def __init__(self, value, parents=(), pull=None):
         self.value, self.parents, self.pull = value, parents, pull
@@ -47,6 +50,10 @@ def sub(a, b):
     return Node(a.value - b.value, (a, b), lambda g: (g, -g))
 
 
+def triple(a):
+    return Node(3 * a.value, (a,), lambda g: (3 * g,))
+
+
 def sin(a):
     return Node(np.sin(a.value), (a,), lambda g: (g * np.cos(a.value),))
 
@@ -56,6 +63,17 @@ def sin(a):
 
 def square(x):
     return mul(x, x)
+
+
+def bow(x):
+    """h = 3x; sin(sin h) + h·h: h stands twice in one node and is used in another."""
+    h = triple(x)
+    return add(sin(sin(h)), mul(h, h))
+
+
+def bow_turned(x):
+    h = triple(x)
+    return add(mul(h, h), sin(sin(h)))
 
 
 def ladder(x):
@@ -73,6 +91,13 @@ def crossed(x, w):
     d = sub(c, a)  # a: once more, after b and c
     e = mul(d, b)  # b: once more
     return add(mul(w, e), mul(e, d))
+
+
+def braid(x, w, b):
+    """Three leaves; b is used at the top and at the bottom."""
+    a = sub(mul(x, b), w)
+    c = mul(sin(a), sub(w, a))
+    return sub(mul(c, c), mul(sub(b, c), a))
 
 
 def right(build, gy, *values):
@@ -110,6 +135,34 @@ def replacing(y, gy):
     return found
 
 
+def adding(y, gy, pairs):
+    """The right walk, but for which gradient goes to which parent."""
+    sums = {y: gy}
+    for node in in_order(y):
+        if node.parents:
+            for parent, g in pairs(node.parents, node.pull(sums[node])):
+                sums[parent] = sums.get(parent, 0) + g
+    return sums
+
+
+def counted_once(y, gy, place):
+    """Uses are counted in set(node.parents): ready too early, and late parts are lost."""
+    uses = {}
+    for node in in_order(y):
+        for parent in set(node.parents):
+            uses[parent] = uses.get(parent, 0) + 1
+    sums, ready, found = {y: gy}, [y], {}
+    while ready:
+        node = ready.pop(place)
+        g = found[node] = sums.pop(node)
+        for parent, gp in zip(node.parents, node.pull(g) if node.parents else ()):
+            sums[parent] = sums.get(parent, 0) + gp
+            uses[parent] -= 1
+            if uses[parent] == 0:
+                ready.append(parent)
+    return found
+
+
 def partial(y, gy, place):
     """Each node is taken once, at its first arrival, from the end or the front."""
     sums, waiting, seen = {y: gy}, [y], {y}
@@ -140,20 +193,35 @@ def again(y, gy):
     return sums
 
 
-def mistakes(build, gy, values, names):
-    def run(walk, gy=gy):
+def mistakes(build, gy, values):
+    def run(walk):
         leaves = [Node(v) for v in values]
         found = walk(build(*leaves), gy)
         return tuple(found[leaf] for leaf in leaves)
 
-    every = {
-        LAST: lambda: run(replacing),
-        PARTIAL: lambda: run(lambda y, g: partial(y, g, -1)),
-        f"{PARTIAL} (by layers)": lambda: run(lambda y, g: partial(y, g, 0)),
-        AGAIN: lambda: run(again),
-        START: lambda: right(build, 1 + 0 * gy, *values),
+    def reverse(parents, gs):
+        return zip(parents, gs[::-1])
+
+    return {
+        LAST: run(replacing),
+        PARTIAL: run(lambda y, g: partial(y, g, -1)),
+        f"{PARTIAL} (by layers)": run(lambda y, g: partial(y, g, 0)),
+        AGAIN: run(again),
+        START: right(build, 1 + 0 * gy, *values),
+        TWICE: run(lambda y, g: counted_once(y, g, -1)),
+        f"{TWICE} (by layers)": run(lambda y, g: counted_once(y, g, 0)),
+        SINGLE: run(lambda y, g: adding(y, g, lambda *two: dict(zip(*two)).items())),
+        SWAPPED: run(lambda y, g: adding(y, g, reverse)),
     }
-    return {name: every[name] for name in names}
+
+
+def apart(want, known):
+    """Without the mistakes that give the right answer on this draw."""
+
+    def same(a, b):
+        return np.allclose(a, b, 1e-6)
+
+    return {said: v for said, v in known.items() if not all(map(same, v, want))}
 
 
 # --- the answer's walk: its nodes ask for their gradients here -----------------------
@@ -201,59 +269,51 @@ def gradients(student, build, gy, *values):
     """The learner's gradients of the leaves, in order."""
     leaves = tuple(Node(v) for v in values)
     found = backward_walk(student, build(*leaves), gy)
-    for i, leaf in enumerate(leaves):
-        assert leaf in found, f"Leaf {i + 1} of {len(leaves)} is not in the dict."
+    if not set(leaves) <= set(found):
+        said = "each leaf that y was computed from is a key, and its gradient the value"
+        fail("a leaf is missing in the dict", said, equation=EQ)
     if len(found) > len(leaves):
-        fail(
-            "gradients of intermediate nodes are kept",
-            "return the leaves only: pop the others as you pass, to free their memory",
-            equation=EQ,
-        )
+        said = "return the leaves only: pop the others as you pass, to free their memory"
+        fail("gradients of intermediate nodes are kept", said, equation=EQ)
     return tuple(found[leaf] for leaf in leaves)
 
 
-@pytest.mark.points(1)
-def test_square(student):
-    """d(x·x)/dx at 3 is 6."""
-    x, one = np.array(3.0), np.array(1.0)
+def check(student, build, gy, *values):
+    want = right(build, gy, *values)
     compare(
-        gradients(student, square, one, x),
-        want=(6.0,),
-        mistakes={LAST: (3.0,)},
+        gradients(student, build, gy, *values),
+        want=want,
+        mistakes=apart(want, mistakes(build, gy, values)),
         tol=TOL,
         equation=EQ,
-        called="backward_walk(x·x, 1) at x = 3",
+        called=f"backward_walk on the graph `{build.__name__}` of the test",
     )
 
 
 @pytest.mark.points(2)
-def test_ladder(student, rng):
+@pytest.mark.draws((square, ()), (bow, (4,)), (bow_turned, (2, 3)))
+def test_twice(student, rng, draw):
+    """x·x, and sin(sin h) + h·h with h = 3x: a node that is a parent twice."""
+    build, shape = draw
+    x, gy = (np.asarray(rng.uniform(0.5, 0.9, size=shape)) for _ in range(2))
+    check(student, build, gy + 1.5, x)
+
+
+@pytest.mark.points(2)
+@pytest.mark.draws((3,), (), (2, 5))
+def test_ladder(student, rng, draw):
     """A ladder: b = x + x, c = b + sin b, y = c (c + b)."""
-    x, gy = rng.uniform(0.5, 1.0, size=3), rng.uniform(1.5, 2.5, size=3)
-    compare(
-        gradients(student, ladder, gy, x),
-        want=right(ladder, gy, x),
-        mistakes=mistakes(ladder, gy, [x], [LAST, AGAIN, START]),
-        tol=TOL,
-        equation=EQ,
-        called="backward_walk on b = x + x, c = b + sin b, y = c (c + b)",
-    )
+    x, gy = (np.asarray(rng.uniform(0.5, 1.0, size=draw)) for _ in range(2))
+    check(student, ladder, gy + 1.0, x)
 
 
 @pytest.mark.points(2)
-def test_crossed(student, rng):
-    """Two leaves, and nodes that are used early and late."""
-    x, w, gy = (rng.uniform(0.6, 1.4, size=4) for _ in range(3))
-    gy = gy + 1.0
-    names = [LAST, PARTIAL, f"{PARTIAL} (by layers)", AGAIN, START]
-    compare(
-        gradients(student, crossed, gy, x, w),
-        want=right(crossed, gy, x, w),
-        mistakes=mistakes(crossed, gy, [x, w], names),
-        tol=TOL,
-        equation=EQ,
-        called="backward_walk on a graph of 10 nodes",
-    )
+@pytest.mark.draws((crossed, 2, (4,)), (braid, 3, (2, 3)), (braid, 3, ()))
+def test_crossed(student, rng, draw):
+    """Two and three leaves, and nodes that are used early and late."""
+    build, leaves, shape = draw
+    values = [np.asarray(rng.uniform(0.6, 1.4, size=shape)) for _ in range(leaves)]
+    check(student, build, rng.uniform(1.6, 2.4, size=shape) + 0 * values[0], *values)
 
 
 def test_each_node_once(student):
@@ -262,9 +322,11 @@ def test_each_node_once(student):
     for _ in range(16):
         y = add(y, y)
         y.most = 1
+    found = backward_walk(student, y, np.array(1.0))
     compare(
-        backward_walk(student, y, np.array(1.0))[x],
+        found.get(x),
         want=2.0**16,
+        mistakes={LAST: 1.0, SINGLE: 1.0},
         tol=TOL,
         equation=EQ,
         called="backward_walk on 16 doublings",
@@ -296,14 +358,14 @@ def test_long_chain(student):
     for _ in range(10_000):
         y = mul(y, Node(np.array(1.0001)))
     try:
-        got = backward_walk(student, y, np.array(1.0), products=True)[x]
+        found = backward_walk(student, y, np.array(1.0), products=True)
     except RecursionError:
         fail(
             "the walk calls itself, and Python allows about 1000 nested calls",
             "use a loop and a list as a stack",
             equation=EQ,
         )
-    compare(got, want=1.0001**10_000, tol=TOL, equation="(0.1)", called="backward_walk")
+    compare(found.get(x), want=1.0001**10_000, tol=TOL, equation="(0.1)")
     leaf, gy = Node(np.array(2.0)), np.array(7.0)
     found = backward_walk(student, leaf, gy)
-    compare(found[leaf], want=7.0, tol=TOL, equation="(0.1)")
+    compare(found.get(leaf), want=7.0, tol=TOL, equation="(0.1)")

@@ -1,16 +1,15 @@
-"""Grader of cross_entropy_backward. Bounds: rounding, below 1e-15 an entry."""
+"""Grader of cross_entropy_backward. Bounds: rounding, below 1e-15 per entry."""
 
 import numpy as np
 import pytest
 
-from tinyft.grading import compare, fail
+from tinyft.grading import compare
 
 TOL = 1e-10
 EQ = "(0.6)"
 
 
-def problem(seed, n=5, C=4):
-    rng = np.random.default_rng(seed)
+def problem(rng, n, C):
     return rng.normal(size=(n, C)) * 1.5, rng.integers(0, C, size=n)
 
 
@@ -31,89 +30,115 @@ def right(logits, targets, smoothing=0.0):
     return out
 
 
-def softmax(z, axis=1):
-    e = np.exp(z - z.max(axis=axis, keepdims=True))
+def softmax(z, axis=1, top=np.max):
+    e = np.exp(z - top(z, axis=axis, keepdims=True))
     return e / e.sum(axis=axis, keepdims=True)
 
 
-def mistakes(logits, targets, smoothing=0.0):
+def mistakes(logits, targets, eps=0.0):
     n, C = logits.shape
     p, hot = softmax(logits), np.eye(C)[targets]
-    t = (1 - smoothing) * hot + smoothing / C
-    found = {
+    t = (1 - eps) * hot + eps / C
+    e = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return {
         "not divided by n": p - t,
         "divided by n·C, not by n": (p - t) / (n * C),
+        "divided by C, not by n": (p - t) / C,
+        "divided by n twice": (p - t) / n**2,
         "the sign: t − p": (t - p) / n,
         "softmax twice": (softmax(p) - t) / n,
         "softmax over the samples, not the classes": (softmax(logits, 0) - t) / n,
         "t is missing: p alone": p / n,
-        "the logits in place of p": (logits - t) / n,
-        "e^z is not divided by its sum": (
-            (np.exp(logits - logits.max(axis=1, keepdims=True)) - t) / n
+        "p is missing: −t alone": -t / n,
+        "the logits instead of p": (logits - t) / n,
+        "log p instead of p": (np.log(p) - t) / n,
+        "e^z is not divided by its sum": (e - t) / n,
+        "only the target's column is right, the others are 0": (p - t) * hot / n,
+        "multiplied by p, the slope of another loss": p * (p - t) / n,
+        "multiplied by p (1 − p), the slope of another loss": p * (1 - p) * (p - t) / n,
+        "the smoothing is ignored": (p - hot) / n,
+        "ε goes to the wrong classes only, ε/(C − 1) each": (
+            (p - (1 - eps) * hot - eps / (C - 1) * (1 - hot)) / n
         ),
+        "ε/(C − 1) instead of ε/C": (p - (1 - eps) * hot - eps / (C - 1)) / n,
+        "ε instead of ε/C": (p - (1 - eps) * hot - eps) / n,
+        "ε/C is missing": (p - (1 - eps) * hot) / n,
+        "the target has 1 − ε alone: its ε/C is missing": (
+            (p - (1 - eps) * hot - eps / C * (1 - hot)) / n
+        ),
+        "the target keeps 1: it is not reduced by ε": (p - hot - eps / C) / n,
+        "the target has 1, the others ε/C": (p - hot - eps / C * (1 - hot)) / n,
+        "ε and 1 − ε are swapped": (p - eps * hot - (1 - eps) / C) / n,
     }
-    if smoothing:
-        wrong = (1 - smoothing) * hot + smoothing / (C - 1) * (1 - hot)
-        found |= {
-            "the smoothing is ignored": (p - hot) / n,
-            "ε goes to the wrong classes only, ε/(C − 1) each": (p - wrong) / n,
-            "ε in place of ε/C": (p - (1 - smoothing) * hot - smoothing) / n,
-            "the target keeps 1: it is not reduced by ε": (p - hot - smoothing / C) / n,
-        }
-    return found
+
+
+def apart(want, known):
+    """Without the mistakes that give the right answer on this draw."""
+    return {said: v for said, v in known.items() if not np.allclose(v, want, 1e-6)}
 
 
 @pytest.mark.points(2)
-def test_gradient(student, seed):
-    """The gradient on random logits."""
-    logits, targets = problem(seed)
-    got = student.cross_entropy_backward(logits, targets)
+@pytest.mark.draws((5, 4), (3, 7), (6, 2), (1, 3))
+def test_gradient(student, rng, draw):
+    """The gradient on random logits, of one sample too."""
+    logits, targets = problem(rng, *draw)
+    want = right(logits, targets)
     compare(
-        got,
-        want=right(logits, targets),
-        mistakes=mistakes(logits, targets),
+        student.cross_entropy_backward(logits, targets),
+        want=want,
+        mistakes=apart(want, mistakes(logits, targets)),
         tol=TOL,
         equation=EQ,
     )
 
 
 @pytest.mark.points(2)
-def test_smoothing(student, seed):
-    """The gradient with label smoothing 0.2."""
-    logits, targets = problem(seed, n=3, C=5)
+@pytest.mark.draws((3, 5, 0.2), (7, 4, 0.35), (4, 2, 0.6), (1, 8, 0.05))
+def test_smoothing(student, rng, draw):
+    """The gradient with label smoothing."""
+    *sizes, eps = draw
+    logits, targets = problem(rng, *sizes)
+    want = right(logits, targets, eps)
     compare(
-        student.cross_entropy_backward(logits, targets, 0.2),
-        want=right(logits, targets, 0.2),
-        mistakes=mistakes(logits, targets, 0.2),
+        student.cross_entropy_backward(logits, targets, eps),
+        want=want,
+        mistakes=apart(want, mistakes(logits, targets, eps)),
         tol=TOL,
         equation=EQ,
     )
 
 
-def test_large_logits(student, seed):
+@pytest.mark.draws((3, 4), (5, 7), (2, 3))
+def test_large_logits(student, rng, draw):
     """Logits near 1000, −1000, both in one row, and 0: finite and right."""
-    rng = np.random.default_rng(seed)
-    base = np.outer([1000.0, -1000.0, 0.0], [1, 1, 1, 1])
-    base[2, 1:3] = 1000.0, -1000.0
-    logits, targets = base + rng.normal(size=(3, 4)), rng.integers(0, 4, size=3)
-    hot = np.eye(4)[targets]
+    n, C = draw
+    base = np.outer(np.resize([1000.0, -1000.0, 0.0], n), np.ones(C))
+    base[-1, 1:3] = 1000.0, -1000.0
+    logits, targets = base + rng.normal(size=(n, C)), rng.integers(0, C, size=n)
+    hot = np.eye(C)[targets]
     gaps = logits[:, :, None] - logits[:, None, :]  # z_j − z_c: numbers near 0
     with np.errstate(all="ignore"):  # e^2000 is infinite, one over it 0
         p = 1 / np.exp(gaps).sum(axis=1)  # 1/p_c = Σ_j e^(z_j − z_c)
+        known = {
+            "no maximum is subtracted: e^1000 is infinite": softmax(
+                logits, top=lambda z, **_: 0
+            ),
+            "one maximum for all rows: e^(−2000) is 0, and 0/0": softmax(
+                logits, top=lambda z, **_: z.max()
+            ),
+            "the maximum of each column, not of each row": softmax(
+                logits, top=lambda z, **_: z.max(axis=0)
+            ),
+            "the minimum is subtracted, not the maximum": softmax(logits, top=np.min),
+            "the mean is subtracted, not the maximum": softmax(logits, top=np.mean),
+            "softmax over the samples, not the classes": softmax(logits, axis=0),
+        }
         got = student.cross_entropy_backward(logits, targets)
-        plain = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-        one = np.exp(logits - logits.max())
-        one = one / one.sum(axis=1, keepdims=True)
-        low = np.exp(logits - logits.min(axis=1, keepdims=True))
-        low = low / low.sum(axis=1, keepdims=True)
+    want = (p - hot) / n
     compare(
         got,
-        want=(p - hot) / 3,
-        mistakes={
-            "no maximum is subtracted: e^1000 is infinite": (plain - hot) / 3,
-            "one maximum for all rows: e^(−2000) is 0, and 0/0": (one - hot) / 3,
-            "the minimum is subtracted, not the maximum": (low - hot) / 3,
-        },
+        want=want,
+        mistakes=apart(want, {said: (q - hot) / n for said, q in known.items()}),
         tol=TOL,  # logits of 1000 carry 1e-13 each
         equation=EQ,
     )

@@ -10,7 +10,7 @@ def adam_step(theta, gradient, m, v, t, lr, betas=(0.9, 0.999), eps=1e-8, w=0.0)
     θ ← (1 − ηw) θ − η m̂ / (√v̂ + ε),   hats: divided by 1 − β^t                 (1.13)
 
     theta, gradient, m, v (d,); m and v are zero before step 1 and are kept without hats.
-    Returns (θ, m, v), three new arrays; the inputs stay as they are.
+    Returns (θ, m, v), three new arrays; leave the inputs unchanged.
     """
     # YOUR CODE: (1.10), (1.13)
     raise NotImplementedError("not implemented yet: adam_step, (1.10), (1.13)")

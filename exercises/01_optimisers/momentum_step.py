@@ -5,10 +5,10 @@ def momentum_step(theta, v, gradient, lr, mu, nesterov=False):
     """One step of SGD with momentum, in PyTorch's form.
 
     heavy ball   v ← μv + g,  then θ ← θ − ηv                                     (1.4)
-    Nesterov     the same v, then θ goes along g + μv in place of v   (section 3)
+    Nesterov     the same v, then θ moves along g + μv instead of v  (section 3)
 
     theta, v, gradient (d,); v is zero before the first step; lr = η may differ from
-    call to call. Returns (θ, v), two new arrays; the inputs stay as they are.
+    call to call. Returns (θ, v), two new arrays; leave the inputs unchanged.
     """
     # YOUR CODE: equation (1.4)
     raise NotImplementedError("not implemented yet: momentum_step, equation (1.4)")

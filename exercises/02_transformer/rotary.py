@@ -10,7 +10,7 @@ def rotary(x, positions, base=10000.0):
     This is the half-split layout: the partner of x_0 is x_{d/2}, not x_1.
 
     x (H, T, d), d even; positions (T,) integers, not always 0 .. T − 1; returns
-    (H, T, d), float64. The inputs stay as they are.
+    (H, T, d), float64. Leave the inputs unchanged.
     """
     # YOUR CODE: equation (2.10)
     raise NotImplementedError("not implemented yet: rotary, equation (2.10)")

@@ -14,7 +14,8 @@ def residual_gradient(x, W, gamma, beta, gy, eps=1e-5):
     The slope of the ReLU at 0 is 0, as everywhere in this course.
 
     x (M, C), one row for each pixel; W (C, C), gamma and beta (C,); gy (M, C) the
-    gradient of y. Returns (gx, gW, gγ, gβ), each of the shape of its variable.
+    gradient of y. Returns (gx, gW, gγ, gβ), each of the shape of its variable. Leave
+    the inputs unchanged.
     """
     # YOUR CODE: (3.10), (3.12)
     raise NotImplementedError("not implemented yet: residual_gradient, (3.10), (3.12)")

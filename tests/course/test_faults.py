@@ -68,7 +68,7 @@ def course(tmp_path, monkeypatch):
     """A course of one chapter, with faults by hand; returns the notebook."""
     monkeypatch.setenv("TINYFT_HOME", str(tmp_path))
     monkeypatch.setattr(table.places, "library", lambda: tmp_path)
-    monkeypatch.setattr(survey, "GRACE", 5.0)
+    monkeypatch.setattr(survey, "GRACE", 5)
     monkeypatch.setattr(survey, "PATIENCE", 0)
     (tmp_path / "tests" / "faults").mkdir(parents=True)
     (tmp_path / "tests" / "faults" / "09_l2sp.toml").write_text(NOTES, "utf-8")
@@ -86,7 +86,7 @@ def test_how_trials_end(course):
     assert (error.outcome, error.cell) == ("exception", 3)
     assert error.said.startswith("AttributeError: 'NoneType'")
     assert (same.outcome, same.said) == ("equivalent", "so")
-    assert (endless.outcome, endless.said) == ("timeout", "after 5 s")
+    assert (endless.outcome, endless.said) == ("timeout", "after 5 s of processor time")
     assert found.ok and found.count(*survey.CAUGHT) == 3
     assert len(heard) == 5 and heard[0].startswith("09_l2sp: 1 checks")
     assert (PACKAGE / "transfer/l2sp.py").read_bytes() == before
@@ -135,6 +135,7 @@ def test_a_trial_ends_with_the_command(tmp_path):
     """A command that is killed leaves no notebook running."""
     mark = f"import os; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))"
     job = {"cells": [(1, mark), (2, "while True: pass")], "watch": [], "report": "r"}
+    job["processor"] = None
     (tmp_path / "job.json").write_text(json.dumps(job))
     trial = [
         sys.executable,

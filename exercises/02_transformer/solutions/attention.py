@@ -11,7 +11,7 @@ def attention(q, k, v, causal=False):
     the last key, and it looks at no key after its position                        (2.2)
 
     q (H, T, d), k (H, S, d), v (H, S, e), T <= S; returns O (H, T, e), float64. Finite
-    for any finite scores, also for scores of ±1000. The inputs stay as they are.
+    for any finite scores, also for scores of ±1000. Leave the inputs unchanged.
     """
     # YOUR CODE: equations (2.1), (2.2)
     scores = np.einsum("htd,hsd->hts", q, k) / np.sqrt(q.shape[-1])

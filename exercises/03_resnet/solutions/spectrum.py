@@ -14,7 +14,7 @@ def spectrum(kernel, shape):
 
     kernel (O, C, k, k) with k odd, shape (H, W) of the image, both at least k. Returns
     K̂ (H, W, O, C), complex, entry (a, b) for ω above, and the singular values
-    (H W min(O, C),), largest first.
+    (H W min(O, C),), largest first. Leave the kernel unchanged.
     """
     # YOUR CODE: equations (3.5), (3.6)
     O, C, k, _ = kernel.shape

@@ -11,8 +11,8 @@ def first_step_drift(Ws, X, Y, rates):
     Δh_l = Σ_{j≤l} W_l ⋯ W_{j+1} ΔW_j h_{j−1}: it starts in every layer below, too.
 
     Ws = [W_1, …, W_L], W_l (d_l, d_{l−1}), X (d_0, N), Y (d_L, N), rates (L,).
-    Returns (drift (L,), Δh_L (d_L, N)): drift_l = ‖Δh_l‖/‖h_l‖, Frobenius norms. The
-    inputs stay as they are.
+    Returns (drift (L,), Δh_L (d_L, N)): drift_l = ‖Δh_l‖/‖h_l‖, Frobenius norms. Leave
+    the inputs unchanged.
     """
     # YOUR CODE: (8.5) and (8.6)
     h = [X]

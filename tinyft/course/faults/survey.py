@@ -6,6 +6,7 @@ ends in time; what else survives is shown, to be judged.
 """
 
 import json
+import math
 import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,7 +16,10 @@ from tinyft.course.faults.bench import PACKAGE, Bench
 from tinyft.course.run.execute import CourseError
 
 CAUGHT = ("check", "exception", "timeout")
-PATIENCE, GRACE = 3, 30.0  # a trial ends after 3 × the time without a fault + 30 s
+PATIENCE, GRACE = (
+    3,
+    30,
+)  # a trial may take 3 × the processor time without a fault + 30 s
 SHARE = 0.9  # of its faults that a notebook should catch
 
 
@@ -97,7 +101,7 @@ def survey(path, sample=10, seed=0, core=False, jobs=2, heard=print):
         heard(f"{path.stem}: {found.checks}, {found.seconds:.0f} s without a fault")
         faults = [plant.by_hand(PACKAGE, note) for note in notes.by_hand]
         faults += plant.sample(PACKAGE, first["seen"], sample, seed)
-        bench.limit = PATIENCE * found.seconds + GRACE
+        bench.limit = math.ceil(PATIENCE * first["processor"] + GRACE)
 
         def judged(fault):
             trial = Trial(fault, **bench.trial(fault.file, fault.text))

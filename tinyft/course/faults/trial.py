@@ -26,10 +26,11 @@ def main(path):
     job = json.loads(Path(path).read_text(encoding="utf-8"))
     parent = threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True)
     parent.start()
-    _limit_memory()
+    _limit(job["processor"])
     watch = Watch(job["watch"])
     report = run(job["cells"], watch)
-    text = json.dumps(report | {"seen": watch.as_json()})
+    report |= {"seen": watch.as_json(), "processor": time.process_time()}
+    text = json.dumps(report)
     Path(job["report"]).write_text(text, encoding="utf-8")
 
 
@@ -40,14 +41,18 @@ def _end_with(parent):
     os._exit(1)
 
 
-def _limit_memory():
+def _limit(processor):
+    """Bound the memory and, unless None, the seconds of processor time (POSIX)."""
     try:
         import resource
     except ModuleNotFoundError:  # Windows
         return
-    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    soft = MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+    wanted = {resource.RLIMIT_AS: MEMORY, resource.RLIMIT_CPU: processor}
+    for kind, most in wanted.items():
+        hard = resource.getrlimit(kind)[1]
+        if most is not None:
+            soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.setrlimit(kind, (soft, hard))
 
 
 def run(cells, watch):

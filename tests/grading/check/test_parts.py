@@ -63,3 +63,5 @@ def test_a_name_that_one_draw_contradicts_is_not_told():
     assert verdict(second)["message"].endswith("with this mistake: B.")
     third = wrong | {"message": "r", "plain": "r", "named": []}
     assert (verdict(third)["message"], verdict(third)["named"]) == ("p", [])
+    raised = {"status": "error", "message": "ZeroDivisionError", "output": ""}
+    assert verdict(raised)["named"] == ["A", "B"]  # it says nothing of the others

@@ -42,9 +42,8 @@ class Verdicts:
         first |= {"output": printed[-2000:], "seconds": round(self.seconds[key], 4)}
         plain = first.pop("plain", "")
         if "named" in first:
-            kept = [
-                n for n in first["named"] if all(n in one["named"] for one in failed)
-            ]
+            judged = [one["named"] for one in failed if "named" in one]  # others raised
+            kept = [n for n in first["named"] if all(n in names for names in judged)]
             if kept != first["named"]:
                 first["message"] = naming(kept) if kept else plain
                 first["named"] = kept

@@ -237,24 +237,3 @@ def test_any_finite_score(student, rng, draw):
         "the mask takes a finite number off, not ∞": lambda s: s - 1e4,
     }
     far_below(student, problem(rng, *draw), -1e5, names)
-
-
-@pytest.mark.draws(*SIZES[:2])
-def test_first_query(student, rng, draw):
-    """The first query sees the prefix and its own key: change the rest, nothing moves."""
-    q, k, v, P_k, P_v = problem(rng, *draw)
-    other_k, other_v = k + 0.0, v + 0.0
-    other_k[:, 1:] += 1.0
-    other_v[:, 1:] -= 2.0
-    with np.errstate(all="ignore"):
-        every = mistakes(q, other_k, other_v, P_k, P_v)
-    compare(
-        student.prefix_attention(q, other_k, other_v, P_k, P_v)[:, 0],
-        want=loop(q, k, v, P_k, P_v)[:, 0],
-        mistakes={
-            name: every[name][:, 0]
-            for name in ("no causal mask", "each query sees one key of the future")
-        },
-        tol=TOL,
-        equation="(18.1)",
-    )

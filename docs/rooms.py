@@ -28,6 +28,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
     ["nn/layers"],
     ["models", "peft", "transfer", "objectives", "evaluation", "optim"],
     ["peft/methods", "io/huggingface"],
+    ["peft/methods/starts", "peft/methods/steps"],
     ["peft/huggingface/codecs"],
     ["peft/huggingface"],
     ["training"],

@@ -30,6 +30,14 @@ METHODS = {
         (lambda: peft.PiSSA(r=3, alpha=5), r"attn\.(q|v)|embed", "transformer"),
         (lambda: peft.PiSSA(r=3, alpha=4, rslora=True), r"conv\d|fc", "resnet"),
     ],
+    "OFFSET": [
+        (lambda: peft.OffsetLoRA(r=3, alpha=5), r"attn\.(q|v)|embed", "transformer"),
+        (lambda: peft.OffsetLoRA(r=3, alpha=4, rslora=True), r"conv\d|fc", "resnet"),
+    ],
+    "ADALORA": [
+        (lambda: peft.AdaLoRA(r=3, alpha=5), r"attn\.(q|v)|up", "transformer"),
+        (lambda: peft.AdaLoRA(r=2, alpha=3), "fc", "resnet"),
+    ],
     "VERA": [
         (lambda: peft.VeRA(r=7), r"attn\.q|up|down", "transformer"),
         (lambda: peft.VeRA(r=7), "fc", "resnet"),
@@ -251,7 +259,10 @@ class TestContract:
         for name in ("adapter_config.json", "adapter_model.safetensors"):
             one, other = (tmp_path / d / name for d in "ab")
             assert one.read_bytes() == other.read_bytes()
-        if make().kind == "PISSA":  # loaded as the LoRA of rank 2r that it is
+        if make().kind in (
+            "PISSA",
+            "OFFSET",
+        ):  # loaded as the LoRA of rank 2r that it is
             assert far(run(first, x), run(second, x)) < TOLERANCE
         else:
             assert run(first, x).tobytes() == run(second, x).tobytes()
@@ -369,6 +380,7 @@ ON_A_LINEAR = {
     "lora_only": lambda: peft.LoRA(2, 3, lora_bias=True, bias="lora_only"),
     "dora": lambda: peft.DoRA(2, 3),
     "pissa": lambda: peft.PiSSA(2, 3),
+    "adalora": lambda: peft.AdaLoRA(2, 3),
     "vera": lambda: peft.VeRA(3),
     "outputs": lambda: peft.IA3(),
     "inputs": lambda: peft.IA3("fc"),

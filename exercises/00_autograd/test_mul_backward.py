@@ -119,7 +119,13 @@ def check(student, rng, draw, equation="(0.4)"):
 
 
 @pytest.mark.points(2)
-@pytest.mark.draws(((2, 3, 5), (3, 1)), ((4,), (3, 7, 1, 2, 4)), ((7, 2), (5, 6, 1, 2)))
+@pytest.mark.draws(
+    ((2, 3, 5), (3, 1)),
+    ((4,), (3, 7, 1, 2, 4)),
+    ((7, 2), (5, 6, 1, 2)),
+    ((1, 1, 1), (2, 4, 3)),
+    ((3, 6), (1,)),
+)
 def test_added_and_expanded(student, rng, draw):
     """One operand is broadcast: axes are added, axes of size 1 are expanded."""
     check(student, rng, draw)

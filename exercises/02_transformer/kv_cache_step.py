@@ -12,7 +12,7 @@ def kv_cache_step(x, weights, cache, heads):
     as in PyTorch (q = Wq x), no biases; head h owns features h·d .. h·d + d − 1,
     d = C / heads. cache = (K, V), each (heads, t, d), oldest token first, t may be 0.
     Returns y (C,), finite for any finite scores, and the longer cache (K', V'), each
-    (heads, t + 1, d).
+    (heads, t + 1, d). Leave the inputs unchanged.
     """
     # YOUR CODE: equation (2.18)
     raise NotImplementedError("not implemented yet: kv_cache_step, equation (2.18)")

@@ -6,146 +6,169 @@ import math
 import numpy as np
 import pytest
 
-from tinyft.grading import compare, fail
+from tinyft.grading import compare, take
 
 TOL = 1e-9
-H, T, D, BASE = 2, 5, 6, 50.0
+# heads, tokens, width, base
+DRAWS = (2, 5, 6, 50.0), (1, 3, 8, 7.0), (4, 7, 10, 300.0), (3, 1, 4, 20.0)
+BACK, ONE_MORE = "turned backwards, by −mθ", "positions are counted from 1 more"
+IGNORED = "`positions` was ignored: 0 .. T − 1 was used"
+DEFAULT = "`base` was ignored: 10000 was used"
 
 
-def problem(seed):
-    """Positions as a cache gives them: in order, but they do not start at 0."""
-    rng = np.random.default_rng(seed)
-    return rng.normal(size=(H, T, D)), rng.integers(3, 9) + np.arange(T) ** 2
+def problem(rng, H, T, D, base):
+    """Positions as a cache gives them: they do not start at 0, nor rise by 1."""
+    positions = rng.integers(3, 9) + rng.permutation(np.arange(T) ** 2)
+    return rng.normal(size=(H, T, D)), positions, base
 
 
-def rate(i, base=BASE):
+def rate(i, D, base):
     return math.exp(-2 * i / D * math.log(base))
 
 
-def turn(x, positions, rates=None, sign=1, pairs=None):
+def turn(x, positions, base, power=lambda i: i, sign=1, neighbours=False):
     """Each pair as a complex number a + ib, times e^{i m θ}: another route."""
-    rates = [rate(i) for i in range(D // 2)] if rates is None else rates
-    pairs = [(i, i + D // 2) for i in range(D // 2)] if pairs is None else pairs
-    y = np.zeros_like(x)
-    for h in range(H):
-        for t, m in enumerate(positions):
-            for (i, j), theta in zip(pairs, rates):
-                z = complex(x[h, t, i], x[h, t, j]) * cmath.exp(1j * sign * m * theta)
-                y[h, t, i], y[h, t, j] = z.real, z.imag
+    (H, _, D), y = x.shape, np.zeros_like(x)
+    for i in range(D // 2):
+        a, b = (2 * i, 2 * i + 1) if neighbours else (i, i + D // 2)
+        theta = sign * rate(power(i), D, base)
+        for h in range(H):
+            for t, m in enumerate(positions):
+                z = complex(x[h, t, a], x[h, t, b]) * cmath.exp(1j * m * theta)
+                y[h, t, a], y[h, t, b] = z.real, z.imag
     return y
 
 
-def mistakes(x, positions):
-    half = range(D // 2)
-    neighbours = [(2 * i, 2 * i + 1) for i in half]
-    first, second = np.split(x, 2, axis=-1)
-    angle = np.array(positions)[:, None] * np.array([rate(i) for i in half])
+def mistakes(x, positions, base):
+    D, given = x.shape[-1], (x, positions, base)
+    rates = np.array([rate(i, D, base) for i in range(D // 2)])
+    angle = np.asarray(positions)[:, None] * rates
     cos, sin = np.cos(angle), np.sin(angle)
+    a, b = np.split(x, 2, axis=-1)
     even, odd = x[..., ::2], x[..., 1::2]
 
     def join(a, b):
         return np.concatenate([a, b], axis=-1)
 
+    def repeated(wide):
+        half_turned = join(-b, a)
+        return x * wide(np.cos(angle)) + half_turned * wide(np.sin(angle))
+
     return {
-        "neighbours are paired: the interleaved layout": turn(
-            x, positions, pairs=neighbours
-        ),
+        "neighbours are paired: the interleaved layout": turn(*given, neighbours=True),
         "pairs are read interleaved and written half-split": join(
             even * cos - odd * sin, odd * cos + even * sin
         ),
-        "turned backwards, by −mθ": turn(x, positions, sign=-1),
+        "the angles are laid out for neighbours: θ_0, θ_0, θ_1, θ_1": repeated(
+            lambda c: np.repeat(c, 2, axis=-1)
+        ),
+        BACK: turn(*given, sign=-1),
         "no rotation: the sign of one sin is wrong": join(
-            first * cos - second * sin, second * cos - first * sin
+            a * cos - b * sin, b * cos - a * sin
         ),
-        "sin and cos are swapped": join(
-            first * sin - second * cos, second * sin + first * cos
+        "no rotation: both sines are added": join(a * cos + b * sin, b * cos + a * sin),
+        "sin and cos are swapped": join(a * sin - b * cos, b * sin + a * cos),
+        "the two halves are returned in the wrong order": join(
+            b * cos + a * sin, a * cos - b * sin
         ),
-        "the exponent is −i/d instead of −2i/d": turn(
-            x, positions, [rate(i / 2) for i in half]
-        ),
-        "the exponent is −4i/d instead of −2i/d": turn(
-            x, positions, [rate(2 * i) for i in half]
-        ),
-        "the exponent is +2i/d instead of −2i/d": turn(
-            x, positions, [rate(-i) for i in half]
-        ),
-        "i starts at 1: the first rate must be 1": turn(
-            x, positions, [rate(i + 1) for i in half]
-        ),
-        "positions are counted from 1 more": turn(x, np.array(positions) + 1),
-        "`positions` was ignored: 0 .. T − 1 was used": turn(x, range(T)),
-        "`base` was ignored: 10000 was used": turn(
-            x, positions, [rate(i, 10000.0) for i in half]
-        ),
+        "only the first half is turned": join(a * cos - b * sin, b),
+        "x is multiplied by cos alone": join(a * cos, b * cos),
+        "the exponent is −i/d instead of −2i/d": turn(*given, lambda i: i / 2),
+        "the exponent is −4i/d instead of −2i/d": turn(*given, lambda i: 2 * i),
+        "the exponent is +2i/d instead of −2i/d": turn(*given, lambda i: -i),
+        "i starts at 1: the first rate must be 1": turn(*given, lambda i: i + 1),
+        "i runs backwards: the last rate is 1": turn(*given, lambda i: D // 2 - 1 - i),
+        "one rate for all pairs": turn(*given, lambda i: 0),
+        ONE_MORE: turn(x, np.asarray(positions) + 1, base),
+        IGNORED: turn(x, range(len(positions)), base),
+        DEFAULT: turn(x, positions, 10000.0),
     }
 
 
+def apart(want, known):
+    """Without the mistakes that give the right answer on this draw."""
+    return {said: v for said, v in known.items() if not np.allclose(v, want, 1e-6)}
+
+
 @pytest.mark.points(3)
-def test_turn(student, seed):
+@pytest.mark.draws(*DRAWS)
+def test_turn(student, rng, draw):
     """Random vectors at positions that do not start at 0, with another base."""
-    x, positions = problem(seed)
-    got = student.rotary(x, positions, BASE)
+    given = problem(rng, *draw)
+    want = turn(*given)
     compare(
-        got,
-        want=turn(x, positions),
-        mistakes=mistakes(x, positions),
+        student.rotary(*given),
+        want=want,
+        mistakes=apart(want, mistakes(*given)),
         tol=TOL,
         equation="(2.10)",
     )
 
 
-def test_default_base(student, seed):
-    """The base is 10000 unless another is given."""
-    x, positions = problem(seed)
-    rates = [rate(i, 10000.0) for i in range(D // 2)]
+@pytest.mark.draws((2, 3, 4), (1, 5, 12), (3, 4, 2))
+def test_default_base(student, rng, draw):
+    """The base is 10000 unless another is given; d = 2 has one pair."""
+    given = problem(rng, *draw, 10000.0)
+    want = turn(*given)
     compare(
-        student.rotary(x, positions),
-        want=turn(x, positions, rates),
+        student.rotary(*given[:2]),
+        want=want,
+        mistakes=apart(want, mistakes(*given)),
         tol=TOL,
         equation="(2.10)",
     )
 
 
 @pytest.mark.points(2)
-def test_products_know_only_the_distance(student, seed):
+@pytest.mark.draws((6, 50.0, 4, (2, 9, 40)), (10, 9.0, 7, (0, 3, 11, 25)))
+def test_products_know_only_the_distance(student, rng, draw):
     """Query · key after turning depends on the difference of their positions."""
-    (q, k), m = np.random.default_rng(seed).normal(size=(2, D)), np.array([2, 9, 40])
-    x = np.stack([np.tile(q, (3, 1)), np.tile(k, (3, 1))])
-    at_q, at_k = student.rotary(x, m + 4, BASE)[0], student.rotary(x, m, BASE)[1]
+    D, base, gap, places = draw
+    (q, k), m, n = rng.normal(size=(2, D)), np.array(places), len(places)
+    x = np.stack([np.tile(q, (n, 1)), np.tile(k, (n, 1))])
+
+    def products(turned):
+        return (turned(x, m + gap, base)[0] * turned(x, m, base)[1]).sum(axis=1)
+
+    def asked(*given):
+        return take(student.rotary(*given), x=(2, n, D))
+
     z, w = q[: D // 2] + 1j * q[D // 2 :], k[: D // 2] + 1j * k[D // 2 :]
-    spin = np.exp(4j * np.array([rate(i) for i in range(D // 2)]))
+    spin = np.exp(1j * gap * np.array([rate(i, D, base) for i in range(D // 2)]))
+    want = np.full(n, (z * w.conj() * spin).sum().real)
+    names = list(mistakes(x, m, base))
+    known = {
+        said: products(lambda *given, said=said: mistakes(*given)[said])
+        for said in names
+    }
     compare(
-        (at_q * at_k).sum(axis=1),
-        want=np.full(3, (z * w.conj() * spin).sum().real),
-        mistakes={
-            "turned backwards, by −mθ": np.full(
-                3, (z * w.conj() * spin.conj()).sum().real
-            ),
-            "`positions` was ignored: 0 .. T − 1 was used": np.full(3, q @ k),
-        },
+        products(asked),
+        want=want,
+        mistakes=apart(want, known),
         tol=TOL,
         equation="(2.11)",
-        called="⟨rotary(q, m + 4), rotary(k, m)⟩ for m = 2, 9, 40",
+        called=f"⟨rotary(q, m + {gap}), rotary(k, m)⟩ for m = {', '.join(map(str, m))}",
     )
 
 
-def test_position_0(student, seed):
+@pytest.mark.draws((2, 5, 6, 50.0), (3, 4, 8, 7.0))
+def test_position_0(student, rng, draw):
     """Position 0 turns nothing, and no position changes a length."""
-    x, positions = problem(seed)
-    still = np.zeros(T, int)
+    x, _, base = given = problem(rng, *draw)
+    still = np.zeros(draw[1], int)
     compare(
-        student.rotary(x, still, BASE),
+        student.rotary(x, still, base),
         want=x,
-        mistakes={
-            "positions are counted from 1 more": turn(x, still + 1),
-            "`positions` was ignored: 0 .. T − 1 was used": turn(x, range(T)),
-        },
+        mistakes=apart(x, mistakes(x, still, base)),
         tol=TOL,
         equation="(2.10)",
     )
+    want = np.linalg.norm(x, axis=-1)
+    lengths = {k: np.linalg.norm(v, axis=-1) for k, v in mistakes(*given).items()}
     compare(
-        np.linalg.norm(student.rotary(x, positions, BASE), axis=-1),
-        want=np.linalg.norm(x, axis=-1),
+        np.linalg.norm(take(student.rotary(*given), x=x.shape), axis=-1),
+        want=want,
+        mistakes=apart(want, lengths),
         tol=TOL,
         equation="(2.10)",
         called="the lengths of rotary(x)",

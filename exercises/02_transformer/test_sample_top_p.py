@@ -1,34 +1,35 @@
-"""Grader of sample_top_p. Bounds: seven numbers below 1 round to 1e-16."""
+"""Grader of sample_top_p. Bounds: nine numbers below 1 round to 1e-16."""
 
 import itertools
 
 import numpy as np
 import pytest
 
-from tinyft.grading import compare, fail
+from tinyft.grading import compare, fail, take
 
 TOL = 1e-9
-V = 7
-DRAWS = (np.arange(40) + 0.5) / 40
+DRAWS = (7, 4), (5, 2), (9, 6), (8, 1)  # tokens, and how many are kept
+COUNT = 40
+U = (np.arange(COUNT) + 0.5) / COUNT
 
 
-def problem(seed):
+def problem(rng, V, count):
     """Logits whose likeliest tokens are mixed over the ids, and p between two sums."""
-    rng = np.random.default_rng(seed)
     ranks = np.arange(V)
-    while not mixed(ranks):
+    while not mixed(ranks, count):
         ranks = rng.permutation(V)
     logits = -0.55 * (ranks + 0.3 * rng.random(V)) + 3.0
     temperature = rng.uniform(1.4, 1.6)
     ordered = np.sort(softmax(logits / temperature))[::-1]
-    p = ordered[:4].sum() - 0.5 * ordered[3]  # the fourth token crosses it
-    return logits, p, temperature
+    p = ordered[:count].sum() - 0.5 * ordered[count - 1]  # the last token crosses it
+    return logits, float(p), float(temperature)
 
 
-def mixed(ranks):
-    """Of the four in the set: the last id, not the first, and not in order of rank."""
-    inside = ranks[ranks < 4]
-    return ranks[0] >= 4 > ranks[-1] and inside[0] != 0 and (ranks[:4] >= 4).any()
+def mixed(ranks, count):
+    """In the set: the last id, not the first, and not in order of rank."""
+    inside = ranks[ranks < count]
+    ordered = count > 1 and inside[0] == 0
+    return ranks[0] >= count > ranks[-1] and not ordered
 
 
 def softmax(x):
@@ -37,135 +38,170 @@ def softmax(x):
 
 def smallest_set(q, p):
     """By trying all 2^V sets: fewest tokens with q >= p, of those the likeliest."""
-    for size in range(1, V + 1):
-        sets = [list(s) for s in itertools.combinations(range(V), size)]
+    for size in range(1, len(q) + 1):
+        sets = [list(s) for s in itertools.combinations(range(len(q)), size)]
         best = max(sets, key=lambda s: q[s].sum())
-        if q[best].sum() >= p or size == V:
+        if q[best].sum() >= p or size == len(q):
             return best
     raise AssertionError("unreachable")
 
 
+def quick_set(q, p):
+    """The same for the mistakes: along the sorted order."""
+    order = np.argsort(-q)
+    return order[: 1 + np.sum(np.cumsum(q[order])[:-1] < p)]
+
+
 def cut(q, kept):
-    out = np.zeros(V)
-    out[kept] = q[kept] / q[kept].sum()
+    out = np.zeros(len(q))
+    out[kept] = q[kept] / q[kept].sum() if len(kept) else 0.0
     return out
 
 
-def draw(q, u, order=range(V)):
+def draw_from(q, u, order=None):
     """The first token, in `order`, at which the sum so far exceeds u."""
     total = 0.0
-    for i in order:
+    for i in range(len(q)) if order is None else order:
         total += q[i]
         if total > u:
             return i
-    return V - 1
+    return len(q) - 1
 
 
 def mistakes(logits, p, temperature):
     q, plain = softmax(logits / temperature), softmax(logits)
-    kept, order = smallest_set(q, p), np.argsort(-q)
-    ranks = np.arange(len(kept))  # which places in `order`, mistaken for ids
+    kept, order = quick_set(q, p), np.argsort(-q)
     hot, up = softmax(logits * temperature), np.argsort(q)
     few = up[: np.searchsorted(np.cumsum(q[up]), p) + 1]
+    masked = np.where(cut(q, kept) > 0, q, 0.0)
+    again = np.where(masked > 0, np.exp(q), 0.0)
     return {
         "the token that crosses p is left out": cut(q, order[: len(kept) - 1]),
         "one token too many is kept": cut(q, order[: len(kept) + 1]),
-        "multiplied by the temperature": cut(hot, smallest_set(hot, p)),
-        "the temperature is ignored": cut(plain, smallest_set(plain, p)),
-        "the set is chosen before the temperature": cut(q, smallest_set(plain, p)),
-        "not scaled to sum to 1 again": np.where(cut(q, kept) > 0, q, 0.0),
+        "multiplied by the temperature": cut(hot, quick_set(hot, p)),
+        "the temperature is ignored": cut(plain, quick_set(plain, p)),
+        "the set is chosen before the temperature": cut(q, quick_set(plain, p)),
+        "the probabilities are divided by the temperature, not the logits": cut(
+            plain, quick_set(plain / temperature, p)
+        ),
+        "not scaled to sum to 1 again": masked,
+        "scaled by p, not by what the set holds": masked / p,
+        "softmax again over the probabilities of the set": again / again.sum(),
         "the least likely tokens are kept": cut(q, few),
-        "places in the sorted order are used as ids": cut(q, ranks),
+        "places in the sorted order are used as ids": cut(q, np.arange(len(kept))),
         "nothing is cut": q,
+        "tokens below the probability p are cut": cut(q, np.flatnonzero(q >= p)),
+        "the tokens are taken in the order of ids, not by probability": cut(
+            q, np.arange(1 + np.sum(np.cumsum(q)[:-1] < p))
+        ),
         "the set's probabilities are left in sorted order": cut(q, kept)[order],
-        "every token of the set is equally likely": (cut(q, kept) > 0) / len(kept),
+        "every token of the set is equally likely": (masked > 0) / len(kept),
     }
 
 
+def apart(want, known):
+    """Without the mistakes that give the right answer on this draw."""
+    return {said: v for said, v in known.items() if not np.allclose(v, want, 1e-6)}
+
+
 @pytest.mark.points(3)
-def test_distribution(student, seed):
+@pytest.mark.draws(*DRAWS)
+def test_distribution(student, rng, draw):
     """The distribution that is sampled from."""
-    logits, p, temperature = problem(seed)
+    logits, p, temperature = given = problem(rng, *draw)
     q = softmax(logits / temperature)
-    got = student.sample_top_p(logits, p, temperature, 0.4)
+    want = cut(q, smallest_set(q, p))
     compare(
-        got[1],
-        want=cut(q, smallest_set(q, p)),
-        mistakes=mistakes(logits, p, temperature),
+        student.sample_top_p(*given, 0.4)[1],
+        want=want,
+        mistakes=apart(want, mistakes(*given)),
         tol=TOL,
         equation="(2.20)",
     )
 
 
 @pytest.mark.points(2)
-def test_draws(student, seed):
+@pytest.mark.draws(*DRAWS[:3])
+def test_draws(student, rng, draw):
     """The token for forty values of u, by sums over the ids."""
-    logits, p, temperature = problem(seed)
+    logits, p, temperature = given = problem(rng, *draw)
     q = softmax(logits / temperature)
     right, order = cut(q, smallest_set(q, p)), np.argsort(-q)
-    got = [student.sample_top_p(logits, p, temperature, u)[0] for u in DRAWS]
+    place, kept = np.argsort(order), np.flatnonzero(right)
+
+    def tokens(choose):
+        return np.array([choose(float(u)) for u in U], float)
+
+    def asked(u):
+        return take(student.sample_top_p(*given, u), token=(), q=(len(q),))[0]
+
+    want = tokens(lambda u: draw_from(right, u))
+    known = {
+        "drawn along the sorted order, not along the ids": tokens(
+            lambda u: draw_from(right, u, order)
+        ),
+        "drawn from the uncut distribution": tokens(lambda u: draw_from(q, u)),
+        "the likeliest token each time: u is ignored": tokens(lambda u: order[0]),
+        "the place in the sorted order is returned, not the id": tokens(
+            lambda u: place[draw_from(right, u, order)]
+        ),
+        "the place among the kept tokens is returned, not the id": tokens(
+            lambda u: np.searchsorted(kept, draw_from(right, u))
+        ),
+        "one id too early": want - 1,
+        "one id too late": want + 1,
+        "1 − u instead of u": tokens(lambda u: draw_from(right, 1 - u)),
+        "drawn with u·p: the distribution was scaled already": tokens(
+            lambda u: draw_from(right, u * p)
+        ),
+    }
     compare(
-        np.array(got),
-        want=np.array([draw(right, u) for u in DRAWS]),
-        mistakes={
-            "drawn along the sorted order, not along the ids": np.array(
-                [draw(right, u, order) for u in DRAWS]
-            ),
-            "drawn from the uncut distribution": np.array([draw(q, u) for u in DRAWS]),
-            "the likeliest token each time: u is ignored": np.full(40, order[0]),
-            "the place in the sorted order is returned, not the id": np.array(
-                [int(np.argsort(order)[draw(right, u, order)]) for u in DRAWS]
-            ),
-            "one id too early": np.array([draw(right, u) - 1 for u in DRAWS]),
-        },
+        tokens(asked),
+        want=want,
+        mistakes=apart(want, known),
         tol=TOL,
         equation="(2.20)",
         called="sample_top_p(...)[0] for u = 1/80, 3/80, .. 79/80",
     )
 
 
-def test_u_0(student, seed):
+@pytest.mark.draws(*DRAWS)
+def test_u_0(student, rng, draw):
     """u = 0 draws the first token of the set, not one of probability 0 before it."""
-    logits, p, temperature = problem(seed)  # id 0 is outside the set
-    token, q = student.sample_top_p(logits, p, temperature, 0.0)
+    logits, p, temperature = given = problem(rng, *draw)  # id 0 is outside the set
+    got = student.sample_top_p(*given, 0.0)
+    token, q = take(got, token=(), q=logits.shape)
     if q[0] == 0 and token == 0:
-        fail(
-            "u = 0 draws a token outside the set",
-            "the sum must be larger than u, not equal to it",
-            equation="(2.20)",
-        )
+        said = "the sum must be larger than u, not equal to it"
+        fail("u = 0 draws a token outside the set", said, equation="(2.20)")
     want = smallest_set(softmax(logits / temperature), p)
     compare(token, want=min(want), tol=TOL, equation="(2.20)")
 
 
-def test_ends(student, seed):
+@pytest.mark.draws(*DRAWS[:3])
+def test_ends(student, rng, draw):
     """A tiny p keeps one token, p = 1 keeps all; large logits do not overflow."""
-    logits, _, temperature = problem(seed)
+    logits, _, temperature = problem(rng, *draw)
     q = softmax(logits / temperature)
     best = cut(q, [int(np.argmax(q))])
     with np.errstate(all="ignore"):
         one = student.sample_top_p(logits, 0.01, temperature, 0.5)[1]
         large = student.sample_top_p(400.0 * logits + 9000.0, 1.0, temperature, 0.5)[1]
-    if not np.allclose(np.sum(one), 1.0):
-        fail(
-            "the token that crosses p is left out",
-            "with p below the largest probability no token is left",
-            equation="(2.20)",
-        )
+    one, large = take((one, large), small=q.shape, large=q.shape)
+    if not np.allclose(np.sum(one), 1.0) and not np.any(one > 0):
+        said = "with p below the largest probability no token is left"
+        fail("the token that crosses p is left out", said, equation="(2.20)")
     compare(
         one,
         want=best,
-        mistakes={"nothing is cut": q},
+        mistakes=apart(best, mistakes(logits, 0.01, temperature)),
         tol=TOL,
         equation="(2.20)",
         called="sample_top_p(logits, 0.01, ...)",
     )
-    if not np.allclose(np.sum(large), 1.0):
-        fail(
-            "exp overflows: the largest logit was not subtracted",
-            "softmax(x) = softmax(x − max x)",
-            equation="(2.20)",
-        )
+    if not np.any(large > 0) or not np.isfinite(large).all():
+        said = "softmax(x) = softmax(x − max x)"
+        fail("exp overflows: the largest logit was not subtracted", said, "(2.20)")
     compare(
         large,
         want=softmax(400.0 * logits / temperature),

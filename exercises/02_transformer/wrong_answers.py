@@ -34,6 +34,32 @@ WRONG = {
             EXP.replace("axis=-1", "axis=-2"),
         ),
         ("the weights are not normalised", EXP, "    P = np.exp(scores)\n"),
+        ("1/√S: the number of keys in the scale", DIVIDED, "/ np.sqrt(k.shape[1])"),
+        ("1/√T: the number of queries in the scale", DIVIDED, "/ np.sqrt(q.shape[1])"),
+        ("1/√e: the width of v in the scale", DIVIDED, "/ np.sqrt(v.shape[-1])"),
+        (
+            "the weights are divided by √d, not the scores",
+            f" {DIVIDED}\n",
+            "\n    v = v / np.sqrt(q.shape[-1])\n",
+        ),
+        (
+            "one softmax over queries and keys",
+            EXP,
+            EXP.replace("axis=-1", "axis=(-2, -1)"),
+        ),
+        ("no softmax: the scores are the weights", EXP, "    P = scores\n"),
+        ("softmax twice", EXP, EXP + EXP.replace("scores", "P")),
+        (
+            "the mask is turned round: the past and the own key are hidden",
+            TRI,
+            f"1 - {TRI}",
+        ),
+        ("hidden scores are a finite number, not −∞", "-np.inf", "-100.0"),
+        (
+            "the maximum over the queries, not over the keys",
+            STABLE,
+            "scores - scores.max(axis=-2, keepdims=True)",
+        ),
         ("each query sees one key of the future", "S - T)", "S - T + 1)"),
         ("a query does not see its own key", "S - T)", "S - T - 1)"),
         ("the mask is aligned with the first key, not with the last", "S - T)", "0)"),
@@ -74,6 +100,43 @@ WRONG = {
             "pairs are read interleaved and written half-split",
             "x[..., :half], x[..., half:]",
             "x[..., ::2], x[..., 1::2]",
+        ),
+        (
+            "the angles are laid out for neighbours: θ_0, θ_0, θ_1, θ_1",
+            PAIRS,
+            "    a, b = x[..., :half], x[..., half:]\n"
+            "    cos, sin = np.repeat(cos, 2, axis=-1), np.repeat(sin, 2, axis=-1)\n"
+            "    return x * cos + np.concatenate([-b, a], axis=-1) * sin\n",
+        ),
+        (
+            "no rotation: both sines are added",
+            "[a * cos - b * sin, b * cos + a",
+            "[a * cos + b * sin, b * cos + a",
+        ),
+        (
+            "the two halves are returned in the wrong order",
+            "[a * cos - b * sin, b * cos + a * sin]",
+            "[b * cos + a * sin, a * cos - b * sin]",
+        ),
+        (
+            "only the first half is turned",
+            "[a * cos - b * sin, b * cos + a * sin]",
+            "[a * cos - b * sin, b]",
+        ),
+        (
+            "x is multiplied by cos alone",
+            "[a * cos - b * sin, b * cos + a * sin]",
+            "[a * cos, b * cos]",
+        ),
+        (
+            "i runs backwards: the last rate is 1",
+            "positions[:, None] * rates",
+            "positions[:, None] * rates[::-1]",
+        ),
+        (
+            "one rate for all pairs",
+            "positions[:, None] * rates",
+            "positions[:, None] * np.ones(half)",
         ),
         (
             "turned backwards, by −mθ",
@@ -131,6 +194,37 @@ WRONG = {
         ),
         ("the scale is missing", " / np.sqrt(K.shape[-1])", ""),
         ("1/√C instead of 1/√d", "np.sqrt(K.shape[-1])", "np.sqrt(len(x))"),
+        ("1/d instead of 1/√d", "np.sqrt(K.shape[-1])", "K.shape[-1]"),
+        (
+            "1/√(t + 1): the number of tokens in the scale",
+            "np.sqrt(K.shape[-1])",
+            "np.sqrt(K.shape[1])",
+        ),
+        (
+            "√d multiplies instead of dividing",
+            "/ np.sqrt(K.shape[-1])",
+            "* np.sqrt(K.shape[-1])",
+        ),
+        ("Wo is transposed", 'weights["o"] @ seen', 'weights["o"].T @ seen'),
+        (
+            "the softmax runs over the heads",
+            EXP1,
+            EXP1.replace("axis=1", "axis=0"),
+        ),
+        ("the weights are not normalised", EXP1, "    P = np.exp(scores)\n"),
+        (
+            "key and value of the new token are swapped",
+            LONGER,
+            LONGER.replace("[K, k[", "[K, _[")
+            .replace("[V, v[", "[V, k[")
+            .replace("[K, _[", "[K, v["),
+        ),
+        (
+            "only the new token is returned, not the cache before it",
+            ", (K, V)\n",
+            ", (K[:, -1:], V[:, -1:])\n",
+        ),
+        ("the oldest token is dropped", ", (K, V)\n", ", (K[:, 1:], V[:, 1:])\n"),
         (
             "x W instead of W x: the weights are transposed",
             "weights[n] @ x",
@@ -198,6 +292,57 @@ WRONG = {
             "    plain = plain[order] / plain.sum()\n"
             "    before = np.cumsum(plain) - plain",
         ),
+        (
+            "the probabilities are divided by the temperature, not the logits",
+            "q = np.exp((logits - logits.max()) / temperature)\n"
+            "    q = q / q.sum()\n"
+            "    order = np.argsort(-q)\n"
+            "    before = np.cumsum(q[order]) - q[order]",
+            "q = np.exp(logits - logits.max())\n"
+            "    q = q / q.sum() / temperature\n"
+            "    order = np.argsort(-q)\n"
+            "    before = np.cumsum(q[order]) - q[order]",
+        ),
+        ("scaled by p, not by what the set holds", " / q[kept].sum()", " / p"),
+        (
+            "softmax again over the probabilities of the set",
+            "q[kept] / q[kept].sum()",
+            "np.exp(q[kept]) / np.exp(q[kept]).sum()",
+        ),
+        (
+            "tokens below the probability p are cut",
+            "order[before < p]",
+            "np.flatnonzero(q >= p)",
+        ),
+        (
+            "the tokens are taken in the order of ids, not by probability",
+            "np.argsort(-q)",
+            "np.arange(len(q))",
+        ),
+        (
+            "the set's probabilities are left in sorted order",
+            "    total = np.cumsum(cut)",
+            "    cut = cut[order]\n    total = np.cumsum(cut)",
+        ),
+        (
+            "every token of the set is equally likely",
+            "q[kept] / q[kept].sum()",
+            "1 / len(kept)",
+        ),
+        (
+            "the place in the sorted order is returned, not the id",
+            "return int((total <= u * total[-1]).sum()), cut",
+            "along = np.cumsum(cut[order])\n    return int((along <= u).sum()), cut",
+        ),
+        (
+            "the place among the kept tokens is returned, not the id",
+            "return int((total <= u * total[-1]).sum()), cut",
+            "inside = np.cumsum(cut[np.sort(kept)])\n"
+            "    return int((inside <= u).sum()), cut",
+        ),
+        ("one id too early", ".sum()), cut", ".sum()) - 1, cut"),
+        ("one id too late", ".sum()), cut", ".sum()) + 1, cut"),
+        ("1 − u instead of u", "<= u * total", "<= (1 - u) * total"),
         ("not scaled to sum to 1 again", " / q[kept].sum()", ""),
         ("the least likely tokens are kept", "np.argsort(-q)", "np.argsort(q)"),
         (

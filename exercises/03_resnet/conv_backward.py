@@ -12,6 +12,7 @@ def conv_backward(x, W, gy, stride, padding):
 
     x (N, C, H, W), W (O, C, kh, kw), gy (N, O, Ho, Wo) the gradient of y; stride s and
     padding p are numbers. Returns (gx, gW, gb), each of the shape of x, W and b (O,).
+    Leave the inputs unchanged.
     """
     # YOUR CODE: equation (3.4)
     raise NotImplementedError("not implemented yet: conv_backward, equation (3.4)")

@@ -3,15 +3,16 @@
 import numpy as np
 import pytest
 
-from tinyft.grading import compare
+from tinyft.grading import compare, take
 
 TOL = 1e-10
+# O, C, k, H, W: more outputs or more inputs; one tap; as many taps as rows
+DRAWS = (4, 3, 3, 6, 5), (2, 5, 3, 4, 7), (3, 1, 5, 7, 6), (1, 2, 1, 5, 3), (5, 2, 3, 3, 4)
 
 
-def problem(seed, outputs=4, inputs=3, k=3, shape=(6, 5)):
+def problem(rng, O, C, k, H, W):
     """A kernel without any symmetry, an image that is not square."""
-    kernel = np.random.default_rng(seed).normal(size=(outputs, inputs, k, k))
-    return kernel, shape
+    return rng.normal(size=(O, C, k, k)), (H, W)
 
 
 def response(kernel, shape, centre=None, sign=1):
@@ -42,110 +43,135 @@ def values(T):
     return np.linalg.svd(T, compute_uv=False)
 
 
-def both(student, kernel, shape):
-    got = student.spectrum(kernel.copy(), shape)
-    assert isinstance(got, tuple) and len(got) == 2, (
-        f"spectrum must return the tuple (K̂, singular values), it returned {type(got)}"
-    )
-    return got
+def apart(want, known):
+    """Without the mistakes that give the right answer on this draw."""
+
+    def same(a):
+        return a.shape == want.shape and np.allclose(a, want, 1e-6)
+
+    return {said: v for said, v in known.items() if not same(v)}
+
+
+def responses(kernel, shape):
+    right, k = response(kernel, shape), kernel.shape[-1]
+    H, W = shape
+    return {
+        "not conjugated: that is true convolution": np.conj(right),
+        "lag 0 is at the first tap": response(kernel, shape, centre=0),
+        "not conjugated, and lag 0 is at the first tap": np.conj(
+            response(kernel, shape, centre=0)
+        ),
+        "lag 0 is at the last tap": response(kernel, shape, centre=k - 1),
+        "shifted the wrong way": response(kernel, shape, centre=-(k // 2)),
+        "K̂ is divided by √(H W)": right / np.sqrt(H * W),
+        "K̂ is divided by H W": right / (H * W),
+        "the zero frequency stands in the middle": np.fft.fftshift(right, (0, 1)),
+        "K̂ is transposed, C × O": right.transpose(0, 1, 3, 2),
+        "K̂ is returned as (O, C, H, W)": right.transpose(2, 3, 0, 1),
+        "the kernel is transposed": response(kernel.swapaxes(2, 3), shape),
+        "only the real part": right.real,
+        "only the gain |K̂|": np.abs(right),
+    }
+
+
+def singular(kernel, shape):
+    right, K = values(matrix(kernel, shape)), response(kernel, shape)
+    O, H_W = len(kernel), np.prod(shape)
+    return {
+        "smallest first": right[::-1],
+        "the order is by frequency, not by size": values(K).ravel(),
+        "squared: the eigenvalues of TᵀT": right**2,
+        "zero padding": values(matrix(kernel, shape, wrap=False)),
+        "the sum over input channels of |K̂|": np.sort(np.abs(K).sum(axis=2).ravel())[
+            ::-1
+        ],
+        "the sizes |K̂[o, c]|, not singular values": np.sort(np.abs(K).ravel())[::-1],
+        "only the largest singular value of each frequency": np.sort(
+            values(K)[..., 0].ravel()
+        )[::-1],
+        "K̂ is divided by √(H W)": right / np.sqrt(H_W),
+        "K̂ is divided by H W": right / H_W,
+        "the singular values of the kernel as a matrix (O, C k k)": values(
+            kernel.reshape(O, -1)
+        ),
+        "the singular values of the real part of K̂": np.sort(values(K.real).ravel())[
+            ::-1
+        ],
+        "the singular values are left as an array (H, W, min(O, C))": values(K),
+    }
 
 
 @pytest.mark.points(2)
-def test_response(student, seed):
+@pytest.mark.draws(*DRAWS)
+def test_response(student, rng, draw):
     """K̂ at every frequency, from the sum over taps."""
-    kernel, shape = problem(seed)
-    right = response(kernel, shape)
+    given = problem(rng, *draw)
+    want = response(*given)
     compare(
-        both(student, kernel, shape)[0],
-        want=right,
-        mistakes={
-            "not conjugated: that is true convolution": np.conj(right),
-            "lag 0 is at the first tap": response(kernel, shape, centre=0),
-            "shifted the wrong way": response(kernel, shape, centre=-1),
-            "K̂ is divided by √(H W)": right / np.sqrt(np.prod(shape)),
-            "the zero frequency stands in the middle": np.fft.fftshift(right, (0, 1)),
-            "K̂ is transposed, C × O": right.transpose(0, 1, 3, 2),
-            "the kernel is transposed": response(kernel.swapaxes(2, 3), shape),
-            "only the real part": right.real,
-            "only the gain |K̂|": np.abs(right),
-        },
+        student.spectrum(*given)[0],
+        want=want,
+        mistakes=apart(want, responses(*given)),
         tol=TOL,
         equation="(3.5)",
-        called="spectrum(kernel, (6, 5))[0]",
+        called=f"spectrum(kernel, {given[1]})[0]",
     )
 
 
 @pytest.mark.points(2)
-def test_singular_values(student, seed):
+@pytest.mark.draws(*DRAWS)
+def test_singular_values(student, rng, draw):
     """The singular values, from the convolution written out as a matrix."""
-    kernel, shape = problem(seed)
-    right = values(matrix(kernel, shape))
-    K = response(kernel, shape)
+    given = problem(rng, *draw)
+    want = values(matrix(*given))
+    want = want[: np.prod(draw[3:]) * min(draw[:2])]
     compare(
-        both(student, kernel, shape)[1],
-        want=right,
-        mistakes={
-            "smallest first": right[::-1],
-            "the order is by frequency, not by size": values(K).ravel(),
-            "squared: the eigenvalues of TᵀT": right**2,
-            "zero padding": values(matrix(kernel, shape, wrap=False)),
-            "the sum over input channels of |K̂|": np.sort(
-                np.abs(K).sum(axis=2).ravel()
-            )[::-1],
-            "the sizes |K̂[o, c]|, not singular values": np.sort(np.abs(K).ravel())[
-                ::-1
-            ],
-            "K̂ is divided by √(H W)": right / np.sqrt(np.prod(shape)),
-            "the singular values of the kernel as a matrix (O, C k k)": values(
-                kernel.reshape(len(kernel), -1)
-            ),
-        },
+        student.spectrum(*given)[1],
+        want=want,
+        mistakes=apart(want, singular(*given)),
         tol=TOL,
         equation="(3.6)",
-        called="spectrum(kernel, (6, 5))[1]",
+        called=f"spectrum(kernel, {given[1]})[1]",
     )
 
 
-def test_a_wave_goes_through(student, seed):
-    """Each wave comes out as K̂ times itself: T e^{iω·x} = K̂(ω) e^{iω·x}, 5×5 taps."""
-    kernel, (H, W) = problem(seed, outputs=2, inputs=3, k=5, shape=(5, 7))
-    K, T = both(student, kernel, (H, W))[0], matrix(kernel, (H, W))
-    right = response(kernel, (H, W))
+@pytest.mark.draws((2, 3, 5, 6, 7, (1, 2)), (4, 1, 3, 5, 8, (4, 3)))
+def test_a_wave_goes_through(student, rng, draw):
+    """Each wave comes out as K̂ times itself: T e^{iω·x} = K̂(ω) e^{iω·x}."""
+    O, C, k, H, W, (a, b) = draw
+    kernel, shape = problem(rng, O, C, k, H, W)
+    K, _ = take(student.spectrum(kernel, shape), K=(H, W, O, C), values=(None,))
+    phase = np.add.outer(a * np.arange(H) / H, b * np.arange(W) / W)
+    wave = np.exp(2j * np.pi * phase)
+    out = matrix(kernel, shape).reshape(O * H * W, C, H * W) @ wave.ravel()
+    known = {
+        said: v[a, b][:, None, None, :] * wave[:, :, None]
+        for said, v in responses(kernel, shape).items()
+        if v.shape == K.shape
+    }
+    want = out.reshape(O, H, W, C)  # one channel of the input after the other
     compare(
-        K,
-        want=right,
-        mistakes={
-            "not conjugated: that is true convolution": np.conj(right),
-            "lag 0 is at the first tap": response(kernel, (H, W), centre=0),
-        },
+        K[a, b][:, None, None, :] * wave[:, :, None],
+        want=want,
+        mistakes=apart(want, known),
         tol=TOL,
         equation="(3.5)",
-        called="spectrum(kernel, (5, 7))[0]",
+        called=f"K̂(2π({a}/{H}, {b}/{W})) on its wave",
     )
-    for a, b in ((1, 2), (4, 3)):
-        wave = np.exp(
-            2j * np.pi * np.add.outer(a * np.arange(H) / H, b * np.arange(W) / W)
-        )
-        out = T.reshape(-1, 3, H * W) @ wave.ravel()  # (2 H W, 3): a channel each
-        out = out.reshape(2, H, W, 3)
-        compare(
-            K[a, b][:, None, None, :] * wave[:, :, None],
-            want=out,
-            tol=TOL,
-            equation="(3.5)",
-            called=f"K̂(2π({a}/5, {b}/7)) on its wave",
-        )
 
 
-def test_box(student, seed):
+@pytest.mark.draws((6, 4), (5, 7))
+def test_box(student, draw):
     """The 3×3 box: (1 + 2cos ω₁)(1 + 2cos ω₂)/9, a real number for each frequency."""
-    K = both(student, np.full((1, 1, 3, 3), 1 / 9), (6, 4))[0]
-    a, b = np.cos(2 * np.pi * np.arange(6) / 6), np.cos(np.pi * np.arange(4) / 2)
+    H, W = draw
+    kernel = np.full((1, 1, 3, 3), 1 / 9)
+    K, _ = take(student.spectrum(kernel, draw), K=(H, W, 1, 1), values=(None,))
+    a, b = (np.cos(2 * np.pi * np.arange(n) / n) for n in draw)
+    want = np.outer(1 + 2 * a, 1 + 2 * b)[:, :, None, None] / 9 + 0j
     compare(
-        np.asarray(K).reshape(6, 4),
-        want=np.outer(1 + 2 * a, 1 + 2 * b) / 9 + 0j,
-        mistakes={"only the gain |K̂|": np.abs(np.outer(1 + 2 * a, 1 + 2 * b)) / 9},
+        K,
+        want=want,
+        mistakes=apart(want, responses(kernel, draw)),
         tol=TOL,
         equation="(3.7)",
-        called="spectrum(box, (6, 4))[0]",
+        called=f"spectrum(box, {draw})[0]",
     )

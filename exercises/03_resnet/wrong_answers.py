@@ -59,6 +59,22 @@ WRONG = {
             "(kh, kw), (sh, sw), (p, q) =",
             "(kw, kh), (sh, sw), (p, q) =",
         ),
+        (
+            "A is transposed: (C kh kw, N Ho Wo)",
+            "C * kh * kw)\n",
+            "C * kh * kw).T\n",
+        ),
+        (
+            "one place too few: the + 1 is missing",
+            "(H - kh) // sh + 1, (W - kw) // sw + 1",
+            "(H - kh) // sh, (W - kw) // sw",
+        ),
+        (
+            "the number of places is rounded up",
+            "    N, C, H, W = padded.shape\n",
+            "    padded = np.pad(padded, ((0, 0), (0, 0), (0, sh - 1), (0, sw - 1)))\n"
+            "    N, C, H, W = padded.shape\n",
+        ),
         ("the dtype of x is lost", "kw), x.dtype)", "kw))"),
         (
             "A shares its memory with x",
@@ -69,6 +85,38 @@ WRONG = {
         ),
     ],
     "conv_backward": [
+        (
+            "gx is spread with stride 1",
+            "gpadded[seen] += np",
+            "gpadded[..., i : i + Ho, j : j + Wo] += np",
+        ),
+        (
+            "gx still has the padding",
+            "gpadded[:, :, p : p + H, p : p + width]",
+            "gpadded",
+        ),
+        (
+            "gW is returned before gx",
+            "gpadded[:, :, p : p + H, p : p + width], gW",
+            "gW, gpadded[:, :, p : p + H, p : p + width]",
+        ),
+        ("gW is transposed, (C, O, kh, kw)", "width], gW", "width], gW.swapaxes(0, 1)"),
+        ("gb is a mean over the images", "gb = gy", "gb = 1 / len(x) * gy"),
+        (
+            "gb is not summed over the images",
+            "gy.sum(axis=(0, 2, 3))",
+            "gy.sum(axis=(2, 3))",
+        ),
+        (
+            "gb is summed over the channels too",
+            "gy.sum(axis=(0, 2, 3))",
+            "gy.sum()",
+        ),
+        (
+            "gy was changed in place",
+            "    s, p = stride, padding\n",
+            "    s, p = stride, padding\n    gy *= 2\n    gy /= 2\n    gy += 1\n",
+        ),
         (
             "the taps of W are flipped",
             "gy, W[:, :, i, j])",
@@ -136,6 +184,30 @@ WRONG = {
             "wide = np.roll(wide, (-(k // 2), -(k // 2)), axis=(2, 3))",
             "wide = wide",
         ),
+        (
+            "not conjugated, and lag 0 is at the first tap",
+            "wide = np.roll(wide, (-(k // 2), -(k // 2)), axis=(2, 3))\n"
+            "    K = np.conj(np.fft.fft2(wide))",
+            "K = np.fft.fft2(wide)",
+        ),
+        ("lag 0 is at the last tap", "(-(k // 2), -(k // 2))", "(1 - k, 1 - k)"),
+        ("K̂ is divided by H W", "np.conj(np.fft.fft2(wide))", "np.fft.ifft2(wide)"),
+        ("K̂ is returned as (O, C, H, W)", "return K,", "return K.transpose(2, 3, 0, 1),"),
+        (
+            "only the largest singular value of each frequency",
+            "values.ravel()",
+            "values[..., 0].ravel()",
+        ),
+        (
+            "the singular values of the real part of K̂",
+            "np.linalg.svd(K,",
+            "np.linalg.svd(K.real,",
+        ),
+        (
+            "the singular values are left as an array (H, W, min(O, C))",
+            "np.sort(values.ravel())[::-1]",
+            "values",
+        ),
         ("shifted the wrong way", "(-(k // 2), -(k // 2))", "(k // 2, k // 2)"),
         ("K̂ is divided by √(H W)", "fft2(wide)", 'fft2(wide, norm="ortho")'),
         (
@@ -195,12 +267,12 @@ WRONG = {
         ),
         ("the ReLU is forgotten", "g = gy * (x + gamma * zh + beta > 0)", "g = gy"),
         (
-            "the mask is that of the branch alone",
+            "the mask of the branch alone is used",
             "(x + gamma * zh + beta > 0)",
             "(gamma * zh + beta > 0)",
         ),
         ("the slope of the ReLU at 0 is taken as 1", "beta > 0)", "beta >= 0)"),
-        ("the mask is that of x", "(x + gamma * zh + beta > 0)", "(x > 0)"),
+        ("the mask of x is used", "(x + gamma * zh + beta > 0)", "(x > 0)"),
         (
             "the statistics are taken as constants",
             "(g - gbeta / len(x) - zh * ggamma / len(x))",
@@ -211,6 +283,25 @@ WRONG = {
             "the term of the variance is missing",
             "gbeta / len(x) - zh * ggamma / len(x))",
             "gbeta / len(x))",
+        ),
+        ("the skip path counts twice", "return g + gz", "return 2 * g + gz"),
+        ("the branch is forgotten in gx", "return g + gz @ W", "return g"),
+        ("the mask is inverted", "beta > 0)", "beta <= 0)"),
+        ("the term of the mean is added", "(g - gbeta", "(g + gbeta"),
+        ("the term of the variance is added", " - zh * ggamma", " + zh * ggamma"),
+        (
+            "sums instead of means in gz",
+            "gbeta / len(x) - zh * ggamma / len(x)",
+            "gbeta - zh * ggamma",
+        ),
+        ("γ comes twice in gz", "gz = gamma / s", "gz = gamma**2 / s"),
+        ("gz is not divided by s", "gz = gamma / s", "gz = gamma"),
+        ("gz is divided by s²", "gz = gamma / s", "gz = gamma / s**2"),
+        ("gW is a mean over the rows", "gz.T @ x", "gz.T @ x / len(x)"),
+        (
+            "gβ is returned before gγ",
+            "return g + gz @ W, gz.T @ x, ggamma, gbeta",
+            "return g + gz @ W, gz.T @ x, gbeta, ggamma",
         ),
         ("γ is missing in gz", "gz = gamma / s", "gz = 1 / s"),
         ("the variance is the unbiased one", "z.var(axis=0)", "z.var(axis=0, ddof=1)"),

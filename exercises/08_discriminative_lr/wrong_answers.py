@@ -42,6 +42,27 @@ WRONG = {
         ("divided by α, not multiplied", "lr * decay **", "lr / decay **"),
         ("the rates fall in equal differences", RATE, "lr * decay * layer"),
         ("η0 is missing", "lr * decay", "decay"),
+        ("α is subtracted, not multiplied", RATE, "lr - decay * (count - layer)"),
+        (
+            "divided by the number of layers above",
+            RATE,
+            "lr / np.maximum(1, count - layer)",
+        ),
+        (
+            "e^(−α(L − l)) instead of α^(L − l)",
+            RATE,
+            "lr * np.exp(-decay * (count - layer))",
+        ),
+        (
+            "one rate, α·η0, for all layers but the top",
+            RATE,
+            "np.where(layer == count, lr, lr * decay)",
+        ),
+        (
+            "there is one rate too many: a layer 0 below the first",
+            "np.arange(1, count + 1)",
+            "np.arange(count + 1)",
+        ),
         ("exponent 2(L−l)", "(count - layer)", "(2 * (count - layer))"),
         ("η0 stands inside the power", "lr * decay **", "(lr * decay) **"),
         (
@@ -108,6 +129,35 @@ WRONG = {
             GEOMETRIC,
             "return 10 ** np.linspace(np.log(lo), np.log(hi), count)",
         ),
+        (
+            "the logarithms are returned, not the rates",
+            GEOMETRIC,
+            "return np.linspace(np.log(lo), np.log(hi), count)",
+        ),
+        ("the factor is hi/lo for every group", " ** (1 / (count - 1))", ""),
+        (
+            "the factor is hi/(lo (L−1)), without a root",
+            "(hi / lo) ** (1 / (count - 1))",
+            "hi / lo / (count - 1)",
+        ),
+        ("lo/hi instead of hi/lo", "(hi / lo)", "(lo / hi)"),
+        ("the sequence starts at 1: lo is missing", "lo * factor", "1.0 * factor"),
+        ("lo is ignored: hi/10 below the top", "if lo is None", "if True"),
+        (
+            "slice(hi) divides by 10 again at each group",
+            "return np.array([hi / 10] * (count - 1) + [hi])",
+            "return hi / 10.0 ** np.arange(count)[::-1]",
+        ),
+        (
+            "slice(hi) freezes all but the top: their rate is 0",
+            "[hi / 10]",
+            "[0.0]",
+        ),
+        (
+            "one group has lo and hi",
+            "return np.array([hi])",
+            "return np.array([lo or hi / 10, hi])",
+        ),
         ("slice(hi) is hi for all", "[hi / 10]", "[hi]"),
         ("slice(hi) also divides the top", "(count - 1) + [hi])", "count)"),
         ("one group has lo", "return np.array([hi])", "return np.array([lo or hi])"),
@@ -124,7 +174,7 @@ WRONG = {
         ("the gradient is not divided by N", " / X.shape[1]", ""),
         ("the step goes up the gradient", "-lr * back", "lr * back"),
         (
-            "the gradient is that of ‖E‖²/N, twice too large",
+            "the ½ of the loss is ignored: the gradient is twice too large",
             "/ X.shape[1]",
             "* 2 / X.shape[1]",
         ),
@@ -134,6 +184,31 @@ WRONG = {
             "the gradients were normalised to length 1",
             "-lr * back @ below.T",
             "-lr * (back @ below.T) / np.linalg.norm(back @ below.T)",
+        ),
+        (
+            "the norms of the layers' own changes are added, not the changes",
+            WHOLE,
+            "    drift, relative, total = np.zeros_like(X), [], 0.0\n"
+            "    for W, step, below, here in zip(Ws, steps, h, h[1:]):\n"
+            "        drift = W @ drift + step @ below\n"
+            "        total += np.linalg.norm(step @ below)\n"
+            "        relative.append(total / np.linalg.norm(here))\n",
+        ),
+        ("divided by N twice", "/ X.shape[1]", "/ X.shape[1] ** 2"),
+        (
+            "the inverse, ‖h_l‖/‖Δh_l‖",
+            NORM,
+            "np.linalg.norm(here) / np.linalg.norm(drift)",
+        ),
+        (
+            "h_L after the step is returned, not its change",
+            "np.array(relative), drift",
+            "np.array(relative), h[-1] + drift",
+        ),
+        (
+            "Δh_L is divided by ‖h_L‖",
+            "np.array(relative), drift",
+            "np.array(relative), drift / np.linalg.norm(h[-1])",
         ),
         ("not divided by ‖h_l‖", NORM, "np.linalg.norm(drift)"),
         (
@@ -208,6 +283,19 @@ WRONG = {
             "(1 - rates * curvature) ** steps",
             "np.exp(-rates * curvature * steps)",
         ),
+        (
+            "the last step alone",
+            "np.abs(1 - left)",
+            "np.abs(rates * curvature * (1 - rates * curvature) ** max(steps - 1, 0))",
+        ),
+        ("η0 is missing in the rates", "lr * decay", "decay"),
+        ("(1 − α) instead of α", "lr * decay", "lr * (1 - decay)"),
+        (
+            "1 + ηk: the steps go uphill",
+            "(1 - rates * curvature)",
+            "(1 + rates * curvature)",
+        ),
+        ("the drift of the squared distance", DRIFT, f"({DRIFT}) ** 2"),
         ("one step too few", "** steps", "** max(steps - 1, 0)"),
         ("one step too many", "** steps", "** (steps + 1)"),
         (

@@ -19,7 +19,7 @@ def problem(rng, n, d, K):
 
 
 def solve(X, Y, Theta0, c, weight):
-    """The residual form (9.5) on rows times √weight: another road to the minimiser."""
+    """The residual form (9.5) on rows times √weight: another way to the minimiser."""
     root = np.sqrt(weight)[:, None]
     X, Y = root * X, root * Y
     A = X.T @ X + c * np.eye(X.shape[1])

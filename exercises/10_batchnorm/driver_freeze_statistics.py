@@ -5,7 +5,7 @@ Nothing is measured here: what comes back is set on the judge's own network and 
 
 import numpy as np
 
-from tinyft import models, nn
+from tinyft import models, nn, tensor
 
 MODES = "training", "statistics", "momentum"
 PLAIN = (str, bool, int, float, type(None))
@@ -22,7 +22,7 @@ def network(plan, arrays, trains):
     """The network of test_freeze_statistics.py with these values and switches."""
     net = build(*plan) if plan else nn.BatchNorm2d(1, dtype="float64")
     for name, value in net.state_dict().items():
-        value.data[...] = arrays[name]
+        value.data[...] = tensor(arrays[name]).data
     for name, parameter in net.named_parameters():
         parameter.requires_grad_(trains[name])
     return net

@@ -66,7 +66,8 @@ def freeze_statistics(student, plan, net, affine):
     for name, parameter in net.named_parameters():
         parameter.requires_grad_(found["trains"][name])
     for name, value in net.state_dict().items():
-        value.data[...] = take(found["arrays"][name], **{name: value.shape})
+        array = take(found["arrays"][name], **{name: value.shape})
+        value.data[...] = tensor(array).data
     return found["count"]
 
 

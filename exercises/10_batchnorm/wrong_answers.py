@@ -102,7 +102,8 @@ WRONG = {
             "the moments of all data, not the average of the batches'",
             "return mean, var\n",
             "if momentum is None:\n"
-            "        x = [x.transpose(0, 2, 3, 1).reshape(-1, x.shape[1]) for x in batches]\n"
+            "        C = batches[0].shape[1]\n"
+            "        x = [x.transpose(0, 2, 3, 1).reshape(-1, C) for x in batches]\n"
             "        x = np.concatenate(x)\n"
             "        return x.mean(axis=0), x.var(axis=0, ddof=1)\n"
             "    return mean, var\n",
@@ -110,7 +111,7 @@ WRONG = {
         (
             "the batches are weighed by their sizes",
             EACH,
-            "(x.size / sum(b.size for b in batches[:k])) if momentum is None else momentum",
+            "momentum or x.size / sum(b.size for b in batches[:k])",
         ),
         ("one batch too few: rounded down, not up", "np.ceil", "np.floor"),
         ("rounded to the nearest number, not up", "np.ceil", "np.round"),

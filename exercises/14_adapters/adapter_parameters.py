@@ -6,7 +6,7 @@ SITES = {"houlsby": 2, "pfeiffer": 1, "parallel": 1}  # adapters in one block
 def adapter_parameters(kind, layers, d, m):
     """How many numbers a task adds to a Transformer of `layers` blocks of width d.
 
-    layers · (adapters a block) · (D, b, U and c of one adapter)           (14.2)
+    layers · (adapters per block) · (D, b, U and c of one adapter)         (14.2)
 
     kind is "houlsby", "pfeiffer" or "parallel", m the width inside. Returns an int.
     """
@@ -21,3 +21,12 @@ def fusion_parameters(kind, layers, d):
     """
     # YOUR CODE: Q, K and V
     raise NotImplementedError("not implemented yet: fusion_parameters, Q, K and V")
+
+
+def widest(kind, layers, d, megabytes, size=4):
+    """The largest m whose adapters fit into so many megabytes (10⁶ bytes), an int.
+
+    A number takes `size` bytes: 4 in float32, 2 in float16. 0 if not even m = 1 fits.
+    """
+    # YOUR CODE: (14.2), solved for m
+    raise NotImplementedError("not implemented yet: widest, (14.2), solved for m")

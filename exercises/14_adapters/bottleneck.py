@@ -1,15 +1,19 @@
-"""Task 1 of 4: a bottleneck adapter.  Equation (14.1) of notebooks/14_adapters.ipynb."""
+"""Task 1 of 4: bottleneck adapters.  Equation (14.1) of notebooks/14_adapters.ipynb."""
 
 import numpy as np
 
 
-def bottleneck(h, y, D, b, U, c, scale=1.0, parallel=False):
-    """The result y of a layer, corrected by an adapter with tanh inside.
+def bottleneck(h, y, adapters, parallel=False):
+    """The result y of a layer, corrected by adapters with tanh inside, in their order.
 
-    y' = y + s·(U tanh(D z + b) + c),   z = y, or the input h if parallel   (14.1)
+    y' = y + s·(U tanh(D z + b) + c)                                       (14.1)
+    z = y, and the next adapter takes this one's y' for its y: a stack;
+    z = h, the layer's input, for every adapter if parallel: their corrections add up
 
-    h (B, k) what went into the layer, y (B, d) what came out; D (m, d), or (m, k) if
-    parallel; b (m,), U (d, m), c (d,), scale a float s. Returns a new (B, d) array.
+    h (..., k) what went into the layer, y (..., d) what came out, any number of batch
+    axes; adapters a list, perhaps empty, of (D, b, U, c, s): D (m, d), or (m, k) if
+    parallel, b (m,), U (d, m), c (d,), s a float; m is the adapter's own.
+    Returns a new (..., d) array.
     """
     # YOUR CODE: equation (14.1)
     raise NotImplementedError("not implemented yet: bottleneck, equation (14.1)")

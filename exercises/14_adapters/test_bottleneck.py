@@ -3,93 +3,163 @@
 import numpy as np
 import pytest
 
-from tinyft.grading import compare, fail
+from tinyft.grading import compare
 
 TOL = 1e-10
+SIZES = [  # batch axes, k, d, widths inside: no two sizes of a draw are equal
+    ((4,), 6, 5, (3, 2)),
+    ((2, 3), 7, 4, (5, 1, 8)),
+    ((), 3, 6, (4, 2)),
+    ((3, 1, 2), 5, 8, (6, 4)),
+]
 
 
-def problem(seed, parallel, B=4, k=6, d=5, m=3):
-    rng = np.random.default_rng(seed)
-    h, y = rng.normal(size=(B, d if not parallel else k)), rng.normal(size=(B, d))
-    D, b = rng.normal(size=(m, h.shape[1])), rng.normal(size=m) + 1
-    return h, y, D, b, rng.normal(size=(d, m)), rng.normal(size=d) + 1, 1.7
+def problem(rng, batch, k, d, widths, parallel):
+    h, y = rng.normal(size=(*batch, k)), rng.normal(size=(*batch, d))
+    adapters = []
+    for i, m in enumerate(widths):
+        D, b = rng.normal(size=(m, k if parallel else d)) / 2, rng.normal(size=m) + 1
+        U, c = rng.normal(size=(d, m)) / 2, rng.normal(size=d) + 1
+        adapters.append((D, b, U, c, 1.7 - 0.9 * i + rng.uniform(0, 0.1)))
+    return h, y, adapters
 
 
 def correction(z, D, b, U, c, f=np.tanh):
-    """One row after the other, column vectors: U f(D z + b) + c."""
-    return np.array([U @ f(D @ row + b) + c for row in z])
+    """One vector after the other: U f(D z + b) + c."""
+    found = np.empty((*z.shape[:-1], len(c)))
+    for at in np.ndindex(z.shape[:-1]):
+        found[at] = U @ f(D @ z[at] + b) + c
+    return found
 
 
-def mistakes(h, y, z, D, b, U, c, s):
-    right = correction(z, D, b, U, c)
-    late = np.array([np.tanh(U @ (D @ row + b)) + c for row in z])
-    outside = correction(z, D, 0 * b, U, c) + U @ b
-    inside = correction(z, s * D, s * b, U, c)
-    named = {
-        "the skip connection y is missing": s * right,
-        "b is missing": y + s * correction(z, D, 0 * b, U, c),
-        "c is missing": y + s * (right - c),
-        "the scale is missing": y + right,
-        "the scale does not reach c": y + s * (right - c) + c,
-        "the scale multiplies y too": s * (y + right),
-        "no tanh inside": y + s * correction(z, D, b, U, c, lambda x: x),
-        "tanh after U, not before": y + s * late,
-        "relu in place of tanh": y
-        + s * correction(z, D, b, U, c, lambda x: np.maximum(x, 0)),
-        "b is added after tanh, not before": y + s * outside,
-        "the scale is inside tanh": y + inside,
+def stacked(h, y, adapters, parallel, added=None, reads=None):
+    """y' of all adapters; added(z, y, D, b, U, c, s): the y' of one."""
+    out = y
+    for D, b, U, c, s in adapters:
+        z = reads(h, y, out) if reads else h if parallel else out
+        one = s * correction(z, D, b, U, c)
+        out = added(z, out, D, b, U, c, s) if added else out + one
+    return out
+
+
+def relu(x):
+    return np.maximum(x, 0)
+
+
+PARTS = {  # the y' of one adapter with each mistake, from z and y
+    "the skip connection y is missing": lambda z, y, D, b, U, c, s: (
+        s * correction(z, D, b, U, c)
+    ),
+    "b is missing": lambda z, y, D, b, U, c, s: y + s * correction(z, D, 0 * b, U, c),
+    "c is missing": lambda z, y, D, b, U, c, s: y + s * correction(z, D, b, U, 0 * c),
+    "the scale is missing": lambda z, y, D, b, U, c, s: y + correction(z, D, b, U, c),
+    "the scale is squared": lambda z, y, D, b, U, c, s: (
+        y + s * s * correction(z, D, b, U, c)
+    ),
+    "the scale does not reach c": lambda z, y, D, b, U, c, s: (
+        y + s * correction(z, D, b, U, 0 * c) + c
+    ),
+    "the scale multiplies y too": lambda z, y, D, b, U, c, s: (
+        s * (y + correction(z, D, b, U, c))
+    ),
+    "the scale is inside tanh": lambda z, y, D, b, U, c, s: (
+        y + correction(z, s * D, s * b, U, c)
+    ),
+    "the correction is subtracted": lambda z, y, D, b, U, c, s: (
+        y - s * correction(z, D, b, U, c)
+    ),
+    "no tanh inside": lambda z, y, D, b, U, c, s: (
+        y + s * correction(z, D, b, U, c, lambda x: x)
+    ),
+    "relu instead of tanh": lambda z, y, D, b, U, c, s: (
+        y + s * correction(z, D, b, U, c, relu)
+    ),
+    "a sigmoid instead of tanh": lambda z, y, D, b, U, c, s: (
+        y + s * correction(z, D, b, U, c, lambda x: 1 / (1 + np.exp(-x)))
+    ),
+    "tanh after U, not before": lambda z, y, D, b, U, c, s: (
+        y + s * (np.tanh(correction(z, D, b, U, 0 * c, lambda x: x)) + c)
+    ),
+    "b is added after tanh, not before": lambda z, y, D, b, U, c, s: (
+        y + s * (correction(z, D, 0 * b, U, c) + U @ b)
+    ),
+}
+
+
+def mistakes(given):
+    h, y, adapters, parallel = given
+    right = stacked(*given)
+    known = {name: stacked(*given, added=part) for name, part in PARTS.items()}
+    known |= {
+        "y is left out at the end": right - y,
+        "only the last adapter is left": stacked(h, y, adapters[-1:], parallel),
+        "only the first adapter is left": stacked(h, y, adapters[:1], parallel),
+        "the adapters act in reverse order": stacked(h, y, adapters[::-1], parallel),
+        "the mean of the corrections, not their sum": y + (right - y) / len(adapters),
     }
+    if not parallel:
+        known["every adapter reads the first y, not what came before it"] = stacked(
+            *given, reads=lambda h, y, out: y
+        )
     if h.shape == y.shape:
-        named["D reads h without being parallel"] = y + s * correction(h, D, b, U, c)
-    return named
+        known |= {
+            "D reads h without being parallel": stacked(
+                *given, reads=lambda h, y, out: h
+            ),
+            "parallel is ignored: D reads y": stacked(
+                *given, reads=lambda h, y, out: out
+            ),
+            "D reads y, not h": stacked(*given, reads=lambda h, y, out: y),
+            "the correction is added to h, not to y": right - y + h,
+        }
+    return known
+
+
+def apart(want, known):
+    """Without the mistakes that give the right answer on this draw: one adapter, say."""
+    return {k: v for k, v in known.items() if not np.allclose(v, want, 1e-6)}
+
+
+def check(student, rng, sizes, parallel, named=None):
+    given = *problem(rng, *sizes, parallel), parallel
+    want = stacked(*given)
+    extra = (named,) if named is not None else ()
+    compare(
+        student.bottleneck(*given[:3], *extra),
+        want=want,
+        mistakes=apart(want, mistakes(given)),
+        tol=TOL,
+        equation="(14.1)",
+    )
 
 
 @pytest.mark.points(2)
-def test_behind_the_layer(student, seed):
-    """Behind the layer: D reads the result y."""
-    h, y, D, b, U, c, s = problem(seed, False)
-    got = student.bottleneck(h, y, D, b, U, c, s)
-    compare(
-        got,
-        want=y + s * correction(y, D, b, U, c),
-        mistakes=mistakes(h, y, y, D, b, U, c, s),
-        tol=TOL,
-        equation="(14.1)",
-    )
+@pytest.mark.draws(*SIZES)
+def test_behind_the_layer(student, rng, draw):
+    """A stack behind the layer: the first D reads y; nothing is said of `parallel`."""
+    check(student, rng, draw, False)
 
 
-def test_beside_the_layer(student, seed):
-    """Beside the layer (parallel): D reads the input h, of the same width here."""
-    h, y, D, b, U, c, s = problem(seed, True, k=5)
-    compare(
-        student.bottleneck(h, y, D, b, U, c, s, parallel=True),
-        want=y + s * correction(h, D, b, U, c),
-        mistakes={
-            "parallel is ignored: D reads y": y + s * correction(y, D, b, U, c),
-            "the correction is added to h, not to y": h + s * correction(h, D, b, U, c),
-        },
-        tol=TOL,
-        equation="(14.1)",
-    )
+@pytest.mark.draws(*SIZES)
+def test_beside_the_layer(student, rng, draw):
+    """Beside a layer whose input has another width than its result."""
+    check(student, rng, draw, True, True)
 
 
-def test_input_of_another_width(student, seed):
-    """Beside a layer whose input is wider than its result."""
-    h, y, D, b, U, c, s = problem(seed, True)
-    compare(
-        student.bottleneck(h, y, D, b, U, c, s, True),
-        want=y + s * correction(h, D, b, U, c),
-        tol=TOL,
-        equation="(14.1)",
-    )
+@pytest.mark.draws(((4,), 5, 5, (3, 2)), ((3, 2), 4, 4, (1, 6)))
+def test_equal_widths(student, rng, draw):
+    """Input and result of one width: both could be read."""
+    for parallel in (True, False):
+        check(student, rng, draw, parallel, parallel)
 
 
-def test_defaults(student, seed):
-    """Left out, the scale is 1 and the adapter is not parallel."""
-    h, y, D, b, U, c, _ = problem(seed, False)
-    compare(
-        student.bottleneck(h, y, D, b, U, c),
-        want=y + correction(y, D, b, U, c),
-        tol=TOL,
-        equation="(14.1)",
-    )
+@pytest.mark.draws(((5,), 3, 4, (2,)), ((1,), 6, 3, (1,)), ((2,), 4, 4, ()))
+def test_one_or_none(student, rng, draw):
+    """One adapter, and none at all."""
+    if draw[-1]:
+        check(student, rng, draw, False, False)
+    else:
+        h, y, _ = problem(rng, *draw, False)
+        known = {"h is returned, not y": h, "nothing is left of y": 0 * y}
+        options = {"tol": TOL, "equation": "(14.1)"}
+        compare(student.bottleneck(h, y, []), want=y, mistakes=known, **options)

@@ -1,42 +1,87 @@
 """Named wrong answers: small edits of the solutions, to be caught and named."""
 
+Z = "z = h if parallel else out"
+ADD = "out = out + s * (np.tanh(z @ D.T + b) @ U.T + c)"
+COUNT = "layers * SITES[kind] * (down + up)"
+FUSION = "layers * SITES[kind] * (query + key + value)"
+SITES = "(layers * SITES[kind])"
+FOUR = (
+    "return np.zeros(D.shape), np.zeros(b.shape), "
+    "scale * g.T @ inside, scale * g.sum(axis=0)"
+)
+LAST = "return D, b, U, c\n"
+DOWN = "D, b = D - lr * back.T @ z, b - lr * back.sum(axis=0)"
+UP = "U, c = U - lr * gU, c - lr * gc"
+SLOPE = "(1 - inside**2)"
+WEIGHTS = "w = e / np.maximum(np.sum(e, axis=1, keepdims=True), 1.0)"
+SCORES = "scores = np.where(on, scores, -np.inf)"
+DOTS = "scores = np.sum(keys * query[:, None, :], axis=2)"
+E_OF = "np.exp(scores - np.where(np.isfinite(top), top, 0.0))"
+MIXED = "return y + np.sum(w[:, :, None] * values, axis=1), w"
+
+
+def changed(old, new):
+    """An adapter's correction with one part changed."""
+    return ADD, ADD.replace(old, new)
+
+
+def first(gD="np.zeros(D.shape)", gb="np.zeros(b.shape)", gU=None, gc=None):
+    """The four gradients at the start, some of them changed."""
+    gU, gc = gU or "scale * g.T @ inside", gc or "scale * g.sum(axis=0)"
+    return FOUR, f"return {gD}, {gb}, {gU}, {gc}"
+
+
 WRONG = {
     "bottleneck": [
-        ("the skip connection y is missing", "return y + scale *", "return scale *"),
-        ("b is missing", "D.T + b)", "D.T)"),
-        ("c is missing", "(inside @ U.T + c)", "(inside @ U.T)"),
-        ("the scale is missing", "y + scale * (", "y + ("),
-        ("the scale does not reach c", "(inside @ U.T + c)", "(inside @ U.T) + c"),
-        ("the scale multiplies y too", "y + scale * (", "scale * (y + "),
-        ("no tanh inside", "np.tanh(z @ D.T + b)", "z @ D.T + b"),
+        ("the skip connection y is missing", *changed("out + s", "s")),
+        ("b is missing", *changed("D.T + b", "D.T")),
+        ("c is missing", *changed(" + c", "")),
+        ("the scale is missing", *changed("s * (", "(")),
+        ("the scale is squared", *changed("s * (", "s * s * (")),
+        ("the scale does not reach c", *changed(" + c)", ") + c")),
+        ("the scale multiplies y too", *changed("out + s * (", "s * (out + ")),
+        ("the correction is subtracted", *changed("out + s", "out - s")),
+        ("no tanh inside", *changed("np.tanh(z @ D.T + b)", "(z @ D.T + b)")),
         (
             "tanh after U, not before",
-            "inside = np.tanh(z @ D.T + b)\n    return y + scale * (inside @ U.T + c)",
-            "inside = z @ D.T + b\n    return y + scale * (np.tanh(inside @ U.T) + c)",
+            *changed("np.tanh(z @ D.T + b) @ U.T", "np.tanh((z @ D.T + b) @ U.T)"),
         ),
         (
-            "relu in place of tanh",
-            "np.tanh(z @ D.T + b)",
-            "np.maximum(z @ D.T + b, 0)",
+            "relu instead of tanh",
+            *changed("np.tanh(z @ D.T + b)", "np.maximum(z @ D.T + b, 0)"),
+        ),
+        (
+            "a sigmoid instead of tanh",
+            *changed("np.tanh(z @ D.T + b)", "(1 / (1 + np.exp(-(z @ D.T + b))))"),
         ),
         (
             "b is added after tanh, not before",
-            "np.tanh(z @ D.T + b)",
-            "np.tanh(z @ D.T) + b",
+            *changed("np.tanh(z @ D.T + b)", "(np.tanh(z @ D.T) + b)"),
         ),
         (
             "the scale is inside tanh",
-            "inside = np.tanh(z @ D.T + b)\n    return y + scale * (inside @ U.T + c)",
-            "inside = np.tanh(scale * (z @ D.T + b))\n    return y + inside @ U.T + c",
+            ADD,
+            "out = out + np.tanh(s * (z @ D.T + b)) @ U.T + c",
         ),
-        ("the correction is added to h, not to y", "return y +", "return z +"),
-        ("parallel is ignored: D reads y", "z = h if parallel else y", "z = y"),
-        ("D reads h without being parallel", "z = h if parallel else y", "z = h"),
+        ("the correction is added to h, not to y", "out = y.copy()", "out = h.copy()"),
+        ("parallel is ignored: D reads y", Z, "z = out"),
+        ("D reads y, not h", Z, "z = y if parallel else out"),
+        ("D reads h without being parallel", Z, "z = h"),
         (
-            "y was changed in place",
-            "return y + scale * (inside @ U.T + c)",
-            "y += scale * (inside @ U.T + c)\n    return y",
+            "every adapter reads the first y, not what came before it",
+            Z,
+            "z = h if parallel else y",
         ),
+        ("only the last adapter is left", "in adapters:", "in adapters[-1:]:"),
+        ("only the first adapter is left", "in adapters:", "in adapters[:1]:"),
+        ("the adapters act in reverse order", "in adapters:", "in adapters[::-1]:"),
+        ("y is left out at the end", "return out\n", "return out - y\n"),
+        (
+            "the mean of the corrections, not their sum",
+            "return out\n",
+            "return y + (out - y) / max(len(adapters), 1)\n",
+        ),
+        ("y was changed in place", *changed("out = out + s", "y[...] = out = out + s")),
     ],
     "adapter_parameters": [
         ("no biases: 2md", "down = m * d + m\n    up = d * m + d", "down = up = m * d"),
@@ -53,18 +98,18 @@ WRONG = {
             "(down + up)",
             "(m * d + m + d)",
         ),
-        ("parallel has two adapters a block", '"parallel": 1', '"parallel": 2'),
+        ("parallel has two adapters per block", '"parallel": 1', '"parallel": 2'),
         (
             "a fusion for each of the two adapters",
             "(query + key + value)",
             "2 * (query + key + value)",
         ),
         ("only D is counted", "(down + up)", "down"),
-        ("Houlsby has one adapter a block", '"houlsby": 2', '"houlsby": 1'),
-        ("Pfeiffer has two adapters a block", '"pfeiffer": 1', '"pfeiffer": 2'),
+        ("Houlsby has one adapter per block", '"houlsby": 2', '"houlsby": 1'),
+        ("Pfeiffer has two adapters per block", '"pfeiffer": 1', '"pfeiffer": 2'),
         (
             "layers is missing",
-            "layers * SITES[kind] * (down + up)",
+            COUNT,
             "SITES[kind] * (down + up)",
         ),
         (
@@ -75,54 +120,119 @@ WRONG = {
         ("V has a bias too", "value = d * d", "value = d * d + d"),
         ("V is not counted", "(query + key + value)", "(query + key)"),
         (
-            "one fusion a block",
+            "one fusion per block",
             "layers * SITES[kind] * (query + key + value)",
             "layers * (query + key + value)",
         ),
+        ("only U is counted", "(down + up)", "up"),
+        ("layers is missing in the fusion", FUSION, FUSION.replace("layers * ", "")),
+        ("Q alone is counted", "(query + key + value)", "query"),
+        ("the bytes per number are left out", " // size", ""),
+        ("4 bytes per number, whatever `size`", "// size", "// 4"),
+        ("no biases: 2md", "(numbers - d) // (2 * d + 1)", "numbers // (2 * d)"),
+        ("one too many: rounded up", "(numbers - d) //", "1 + (numbers - d) //"),
+        ("a megabyte of 2²⁰ bytes", "1e6", "2**20"),
+        ("layers is missing", SITES, "SITES[kind]"),
+        ("Houlsby has one adapter per block", SITES, "layers"),
+        (
+            "below 0 where nothing fits",
+            "max(0, (numbers - d) // (2 * d + 1))",
+            "(numbers - d) // (2 * d + 1)",
+        ),
     ],
     "adapter_gradients_at_start": [
-        ("gU is transposed", "gU = scale * g.T @ inside", "gU = scale * inside.T @ g"),
-        ("gU without tanh", "inside = np.tanh(y @ D.T + b)", "inside = y @ D.T + b"),
-        ("b is missing in gU", "np.tanh(y @ D.T + b)", "np.tanh(y @ D.T)"),
-        ("gU without the scale", "gU = scale * g.T", "gU = g.T"),
-        ("gc without the scale", "gc = scale * g.sum", "gc = g.sum"),
-        ("gc is a mean over the batch", "g.sum(axis=0)", "g.mean(axis=0)"),
-        ("gU is a mean over the batch", "g.T @ inside", "g.T @ inside / len(y)"),
+        ("gU is transposed", *first(gU="scale * inside.T @ g")),
+        (
+            "gU without tanh",
+            "np.tanh(z.reshape(-1, k) @ D.T + b)",
+            "z.reshape(-1, k) @ D.T + b",
+        ),
+        ("b is missing in gU", "z.reshape(-1, k) @ D.T + b", "z.reshape(-1, k) @ D.T"),
+        ("gU without the scale", *first(gU="g.T @ inside")),
+        ("gc without the scale", *first(gc="g.sum(axis=0)")),
+        ("both without the scale", *first(gU="g.T @ inside", gc="g.sum(axis=0)")),
+        ("gc is a mean over the batch", *first(gc="scale * g.mean(axis=0)")),
+        ("gU is a mean over the batch", *first(gU="scale * g.T @ inside / len(g)")),
+        (
+            "both are means over the batch",
+            *first(gU="scale * g.T @ inside / len(g)", gc="scale * g.mean(axis=0)"),
+        ),
         (
             "gU has the slope of tanh, not its value",
-            "g.T @ inside",
-            "g.T @ (1 - inside**2)",
+            *first(gU="scale * g.T @ (1 - inside**2)"),
         ),
-        ("the scale is squared in gU", "gU = scale * g.T", "gU = scale**2 * g.T"),
+        ("the scale is squared in gU", *first(gU="scale**2 * g.T @ inside")),
+        ("gc is zero", *first(gc="np.zeros(d)")),
+        ("gU is zero, as if U = 0 stopped it", *first(gU="np.zeros((d, len(D)))")),
         (
-            "the order is gD, gb, gU, gc",
-            "return np.zeros(D.shape), np.zeros(b.shape), gU, gc",
-            "return gU, gc, np.zeros(D.shape), np.zeros(b.shape)",
+            "the signs are reversed",
+            *first(gU="-scale * g.T @ inside",
+            gc="-scale * g.sum(axis=0)"),
         ),
-        ("gc is zero", "gc = scale * g.sum(axis=0)", "gc = np.zeros(g.shape[1])"),
         (
-            "gU is zero, as if U = 0 stopped it",
-            "gU = scale * g.T @ inside",
-            "gU = np.zeros((g.shape[1], len(D)))",
+            "gU and gc are returned in the wrong order",
+            *first(gU="scale * g.sum(axis=0)", gc="scale * g.T @ inside"),
+        ),
+        (
+            "gU and gc come first, gD and gb last",
+            FOUR,
+            "return scale * g.T @ inside, scale * g.sum(axis=0), 0 * D, 0 * b",
         ),
         (
             "gD as if U were Dᵀ",
-            "return np.zeros(D.shape), np.zeros(b.shape)",
-            "gi = scale * (g @ D.T) * (1 - inside**2)\n"
-            "    return gi.T @ y, np.zeros(b.shape)",
+            *first(
+                gD="(scale * (g @ D.T) * (1 - inside**2)).T @ z.reshape(-1, k) "
+                "if d == k else 0 * D"
+            ),
         ),
         (
             "gb as if U were Dᵀ",
-            "return np.zeros(D.shape), np.zeros(b.shape)",
-            "gi = scale * (g @ D.T) * (1 - inside**2)\n"
-            "    return np.zeros(D.shape), gi.sum(axis=0)",
+            *first(
+                gb="(scale * (g @ D.T) * (1 - inside**2)).sum(axis=0) "
+                "if d == k else 0 * b"
+            ),
+        ),
+        ("one step only", "range(2)", "range(1)"),
+        ("three steps", "range(2)", "range(3)"),
+        ("D and b do not move in the second step either", DOWN, "pass"),
+        ("b does not move", DOWN, "D = D - lr * back.T @ z"),
+        ("D does not move", DOWN, "b = b - lr * back.sum(axis=0)"),
+        ("c does not move", UP, "U = U - lr * gU"),
+        (
+            "D's step uses the new U",
+            f"{DOWN}\n        {UP}",
+            f"{UP}\n        back = scale * (g @ U) * {SLOPE}\n        {DOWN}",
+        ),
+        (
+            "the steps go up the gradient",
+            "    U, c = np.zeros((g",
+            "    lr = -lr\n    U, c = np.zeros((g",
+        ),
+        ("the slope of tanh is left out", f" * {SLOPE}", ""),
+        ("the slope of tanh is 1 − tanh, without the square", SLOPE, "(1 - inside)"),
+        ("tanh instead of its slope", SLOPE, "inside"),
+        (
+            "the scale is left out",
+            "    U, c = np.zeros((g",
+            "    scale = 1.0\n    U, c = np.zeros((g",
+        ),
+        (
+            "the gradients are means over the batch",
+            "    U, c = np.zeros((g",
+            "    lr = lr / len(g)\n    U, c = np.zeros((g",
+        ),
+        ("U and c come first, D and b last", LAST, "return U, c, D, b\n"),
+        (
+            "both steps use the first gradient",
+            f"{DOWN}\n        {UP}",
+            "U, c = U - 2 * lr * gU, c - 2 * lr * gc\n        break",
         ),
     ],
     "fusion": [
         (
             "scores are divided by √d",
-            "scores = np.sum(keys * query[:, None, :], axis=2)",
-            "scores = np.sum(keys * query[:, None, :], axis=2) / len(Q) ** 0.5",
+            DOTS,
+            f"{DOTS} / len(Q) ** 0.5",
         ),
         (
             "the query comes from the adapters' mean, not from the layer",
@@ -139,8 +249,8 @@ WRONG = {
         ("Q is missing: the query is y", "query = y @ Q.T", "query = y"),
         (
             "one softmax over all rows and adapters",
-            "w = w / np.sum(w, axis=1, keepdims=True)",
-            "w = np.exp(np.sum(keys * query[:, None, :], axis=2))\n    w = w / np.sum(w)",
+            WEIGHTS,
+            "e = np.where(on, np.exp(np.where(on, scores, 0)), 0.0)\n    w = e / e.sum()",
         ),
         (
             "the adapters are added up, without their weights",
@@ -149,7 +259,7 @@ WRONG = {
         ),
         (
             "y' comes first, then the weights",
-            "return y + np.sum(w[:, :, None] * values, axis=1), w",
+            MIXED,
             "return w, y + np.sum(w[:, :, None] * values, axis=1)",
         ),
         (
@@ -167,26 +277,61 @@ WRONG = {
         ),
         (
             "softmax over the batch, not over the adapters",
-            "w = w / np.sum(w, axis=1, keepdims=True)",
-            "w = np.sum(keys * query[:, None, :], axis=2)\n"
-            "    w = np.exp(w - w.max(axis=0))\n"
-            "    w = w / w.sum(axis=0)",
+            WEIGHTS,
+            "e = np.exp(scores - np.max(np.where(on, scores, -1e300), axis=0))\n"
+            "    w = e / np.maximum(e.sum(axis=0), 1e-300)",
         ),
-        (
-            "the weights are not normalised: they do not sum to 1",
-            "w = w / np.sum(w, axis=1, keepdims=True)",
-            "w = w + 0",
-        ),
+        ("the weights are not normalised: they do not sum to 1", WEIGHTS, "w = e"),
         (
             "softmax overflows: subtract the largest score first",
-            "scores = scores - np.max(scores, axis=1, keepdims=True)",
-            "scores = scores - 0",
+            E_OF,
+            "np.exp(scores)",
         ),
         (
             "one weight for the whole batch",
-            "w = w / np.sum(w, axis=1, keepdims=True)",
-            "w = w / np.sum(w, axis=1, keepdims=True)\n"
-            "    w = np.tile(w.mean(axis=0), (len(y), 1))",
+            WEIGHTS,
+            f"{WEIGHTS}\n    w = np.tile(w.mean(axis=0), (len(y), 1))",
+        ),
+        ("`on` is ignored", SCORES, "pass"),
+        ("`on` is inverted", SCORES, SCORES.replace("(on,", "(~on,")),
+        (
+            "the weights are set to 0 after the softmax: they do not sum to 1",
+            f"{SCORES}\n",
+            "e = np.exp(scores - scores.max(axis=1, keepdims=True))\n"
+            "    w = e / e.sum(axis=1, keepdims=True) * on\n"
+            "    return y + np.sum(w[:, :, None] * (A @ V.T), axis=1), w\n",
+        ),
+        (
+            "a score of 0, not −∞, where an adapter is off",
+            SCORES,
+            SCORES.replace("-np.inf", "0.0"),
+        ),
+        (
+            "−100 instead of −∞ where an adapter is off",
+            SCORES,
+            SCORES.replace("-np.inf", "-100.0"),
+        ),
+        (
+            "−1000 instead of −∞ where an adapter is off",
+            SCORES,
+            SCORES.replace("-np.inf", "-1000.0"),
+        ),
+        (
+            "a row that may use no adapter is NaN",
+            E_OF,
+            "np.exp(scores - top)",
+        ),
+        (
+            "a row that may use no adapter uses all alike",
+            SCORES,
+            f"none = ~on.any(axis=1, keepdims=True)\n    on = on | none\n"
+            f"    scores = np.where(none, 0.0, scores)\n    {SCORES}",
+        ),
+        ("the sign of the scores is reversed", DOTS, f"{DOTS} * -1.0"),
+        (
+            "the best adapter takes all: argmax, not softmax",
+            WEIGHTS,
+            "w = 1.0 * (on & (scores == top))",
         ),
         ("the penalty pulls V to 0", "(V - np.eye(len(V))) ** 2", "V ** 2"),
         ("the penalty is a mean", "strength * np.sum(", "strength * np.mean("),
@@ -196,10 +341,23 @@ WRONG = {
             "strength * np.linalg.norm(V - np.eye(len(V)))",
         ),
         (
-            "absolute values in place of squares",
+            "absolute values instead of squares",
             "(V - np.eye(len(V))) ** 2",
             "np.abs(V - np.eye(len(V)))",
         ),
         ("the penalty has a ½", "return strength * np", "return strength / 2 * np"),
+        (
+            "the penalty is divided by d",
+            "return strength * np",
+            "return strength / len(V) * np",
+        ),
+        ("the strength is squared", "return strength * np", "return strength**2 * np"),
+        ("the strength is left out", "return strength * np", "return np"),
+        (
+            "the largest singular value, not the Frobenius norm",
+            "np.sum((V - np.eye(len(V))) ** 2)",
+            "np.linalg.norm(V - np.eye(len(V)), 2) ** 2",
+        ),
+        ("1 was subtracted from every entry of V", "V - np.eye(len(V))", "V - 1"),
     ],
 }

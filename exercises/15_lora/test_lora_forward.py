@@ -30,7 +30,7 @@ def usual(alpha, r, rslora):
 
 
 def rows(x, W, b, adapters, which, rslora, scale=usual, base=1.0, bias=1.0, pick=None):
-    """The other road: W' as one matrix for every row, entry by entry."""
+    """The other way: W' as one matrix for every row, entry by entry."""
     found = []
     for one, k in zip(x, which):
         k = pick(k) if pick else k
@@ -79,7 +79,7 @@ def mistakes(given):
         "the update is subtracted": other(lambda a, r, q: -usual(a, r, q)),
         "the scale is on the base too": times * whole + right - whole,
         "the scale is on the bias too": right + (times - 1) * b,
-        "only the adapter's road is left": right - whole,
+        "only the adapter's path is left": right - whole,
         "the bias is left out": right - b,
         "the frozen weight is left out": right - x @ W.T,
         "the adapters are left out": whole,
@@ -137,7 +137,7 @@ def test_start_is_the_base(student, rng, draw):
             "the frozen weight is left out": 0 * want + b,
             "the scale is on the base too": times * want,
             "the scale is on the bias too": want + (times - 1) * b,
-            "only the adapter's road is left": 0 * want,
+            "only the adapter's path is left": 0 * want,
         },
         tol=TOL,
         equation="(15.1)",

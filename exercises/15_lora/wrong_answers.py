@@ -67,7 +67,7 @@ WRONG = {
             LOOP,
             LOOP.replace("+= s * (", "+= s * (b + ") + "\n        y[rows] -= b",
         ),
-        ("only the adapter's road is left", "y = x @ W.T + b", "y = 0 * (x @ W.T + b)"),
+        ("only the adapter's path is left", "y = x @ W.T + b", "y = 0 * (x @ W.T + b)"),
         ("the bias is left out", "x @ W.T + b\n", "x @ W.T\n"),
         ("the frozen weight is left out", "y = x @ W.T + b", "y = 0 * (x @ W.T) + b"),
         ("the adapters are left out", LOOP, "pass"),

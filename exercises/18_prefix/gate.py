@@ -3,15 +3,16 @@
 import numpy as np
 
 
-def gate(q, k, P_k, o_K, o_P):
+def gate(q, k, P_k, seen, o_K, o_P):
     """λ = σ(LSE_P − LSE_K) and o = (1 − λ) o_K + λ o_P                           (18.2)
 
     LSE_K is the log of the sum of exp of the scores q kᵀ/√d over the text's keys that the
-    query sees (causal: query i sees keys 0..i); LSE_P is that over all keys of the prefix.
-    o_K and o_P are given: what each group of keys alone would give.
+    query sees (causal: query i sees keys 0..i). LSE_P is that over the keys of the prefix
+    that it may see, seen[i] (shorter prefixes in a batch are padded); a query that sees
+    none has λ = 0. o_K and o_P are given: what each group of keys alone would give.
 
-    q (T, d), k (T, d), P_k (l, d), o_K (T, e), o_P (T, e); returns (λ (T,), o (T, e)),
-    float64. Finite, without a warning, also for scores of ±2000.
+    q (T, d), k (T, d), P_k (l, d), seen (T, l) of bool, o_K (T, e), o_P (T, e); returns
+    (λ (T,), o (T, e)), float64. Finite, without a warning, also for scores of ±2000.
     """
     # YOUR CODE: equation (18.2)
     raise NotImplementedError("not implemented yet: gate, equation (18.2)")

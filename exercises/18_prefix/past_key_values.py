@@ -1,4 +1,4 @@
-"""Task 4 of 4: from a file's matrix to keys and values.  Section 10 of
+"""Task 4 of 4: from a file's matrix to keys and values, and back.  Section 10 of
 notebooks/18_prefix.ipynb."""
 
 import numpy as np
@@ -8,7 +8,7 @@ def past_key_values(prompt, layers, kv_heads):
     """[(P_k, P_v), ...], a pair for each layer, from the one matrix of a prefix's file.
 
     Row t of the matrix belongs to prefix row t. It holds layer after layer, of each layer
-    the key and then the value, of each of them head after head, d numbers a head:
+    the key and then the value, of each of them head after head, d numbers per head:
 
         prompt[t] = [k of layer 0 | v of layer 0 | k of layer 1 | v of layer 1 | ...]
 
@@ -18,3 +18,12 @@ def past_key_values(prompt, layers, kv_heads):
     """
     # YOUR CODE: section 10
     raise NotImplementedError("not implemented yet: past_key_values, section 10")
+
+
+def prompt_matrix(pairs):
+    """The matrix (l, layers · 2 · kv_heads · d) of such a list: the way back.
+
+    pairs: [(P_k, P_v), ...] of arrays (kv_heads, l, d), one pair for each layer.
+    """
+    # YOUR CODE: the way back
+    raise NotImplementedError("not implemented yet: prompt_matrix, the way back")

@@ -1,4 +1,4 @@
-"""Task 3 of 4: gradients of a prefix.  (18.6) of notebooks/18_prefix.ipynb."""
+"""Task 3 of 4: gradients and training of a prefix.  (18.6) of notebooks/18_prefix.ipynb."""
 
 import numpy as np
 
@@ -9,8 +9,18 @@ def prefix_gradients(q, k, v, P_k, P_v, g):
     One head, no mask; g = ∂L/∂o.
 
     q (T, d), k (n, d), v (n, e), P_k (l, d), P_v (l, e), g (T, e); returns (gP_k (l, d),
-    gP_v (l, e)), float64. Scores are moderate: no care for overflow is needed. The inputs
-    stay as they are.
+    gP_v (l, e)), float64. Scores are moderate: you need not care about overflow. Do not
+    change the inputs.
     """
     # YOUR CODE: equation (18.6)
     raise NotImplementedError("not implemented yet: prefix_gradients, equation (18.6)")
+
+
+def train_prefix(q, k, v, P_k, P_v, target, lr, steps):
+    """Train the prefix by gradient descent on L = ‖o − target‖² / (2T).
+
+    Every step moves P_k and P_v by −lr times their gradients, both taken at the same
+    point; q, k and v are frozen. target (T, e), steps an int. Returns (P_k, P_v).
+    """
+    # YOUR CODE: ∂L/∂o, then (18.6)
+    raise NotImplementedError("not implemented yet: train_prefix, ∂L/∂o, then (18.6)")

@@ -6,10 +6,19 @@ import pytest
 from tinyft.grading import compare, fail
 
 TOL = 1e-12
-LENGTH, LAYERS, HEADS, D = 5, 3, 2, 4
+SIZES = [  # l, layers, kv_heads, d: no two sizes of a draw are equal
+    (5, 3, 2, 4),
+    (2, 4, 3, 6),
+    (4, 1, 5, 3),
+    (6, 5, 1, 2),
+]
 
 
-def build(prompt, layers=LAYERS, heads=HEADS, place=None):
+def draw_prompt(rng, length, layers, heads, d):
+    return rng.normal(size=(length, 2 * layers * heads * d)), layers, heads
+
+
+def build(prompt, layers, heads, place=None):
     """Entry by entry: the column of (layer, key or value, head, number)."""
     length, d = len(prompt), prompt.shape[1] // (2 * layers * heads)
     place = place or (lambda i, kv, h, c: ((2 * i + kv) * heads + h) * d + c)
@@ -33,7 +42,7 @@ def flat(answer):
     return np.array(pairs)
 
 
-def mistakes(prompt, layers=LAYERS, heads=HEADS):
+def mistakes(prompt, layers, heads):
     d = prompt.shape[1] // (2 * layers * heads)
     right = build(prompt, layers, heads)
 
@@ -50,12 +59,12 @@ def mistakes(prompt, layers=LAYERS, heads=HEADS):
             placed(lambda i, kv, h, c: ((i * heads + h) * d + c) * 2 + kv)
         ),
         "the layers are in reverse": right[::-1],
-        "heads counted fastest: (d, kv_heads) in place of (kv_heads, d)": (
+        "heads counted fastest: (d, kv_heads) instead of (kv_heads, d)": (
             placed(lambda i, kv, h, c: ((2 * i + kv) * d + c) * heads + h)
         ),
         "reshaped where a transpose is needed": np.stack(
             [
-                [a.reshape(heads, -1, d) for a in np.split(part, 2, axis=1)]
+                [a.reshape(heads, len(prompt), d) for a in np.split(part, 2, axis=1)]
                 for part in np.split(prompt, layers, axis=1)
             ]
         ),
@@ -70,42 +79,94 @@ def mistakes(prompt, layers=LAYERS, heads=HEADS):
     }
 
 
+def apart(want, known):
+    """Without the mistakes that give the right answer on this draw: one layer, say."""
+    return {
+        name: got
+        for name, got in known.items()
+        if got.shape != want.shape or not np.array_equal(got, want)
+    }
+
+
+def check(student, rng, sizes):
+    given = draw_prompt(rng, *sizes)
+    want = build(*given)
+    compare(
+        flat(student.past_key_values(*given)),
+        want=want,
+        mistakes=apart(want, mistakes(*given)),
+        tol=TOL,
+        equation="section 10",
+    )
+
+
 @pytest.mark.points(3)
-def test_layout(student, seed):
+@pytest.mark.draws(*SIZES)
+def test_layout(student, rng, draw):
     """A pair for each layer, heads in front."""
-    prompt = np.random.default_rng(seed).normal(size=(LENGTH, 2 * LAYERS * HEADS * D))
-    got = flat(student.past_key_values(prompt, LAYERS, HEADS))
-    compare(
-        got,
-        want=build(prompt),
-        mistakes=mistakes(prompt),
-        tol=TOL,
-        equation="section 10",
-    )
+    check(student, rng, draw)
 
 
-def test_what_attention_reads(student, seed):
+@pytest.mark.draws((3, 2, 3, 3), (2, 2, 2, 2), (1, 3, 2, 4), (3, 1, 1, 1))
+def test_what_attention_reads(student, rng, draw):
     """Square by chance: l = kv_heads = d, so a wrong order of axes fits the shape."""
-    prompt = np.random.default_rng(seed + 1).normal(size=(3, 2 * 2 * 3 * 3))
-    compare(
-        flat(student.past_key_values(prompt, 2, 3)),
-        want=build(prompt, 2, 3),
-        mistakes=mistakes(prompt, 2, 3),
-        tol=TOL,
-        equation="section 10",
-    )
+    check(student, rng, draw)
 
 
-def test_impossible_columns(student, seed):
+@pytest.mark.draws((4, 3, 2, 4, -2), (3, 2, 5, 1, 4), (5, 4, 3, 1, 6), (2, 1, 2, 3, 1))
+def test_impossible_columns(student, rng, draw):
     """Columns that do not fit raise ValueError."""
-    prompt = np.random.default_rng(seed).normal(size=(4, 2 * LAYERS * HEADS * D - 2))
+    length, layers, heads, d, more = draw
+    prompt = rng.normal(size=(length, 2 * layers * heads * d + more))
     try:
-        student.past_key_values(prompt, LAYERS, HEADS)
+        student.past_key_values(prompt, layers, heads)
     except ValueError:
         return
     fail(
         "Columns that do not fit are accepted",
-        f"{prompt.shape[1]} columns are not a multiple of 2·{LAYERS}·{HEADS}: raise "
+        f"{prompt.shape[1]} columns are not a multiple of 2·{layers}·{heads}: raise "
         "ValueError",
+        equation="section 10",
+    )
+
+
+@pytest.mark.points(2)
+@pytest.mark.draws(*SIZES, (2, 2, 2, 2))
+def test_way_back(student, rng, draw):
+    """The matrix of the pairs is the matrix that they came from."""
+    prompt, layers, heads = draw_prompt(rng, *draw)
+    parts = build(prompt, layers, heads)  # (layers, 2, heads, l, d)
+    length = len(prompt)
+
+    def joined(*axes):
+        return parts.transpose(axes).reshape(length, -1)
+
+    known = {
+        "reshaped where a transpose is needed": np.concatenate(
+            [part.reshape(length, -1) for pair in parts for part in pair], axis=1
+        ),
+        "the whole array is reshaped at once": parts.reshape(length, -1),
+        "all keys first, then all values": joined(3, 1, 0, 2, 4),
+        "keys and values are swapped": (
+            parts[:, ::-1].transpose(3, 0, 1, 2, 4).reshape(length, -1)
+        ),
+        "the layers are in reverse": (
+            parts[::-1].transpose(3, 0, 1, 2, 4).reshape(length, -1)
+        ),
+        "heads counted fastest: (d, kv_heads) instead of (kv_heads, d)": (
+            joined(3, 0, 1, 4, 2)
+        ),
+        "key or value counted fastest": joined(3, 0, 2, 4, 1),
+        "the heads of one layer: kv_heads before key or value": joined(3, 0, 2, 1, 4),
+        "the parts are put below each other": np.concatenate(
+            [p.swapaxes(0, 1).reshape(length, -1) for pair in parts for p in pair]
+        ),
+        "the matrix is transposed": prompt.T,
+    }
+    compare(
+        student.prompt_matrix([(pair[0], pair[1]) for pair in parts]),
+        want=prompt,
+        mistakes=apart(prompt, known),
+        tol=TOL,
         equation="section 10",
     )

@@ -3,14 +3,47 @@
 PA_REPEAT = """    keys = np.repeat(np.concatenate([P_k, k], axis=1), share, axis=0)
     values = np.repeat(np.concatenate([P_v, v], axis=1), share, axis=0)"""
 
+MOVE = "P_k, P_v = P_k - lr * gP_k, P_v - lr * gP_v"
+AGAIN = """w = np.exp(q @ np.concatenate([P_k, k]).T / np.sqrt(q.shape[1]))
+        o = w @ np.concatenate([P_v, v]) / w.sum(axis=1, keepdims=True)
+        gP_v = prefix_gradients(q, k, v, P_k, P_v, (o - target) / len(q))[1]"""
+
+BACK = "[part.swapaxes(0, 1) for pair in pairs for part in pair]"
+
 WRONG = {
     "prefix_attention": [
         ("1/√d is missing", " / np.sqrt(d)", ""),
-        ("1/d in place of 1/√d", "np.sqrt(d)", "d"),
+        ("1/d instead of 1/√d", "np.sqrt(d)", "d"),
         (
-            "the mask takes a finite number off, not −∞",
+            "the mask takes 1000 off, not ∞",
             "length), scores, -np.inf)",
             "length), scores, scores - 1e3)",
+        ),
+        (
+            "masked scores are a finite number, not −∞",
+            "length), scores, -np.inf)",
+            "length), scores, -1e4)",
+        ),
+        (
+            "masked scores are −100, not −∞",
+            "length), scores, -np.inf)",
+            "length), scores, -100.0)",
+        ),
+        (
+            "masked scores are −1000, not −∞",
+            "length), scores, -np.inf)",
+            "length), scores, -1000.0)",
+        ),
+        (
+            "every query head uses key head 0",
+            "    share, (T, d)",
+            "    k, v, P_k, P_v = k[:1], v[:1], P_k[:1], P_v[:1]\n    share, (T, d)",
+        ),
+        (
+            "the weights are not divided by their sum",
+            "np.exp(scores - scores.max(axis=-1, keepdims=True))\n"
+            "    return weights / weights.sum(axis=-1, keepdims=True) @ values",
+            "np.exp(scores)\n    return weights @ values",
         ),
         ("no causal mask", "np.tri(T, length + T, length", "np.tri(T, length + T, 99"),
         (
@@ -91,8 +124,8 @@ WRONG = {
         ("LSE_K runs over the future too", "np.tri(T)", "True"),
         (
             "1/√d is missing in LSE_P",
-            "front = q @ P_k.T / np.sqrt(d)",
-            "front = q @ P_k.T",
+            "q @ P_k.T / np.sqrt(d)",
+            "q @ P_k.T",
         ),
         (
             "1/√d is missing in both",
@@ -100,7 +133,7 @@ WRONG = {
             "    d = 1\n    text = np.where",
         ),
         (
-            "1/d in place of 1/√d",
+            "1/d instead of 1/√d",
             "    text = np.where",
             "    d = d * d\n    text = np.where",
         ),
@@ -111,7 +144,7 @@ WRONG = {
             "    front = np.where(np.tri(T, len(P_k)), front, -np.inf)\n    difference = ",
         ),
         (
-            "e^(LSE_P − LSE_K), the odds, in place of the share",
+            "e^(LSE_P − LSE_K), the odds, instead of the share",
             "np.exp(-np.logaddexp(0.0, -difference))",
             "np.exp(difference)",
         ),
@@ -120,16 +153,17 @@ WRONG = {
             "return lam,",
             "o_K, o_P = o_P, o_K\n    return lam,",
         ),
-        ("1 − λ in place of λ", "(0.0, -difference)", "(0.0, difference)"),
+        ("1 − λ instead of λ", "(0.0, -difference)", "(0.0, difference)"),
         (
-            "the largest score in place of LSE",
+            "the largest score instead of LSE",
             "np.logaddexp.reduce(front, axis=1) - np.logaddexp.reduce(text, axis=1)",
             "np.max(front, axis=1) - np.max(text, axis=1)",
         ),
         (
-            "the mean score in place of LSE",
+            "the mean score instead of LSE",
             "np.logaddexp.reduce(front, axis=1) - np.logaddexp.reduce(text, axis=1)",
-            "np.mean(front, axis=1) - np.mean(text, axis=1, where=np.isfinite(text))",
+            "np.mean(front, axis=1, where=seen) "
+            "- np.mean(text, axis=1, where=np.tri(T) > 0)",
         ),
         (
             "the sum of e^score without its logarithm",
@@ -143,6 +177,46 @@ WRONG = {
             "np.logaddexp.reduce(text, axis=1)",
             "difference = np.log(np.exp(front).sum(1)) - np.log(np.exp(text).sum(1))",
         ),
+        (
+            "the log of the mean of e^score, not of the sum",
+            "    lam = np",
+            "    difference += np.log(np.tri(T).sum(1)) - np.log(seen.sum(1))\n"
+            "    lam = np",
+        ),
+        (
+            "1/√d is missing in LSE_K",
+            "q @ k.T / np.sqrt(d)",
+            "q @ k.T",
+        ),
+        ("`seen` is ignored", "np.where(seen,", "np.where(True,"),
+        ("`seen` is inverted", "np.where(seen,", "np.where(~seen,"),
+        (
+            "a score of 0, not −∞, for a hidden row of the prefix",
+            "q @ P_k.T / np.sqrt(d), -np.inf)",
+            "q @ P_k.T / np.sqrt(d), 0.0)",
+        ),
+        (
+            "λ counts the visible rows: n/(n + visible tokens)",
+            "lam = np.exp(-np.logaddexp(0.0, -difference))",
+            "lam = seen.sum(1) / (seen.sum(1) + 1.0 + np.arange(T))",
+        ),
+        (
+            "−100 instead of −∞ for what is hidden",
+            "    difference = ",
+            "    text = np.where(np.tri(T), text, -100.0)\n"
+            "    front = np.where(seen, front, -100.0)\n    difference = ",
+        ),
+        (
+            "a query that sees no row of the prefix is NaN",
+            "np.logaddexp.reduce(front, axis=1) -",
+            "np.log(np.exp(front - front.max(1)[:, None]).sum(1)) + front.max(1) -",
+        ),
+        ("o_P is not multiplied by λ", "lam[:, None] * o_P", "o_P"),
+        (
+            "o comes first, then λ",
+            "return lam, (1 - lam[:, None]) * o_K + lam[:, None] * o_P",
+            "return (1 - lam[:, None]) * o_K + lam[:, None] * o_P, lam",
+        ),
     ],
     "prefix_gradients": [
         ("1/√d is missing in the gradient of P_k", "@ q / root", "@ q"),
@@ -152,7 +226,7 @@ WRONG = {
             "gain = g @ P_v.T",
         ),
         (
-            "the text's o in place of the whole o",
+            "the text's o instead of the whole o",
             "    o = w @ values",
             "    o = w[:, length:] @ v / w[:, length:].sum(axis=1, keepdims=True)",
         ),
@@ -161,9 +235,9 @@ WRONG = {
             "    w = w[:, :length]\n",
             "    w = w[:, :length] / w[:, :length].sum(axis=1, keepdims=True)\n",
         ),
-        ("w² in place of w", "    w = w[:, :length]\n", "    w = w[:, :length] ** 2\n"),
+        ("w² instead of w", "    w = w[:, :length]\n", "    w = w[:, :length] ** 2\n"),
         ("the sign of gP_k is wrong", "return (w * gain)", "return -(w * gain)"),
-        ("1/d in place of 1/√d", "@ q / root", "@ q / root**2"),
+        ("1/d instead of 1/√d", "@ q / root", "@ q / root**2"),
         ("o is added, not subtracted", "P_v.T - np.sum", "P_v.T + np.sum"),
         (
             "only the diagonal of the softmax's slope, w(1 − w)",
@@ -181,7 +255,7 @@ WRONG = {
             "np.concatenate([k, P_k]), np.concatenate([v, P_v])",
         ),
         (
-            "the mean over the queries in place of the sum",
+            "the mean over the queries instead of the sum",
             "    w = w[:, :length]\n",
             "    w = w[:, :length] / len(q)\n",
         ),
@@ -199,6 +273,45 @@ WRONG = {
             "g was changed in place",
             "    gain = g @",
             "    g *= 1.01\n    gain = g @",
+        ),
+        (
+            "1/√d is missing in the scores too",
+            "np.sqrt(q.shape[1])\n    keys",
+            "1.0\n    keys",
+        ),
+        ("w is missing", "(w * gain)", "(gain)"),
+        ("the sign of gP_v is wrong", "w.T @ g\n", "-w.T @ g\n"),
+        ("the gradient is not divided by T", "(o - target) / len(q)", "o - target"),
+        (
+            "divided by T·e, all entries",
+            "(o - target) / len(q)",
+            "(o - target) / target.size",
+        ),
+        (
+            "2/T instead of 1/T: the ½ of L is lost",
+            "(o - target) / len(q)",
+            "2 * (o - target) / len(q)",
+        ),
+        ("the steps go up the gradient", MOVE, MOVE.replace("-", "+")),
+        (
+            "P_v's step uses the new P_k",
+            MOVE,
+            f"P_k = P_k - lr * gP_k\n        {AGAIN}\n        P_v = P_v - lr * gP_v",
+        ),
+        (
+            "every step uses the first gradient",
+            MOVE,
+            "first = (gP_k, gP_v) if _ == 0 else first\n        gP_k, gP_v = first\n"
+            f"        {MOVE}",
+        ),
+        ("only P_v moves", MOVE, "P_v = P_v - lr * gP_v"),
+        ("only P_k moves", MOVE, "P_k = P_k - lr * gP_k"),
+        ("one step only", "range(steps)", "range(1)"),
+        ("one step too many", "range(steps)", "range(steps + 1)"),
+        (
+            "P_k and P_v are returned in the wrong order",
+            "return P_k, P_v",
+            "return P_v, P_k",
         ),
     ],
     "past_key_values": [
@@ -233,7 +346,7 @@ WRONG = {
         ),
         ("the layers are in reverse", "in range(layers)]", "in range(layers)][::-1]"),
         (
-            "heads counted fastest: (d, kv_heads) in place of (kv_heads, d)",
+            "heads counted fastest: (d, kv_heads) instead of (kv_heads, d)",
             "prompt.reshape(length, layers, 2, kv_heads, columns // parts)\n"
             "    cut = cut.transpose(1, 2, 3, 0, 4)",
             "prompt.reshape(length, layers, 2, columns // parts, kv_heads)\n"
@@ -267,6 +380,39 @@ WRONG = {
             "Columns that do not fit are accepted",
             "    if columns % parts:",
             "    prompt = prompt[:, : columns - columns % parts]\n    if columns < 0:",
+        ),
+        (
+            "reshaped where a transpose is needed",
+            "part.reshape(len(part), -1)",
+            "part.swapaxes(0, 1).reshape(len(part), -1)",
+        ),
+        (
+            "all keys first, then all values",
+            BACK, BACK.replace("pairs for",
+            "zip(*pairs) for"),
+        ),
+        ("keys and values are swapped", "for part in pair]", "for part in pair[::-1]]"),
+        ("the layers are in reverse", "for pair in pairs", "for pair in pairs[::-1]"),
+        (
+            "heads counted fastest: (d, kv_heads) instead of (kv_heads, d)",
+            "part.reshape(len(part), -1)",
+            "part.swapaxes(1, 2).reshape(len(part), -1)",
+        ),
+        (
+            "the parts are put below each other",
+            "for part in parts], axis=1)",
+            "for part in parts], axis=0)",
+        ),
+        (
+            "the whole array is reshaped at once",
+            "    parts = [part.swap",
+            "    whole = np.array(pairs)\n    return whole.reshape(whole.shape[3], -1)\n"
+            "    parts = [part.swap",
+        ),
+        (
+            "the matrix is transposed",
+            "for part in parts], axis=1)",
+            "for part in parts], axis=1).T",
         ),
     ],
 }

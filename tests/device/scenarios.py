@@ -108,12 +108,21 @@ def fusion(model):
     return peft.attach(model, peft.Fusion(("a", "b")), name="f", rng=1).parameters()
 
 
+def adalora(model):
+    adapter = peft.attach(model, peft.AdaLoRA(r=2), ATTENTION, rng=1)
+    for delta in adapter.deltas.values():
+        delta.allocated = 99  # these runs have no allocator
+    return adapter.parameters()
+
+
 ATTENTION, CONV = r"attn\.(q|v)", r"layer\d\.0\.conv1"
 # (model, name) -> model to parameters; the first word of a name is the method's kind.
 METHODS = {
     (gpt, "LORA"): method(lambda: peft.LoRA(r=2), ATTENTION),
     (gpt, "DORA"): method(lambda: peft.DoRA(r=2), ATTENTION),
     (gpt, "PISSA"): method(lambda: peft.PiSSA(r=2), ATTENTION),
+    (gpt, "OFFSET"): method(lambda: peft.OffsetLoRA(r=2), ATTENTION),
+    (gpt, "ADALORA"): adalora,
     (gpt, "VERA"): method(lambda: peft.VeRA(r=5), ATTENTION),
     (gpt, "IA3"): method(lambda: peft.IA3("down"), r"attn\.(k|v)|down"),
     (gpt, "BITFIT"): method(peft.BitFit),

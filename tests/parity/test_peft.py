@@ -207,6 +207,16 @@ CASES = {  # network, ours, its target and options, PEFT's config
     ),
     "pissa": ("words", peft.PiSSA(3, 5), "fc|up", {}, None),
     "pissa conv": ("images", peft.PiSSA(3, 5, rslora=True), "conv|head", {}, None),
+    "offset": ("words", peft.OffsetLoRA(3, 5), "emb|fc", {}, None),
+    "adalora": (
+        "words",
+        peft.AdaLoRA(3, 5),
+        "fc|up",
+        {},
+        lambda: hf.AdaLoraConfig(
+            init_r=3, lora_alpha=5, total_step=9, target_modules=MLP
+        ),
+    ),
     "ia3": (
         "words",
         peft.IA3("up"),

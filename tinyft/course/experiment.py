@@ -214,5 +214,5 @@ def cost(model, batch):
         "trained parameters": sum(p.size for p in trained_parameters(model)),
         "file per task (MB)": size / 1e6,
         "Adam's state (MB)": kept * 2**20 / 1e6,
-        "peak of a step (MB)": peak * 2**20 / 1e6,
+        "beside the base, at the peak (MB)": peak * 2**20 / 1e6,
     }

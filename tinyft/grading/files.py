@@ -19,6 +19,7 @@ def write(path, content):
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(path, content)
     except OSError as error:
+        error = error.__cause__ or error  # atomic_write explains what the system said
         raise GradingError(
             f"{path} cannot be written ({error.strerror or type(error).__name__}): make "
             f"the folder {path.parent} writable, or use a folder of your own"

@@ -43,7 +43,7 @@ def serves(x):
 
 
 def fit(x, *others):
-    """True if a kernel can take these arrays: on a card, one dtype (None is not an array)."""
+    """True if a kernel can take these arrays: on a card, of one dtype; None is skipped."""
     if not _on or not backend.is_array(x) or backend.device_of(x) == "cpu":
         return False
     plain = x.size > 0 and x.dtype in TYPES

@@ -10,6 +10,7 @@ from tinyft.peft.delta import Delta, registry
 from tinyft.peft.full import Full
 from tinyft.peft.huggingface.files import load, save
 from tinyft.peft.merge import bake, merge, unmerge
+from tinyft.peft.methods.adalora import AdaLoRA
 from tinyft.peft.methods.adapters import Bottleneck, houlsby, parallel, pfeiffer
 from tinyft.peft.methods.bitfit import BitFit
 from tinyft.peft.methods.dora import DoRA
@@ -22,12 +23,17 @@ from tinyft.peft.methods.pissa import PiSSA
 from tinyft.peft.methods.prefix import Prefix
 from tinyft.peft.methods.prompt import Prompt
 from tinyft.peft.methods.ptuning import PTuning
+from tinyft.peft.methods.starts.from_data import start_from
+from tinyft.peft.methods.starts.offset import OffsetLoRA
+from tinyft.peft.methods.steps.rank_allocator import RankAllocator
+from tinyft.peft.methods.steps.scaled import lora_fa, scaled_gradients
 from tinyft.peft.methods.vera import VeRA
 from tinyft.peft.per_row import rows
 from tinyft.peft.report import report
 
 __all__ = [
     "IA3",
+    "AdaLoRA",
     "Adapter",
     "BitFit",
     "Bottleneck",
@@ -37,10 +43,12 @@ __all__ = [
     "Fusion",
     "LoRA",
     "NormTuning",
+    "OffsetLoRA",
     "PTuning",
     "PiSSA",
     "Prefix",
     "Prompt",
+    "RankAllocator",
     "VeRA",
     "active",
     "attach",
@@ -52,6 +60,7 @@ __all__ = [
     "houlsby",
     "huggingface",
     "load",
+    "lora_fa",
     "loraplus_groups",
     "merge",
     "parallel",
@@ -60,6 +69,8 @@ __all__ = [
     "report",
     "rows",
     "save",
+    "scaled_gradients",
+    "start_from",
     "switch",
     "unmerge",
 ]

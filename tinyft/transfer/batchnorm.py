@@ -73,7 +73,7 @@ def norms(model):
     if not found:
         raise ValueError(
             f"batchnorm: {type(model).__name__} has {len(own)} BatchNorm layers and none "
-            "to set; under an adapter the base stays fixed, so attach it with also='^bn1' (a "
+            "to set; under an adapter the base stays fixed, so attach also='^bn1' (a "
             "pattern) to give it copies of its own"
         )
     return found

@@ -12,7 +12,7 @@ def im2col(x, size, stride, padding):
     Ho = ⌊(H + 2p − kh)/sh⌋ + 1.
 
     x (N, C, H, W); size (kh, kw), stride (sh, sw) and padding (p, q) are pairs, height
-    first. Returns A (N Ho Wo, C kh kw) of x's dtype. x stays as it is.
+    first. Returns A (N Ho Wo, C kh kw) of x's dtype, a new array. Leave x unchanged.
     """
     # YOUR CODE: equations (3.2), (3.3)
     (kh, kw), (sh, sw), (p, q) = size, stride, padding

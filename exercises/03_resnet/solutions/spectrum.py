@@ -10,11 +10,11 @@ def spectrum(kernel, shape):
 
     where tap (k//2, k//2) of the kernel is lag u = v = 0: y = k ⋆ x, images wrapping
     round, turns the wave e^{iω·x} of channel c into K̂(ω)[o, c] e^{iω·x} of channel o.
-    The singular values of the whole map are those of all matrices K̂(ω)         (3.6)
+    The whole map has the singular values of all matrices K̂(ω) together         (3.6)
 
     kernel (O, C, k, k) with k odd, shape (H, W) of the image, both at least k. Returns
     K̂ (H, W, O, C), complex, entry (a, b) for ω above, and the singular values
-    (H W min(O, C),), largest first.
+    (H W min(O, C),), largest first. Leave the kernel unchanged.
     """
     # YOUR CODE: equations (3.5), (3.6)
     O, C, k, _ = kernel.shape

@@ -1,19 +1,37 @@
-"""Task 3 of 4: the first gradient.  Equation (14.3) of notebooks/14_adapters.ipynb."""
+"""Task 3 of 4: the first two steps.  Equation (14.3) of notebooks/14_adapters.ipynb."""
 
 import numpy as np
 
 
-def adapter_gradients_at_start(y, g, D, b, scale=1.0):
+def adapter_gradients_at_start(z, g, D, b, scale=1.0):
     """Gradients of an adapter that starts as the identity: U = 0, c = 0, tanh inside.
 
-    y' = y + s·(U tanh(D y + b) + c);   g = ∂L/∂y' comes from above        (14.3)
+    y' = y + s·(U tanh(D z + b) + c);   g = ∂L/∂y' comes from above        (14.3)
 
-    y (B, d), g (B, d), D (m, d), b (m,). Returns (gD, gb, gU, gc), the gradients of
-    L with respect to D (m, d), b (m,), U (d, m), c (d,); L sums over the batch already.
+    z (..., k) what the adapter reads, g (..., d), any number of batch axes; D (m, k),
+    b (m,). Returns (gD, gb, gU, gc), the gradients of L with respect to D (m, k),
+    b (m,), U (d, m), c (d,); L sums over the batch already.
     """
     # YOUR CODE: (14.3)
-    inside = np.tanh(y @ D.T + b)
-    gU = scale * g.T @ inside
-    gc = scale * g.sum(axis=0)
-    return np.zeros(D.shape), np.zeros(b.shape), gU, gc
+    d, k = g.shape[-1], z.shape[-1]
+    inside = np.tanh(z.reshape(-1, k) @ D.T + b)
+    g = g.reshape(-1, d)
+    return np.zeros(D.shape), np.zeros(b.shape), scale * g.T @ inside, scale * g.sum(axis=0)
+    # END YOUR CODE
+
+
+def two_steps(z, g, D, b, lr, scale=1.0):
+    """(D, b, U, c) after two steps of gradient descent from that start, at rate lr.
+
+    L = Σ g∘y' with a fixed g, so ∂L/∂y' is g in both steps. z (B, k), g (B, d).
+    """
+    # YOUR CODE: the chain rule, twice
+    U, c = np.zeros((g.shape[1], len(b))), np.zeros(g.shape[1])
+    for _ in range(2):
+        inside = np.tanh(z @ D.T + b)
+        back = scale * (g @ U) * (1 - inside**2)
+        gU, gc = scale * g.T @ inside, scale * g.sum(axis=0)
+        D, b = D - lr * back.T @ z, b - lr * back.sum(axis=0)
+        U, c = U - lr * gU, c - lr * gc
+    return D, b, U, c
     # END YOUR CODE

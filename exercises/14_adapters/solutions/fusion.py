@@ -3,22 +3,25 @@
 import numpy as np
 
 
-def fusion(y, A, Q, K, V):
+def fusion(y, A, Q, K, V, on):
     """Mix what N adapters add to y, row by row; returns (y', weights).
 
     w_n = softmax_n(q·k_n),  q = Q y,  k_n = K a_n,   y' = y + Σ_n w_n V a_n   (14.7)
 
     y (B, d) the layer's result, A (B, N, d) what each adapter adds to it, Q, K, V
-    (d, d). Returns y' (B, d) and the weights w (B, N). No temperature, no
-    1/√d. Scores may be large: let exp not overflow.
+    (d, d); on (B, N) of bool: which adapters a row may use. The others have the weight
+    0 and take no part in the softmax; a row that may use none stays y, all weights 0.
+    Returns y' (B, d) and the weights w (B, N). No temperature, no 1/√d. Scores may be
+    large, of either sign: there must be no overflow and no NaN.
     """
     # YOUR CODE: equation (14.7)
     query = y @ Q.T
     keys = A @ K.T
     scores = np.sum(keys * query[:, None, :], axis=2)
-    scores = scores - np.max(scores, axis=1, keepdims=True)
-    w = np.exp(scores)
-    w = w / np.sum(w, axis=1, keepdims=True)
+    scores = np.where(on, scores, -np.inf)
+    top = np.max(scores, axis=1, keepdims=True)
+    e = np.exp(scores - np.where(np.isfinite(top), top, 0.0))
+    w = e / np.maximum(np.sum(e, axis=1, keepdims=True), 1.0)
     values = A @ V.T
     return y + np.sum(w[:, :, None] * values, axis=1), w
     # END YOUR CODE

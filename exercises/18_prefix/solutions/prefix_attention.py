@@ -10,8 +10,8 @@ def prefix_attention(q, k, v, P_k, P_v):
     head h uses key head h // (H // G), so neighbours share one.
 
     q (H, T, d), k (G, T, d), v (G, T, e), P_k (G, l, d), P_v (G, l, e), H a multiple of
-    G; returns (H, T, e), float64. Finite for any finite scores, also for scores of
-    ±2000. The inputs stay as they are.
+    G; l may be 0. Returns (H, T, e), float64. Finite for any finite scores, also for
+    ±2000. Do not change the inputs.
     """
     # YOUR CODE: equation (18.1)
     share, (T, d), length = len(q) // len(k), q.shape[1:], P_k.shape[1]

@@ -104,8 +104,8 @@ def test_marks_stand_where_progress_cannot_be_written(home, capsys, monkeypatch)
     (home.root / "progress.json").mkdir()  # cannot be written, not even by root
     monkeypatch.setattr(progress, "read", lambda task: {})
     assert screen.grade() is True
-    said = " ".join(capsys.readouterr().out.split())
-    assert "progress.json cannot be written" in said and "3 of 3 points" in said
+    said = "".join(capsys.readouterr().out.split())  # lines break anywhere in a path
+    assert "progress.jsoncannotbewritten" in said and "3of3points" in said
 
 
 def test_a_folder_without_write_permission_is_told(home, monkeypatch):
@@ -114,7 +114,7 @@ def test_a_folder_without_write_permission_is_told(home, monkeypatch):
 
     write(home.task, "mine")
     monkeypatch.setattr("tinyft.io.atomic.os.replace", refuse)
-    with pytest.raises(GradingError, match=r"cannot be written \(Permission denied\)"):
+    with pytest.raises(GradingError, match=r"cannot be written \(.*Permission denied"):
         loop.reset(home.task)
     assert home.task.answer.read_text() == "mine"
     assert [p.name for p in home.task.folder.iterdir() if p.suffix == ".tmp"] == []

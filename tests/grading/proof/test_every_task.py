@@ -1,5 +1,6 @@
 """Every exercise of the course: solutions, stubs, wrong answers, blind mutants."""
 
+import ast
 from itertools import groupby
 from pathlib import Path
 
@@ -23,6 +24,20 @@ def test_the_grader_is_proved(task):
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.label)
 def test_there_are_hints_in_steps(task):
     assert len(task.hints) >= 2 and task.title != task.name
+
+
+def expressions(source):
+    """What a solution's assignments and returns compute, without spaces."""
+    kinds = (ast.Assign, ast.AugAssign, ast.Return)
+    nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, kinds)]
+    return {"".join(ast.unparse(n.value).split()) for n in nodes if n.value}
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.label)
+def test_no_hint_is_a_line_of_the_solution(task):
+    hints = "".join("".join(task.hints).split())
+    long = [x for x in expressions(exercise.read_source(task.solution)) if len(x) >= 15]
+    assert not [text for text in long if text in hints]
 
 
 CHAPTERS = [list(found) for _, found in groupby(TASKS, lambda task: task.chapter)]

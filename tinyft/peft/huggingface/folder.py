@@ -56,9 +56,10 @@ def write_folder(folder, state, config, metadata):
         if made:
             with contextlib.suppress(OSError):
                 folder.rmdir()
+        said = (error.__cause__ or error).strerror  # io.save explains it
         raise OSError(
             error.errno,
-            f"peft.save: {folder} cannot be written ({error.strerror}); nothing was "
+            f"peft.save: {folder} cannot be written ({said}); nothing was "
             "changed there. Choose another folder, or make room",
         ) from error
 

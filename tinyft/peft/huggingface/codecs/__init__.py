@@ -1,6 +1,6 @@
 """One small codec per method or family that Hugging Face PEFT knows; see codec.py."""
 
-from tinyft.peft.huggingface.codecs import ia3, lora, prompts, vera
+from tinyft.peft.huggingface.codecs import adalora, ia3, lora, prompts, vera
 from tinyft.peft.huggingface.codecs.codec import (
     PREFIX,
     codec_for,
@@ -10,6 +10,7 @@ from tinyft.peft.huggingface.codecs.codec import (
 
 __all__ = [
     "PREFIX",
+    "adalora",
     "codec_for",
     "codec_of",
     "ia3",

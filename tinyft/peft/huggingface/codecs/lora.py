@@ -19,6 +19,7 @@ from tinyft.peft.methods.bitfit import BitFit
 from tinyft.peft.methods.dora import DoRA
 from tinyft.peft.methods.lora import LoRA
 from tinyft.peft.methods.pissa import PiSSA
+from tinyft.peft.methods.starts.offset import OffsetLoRA
 
 FIELDS = """alpha_pattern bias corda_config ensure_weight_tying eva_config fan_in_fan_out
 init_lora_weights loftq_config lora_alpha lora_bias lora_dropout lora_ga_config
@@ -127,6 +128,10 @@ class PiSSACodec(LoRACodec, method=PiSSA):
             for delta in deltas
             for key, value in zip(self.names(delta, adapter).values(), delta.stacked())
         }
+
+
+class OffsetCodec(PiSSACodec, method=OffsetLoRA):
+    """The same, from any other start."""
 
 
 class FullCodec(Codec, method=Full, theirs=False):

@@ -1,0 +1,1 @@
+"""LoRA with another step: functions of the adapter, called beside the optimiser."""

@@ -51,8 +51,9 @@ class Adapter:
             delta.load_state_dict({k: state[f"{path}.{k}"] for k in delta.state_dict()})
 
     def count(self):
-        """How many numbers it trains; what was frozen since (LoRA-FA's A) is left out."""
-        return sum(p.size for p in self.parameters() if p.requires_grad)
+        """How many parameters it has, those included that were frozen since: A by LoRA-FA,
+        all of it while a Fusion trains."""
+        return sum(p.size for p in self.parameters())
 
     def enable(self, enabled=True):
         """Switch all its deltas on or off. Returns self.

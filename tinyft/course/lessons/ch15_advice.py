@@ -104,7 +104,8 @@ def arms(study):
     return (
         f"**{len(study)} runs**, each 100 steps of 4 × 64 tokens from the same base. Every "
         "setting has a grid of rates, two seeds each; the rate with the smallest "
-        f"validation loss then gets five seeds, and their held-out loss counts. Grids: {rates}."
+        "validation loss then gets five seeds, and their held-out loss counts. Grids: "
+        f"{rates}."
     )
 
 

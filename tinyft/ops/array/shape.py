@@ -22,8 +22,10 @@ class Reshape(Function):
         try:
             return x.reshape(shape)
         except ValueError:
-            said = f"{x.size} entries of shape {x.shape} do not fit into shape {tuple(shape)}"
-            raise ValueError(f"reshape: {said}; one size may be -1") from None
+            said = f"of shape {x.shape} do not fit into shape {tuple(shape)}"
+            raise ValueError(
+                f"reshape: {x.size} entries {said}; one size may be -1"
+            ) from None
 
     @staticmethod
     def backward(ctx, gy):

@@ -24,7 +24,7 @@ class Reshape(Function):
         except ValueError:
             said = f"of shape {x.shape} do not fit into shape {tuple(shape)}"
             raise ValueError(
-                f"reshape: {x.size} entries {said}; one size may be -1"
+                f"reshape: {x.size} entries {said}; one may be -1"
             ) from None
 
     @staticmethod

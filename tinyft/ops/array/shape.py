@@ -22,10 +22,8 @@ class Reshape(Function):
         try:
             return x.reshape(shape)
         except ValueError:
-            said = f"of shape {x.shape} do not fit into shape {tuple(shape)}"
-            raise ValueError(
-                f"reshape: {x.size} entries {said}; one may be -1"
-            ) from None
+            said = f"{x.size} entries of shape {x.shape} do not fit into shape"
+            raise ValueError(f"reshape: {said} {tuple(shape)}") from None
 
     @staticmethod
     def backward(ctx, gy):

@@ -56,7 +56,8 @@ def test_costs_have_the_base_once_and_in_the_total():
         "27.0 GB",
     ]
     assert found["total at the peak"][:3] == ["160 MB", "60 MB", "37.5%"]
-    assert found["total at the peak"][3:] == ["107.8 GB", "27.4 GB"]
+    more = " + activations"  # which nobody can know without the batch
+    assert found["total at the peak"][3:] == ["107.8 GB" + more, "27.4 GB" + more]
     assert found["time of a step"][:3] == ["200 ms", "100 ms", "50.0%"]
     assert "20 − 8.0 leaves 12 MB" in advice.fits(full, cheap)
 

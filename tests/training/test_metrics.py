@@ -100,3 +100,16 @@ def test_accuracy_of_targets_of_another_shape_is_refused():
     """(4, 1) against (4,) would broadcast to an accuracy of up to 4."""
     with pytest.raises(ValueError, match=r"targets \(4, 1\); expected targets \(4,\)"):
         training.accuracy(np.zeros((4, 2)), np.zeros((4, 1), int))
+
+
+def test_accuracy_of_logits_without_a_largest_entry_is_refused():
+    good, labels = np.array([[0.0, 2.0], [3.0, 1.0]], "f4"), np.array([1, 0])
+    for bad in ([np.nan, 1.0], [1.0, np.nan], [-np.inf, -np.inf]):
+        logits = good.copy()
+        logits[1] = bad
+        with pytest.raises(FloatingPointError, match="1 of 2 rows of logits"):
+            training.accuracy(Tensor(logits), labels)
+        assert training.accuracy(Tensor(logits), np.array([1, -100])) == 1.0
+    logits[1] = [np.inf, 0.0]  # certain is no mistake
+    assert training.accuracy(Tensor(logits), labels) == 1.0
+    assert np.isnan(training.perplexity(float("nan")))

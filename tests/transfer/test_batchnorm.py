@@ -278,5 +278,5 @@ def test_recomputed_copies_are_the_pass_over_everything_too():
 def test_a_base_at_rest_is_not_moved():
     net = model()
     peft.attach(net, peft.LoRA(r=2), "fc", rng=0)
-    with pytest.raises(ValueError, match="under an adapter the base rests"):
+    with pytest.raises(ValueError, match="under an adapter the base stays fixed"):
         batchnorm(net, "update")

@@ -51,7 +51,8 @@ class Adapter:
             delta.load_state_dict({k: state[f"{path}.{k}"] for k in delta.state_dict()})
 
     def count(self):
-        """How many numbers it trains."""
+        """How many parameters it has, those included that were frozen since: A by LoRA-FA,
+        all of it while a Fusion trains."""
         return sum(p.size for p in self.parameters())
 
     def enable(self, enabled=True):

@@ -68,7 +68,8 @@ def report(model):
             parameters |= {id(p): p for p in own}
             seen |= {id(a): a for a in stored}  # kept, so that no number comes twice
             if delta.slots():
-                size, bytes_ = sum(p.size for p in own), sum(a.nbytes for a in stored)
+                size = sum(p.size for p in own)
+                bytes_ = sum(a.nbytes for a in stored)
                 acts = _acts(delta)
                 rows.append((name, type(delta).__name__, path, size, bytes_, acts))
     return Report(rows, model.count(trainable=True), model.count())

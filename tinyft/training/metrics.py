@@ -76,7 +76,8 @@ def counted(y):
 def accuracy(logits, targets):
     """Share of targets (…) equal to argmax of logits (…, classes); -100 is left out.
 
-    Raises ValueError for targets of another shape, or when all are -100.
+    Raises ValueError for targets of another shape, or when all are -100, and
+    FloatingPointError for logits that are NaN, or -inf for every class of a row.
     """
     logits, y = _array(logits), _array(targets)
     if y.shape != logits.shape[:-1]:
@@ -88,12 +89,25 @@ def accuracy(logits, targets):
     n = int((y != IGNORE).sum())
     if not n:
         raise ValueError("accuracy(): every target is -100, so none can be right")
+    _check_largest(logits[y != IGNORE])
     return int((right & (y != IGNORE)).sum()) / n
+
+
+def _check_largest(logits):
+    """Raise FloatingPointError for a row (N, classes) without a largest entry."""
+    top = logits.max(axis=-1)  # NaN if one entry is
+    lost = (top != top) | (top == -math.inf)
+    if lost.any():
+        raise FloatingPointError(
+            f"accuracy(): {int(lost.sum())} of {len(logits)} rows of logits hold NaN, or "
+            "-inf for every class, so no class is the largest; did the run diverge? Run "
+            "the model once inside tinyft.detect_anomaly()"
+        )
 
 
 def perplexity(loss):
     """exp(loss), loss the mean cross-entropy in nats; infinite beyond float64."""
-    return math.exp(loss) if loss < 709 else math.inf
+    return math.inf if loss >= 709 else math.exp(loss)  # NaN stays NaN
 
 
 def confusion_matrix(predictions, targets, classes):

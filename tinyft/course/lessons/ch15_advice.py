@@ -36,11 +36,13 @@ def costs(full, cheap, seconds, r):
         bytes_each = {"file per task": 4, "Adam's state": 8}.get(name, 12)
         rows.append([name, size(a), size(b), a, b])
         rows[-1] += [size(bytes_each * n) for n in (whole, small)]
+    rows[-1][-2:] = [f"{text} + activations" for text in rows[-1][-2:]]
     peaks = [base + rows[-1][3], base + rows[-1][4]]
     rows.insert(3, ["the base itself", size(base), size(base), 1, 1])
     rows[3] += [size(4 * whole)] * 2
     rows.append(["total at the peak", *map(size, peaks), *peaks])
-    rows[-1] += [size(16 * whole), size(4 * whole + 12 * small)]
+    sums = 16 * whole, 4 * whole + 12 * small
+    rows[-1] += [f"{size(n)} + activations" for n in sums]
     times = list(seconds.values())
     rows.append(["time of a step", *(f"{1e3 * t:.0f} ms" for t in times), *times])
     rows[-1] += ["", ""]
@@ -78,7 +80,8 @@ def fits(full, cheap):
         f"{full[state] + max(grads['f'], acts):.0f} MB; measured {full[peak]:.0f}. "
         f"(Adam's two float32 numbers for each parameter are {2 * grads['f']:.1f} MB; the "
         f"measured {full[state]:.1f} has a few small objects more.) "
-        f"The 7B columns are computed, not measured, in float32 and without activations; "
+        f"The 7B columns are computed, not measured, in float32; the activations depend on "
+        "the batch and can be the larger part; "
         f"in bfloat16 its base takes {size(2 * whole)} instead of {size(4 * whole)}."
     )
 
@@ -100,8 +103,9 @@ def arms(study):
     )
     return (
         f"**{len(study)} runs**, each 100 steps of 4 × 64 tokens from the same base. Every "
-        "arm has a grid of rates, two seeds each; the rate with the smallest validation "
-        f"loss then gets five seeds, and their held-out loss counts. Grids: {rates}."
+        "setting has a grid of rates, two seeds each; the rate with the smallest "
+        "validation loss then gets five seeds, and their held-out loss counts. Grids: "
+        f"{rates}."
     )
 
 
@@ -151,9 +155,9 @@ def _rate(study):
         ],
         [
             "the same, a large model",
-            "about ten times full's best; without one, 2e-4",
-            "by convention: ten times, Schulman et al. 2025; 2e-4 at 7B and 13B, "
-            "Dettmers et al. 2023. Not measured here",
+            "about ten times full's best; without one, 2e-4 with α = 16 and r = 64",
+            "by convention: ten times, Schulman et al. 2025; 2e-4, α = 16, r = 64 at 7B "
+            "and 13B, Dettmers et al. 2023. Not measured here",
         ],
     ]
 
@@ -166,9 +170,9 @@ def _scale(study):
     return [
         [
             "scale α",
-            "8, and leave it: tune the rate instead",
-            f"loss at α = 32 minus α = 2, each at its best rate: "
-            f"{minus(found[32][1], found[2][1])}",
+            "8 by convention, and leave it: tune the rate instead",
+            f"minus α = 2, each at its best rate: α = 8 {minus(found[8][1], found[2][1])}, "
+            f"α = 32 {minus(found[32][1], found[2][1])}",
         ],
         [
             "if α changes",

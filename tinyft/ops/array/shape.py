@@ -22,10 +22,8 @@ class Reshape(Function):
         try:
             return x.reshape(shape)
         except ValueError:
-            raise ValueError(
-                f"reshape: {x.size} entries of shape {x.shape} do not fit into shape "
-                f"{tuple(shape)}; one size may be -1, to be worked out"
-            ) from None
+            said = f"{x.size} entries of shape {x.shape} do not fit into shape"
+            raise ValueError(f"reshape: {said} {tuple(shape)}") from None
 
     @staticmethod
     def backward(ctx, gy):

@@ -417,7 +417,7 @@ EXPRESSIONS = [
     "cp.tan(v)",
     "cp.ones((2,3),'f4')",
     "cp.copysign(v,v)",
-    "cp.ldexp(v,i)",
+    "cp.ldexp(a,i)",
     "cp.divide(v,v)",
     "cp.equal(v,v)",
     "cp.greater(v,v)",

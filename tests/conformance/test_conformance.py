@@ -169,7 +169,9 @@ def test_experimental_cupys_own_kernels_give_numpys_values(tmp_path):
         assert host[0] != host[-1]
     assert len(found["operations"]) > 500
     for name, error in found["operations"].items():
-        if name.startswith("sort "):  # Thrust sorts on a card; nothing here stands for it
+        if name.startswith(
+            "sort "
+        ):  # Thrust sorts on a card; nothing here stands for it
             continue
         assert error < {"float64": 1e-11, "float32": 1e-5}[name.split()[-1]], name
 

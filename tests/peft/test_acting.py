@@ -226,3 +226,19 @@ def test_dropout_that_the_closed_form_would_lose_is_refused(method):
     assert run(model.eval(), x).shape == (2, 3)  # nothing is dropped here
     closed.enable(False)
     assert run(model.train(), x).shape == (2, 3)  # and here it acts
+
+
+def test_a_state_that_does_not_fit_changes_nothing_of_an_adapter():
+    model, _ = two()
+    adapter = peft.attached(model)["a"]
+    before = {k: v.numpy().copy() for k, v in adapter.state_dict().items()}
+    good = {k: v + 1 for k, v in before.items()}
+    last = list(good)[-1]
+    bad = [good | {last: np.ones((5, 7))}, good | {"x": np.ones(1)}, {last: good[last]}]
+    for state, error in zip(bad, (ValueError, KeyError, KeyError)):
+        with pytest.raises(error, match="adapter 'a'"):
+            adapter.load_state_dict(state)
+        now = adapter.state_dict()
+        assert all((now[k].numpy() == v).all() for k, v in before.items())
+    adapter.load_state_dict(good)
+    assert all((adapter.state_dict()[k].numpy() == v).all() for k, v in good.items())

@@ -1,5 +1,6 @@
 """Adapter: the handle on what one `attach` put on a model."""
 
+from tinyft.nn.state import checked, fill, slots_of
 from tinyft.peft.acting import acting, enable
 
 
@@ -39,16 +40,14 @@ class Adapter:
         return state
 
     def load_state_dict(self, state):
-        """Copy a state of the same sites in; raises KeyError or ValueError, listing all."""
-        own = self.state_dict()
-        missing, unexpected = sorted(own.keys() - state), sorted(state.keys() - own)
-        if missing or unexpected:
-            raise KeyError(
-                f"adapter {self.name!r}: missing {', '.join(missing) or 'nothing'}; "
-                f"unexpected {', '.join(unexpected) or 'nothing'}"
-            )
-        for path, delta in self.deltas.items():
-            delta.load_state_dict({k: state[f"{path}.{k}"] for k in delta.state_dict()})
+        """Copy a state of the same sites in; raises KeyError, TypeError or ValueError,
+        listing all that does not fit, before anything changes."""
+        slots = {
+            f"{path}.{name}": slot
+            for path, delta in self.deltas.items()
+            for name, slot in slots_of(delta).items()
+        }
+        fill(slots, checked(slots, state, f"adapter {self.name!r}"))
 
     def count(self):
         """How many parameters it has, those included that were frozen since: A by LoRA-FA,

@@ -18,7 +18,7 @@ class RankAllocator:
     """Call `step()` after every optimizer.step(), before zero_grad().
 
     adapter: of AdaLoRA. budget: b_T, how many triplets all sites keep together. steps: T
-    of the training; warmup, final: t_i, t_f. betas: of the averages.
+    of the training; warmup, final: t_i, t_f. betas: of the averages (in no checkpoint).
     """
 
     def __init__(self, adapter, budget, steps, warmup=0, final=0, betas=(0.85, 0.85)):

@@ -105,18 +105,26 @@ def load_checkpoint(
         map_extra(extra)
     random = given(rng) | (whole.generators(model) if optimizer is not None else {})
     values = _check(path, state, made_for, model, optimizer)
+    _check_parts(parts, state)
+    _check_generators(path, random, _part(state, "rng"), optimizer is not None)
+    fill(whole.slots(model), values)  # from here on nothing is refused
+    _put_back(state, parts, random)
+    if optimizer is not None:
+        _set_acts(model, _part(state, "acts"))
+    return {"step": int(state["step"]), "extra": extra, "metadata": about}
+
+
+def _check_parts(parts, state):
     for name, part in parts.items():
         if hasattr(part, "check_state"):
             part.check_state(_part(state, name))
-    _check_generators(path, random, _part(state, "rng"), optimizer is not None)
-    fill(whole.slots(model), values)  # from here on nothing is refused
+
+
+def _put_back(state, parts, random):
     for name, part in parts.items():
         part.load_state_dict(_part(state, name))
     for label, generator in random.items():
         set_rng_state(generator, state[f"rng.{label}"])
-    if optimizer is not None:
-        _set_acts(model, _part(state, "acts"))
-    return {"step": int(state["step"]), "extra": extra, "metadata": about}
 
 
 def _check_header(path, about, parts, metadata):

@@ -7,6 +7,7 @@ On a GPU the loss stays there until a log point; nothing in a step waits for it.
 """
 
 import contextlib
+from types import SimpleNamespace
 
 from tinyft import backend
 from tinyft.optim.clip import clip_grad_norm
@@ -40,18 +41,15 @@ def fit(
 ):
     """Train `model` and return its history: {"step", "loss", "lr", ...: list}.
 
-    loss_fn   loss_fn(model, *batch) -> scalar Tensor, for example
-              lambda model, x, y: ops.cross_entropy(model(x), y)
+    loss_fn   loss_fn(model, *batch) -> scalar Tensor
     batches   an iterable of tuples, walked again each epoch, or a function that returns
               one: lambda: data.batches(rng, x, y, batch_size=32)
     steps, epochs   how long (the first to end counts); `start`: the step of a resumed
               run; a list goes on behind the batches it has used
     clip      largest norm of all gradients together
-    accumulate  batches per step, each weighted by its number of targets: their gradient
-              is that of one large batch
+    accumulate  batches per step, each weighted by its number of targets, as in a large one
     every     steps between log points (default: an epoch, or a twentieth of the steps)
-    evaluate  called at each log point, returns {name: number} for the history, where
-              "loss" becomes "eval_loss"
+    evaluate  called at each, returns {name: number} for the history ("eval_loss": "loss")
     early_stopping  an EarlyStopping; the best weights are restored at the end
     checkpoint      a Checkpoint, saved at each log point
     on_step   on_step(step, loss) after each update, gradients still there
@@ -59,39 +57,48 @@ def fit(
     Raises TypeError and ValueError, before the first step, for arguments that are none
     or do not belong together; FloatingPointError for a loss of NaN or Inf.
     """
-    numbers = {"steps": steps, "epochs": epochs, "start": start}
-    numbers |= {"accumulate": accumulate, "every": every}
-    parts = {"schedule": schedule, "evaluate": evaluate, "checkpoint": checkpoint}
-    parts |= {"early_stopping": early_stopping, "on_step": on_step}
-    check_fit(model, loss_fn, batches, optimizer, numbers, clip, parts)
-    log = _Log(model, optimizer, evaluate, early_stopping, checkpoint, every, steps)
-    if getattr(early_stopping, "is_over", False):
+    return _train(SimpleNamespace(**locals()))
+
+
+def _train(run):
+    """Check what was asked for, walk the batches, log; the history. `run`: fit's names."""
+    numbers = _named(run, "steps", "epochs", "start", "accumulate", "every")
+    parts = _named(
+        run, "schedule", "evaluate", "checkpoint", "early_stopping", "on_step"
+    )
+    asked = (run.model, run.loss_fn, run.batches, run.optimizer)
+    check_fit(*asked, numbers, run.clip, parts)
+    log = _Log(run)
+    if getattr(run.early_stopping, "is_over", False):
         return log.finish()  # resumed from a run that had stopped already
-    walk = groups(batches, epochs, steps, start, accumulate, checkpoint)
-    total = length(batches, steps, epochs, accumulate)
-    with _owned(checkpoint), progress_bar(total, progress) as advance:
-        updates = _updates(model, loss_fn, walk, start, schedule, clip, on_step, log)
-        for step, group in updates:
+    total = length(run.batches, run.steps, run.epochs, run.accumulate)
+    with _owned(run.checkpoint), progress_bar(total, run.progress) as advance:
+        for step, group in _updates(run, log):
             advance(step, log.text)
             if log.is_due(step, group) and log.write(step):
                 break
         return log.finish()
 
 
-def _updates(model, loss_fn, walk, step, schedule, clip, on_step, log):
-    """Train on each group of `walk`; yield (steps taken, the group) after each."""
-    optimizer = log.optimizer
+def _named(run, *names):
+    return {name: getattr(run, name) for name in names}
+
+
+def _updates(run, log):
+    """Train on each group of batches; yield (steps taken, the group) after each."""
+    model, optimizer, step = run.model, run.optimizer, run.start
     if not model.training:  # a module set to eval() on purpose inside stays so
         model.train()
-    for group, place in walk:
+    spans = run.epochs, run.steps, run.start, run.accumulate
+    for group, place in groups(run.batches, *spans, run.checkpoint):
         if group is not EPOCH_END:
             step += 1
-            loss = _backward(model, loss_fn, group, (step, *place), log)
-            _clip(optimizer, clip, log)
+            loss = _backward(model, run.loss_fn, group, (step, *place), log)
+            _clip(optimizer, run.clip, log)
             optimizer.step()
-            on_step(step, loss)
-            if schedule is not None:
-                schedule.step()
+            run.on_step(step, loss)
+            if run.schedule is not None:
+                run.schedule.step()
             optimizer.zero_grad()
         log.step = step
         yield step, group
@@ -150,10 +157,15 @@ def _shares(group, step):
 class _Log:
     """What is known between two log points, and what is done at one."""
 
-    def __init__(self, model, optimizer, evaluate, early, checkpoint, every, steps):
-        self.model, self.optimizer, self.evaluate = model, optimizer, evaluate
-        self.early, self.checkpoint, self.last = early, checkpoint, steps
-        self.every = every or (steps and max(1, steps // 20))
+    def __init__(self, run):
+        self.model, self.optimizer, self.evaluate = (
+            run.model,
+            run.optimizer,
+            run.evaluate,
+        )
+        self.early, self.checkpoint = run.early_stopping, run.checkpoint
+        self.last, self.every = run.steps, run.every
+        self.every = self.every or (self.last and max(1, self.last // 20))
         self.history = {name: [] for name in OWN}
         self.total, self.losses, self.text, self.finite = 0.0, [], "", None
         self.step = None  # the last one that was taken

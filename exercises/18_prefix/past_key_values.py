@@ -16,8 +16,8 @@ def past_key_values(prompt, layers, kv_heads):
     (kv_heads, l, d). With grouped queries kv_heads is the number of key heads. Raises
     ValueError when the columns are not a multiple of 2 · layers · kv_heads.
     """
-    # YOUR CODE: section 10
-    raise NotImplementedError("not implemented yet: past_key_values, section 10")
+    # YOUR CODE: Proofs H
+    raise NotImplementedError("not implemented yet: past_key_values, Proofs H")
 
 
 def prompt_matrix(pairs):

@@ -41,7 +41,8 @@ def fit(
 ):
     """Train `model` and return its history: {"step", "loss", "lr", ...: list}.
 
-    loss_fn   loss_fn(model, *batch) -> scalar Tensor
+    loss_fn   loss_fn(model, *batch) -> scalar Tensor, for example
+              lambda model, x, y: ops.cross_entropy(model(x), y)
     batches   an iterable of tuples, walked again each epoch, or a function that returns
               one: lambda: data.batches(rng, x, y, batch_size=32)
     steps, epochs   how long (the first to end counts); `start`: the step of a resumed

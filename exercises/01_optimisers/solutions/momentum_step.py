@@ -5,7 +5,7 @@ def momentum_step(theta, v, gradient, lr, mu, nesterov=False):
     """One step of SGD with momentum, in PyTorch's form.
 
     heavy ball   v ← μv + g,  then θ ← θ − ηv                                     (1.4)
-    Nesterov     the same v, then θ moves along g + μv instead of v  (section 3)
+    Nesterov     the same v, then θ moves along g + μv instead of v  (1.8)
 
     theta, v, gradient (d,); v is zero before the first step; lr = η may differ from
     call to call. Returns (θ, v), two new arrays; leave the inputs unchanged.

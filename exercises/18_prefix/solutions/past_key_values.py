@@ -16,7 +16,7 @@ def past_key_values(prompt, layers, kv_heads):
     (kv_heads, l, d). With grouped queries kv_heads is the number of key heads. Raises
     ValueError when the columns are not a multiple of 2 · layers · kv_heads.
     """
-    # YOUR CODE: section 10
+    # YOUR CODE: Proofs H
     length, columns = prompt.shape
     parts = 2 * layers * kv_heads
     if columns % parts:

@@ -56,6 +56,8 @@ def test_a_task_that_fails_at_its_first_draw_costs_the_next_task_nothing(
 ):
     made(chapter, "compare(got, x / (1 + 2 * 7 * 0.3))")
     folder = chapter.task.folder
+    test = folder / "test_scale.py"  # so that what is passed over comes last
+    test.write_text(test.read_text("utf-8").partition("\n\n\ndef test_shape")[0])
     names = [folder / "scale.py", folder / "test_scale.py", folder / "driver_scale.py"]
     for path in [*names, folder / "solutions" / "scale.py"]:
         shutil.copy(path, path.with_name(path.name.replace("scale", "weigh")))

@@ -131,6 +131,12 @@ class Heard:
         self.outcomes[candidate, check] = outcome
         self.running = None
 
+    def _broke(self, message):
+        told = {"status": "fault", "message": f"The grader itself broke: {message}."}
+        if self.running:
+            self.outcomes.setdefault(self.running, told)
+            self.left = self.lost = True
+
     def _leave(self):
         self.left = self.lost = True
 

@@ -25,6 +25,33 @@ def test_a_fence_that_stands_has_no_gap(name):
         one.close()
 
 
+NEEDS = {
+    "bubblewrap": "the program bwrap, and namespaces that this user may make",
+    "user": "root, Landlock, and a Python that other users can read",
+    "landlock": "a kernel with Landlock, and a processor whose calls are known",
+    "modes": "root, and a Python that other users can read",
+}
+
+
+@LINUX
+@pytest.mark.parametrize("name", fence.FENCES)
+def test_answers_are_graded_behind_each_fence(chapter, name):
+    """Not the strongest alone: a right and a wrong answer behind every one of them."""
+    if name not in STANDING:
+        pytest.skip(f"{fence.SAID[name]} does not stand here; it needs {NEEDS[name]}")
+    right = chapter.texts.solution
+    wrong = right.replace("2 * n", "n")
+    prying = right.replace("    c = 2", f"    open({__file__!r})\n    c = 2")
+    texts = {"right": right, "wrong": wrong, "prying": prying}
+    some = [runner.candidate_of(chapter.task, k, v.encode()) for k, v in texts.items()]
+    with box.Boxes(name) as boxes:
+        found = runner.run(chapter.task, some, boxes=boxes)
+    assert all(check.ok for check in found["right"])
+    assert "n·λ instead of 2n·λ" in found["wrong"][0].message
+    if name != "modes":  # where only modes count, this file is anybody's to read
+        assert not any(check.ok for check in found["prying"])
+
+
 @LINUX
 def test_without_a_fence_the_probe_finds_the_gaps():
     """So a fence that silently is none is red."""

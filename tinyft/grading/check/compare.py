@@ -130,16 +130,22 @@ def discrepancy(a, b, scale=None):
 
 
 def _fits(got, mistake, tol, scale):
-    value = mistake() if callable(mistake) else mistake
     try:
+        value = mistake() if callable(mistake) else mistake
         return _mismatch(got, value, tol, scale) is None
-    except (TypeError, ValueError):
+    except Exception:  # a name less, not a wrong verdict; the self-test tells of it
         return False
 
 
 def _distinct(want, mistakes, tol, scale):
     for name, mistake in mistakes.items():
-        value = mistake() if callable(mistake) else mistake
+        try:
+            value = mistake() if callable(mistake) else mistake
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}"
+            raise GraderFault(
+                f"the mistake {name!r} cannot be computed on this check's data ({what})"
+            ) from error
         if _mismatch(value, want, MARGIN * tol, scale) is None:
             raise GraderFault(
                 f"the mistake {name!r} gives the right answer on this check's data (to "

@@ -29,7 +29,7 @@ class Grading:
         self.done, self.opener = set(map(tuple, done)), opener
         self.report = report or (lambda **event: None)
         self.failed, self.current, self.session = set(), (None, None), None
-        self.verdicts, self.begun, self.protect = None, False, lambda: None
+        self.verdicts, self.until, self.protect = None, None, lambda: None
 
     def pytest_generate_tests(self, metafunc):
         if "candidate" in metafunc.fixturenames:
@@ -84,9 +84,17 @@ class Grading:
         module = self.current[1]
         if isinstance(module, AnswerError):
             raise module
-        if not self.begun:  # the clock of a check covers all its calls, not the import
-            self.begun = module._begin() is None
+        module._until = self._until(candidate)
         return module
+
+    def _until(self, candidate):
+        """When the check's time is over: one clock for all its calls and draws.
+
+        It starts after the import; an answer that is loaded again inherits it.
+        """
+        if self.until is None:
+            self.until = time.monotonic() + self._rules_of(candidate)["seconds"]
+        return self.until
 
     def _load(self, candidate):
         try:
@@ -113,26 +121,34 @@ class Grading:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item, nextitem):
-        candidate, check = key = key_of(item)
-        if candidate in self.failed or self.verdicts.final(key):
-            return (yield)  # Leave answers
+        key = key_of(item)
+        if key[0] in self.failed or self.verdicts.final(key):
+            result, told = (yield), True  # Leave answers
+        else:
+            self._start(item, key)
+            began = time.perf_counter()
+            result = yield
+            seconds = time.perf_counter() - began
+            told = self.verdicts.add(key, item.outcome, seconds)
+            if told:
+                self._tell(key)
+        if nextitem is None or key_of(nextitem)[0] != key[0]:
+            self._close()  # now: if it does not end, the next one has another box
+        if self.opener and self.opener.lost:
+            if not told and self.verdicts.fails(key):  # the next draw would lose it too
+                self._tell(key)
+            self.report(event="leave")
+            self._leave()
+        return result
+
+    def _start(self, item, key):
         if self.parts:  # a judge: nobody reads pytest's own report
             item.repr_failure = lambda *_, **__: "failed"
         if self.verdicts.begins(key):
             context.begin()
-            self.begun = False
-            self.report(event="start", candidate=candidate, check=check)
-        began = time.perf_counter()
+            self.until = None
+            self.report(event="start", candidate=key[0], check=key[1])
         item.outcome = {"status": "failed", "message": "The check did not run."}
-        result = yield
-        if self.verdicts.add(key, item.outcome, time.perf_counter() - began):
-            self._tell(key)
-        if nextitem is None or key_of(nextitem)[0] != candidate:
-            self._close()  # now: if it does not end, the next one has another box
-        if self.opener and self.opener.lost:
-            self.report(event="leave")
-            self._leave()
-        return result
 
     def _tell(self, key):
         outcome = self.verdicts.of(key)
@@ -181,6 +197,11 @@ class Grading:
                 item.outcome["output"] = printed
         return report
 
+    def pytest_internalerror(self, excinfo):
+        """The grader itself broke: the check that was running is not the answer's."""
+        said = f"{type(excinfo.value).__name__}: {excinfo.value}"
+        self.report(event="broke", message=explain.clean(said)[:300])
+
     def pytest_unconfigure(self):
         self._close()
 
@@ -195,10 +216,13 @@ class Leave:
         self.grading = grading
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_protocol(self, item):
+    def pytest_runtest_protocol(self, item, nextitem):
         key = key_of(item)
-        skipped = key[0] in self.grading.failed or self.grading.verdicts.final(key)
-        return True if skipped else None
+        if key[0] not in self.grading.failed and not self.grading.verdicts.final(key):
+            return None
+        # else the next module finds this one's still set up, and its first check fails
+        item.ihook.pytest_runtest_teardown(item=item, nextitem=nextitem)
+        return True
 
 
 def _task(candidate):

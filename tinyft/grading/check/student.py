@@ -58,10 +58,6 @@ class Student:
         """Call a function of the task's driver; `ask(name, *args)` answers it."""
         return self._call(name, args, {}, ask, driver=True)
 
-    def _begin(self):
-        """A check starts: its calls together have `seconds`."""
-        self._until = time.monotonic() + self._seconds
-
     def _call(self, name, args, named, ask=None, driver=False):
         _, parameters = self._functions.get(name, ("", [])) if not driver else ("", [])
         if not driver:

@@ -31,6 +31,10 @@ class Verdicts:
         self.left[key] -= 1
         return self.left[key] == 0 or self.final(key)
 
+    def fails(self, key):
+        """True when a draw has failed so far."""
+        return bool(self._failed(key))
+
     def _failed(self, key):
         return [one for one in self.found.get(key, ()) if one["status"] != "passed"]
 

@@ -37,7 +37,7 @@ EVEN = ("abs", "square", "norm", "absolute")
 
 def mutants(source):
     """[(name, text)]: every change of a solution's blocks, named "old → new"."""
-    lines, found, seen = _block_lines(source), [], {}
+    lines, found, seen = block_lines(source), [], {}
     for node, name, text in edits(ast.parse(source)):
         if getattr(node, "lineno", 0) in lines:
             seen[name] = seen.get(name, 0) + 1
@@ -57,7 +57,7 @@ def edits(tree, changes=None):
             yield node, name, partial(_with, tree, holder, field, place, new)
 
 
-def _block_lines(source):
+def block_lines(source):
     inside, lines = False, set()
     for number, line in enumerate(source.splitlines(), 1):
         inside = (inside or bool(BEGIN.match(line))) and not END.match(line)
@@ -98,7 +98,7 @@ def replacements(node, holder):
     return list(globals().get(f"_of_{kind}", lambda *_: ())(node, holder))
 
 
-def _edit(node, **fields):
+def edit(node, **fields):
     new = copy.copy(node)
     for name, value in fields.items():
         setattr(new, name, value)
@@ -108,9 +108,9 @@ def _edit(node, **fields):
 def _of_binop(node, holder):
     left, op, right = node.left, type(node.op), node.right
     if op in OPPOSITE:
-        yield _edit(node, op=OPPOSITE[op]())
+        yield edit(node, op=OPPOSITE[op]())
     if op in ORDERED and not (op is ast.Sub and _even(holder)):
-        yield _edit(node, left=right, right=left)
+        yield edit(node, left=right, right=left)
     if op in DROPS:
         yield left
     if op in (ast.Add, ast.Sub, ast.Mult, ast.MatMult):
@@ -135,39 +135,39 @@ def _of_unaryop(node, holder):
 def _of_constant(node, holder):
     value = node.value
     if isinstance(value, bool):
-        yield _edit(node, value=not value)
+        yield edit(node, value=not value)
     elif isinstance(value, (int, float)):
         news = [value + 1, value - 1, 2 * value] if isinstance(value, int) else []
         news = news or [value + 1, 2 * value]
         for new in dict.fromkeys(one for one in news if one != value):
-            yield _edit(node, value=new)
+            yield edit(node, value=new)
 
 
 def _of_compare(node, holder):
     first, rest = node.ops[0], node.ops[1:]
     for new in FLIPS.get(type(first), ()):
-        yield _edit(node, ops=[new(), *rest])
+        yield edit(node, ops=[new(), *rest])
 
 
 def _of_boolop(node, holder):
     other = ast.Or if isinstance(node.op, ast.And) else ast.And
-    yield _edit(node, op=other())
+    yield edit(node, op=other())
     for i in range(len(node.values)):
         rest = node.values[:i] + node.values[i + 1 :]
-        yield rest[0] if len(rest) == 1 else _edit(node, values=rest)
+        yield rest[0] if len(rest) == 1 else edit(node, values=rest)
 
 
 def _of_attribute(node, holder):
     if node.attr in ("T", "mT"):
         yield node.value
     elif node.attr in NAMES:
-        yield _edit(node, attr=NAMES[node.attr])
+        yield edit(node, attr=NAMES[node.attr])
 
 
 def _of_name(node, holder):
     called = isinstance(holder, ast.Call) and holder.func is node
     if called and node.id in NAMES:
-        yield _edit(node, id=NAMES[node.id])
+        yield edit(node, id=NAMES[node.id])
 
 
 def _of_call(node, holder):
@@ -175,25 +175,25 @@ def _of_call(node, holder):
         swapped = list(node.args)
         swapped[i], swapped[i + 1] = swapped[i + 1], swapped[i]
         if _name(node.func) not in ("maximum", "minimum", "max", "min"):
-            yield _edit(node, args=swapped)
+            yield edit(node, args=swapped)
     for i in range(len(node.keywords)):
-        yield _edit(node, keywords=node.keywords[:i] + node.keywords[i + 1 :])
+        yield edit(node, keywords=node.keywords[:i] + node.keywords[i + 1 :])
     if _name(node.func) in ("transpose", "swapaxes"):
         is_method = not (node.args and _name(getattr(node.func, "value", None)) == "np")
         yield node.func.value if is_method else node.args[0]
 
 
 def _of_ifexp(node, holder):
-    yield _edit(node, body=node.orelse, orelse=node.body)
+    yield edit(node, body=node.orelse, orelse=node.body)
 
 
 def _of_if(node, holder):
-    yield _edit(node, test=ast.UnaryOp(ast.Not(), node.test))
+    yield edit(node, test=ast.UnaryOp(ast.Not(), node.test))
 
 
 def _of_augassign(node, holder):
     if type(node.op) in OPPOSITE:
-        yield _edit(node, op=OPPOSITE[type(node.op)]())
+        yield edit(node, op=OPPOSITE[type(node.op)]())
     yield ast.Pass()
 
 
@@ -205,4 +205,4 @@ def _of_expr(node, holder):
 def _of_slice(node, holder):
     for end in ("lower", "upper", "step"):
         if getattr(node, end) is not None:
-            yield _edit(node, **{end: None})
+            yield edit(node, **{end: None})

@@ -64,12 +64,13 @@ def _seconds(task):
     return min(SECONDS, task.settings.get("seconds", SECONDS))
 
 
-def reasons(task):
-    """{mutant's name: why it may live} of a task."""
+def reasons(task, table=None):
+    """{mutant's name: why it may live} of a task; table: "planted", of constants."""
     path = task.solution.parent / "survivors.toml"
     try:
         text = path.read_text(encoding="utf-8") if path.exists() else ""
-        return tomllib.loads(text).get(task.name, {})
+        found = tomllib.loads(text)
+        return (found.get(table, {}) if table else found).get(task.name, {})
     except tomllib.TOMLDecodeError as error:
         raise exercise.GradingError(f"{path} is not valid TOML: {error}") from None
 

@@ -15,17 +15,19 @@ def selftest(wanted=(), json=None):
     """Prove the grader on every task; print tasks, wrong answers, caught, named."""
     from tinyft.grading.proof.selftest import prove
 
-    keys = ("checks", "wrong", "caught", "named")
-    titles = "task,checks,wrong,caught,named,margin,seeds"
+    keys = ("checks", "wrong", "caught", "named", "planted", "noticed", "equal")
+    titles = "task,checks,wrong,caught,named,margin,planted,noticed,seeds"
 
     def row(p):
         margin = "-" if p.margin is None else f"{p.margin:.0e}"
-        return p.task, p.checks, p.wrong, p.caught, p.named, margin, p.seeds
+        numbers = p.checks, p.wrong, p.caught, p.named, margin
+        return p.task, *numbers, p.planted, p.noticed, p.seeds
 
     def said(count):
         return (
             f"{count['checks']} checks, {count['wrong']} wrong answers: "
-            f"{count['caught']} caught, {count['named']} named"
+            f"{count['caught']} caught, {count['named']} named; {count['planted']} "
+            f"constants planted: {count['noticed']} caught, {count['equal']} justified"
         )
 
     return _run("--selftest", prove, wanted, json, keys, titles, row, said)

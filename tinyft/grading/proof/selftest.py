@@ -3,8 +3,9 @@
 For every task: the solution gets full marks for 20 student seeds; the stub fails every
 check with "not implemented yet"; a poisoned stub is recognised in every check (it is
 the learner's file that is graded); every named wrong answer (at least 5) fails, with
-its own name in the message.  That a mistake is at least 10 tolerances away from the
-right answer is demanded by compare() itself while the self-test runs.
+its own name in the message; so does a solution with a constant for a size (`planted`).
+That a mistake is at least 10 tolerances away from the right answer is demanded by
+compare() itself while the self-test runs.
 """
 
 import difflib
@@ -12,10 +13,12 @@ import secrets
 from dataclasses import dataclass, field
 
 from tinyft.grading import exercise, runner
+from tinyft.grading.proof import mutation, planted
 from tinyft.grading.sandbox import box
 
 SEEDS = 20
 LEAST = 5
+SECONDS = 3  # of one check with a constant planted
 KEYS = (
     "title equation hints returns seconds megabytes may_change imports forbidden"
 ).split()
@@ -31,6 +34,9 @@ class Proof:
     caught: int = 0
     named: int = 0
     seeds: int = 0
+    planted: int = 0
+    noticed: int = 0
+    equal: int = 0
     margin: float | None = None  # the smallest over the wrong answers, in tolerances
     faults: list = field(default_factory=list)
 
@@ -52,7 +58,9 @@ def prove(task, seeds=SEEDS):
             "stub": exercise.stub_from(source),
             "poisoned": exercise.stub_from(source, "RuntimeError", poison),
         }
-        outcomes = _run(task, source, stubs, wrong, seeds)
+        with box.Boxes("none") as boxes:  # the course's own texts
+            outcomes = _run(task, source, stubs, wrong, seeds, boxes)
+            _judge_planted(proof, task, source, boxes)
     except (exercise.GradingError, OSError, SyntaxError) as error:
         proof.faults.append(str(error))
         return proof
@@ -70,7 +78,7 @@ def prove(task, seeds=SEEDS):
     return proof
 
 
-def _run(task, source, stubs, wrong, seeds):
+def _run(task, source, stubs, wrong, seeds, boxes):
     texts = stubs | {f"wrong: {name}": text for name, text in wrong}
     chosen = [(f"seed {i}", source, f"student {i}") for i in range(seeds)]
     chosen += [(name, text, "") for name, text in texts.items()]
@@ -78,8 +86,7 @@ def _run(task, source, stubs, wrong, seeds):
         runner.candidate_of(task, name, text.encode(), student)
         for name, text, student in chosen
     ]
-    with box.Boxes("none") as boxes:  # the course's own texts
-        return runner.run(task, candidates, strict=True, boxes=boxes)
+    return runner.run(task, candidates, strict=True, boxes=boxes)
 
 
 def unknown_keys(task):
@@ -110,6 +117,34 @@ def _judge_stub(proof, checks, who, text):
         elif text not in check.message:
             said = f"{who} fails {check.name} for another reason: {check.message}"
             proof.faults.append(said)
+
+
+def _judge_planted(proof, task, source, boxes):
+    constants = planted.constants(source)
+    one = planted.marked(source, constants)
+    (checks,) = _graded(task, {"marked": one}, boxes, False).values()
+    if not all(check.ok for check in checks):
+        return  # the solution itself fails, which is told
+    printed = "".join(check.output for check in checks)
+    numbers, differing = planted.differing(constants, printed)
+    passed = numbers - differing
+    texts = {name: text for name, (text, _) in constants.items() if name in differing}
+    others = planted.coincidences(source)
+    texts |= {name: text for name, (text, _) in others.items()}
+    if texts:
+        found = _graded(task, texts, boxes, True)
+        passed |= {name for name in texts if all(one.ok for one in found[name])}
+    known = mutation.reasons(task, "planted")
+    proof.planted = len(numbers) + len(others)
+    proof.equal = len(passed & {*known})
+    proof.noticed = proof.planted - len(passed)
+    proof.faults += planted.judge({*constants, *others}, known, sorted(passed))
+
+
+def _graded(task, texts, boxes, first):
+    some = [runner.candidate_of(task, k, v.encode()) for k, v in texts.items()]
+    seconds = min(SECONDS, task.settings.get("seconds", SECONDS)) if first else None
+    return runner.run(task, some, seconds=seconds, first=first, boxes=boxes)
 
 
 def _judge_wrong(proof, name, checks):

@@ -4,6 +4,7 @@
 with its box.  `choose` finds the strongest fence that stands on this machine.
 """
 
+import errno
 import os
 import select
 import signal
@@ -11,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from functools import cache
 
 from tinyft.grading.exercise import GradingError
@@ -20,10 +22,26 @@ WARM = sys.platform == "linux"  # macOS: Accelerate does not survive a fork
 PROCESSES = sys.platform not in ("emscripten", "wasi")
 PATIENCE = 5.0  # seconds for what was killed to be gone
 START = 60.0  # seconds for Python and NumPy to start on a busy machine
+WAITS = 0.2, 1.0, 4.0  # seconds before another try on a machine that is full
+FULL = errno.EAGAIN, errno.ENOMEM, errno.ENFILE, errno.EMFILE, errno.ETXTBSY
 
 
 class NoBox(GradingError):
     """A worker that did not start behind its fence."""
+
+    ended = False  # it began, and ended at once: another try may do better
+
+
+def patiently(start, may_pass):
+    """start(), tried again after WAITS while the error may pass."""
+    for wait in WAITS:
+        try:
+            return start()
+        except (OSError, NoBox) as error:
+            if not may_pass(error):
+                raise
+            time.sleep(wait)
+    return start()
 
 
 class Box:
@@ -39,13 +57,17 @@ class Box:
         command = fence.command(fenced, imports, forbidden)
         null = subprocess.DEVNULL
         try:
-            self.process = subprocess.Popen(
-                command, stdin=theirs, stdout=null, stderr=null, pass_fds=[held], **how
+            how |= {"stdin": theirs, "stdout": null, "stderr": null, "pass_fds": [held]}
+            self.process = patiently(
+                lambda: subprocess.Popen(command, **how),
+                lambda error: getattr(error, "errno", None) in FULL,
             )
         except OSError as error:
             self.control.close()
             os.close(self.life)
-            raise NoBox(f"{command[0]} does not start: {error.strerror}") from None
+            tries = f" ({len(WAITS) + 1} tries)" if error.errno in FULL else ""
+            said = f"{command[0]} does not start: {error.strerror}{tries}"
+            raise NoBox(said) from None
         finally:
             theirs.close()
             os.close(held)
@@ -55,11 +77,16 @@ class Box:
         self.control.settimeout(START)
         try:
             said = self.control.recv(1)
+        except TimeoutError:
+            said = b"late"
         except OSError:
             said = b""
         if said != b"r":
             self.close()
-            raise NoBox(f"a worker did not start behind the fence {fenced!r}")
+            late = f" within {START:g} s" if said else ""
+            error = NoBox(f"a worker did not start behind the fence {fenced!r}{late}")
+            error.ended = not said
+            raise error
         self.control.settimeout(None)
 
     @property
@@ -99,7 +126,9 @@ class Boxes:
         box = self.open.get(key)
         if box is None or not box.alive:
             self.drop(box)
-            box = self.open[key] = Box(self.fence, *key)
+            # the fence stood when it was tried: what fails now is the machine, for once
+            box = patiently(lambda: Box(self.fence, *key), lambda error: error.ended)
+            self.open[key] = box
         return box
 
     def drop(self, box):

@@ -23,7 +23,8 @@ RUN = """
 import json, sys
 import stand_in
 from tinyft import backend
-from tinyft.grading import exercise, runner
+from tinyft.grading import exercise
+from tinyft.grading.judging import runner
 from tinyft.grading.sandbox import box
 
 backend.device_library(stand_in.library)

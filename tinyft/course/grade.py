@@ -13,8 +13,8 @@ def grade(*names, student=""):
     names: CHAPTER or CHAPTER/TASK, none means all.  student: ID from which the data are
     drawn.  Remembers the scores as `tinyft grade` does.  Returns None.
     """
-    from tinyft.grading import loop
     from tinyft.grading.classroom import report
+    from tinyft.grading.learner import loop
 
     found = loop.grade(names, student)
     if in_notebook():

@@ -4,7 +4,8 @@ import shutil
 
 import pytest
 
-from tinyft.grading import exercise, runner
+from tinyft.grading import exercise
+from tinyft.grading.judging import runner
 from tinyft.grading.sandbox import box
 
 HEAD = """import numpy as np

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tinyft.grading import runner
+from tinyft.grading.judging import runner
 from tinyft.grading.sandbox import box
 
 TEST = '''import warnings

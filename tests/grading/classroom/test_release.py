@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 import tinyft
-from tinyft.grading import exercise, places, runner
+from tinyft.grading import exercise, places
 from tinyft.grading.candidate import Candidate
 from tinyft.grading.classroom import instructor, secret
 from tinyft.grading.classroom.release import release
 from tinyft.grading.exercise import GradingError
+from tinyft.grading.judging import runner
 
 REPOSITORY = Path(tinyft.__file__).parents[1]
 COURSE = exercise.find_tasks(REPOSITORY)

@@ -7,10 +7,11 @@ import os
 
 import pytest
 
-from tinyft.grading import exercise, loop, runner
+from tinyft.grading import exercise
 from tinyft.grading.classroom import report
 from tinyft.grading.exercise import GradingError
-from tinyft.grading.learner import screen
+from tinyft.grading.judging import runner
+from tinyft.grading.learner import loop, screen
 from tinyft.grading.results import Check, Report, TaskResult, report_from
 from tinyft.grading.sandbox import box, fence
 

@@ -10,9 +10,9 @@ import time
 
 import pytest
 
-from tinyft.grading import runner
 from tinyft.grading.classroom import handed, instructor, submissions
 from tinyft.grading.exercise import GradingError
+from tinyft.grading.judging import runner
 from tinyft.grading.sandbox import box, process
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tinyft.grading import exercise, loop, places
+from tinyft.grading import exercise, places
 from tinyft.grading.exercise import GradingError
-from tinyft.grading.learner import progress, screen
+from tinyft.grading.learner import loop, progress, screen
 
 
 @pytest.fixture

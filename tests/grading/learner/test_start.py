@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import tinyft
-from tinyft.grading import exercise, places, runner
+from tinyft.grading import exercise, places, workspace
 from tinyft.grading.classroom import instructor
 from tinyft.grading.exercise import GradingError
-from tinyft.grading.learner import workspace
+from tinyft.grading.judging import runner
 
 REPOSITORY = Path(tinyft.__file__).parents[1]
 

@@ -9,7 +9,7 @@ import time
 import pytest
 from rich.console import Console
 
-from tinyft.grading import runner
+from tinyft.grading.judging import runner
 from tinyft.grading.learner import keys as keyboard
 from tinyft.grading.learner.watch import watch
 

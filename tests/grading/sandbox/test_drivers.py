@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tinyft.grading import exercise, runner
+from tinyft.grading import exercise
+from tinyft.grading.judging import runner
 from tinyft.grading.sandbox import box
 
 ROOT = Path(__file__).parents[3]

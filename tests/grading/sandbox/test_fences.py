@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from tinyft.grading import runner
 from tinyft.grading.classroom import submissions
 from tinyft.grading.exercise import GradingError
+from tinyft.grading.judging import runner
 from tinyft.grading.sandbox import box, fence, landlock, limits, probe
 
 LINUX = pytest.mark.skipif(not box.WARM, reason="the fences are Linux's")

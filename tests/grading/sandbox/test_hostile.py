@@ -13,7 +13,7 @@ import pytest
 from attacks import ATTACKS, at
 from hostile import CASES, RIGHT, TRUE, body
 
-from tinyft.grading import runner
+from tinyft.grading.judging import runner
 from tinyft.grading.sandbox import box, fence
 
 STANDING = [name for name in fence.FENCES if box.stands(name)]

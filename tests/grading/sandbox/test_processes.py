@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tinyft.grading import jobs, runner
+from tinyft.grading.judging import jobs, runner
 from tinyft.grading.sandbox import alone, box, fence, process
 
 forks = pytest.mark.skipif(not process.FORKS, reason="servers are for Linux")
@@ -122,7 +122,8 @@ def test_a_box_serves_every_task_and_leaves_nothing(chapter):
 
 KILLED = """import sys
 from pathlib import Path
-from tinyft.grading import exercise, runner
+from tinyft.grading import exercise
+from tinyft.grading.judging import runner
 from tinyft.grading.sandbox import fence
 print(fence.cell(), flush=True)
 (task,) = exercise.find_tasks(Path(sys.argv[1]))

@@ -19,13 +19,6 @@ ALONE = (
 )
 
 
-class AnswerError(Exception):
-    """Something in the learner's file stands in the way; says what to change."""
-
-    def __str__(self):
-        return str(self.args[0]) if self.args else ""
-
-
 def clean(text, keep=""):
     """A text on one line that a terminal, a page and a table show as it is."""
     return UNSAFE.sub(lambda found: found[0] if found[0] in keep else "?", text)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tinyft.grading.candidate import Candidate
+from tinyft.grading.candidate import AnswerError, Candidate
 from tinyft.grading.check import context, explain, student, verdict
 from tinyft.grading.check.compare import (
     Failed,
@@ -14,7 +14,6 @@ from tinyft.grading.check.compare import (
     also_changed,
     changed_in_place,
 )
-from tinyft.grading.check.explain import AnswerError
 from tinyft.grading.check.told import describe, key_of, outcome_of
 from tinyft.grading.exercise import chapter_tasks
 

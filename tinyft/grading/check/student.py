@@ -12,9 +12,10 @@ import warnings
 
 import numpy as np
 
+from tinyft.grading.candidate import AnswerError
 from tinyft.grading.check import context, explain, parts
 from tinyft.grading.check.diagnose import is_array, short
-from tinyft.grading.check.explain import AnswerError, clean
+from tinyft.grading.check.explain import clean
 from tinyft.grading.sandbox.session import Gone
 
 _KINDS = (

@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 from tinyft.grading import exercise, files, places
-from tinyft.grading.learner.workspace import PRIVATE, course
+from tinyft.grading.workspace import PRIVATE, course
 
 SETUP = """#!/usr/bin/env bash
 # Python 3.11 or newer and what the grader needs, in an environment of its own.

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from tinyft.grading.exercise import GradingError
-from tinyft.grading.runner import LARGEST
+from tinyft.grading.judging.runner import LARGEST
 
 NOISE = {".git", ".svn", ".DS_Store", "__MACOSX", "__pycache__", "Thumbs.db"}
 MOST, DEEPEST = 5000, 8  # entries and levels looked at in one hand-in

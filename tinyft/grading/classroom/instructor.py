@@ -13,12 +13,11 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from tinyft.grading import exercise
+from tinyft.grading import exercise, workspace
 from tinyft.grading.check.explain import clean
 from tinyft.grading.classroom import handed, items, names, submissions
 from tinyft.grading.classroom import release as releases
 from tinyft.grading.classroom import secret as secrets
-from tinyft.grading.learner import workspace
 from tinyft.grading.sandbox.fence import SAID
 
 PUBLIC = (

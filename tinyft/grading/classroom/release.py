@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from tinyft.grading import workspace
 from tinyft.grading.classroom import gradescope, secret
 from tinyft.grading.exercise import GradingError
-from tinyft.grading.learner import workspace
 
 
 def release(folder=None, wanted=(), archive=None, secret_file=None):

@@ -12,7 +12,8 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from tinyft.grading import places, runner
+from tinyft.grading import places
+from tinyft.grading.judging import runner
 from tinyft.grading.results import Report
 from tinyft.grading.sandbox import box
 from tinyft.grading.sandbox.fence import SAID

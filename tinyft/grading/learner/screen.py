@@ -8,9 +8,10 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from tinyft.grading import files, loop, places
+from tinyft.grading import files, places
 from tinyft.grading.check.explain import clean
 from tinyft.grading.classroom import report
+from tinyft.grading.learner import loop
 
 
 def grade(wanted=(), student="", json=None, csv=None, gradescope=None, **submission):

@@ -7,10 +7,10 @@ and it works on network folders too.  Without a terminal it has no keys and goes
 from rich.console import Console
 from rich.text import Text
 
-from tinyft.grading import exercise, loop, places
+from tinyft.grading import exercise, places
 from tinyft.grading.classroom import report
 from tinyft.grading.exercise import GradingError
-from tinyft.grading.learner import screen
+from tinyft.grading.learner import loop, screen
 from tinyft.grading.learner.keys import keys
 
 PAUSE = 0.2

@@ -9,7 +9,8 @@ A survivor is killed by a better check, or justified in solutions/survivors.toml
 import tomllib
 from dataclasses import dataclass, field
 
-from tinyft.grading import exercise, runner
+from tinyft.grading import exercise
+from tinyft.grading.judging import runner
 from tinyft.grading.proof.mutants import mutants
 from tinyft.grading.sandbox import box
 

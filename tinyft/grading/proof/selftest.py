@@ -12,7 +12,8 @@ import difflib
 import secrets
 from dataclasses import dataclass, field
 
-from tinyft.grading import exercise, runner
+from tinyft.grading import exercise
+from tinyft.grading.judging import runner
 from tinyft.grading.proof import mutation, planted
 from tinyft.grading.sandbox import box
 

@@ -76,7 +76,7 @@ class Fresh:
 
     def start(self, job, control=None):
         """Begin the job: its Events."""
-        code = "from tinyft.grading.sandbox.judge import main_once; main_once()"
+        code = "from tinyft.grading.judging.judge import main_once; main_once()"
         pipe = subprocess.PIPE
         self.process = _python(code, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
         try:
@@ -111,7 +111,7 @@ class Forked:
     def __init__(self):
         self.asked, theirs = socket.socketpair()
         null = subprocess.DEVNULL
-        code = "from tinyft.grading.sandbox.forks import serve; serve()"
+        code = "from tinyft.grading.judging.forks import serve; serve()"
         self.server = _python(code, stdin=theirs, stdout=null, stderr=null)
         theirs.close()
 

@@ -15,7 +15,8 @@ import struct
 import pytest
 
 from tinyft.grading.check import plugin  # noqa: F401  (imported once, for all)
-from tinyft.grading.sandbox import judge, limits
+from tinyft.grading.judging import judge
+from tinyft.grading.sandbox import limits
 
 LENGTH, NUMBER = struct.Struct("<I"), struct.Struct("<i")
 

@@ -9,15 +9,14 @@ import stat
 from pathlib import Path
 
 try:
-    from tinyft.grading.jobs import Part, run_parts
+    from tinyft.grading.judging.jobs import Part, run_parts
 except ModuleNotFoundError as missing:
     raise ModuleNotFoundError(
         f"grading needs {missing.name}, which is not installed: "
         'python -m pip install "tinyft[course]"'
     ) from None
 
-from tinyft.grading.candidate import Candidate, read
-from tinyft.grading.check.explain import AnswerError
+from tinyft.grading.candidate import AnswerError, Candidate, read
 from tinyft.grading.exercise import GradingError
 from tinyft.grading.results import TaskResult
 from tinyft.grading.sandbox import box, process

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from tinyft.grading.candidate import encode
 from tinyft.grading.exercise import Task
+from tinyft.grading.judging import judge
 from tinyft.grading.results import Heard
-from tinyft.grading.sandbox import alone, box, judge, process
+from tinyft.grading.sandbox import alone, box, process
 
 START = 60.0  # seconds for Python, NumPy and pytest to start on a busy machine
 OWN = 2, 10  # a judge's own time for a check: so many times the answer's, and more

@@ -1,7 +1,7 @@
 """Chapter 02: a small GPT on characters by kind of position; `tinyft study 02`.
 
 The blocks of GPT-2, two of width 48, on *As You Like It*: 200 steps of 8 x 32 characters,
-the same batches for every kind. Each kind gets the best of RATES on validation text.
+the same batches for every kind. Each kind gets the best of its RATES on validation text.
 """
 
 import itertools
@@ -14,7 +14,10 @@ from tinyft.course.lessons.ch02_language import rows_of, token_losses
 from tinyft.course.runs import CHOOSING
 
 KINDS = ("none", "learned", "sinusoidal", "rotary", "alibi")
-RATES = (3e-3, 6e-3, 1.2e-2, 2.4e-2)
+RATES = dict.fromkeys(KINDS, (3e-3, 6e-3, 1.2e-2, 2.4e-2)) | {
+    "learned": (7.5e-4, 1.5e-3, 3e-3, 6e-3),
+    "sinusoidal": (1.2e-2, 2.4e-2, 4.8e-2, 9.6e-2),
+}
 STEPS, LENGTH = 200, 32
 
 
@@ -52,7 +55,7 @@ def plan():
     return [
         {"positions": kind, "lr": lr, "seed": seed}
         for kind in KINDS
-        for lr in RATES
+        for lr in RATES[kind]
         for seed in CHOOSING
     ]
 

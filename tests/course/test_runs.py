@@ -90,12 +90,28 @@ def test_the_other_seeds_follow_at_the_best_rate(tmp_path):
 
 def test_a_committed_study_is_complete():
     """What a notebook draws is in the file: every setting of the plan, and five seeds."""
-    from tinyft.course.lessons import ch15_lora, ch15b_lora_variants
+    from tinyft.course.lessons import (
+        ch02_transformer,
+        ch15_lora,
+        ch15b_lora_variants,
+    )
 
     for lesson, name in (
+        (ch02_transformer, "02_transformer"),
         (ch15_lora, "15_lora"),
         (ch15b_lora_variants, "15b_lora_variants"),
     ):
         found, plan = runs.load(name), lesson.plan()
         for settings in plan + runs.finals(found, plan):
             assert len(found.where(**settings)) == 1
+
+
+def test_the_study_of_chapter_08_has_every_rate_and_seed():
+    """Its grids are whole, with five seeds at each rate, and no best one at an edge."""
+    from tinyft.course.lessons import ch08_discriminative_lr as lesson
+
+    found = runs.load("08_discriminative_lr")
+    for settings in lesson.plan():
+        assert len(found.where(**settings)) == 1
+    for method in lesson.METHODS:
+        assert len(lesson.chosen(found, method)) == 5

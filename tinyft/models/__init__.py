@@ -1,7 +1,9 @@
 """L4: whole models, without any I/O and without a word of any fine-tuning method."""
 
 from tinyft.models.config import BERT, GPT2, LLAMA, TransformerConfig
+from tinyft.models.masks import prefix_lm, sliding_window
 from tinyft.models.mlp import mlp
+from tinyft.models.positions import alibi_slopes, sinusoidal
 from tinyft.models.presets import (
     bert,
     bert_tiny,
@@ -45,6 +47,7 @@ __all__ = [
     "ResNetConfig",
     "Transformer",
     "TransformerConfig",
+    "alibi_slopes",
     "bert",
     "bert_tiny",
     "gpt2",
@@ -52,6 +55,7 @@ __all__ = [
     "llama",
     "llama_tiny",
     "mlp",
+    "prefix_lm",
     "receptive_field",
     "receptive_fields",
     "resnet18",
@@ -62,4 +66,6 @@ __all__ = [
     "resnet56",
     "resnet_layers",
     "resnet_tiny",
+    "sinusoidal",
+    "sliding_window",
 ]

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 from tinyft.nn.shape import choice, positive
 
-POSITIONS = ("learned", "rotary", "none", "roberta")
+POSITIONS = ("learned", "rotary", "none", "roberta", "sinusoidal", "alibi")
 ACTIVATIONS = ("gelu", "gelu_tanh", "relu", "swiglu")
 HEADS = ("lm", "mlm", "cls", "none")
 
@@ -24,7 +24,7 @@ class TransformerConfig:
     norm: str = "layer"  # "layer" or "rms"
     pre_norm: bool = True
     positions: str = (
-        "learned"  # "roberta" (counts ids that are not pad), "rotary", "none"
+        "learned"  # or another of POSITIONS; "roberta" counts ids that are not pad
     )
     rotary_base: float = 10000.0
     activation: str = "gelu_tanh"  # "gelu", "gelu_tanh", "relu" or "swiglu"
@@ -80,6 +80,11 @@ class TransformerConfig:
             raise ValueError(
                 'TransformerConfig: positions="roberta" counts the ids that are not '
                 "padding; say which id is, pad=1"
+            )
+        if self.positions == "sinusoidal" and self.dim % 2:
+            raise ValueError(
+                f'TransformerConfig: positions="sinusoidal" needs an even dim, got '
+                f"{self.dim}: one sine and one cosine per rate"
             )
         if self.window is not None and not self.causal:
             raise ValueError(

@@ -9,8 +9,10 @@ counts the ids that are not its padding id, from pad + 1.
 
 from tinyft import backend, nn, ops
 from tinyft.autograd.tensor import Tensor
+from tinyft.models.positions import alibi
 from tinyft.nn.layers.attention import widen
 from tinyft.nn.shape import steps
+from tinyft.ops.neural.heads import read_mask
 from tinyft.ops.operands import wrap
 
 
@@ -88,12 +90,28 @@ def _check_cached(entry, real, new, past):
         )
 
 
-def attention_mask(mask, real, new, past, window, like):
+def attention_mask(mask, real, past, config, x):
     """The mask that every block takes: the padding (B, 1, 1, S) and the window (T, S),
-    or the caller's own. `new` counts vectors that were put in front of the tokens."""
+    or the caller's own, and what ALiBi adds to the scores. x (B, T, C): T counts vectors
+    that were put in front of the tokens too."""
+    new = x.shape[1]
     if real is not None:
-        mask = Tensor._of(backend.to(real[:, None, None, :], like.device), None)
+        mask = Tensor._of(backend.to(real[:, None, None, :], x.device), None)
         mask = widen(mask, 0, past + new) if mask.shape[-1] < new else mask
+    mask = _windowed(mask, new, past, config.window, x)
+    if config.positions != "alibi":
+        return mask
+    bias = alibi(config.heads, past, new, x)
+    if mask is None:
+        return bias
+    mask = widen(read_mask("Transformer", mask), new, past + new)
+    if mask.dtype.kind == "b":
+        return ops.where(mask, bias, -float("inf"))
+    return mask + bias
+
+
+def _windowed(mask, new, past, window, like):
+    """`mask` without the keys that lie `window` or more tokens back."""
     if window is None or past + new <= window:
         return mask
     rows = steps(past, past + new, like)._data[:, None]

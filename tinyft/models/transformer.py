@@ -10,6 +10,7 @@ Devlin et al. 2019; Touvron et al. 2023; pre-norm after Xiong et al. 2020.
 from tinyft import nn, ops
 from tinyft.models.generate import generate
 from tinyft.models.padding import Positions, attention_mask, last_tokens, padding_mask
+from tinyft.models.positions import sinusoidal
 from tinyft.ops.operands import wrap
 
 
@@ -181,7 +182,7 @@ class Transformer(nn.Module):
         real, mask = padding_mask(mask, ids, past, cache)
         positions = self.positions(ids, past, real)
         x = self.embed_tokens(ids, positions, types)
-        mask = attention_mask(mask, real, x.shape[1], past, self.config.window, x)
+        mask = attention_mask(mask, real, past, self.config, x)
         for i, block in enumerate(self.blocks):
             x = block(x, mask, positions, cache[i] if cache else None)
         return self.norm(x) if self.config.pre_norm else x
@@ -191,6 +192,9 @@ class Transformer(nn.Module):
         x = self.embed(ids)
         if self.config.positions in ("learned", "roberta"):
             x = x + self.position(positions)
+        if self.config.positions == "sinusoidal":  # √C E + PE (Vaswani et al. 2017)
+            x = x * x.shape[-1] ** 0.5
+            x = x + sinusoidal(positions, x.shape[-1], x.dtype)
         if self.config.types:
             types = ops.zeros_like(ids) if types is None else types
             x = x + self.type(types)

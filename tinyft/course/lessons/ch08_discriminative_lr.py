@@ -1,0 +1,125 @@
+"""Chapter 08: fine-tuning on twelve images, and the runs of `tinyft study 08`.
+
+Each method gets its own η0: the best of RATES by the error on validation images, mean of
+five draws of training images. The test images are others.
+"""
+
+from functools import cache
+
+import numpy as np
+
+from tinyft import data, nn, ops, optim, tensor, training, transfer
+from tinyft.course.experiment import SEEDS, best, interval, said
+from tinyft.training.pretrained import load_pretrained
+
+ALPHAS = {"α = 0.3": 0.3, "α = 0.5": 0.5, "α = 0.7": 0.7, "full, α = 1": 1.0}
+METHODS = {
+    "head only": {"alpha": 1.0, "every": 99},
+    **{name: {"alpha": alpha} for name, alpha in ALPHAS.items()},
+    "α = 0.5, gradual": {"alpha": 0.5, "every": 3},
+}
+RATES = {  # η0: each method's own grid, factors of 2
+    name: tuple(low * 2**k for k in range(6))
+    for name, low in (
+        ("head only", 0.02),
+        ("α = 0.3", 0.01),
+        ("α = 0.5", 0.01),
+        ("α = 0.7", 0.005),
+        ("full, α = 1", 0.0025),
+        ("α = 0.5, gradual", 0.01),
+    )
+}
+CHANCE = 0.25  # four classes
+
+
+def task(classes, change=lambda x: x):
+    """{"pool" to draw from, "valid", "test": (images, labels from 0)}, images changed."""
+    (x, y), test = (data.load_digits(split, classes) for split in ("train", "test"))
+    at, cut = np.random.default_rng(29).permutation(len(y)), 2 * len(y) // 3
+    parts = {"pool": (x[at[:cut]], y[at[:cut]]), "valid": (x[at[cut:]], y[at[cut:]])}
+    return {
+        name: (change(x), y - min(classes))
+        for name, (x, y) in (parts | {"test": test}).items()
+    }
+
+
+def prepared(seed, classes=None):
+    """The pretrained ResNet, with a new head for `classes`; its statistics are frozen."""
+    model = load_pretrained("resnet_digits6")[0]
+    if classes:
+        model.fc = nn.Linear(64, classes, rng=np.random.default_rng(seed))
+    transfer.batchnorm(model, "freeze")
+    return model
+
+
+def tune(model, x, y, make, lr, alpha, steps=15, every=0, after=None, **options):
+    """Train; every: steps until one more group joins (0: all train at once)."""
+    groups = transfer.layer_groups(model)
+    step = make(transfer.discriminative_groups(groups, lr, alpha), **options)
+    for t in range(steps):
+        if every:
+            transfer.gradual_unfreeze(groups, t, every)
+        ops.cross_entropy(model(tensor(x)), y).backward()
+        step.step()
+        step.zero_grad()
+        if after:
+            after(t + 1)
+
+
+def accuracy(model, xy):
+    return training.evaluate(model, [xy], accuracy=training.accuracy)["accuracy"]
+
+
+@cache
+def far():
+    """The unseen digits 6 to 9."""
+    return task(range(6, 10))
+
+
+def plan():
+    """Every method at every rate of its grid, five seeds each."""
+    return [
+        {"method": method, "lr": lr, "seed": seed}
+        for method in METHODS
+        for lr in RATES[method]
+        for seed in SEEDS
+    ]
+
+
+def run(method, lr, seed):
+    """{"valid": error, "test", "source": accuracies}: the digits 6 to 9, SGD, 15 steps.
+
+    A run that has diverged is worth a guess.
+    """
+    parts, model = far(), prepared(seed, 4)
+    x, y = data.few_shot(np.random.default_rng(seed), *parts["pool"], 3)
+    with np.errstate(all="ignore"):
+        tune(model, x, y, optim.SGD, lr, momentum=0.9, **METHODS[method])
+        z = model(tensor(parts["test"][0])).numpy()
+        if not np.isfinite(z).all():
+            return {"valid": 1 - CHANCE, "test": CHANCE, "source": 1 / 6}
+        found = {
+            "valid": 1 - accuracy(model, parts["valid"]),
+            "test": accuracy(model, parts["test"]),
+        }
+        model.fc = load_pretrained("resnet_digits6")[0].fc
+        return found | {"source": accuracy(model, task(range(6))["test"])}
+
+
+def chosen(study, method):
+    """The runs of a method at its best rate on validation images, all five draws."""
+    runs = study.where(method=method)
+    return runs.where(lr=best(runs.by("lr", "valid")))
+
+
+def against_full(study, method, score="test"):
+    """The paired difference to full fine-tuning, each at its own rate: text."""
+    full = np.array(chosen(study, "full, α = 1").values(score))
+    return said(np.array(chosen(study, method).values(score)) - full, 3, True)
+
+
+def settled(study, method, score="test"):
+    """True when the 95 % interval of the paired difference to full excludes zero."""
+    full = np.array(chosen(study, "full, α = 1").values(score))
+    mean, half = interval(np.array(chosen(study, method).values(score)) - full)
+    return abs(mean) > half

@@ -132,7 +132,7 @@ def plan():
         for method in ("BatchNorm", "GroupNorm")
         for batch in (2, 4, 32)
     ]
-    more = {"labels": (*RATES, 0.5)}  # γ and β alone want large rates
+    more = {"labels": (*RATES, 0.5, 1.0, 2.0)}  # γ and β alone want large rates
     return [
         r | {"lr": lr, "seed": seed}
         for seed in CHOOSING

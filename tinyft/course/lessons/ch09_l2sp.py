@@ -94,7 +94,7 @@ STRENGTHS = {  # of each method; the best is chosen on validation data
     "plain": (0.0,),
     "L2-SP": (0.1, 0.3, 1.0, 3.0),
     "EWC": (10.0, 100.0, 1000.0),
-    "decay to 0": (0.003, 0.03),
+    "decay to 0": (0.003, 0.03, 0.1, 0.3),
     "head only": (0.0,),
 }
 

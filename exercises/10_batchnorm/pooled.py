@@ -1,4 +1,4 @@
-"""Task 2 of 4: exact statistics of a data set.  (10.7) of notebooks/10_batchnorm.ipynb."""
+"""Task 2 of 5: exact statistics of a data set.  (10.7) of notebooks/10_batchnorm.ipynb."""
 
 import numpy as np
 

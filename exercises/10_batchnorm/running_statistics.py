@@ -1,4 +1,4 @@
-"""Task 1 of 4: running statistics.  (10.2), (10.4) of notebooks/10_batchnorm.ipynb."""
+"""Task 1 of 5: running statistics.  (10.2), (10.4) of notebooks/10_batchnorm.ipynb."""
 
 import numpy as np
 

@@ -376,4 +376,36 @@ WRONG = {
             "parameter.requires_grad_(affine and parameter.requires_grad)",
         ),
     ],
+    "mixing_weight": [
+        (
+            "the weight of the source, not of the sample",
+            "alpha = away / (",
+            "alpha = var_t / n / (",
+        ),
+        ("the variance is not divided by n", "away + var_t / n", "away + var_t"),
+        (
+            "|δ| instead of δ²",
+            "(mean_t - mean_s) ** 2",
+            "np.abs(mean_t - mean_s)",
+        ),
+        (
+            "the source's variance instead of the target's",
+            "away + var_t / n",
+            "away + var_s / n",
+        ),
+        (
+            "the same weight as for the mean",
+            "return alpha, beta",
+            "return alpha, alpha",
+        ),
+        ("the bias of s² is forgotten", "-var_t / n", "0 * var_t"),
+        ("the bias enters with the wrong sign", "-var_t / n", "var_t / n"),
+        (
+            "the noise of an unbiased variance",
+            "2 * var_t**2 * (n - 1) / n**2",
+            "2 * var_t**2 / (n - 1)",
+        ),
+        ("the noise lacks its 2", "2 * var_t**2", "var_t**2"),
+        ("(a − b)² over the sum", "a * (a - b) /", "(a - b) ** 2 /"),
+    ],
 }

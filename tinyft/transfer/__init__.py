@@ -17,7 +17,9 @@ from tinyft.transfer.drift import FeatureDrift
 from tinyft.transfer.fisher import fisher_diagonal
 from tinyft.transfer.freeze import freeze, unfreeze
 from tinyft.transfer.l2sp import L2SP
+from tinyft.transfer.mixed import mean_weight, mix_statistics, variance_weight
 from tinyft.transfer.stochnorm import StochNorm2d, stochnorm
+from tinyft.transfer.tent import entropy, marginal_entropy, tent
 
 __all__ = [
     "L2SP",
@@ -26,14 +28,20 @@ __all__ = [
     "batchnorm",
     "discriminative_groups",
     "ema_batches",
+    "entropy",
     "fisher_diagonal",
     "freeze",
     "gradual_unfreeze",
     "layer_groups",
     "layer_rates",
+    "marginal_entropy",
+    "mean_weight",
+    "mix_statistics",
     "shift_score",
     "shift_scores",
     "slice_rule",
     "stochnorm",
+    "tent",
     "unfreeze",
+    "variance_weight",
 ]

@@ -1,4 +1,4 @@
-"""Task 4 of 4: a freeze that train() cannot undo.  Section 13 of the notebook."""
+"""Task 4 of 5: a freeze that train() cannot undo.  Section 3 of the notebook."""
 
 from tinyft import nn
 
@@ -14,7 +14,7 @@ def freeze_statistics(model, affine):
     not touch; a parameter has `requires_grad_(True or False)`. model.modules() yields
     the model and all that is in it. Returns the number of BatchNorm layers.
     """
-    # YOUR CODE: section 13
+    # YOUR CODE: section 3
     layers = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
     for layer in layers:
         layer.statistics = "frozen"

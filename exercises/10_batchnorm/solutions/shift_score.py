@@ -1,4 +1,4 @@
-"""Task 3 of 4: what freezing costs.  (10.8) of notebooks/10_batchnorm.ipynb."""
+"""Task 3 of 5: what freezing costs.  (10.8) of notebooks/10_batchnorm.ipynb."""
 
 import numpy as np
 

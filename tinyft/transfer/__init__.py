@@ -18,6 +18,7 @@ from tinyft.transfer.fisher import fisher_diagonal
 from tinyft.transfer.freeze import freeze, unfreeze
 from tinyft.transfer.l2sp import L2SP
 from tinyft.transfer.stochnorm import StochNorm2d, stochnorm
+from tinyft.transfer.transferability import leep, logme
 
 __all__ = [
     "L2SP",
@@ -31,6 +32,8 @@ __all__ = [
     "gradual_unfreeze",
     "layer_groups",
     "layer_rates",
+    "leep",
+    "logme",
     "shift_score",
     "shift_scores",
     "slice_rule",

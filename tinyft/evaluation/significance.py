@@ -15,6 +15,8 @@ Examples that both get right, or both wrong, say nothing about which model is be
 Sources: McNemar 1947; Edwards 1948, (6); Fagerland, Lydersen, Laake 2013, (4).
 """
 
+import functools
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -103,11 +105,7 @@ def rejection(n, kind="exact", alpha=0.05, share=0.5):
     """
     _check_kind("rejection", kind)
     _check_shares("rejection", alpha=alpha, share=share)
-    k = -1  # the most that the rarer side may have in a rejection
-    for k_next, p in enumerate(_p_values(n, kind) if n else ()):
-        if p > alpha:
-            break
-        k = k_next
+    k = _critical(n, kind, alpha)
     tails = {i for low in range(k + 1) for i in (low, n - low)}
     return min(1.0, math.fsum(binomial(n, i, share) for i in tails))
 
@@ -150,6 +148,13 @@ def binomial(n, k, share):
         return float(k == n * share)
     ways = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
     return math.exp(ways + k * math.log(share) + (n - k) * math.log1p(-share))
+
+
+@functools.lru_cache(maxsize=4096)
+def _critical(n, kind, alpha):
+    """The most that the rarer side may have in a rejection; −1: nothing is rejected."""
+    p = _p_values(n, kind) if n else ()
+    return sum(1 for _ in itertools.takewhile(lambda value: value <= alpha, p)) - 1
 
 
 def _p_values(n, kind):

@@ -29,15 +29,35 @@ def test_student_is_the_integral_of_its_density(freedom):
 
 def test_the_half_width_adds_seeds_and_examples():
     rng = np.random.default_rng(0)
-    a, b = rng.normal(size=(4, 50)), rng.normal(size=(4, 50))
+    a, b = rng.normal(size=(4, 50)) + 2 * rng.normal(size=50), rng.normal(size=(4, 50))
     found, d = decide(a, b, level=0.9), a - b
     seeds = d.mean(1).std(ddof=1) / 2
-    examples = d.mean(0).std(ddof=1) / math.sqrt(50)
+    rest = d - d.mean(1, keepdims=True) - d.mean(0) + d.mean()
+    both = (rest**2).sum() / (3 * 49)
+    examples = math.sqrt((d.mean(0).var(ddof=1) - both / 4) / 50)
     assert found.gap == pytest.approx(d.mean(), rel=1e-12)
     assert found.over_seeds == pytest.approx(seeds, rel=1e-12)
     assert found.over_examples == pytest.approx(examples, rel=1e-12)
     want = student(0.9, 3) * math.hypot(seeds, examples)
     assert found.half == pytest.approx(want, rel=1e-12)
+
+
+def test_the_two_variances_are_those_of_the_model():
+    """d = seed + example + rest: the squares of the terms have the right expectation.
+
+    4000 draws; both means are good to 4 of their standard errors. Clipping at 0 would
+    bias the second, so its true value is large here.
+    """
+    rng = np.random.default_rng(5)
+    S, N, draws = 3, 8, 4000
+    squares = np.empty((draws, 2))
+    for k in range(draws):
+        d = rng.normal(size=(S, 1)) + 2 * rng.normal(size=N) + rng.normal(size=(S, N))
+        found = decide(d, 0 * d)
+        squares[k] = found.over_seeds**2, found.over_examples**2
+    want = np.array([1 / S + 1 / (S * N), 4 / N])
+    error = squares.std(axis=0) / math.sqrt(draws)
+    assert (abs(squares.mean(axis=0) - want) < 4 * error).all()
 
 
 def test_the_sign_is_that_of_harm():

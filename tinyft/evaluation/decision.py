@@ -3,14 +3,16 @@
 A way to train is judged by several seeds, trained in pairs, on common test examples. With
 d_si the loss of the first minus that of the second, seed s = 1..S and example i = 1..N,
 
-    gap = mean of d_si          half = t(S − 1) √(v_seeds/S + v_examples/N)            (1)
+    gap  = mean of d_si          half = t(S − 1) √(v_s/S + v_i/N)                     (1)
+    v_s  = variance of the S means over examples, ddof = 1
+    v_i  = max(0, variance of the N means over seeds − v_si/S)                        (2)
+    v_si = Σ (d_si − d̄_s − d̄_i + d̄)²/((S − 1)(N − 1))
 
-v_seeds is the variance of the S means over examples, v_examples of the N means over
-seeds, both with ddof = 1; t is Student's. Above zero throughout: the first is worse.
-Below: it is better. Else it is not settled. McNemar's test drops the first term: it
-judges two fixed models. An interval over seeds alone drops the second: it holds for these
-test examples only. (What varies by seed and example at once counts in both: the interval
-is a little too wide.) Source: variance components of a crossed design, Owen 2007.
+t is Student's. gap − half > 0: the first is worse. gap + half < 0: it is better. Else it
+is not settled. What varies with seed and example at once, v_si, is in v_s/S already, so
+(2) takes it off. McNemar's test looks at one seed: it judges two fixed models. An interval
+over seeds, v_s alone, holds for these test examples only.
+Source: the crossed random-effects model, Searle, Casella, McCulloch 1992, chapter 4.
 """
 
 import math
@@ -58,7 +60,7 @@ def decide(transfer, scratch, level=0.95):
         )
     d = a - b
     t = student(level, len(d) - 1)
-    seeds, examples = (_variance_of_mean(d.mean(axis=k)) for k in (1, 0))
+    seeds, examples = _variances(d)
     half = t * math.sqrt(seeds + examples)
     return Decision(float(d.mean()), half, math.sqrt(seeds), math.sqrt(examples))
 
@@ -93,9 +95,14 @@ def _within(angle, freedom):
     return 2 / math.pi * (angle + total) if odd else total
 
 
-def _variance_of_mean(x):
-    values = x.tolist()
-    return statistics.variance(values) / len(values)
+def _variances(d):
+    """v_s/S and v_i/N of (1) and (2), for d (S, N)."""
+    S, N = d.shape
+    of_seeds, of_examples = d.mean(axis=1), d.mean(axis=0)
+    rest = d - of_seeds[:, None] - of_examples + d.mean()
+    both = float((rest**2).sum()) / ((S - 1) * (N - 1))
+    v_s, v_i = (statistics.variance(m.tolist()) for m in (of_seeds, of_examples))
+    return v_s / S, max(0.0, v_i - both / S) / N
 
 
 def _losses(name, x):

@@ -17,6 +17,7 @@ from tinyft.transfer.drift import FeatureDrift
 from tinyft.transfer.fisher import fisher_diagonal
 from tinyft.transfer.freeze import freeze, unfreeze
 from tinyft.transfer.l2sp import L2SP
+from tinyft.transfer.negative_transfer import transfer_gap
 from tinyft.transfer.stochnorm import StochNorm2d, stochnorm
 from tinyft.transfer.transferability import leep, logme
 
@@ -38,5 +39,6 @@ __all__ = [
     "shift_scores",
     "slice_rule",
     "stochnorm",
+    "transfer_gap",
     "unfreeze",
 ]

@@ -88,16 +88,40 @@ def test_the_other_seeds_follow_at_the_best_rate(tmp_path):
     assert found.best_rate() == 2 and len(found.at_best_rate()) == 5
 
 
+def test_a_plan_with_every_seed_needs_no_more(tmp_path):
+    """Method a has all five seeds, its best rate may be an edge; b has two seeds."""
+    seeds = {"a": range(5), "b": range(2)}
+    plan = [
+        {"method": m, "lr": lr, "seed": s}
+        for m in "ab"
+        for lr in (1, 2, 3)
+        for s in seeds[m]
+    ]
+
+    def one_run(method, lr, seed):
+        return {"valid": abs(lr - {"a": 1, "b": 2}[method])}
+
+    grids = runs.record("99_toy", plan, one_run, tmp_path, report=lambda line: None)
+    more = runs.finals(grids, plan)
+    assert [(one["method"], one["seed"]) for one in more] == [
+        ("b", 2),
+        ("b", 3),
+        ("b", 4),
+    ]
+
+
 def test_a_committed_study_is_complete():
     """What a notebook draws is in the file: every setting of the plan, and five seeds."""
     from tinyft.course.lessons import (
         ch02_transformer,
+        ch12_negative_transfer,
         ch15_lora,
         ch15b_lora_variants,
     )
 
     for lesson, name in (
         (ch02_transformer, "02_transformer"),
+        (ch12_negative_transfer, "12_negative_transfer"),
         (ch15_lora, "15_lora"),
         (ch15b_lora_variants, "15b_lora_variants"),
     ):

@@ -118,8 +118,15 @@ def finals(grids, plan):
         {k: v for k, v in one.items() if k not in ("lr", "seed")} for one in plan
     ]
     methods = list({_key(one): one for one in methods}.values())
+    methods = [one for one in methods if not _complete(grids.where(**one))]
     best = [one | {"lr": grids.where(**one).best_rate()} for one in methods]
     return [one | {"seed": seed} for seed in SEEDS[len(CHOOSING) :] for one in best]
+
+
+def _complete(found):
+    """True if every rate has all seeds of SEEDS: cheap runs, planned in full."""
+    seeds = found.by("lr", "valid")
+    return all(len(values) >= len(SEEDS) for values in seeds.values())
 
 
 def _key(settings):

@@ -18,8 +18,10 @@ from tinyft.transfer.fisher import fisher_diagonal
 from tinyft.transfer.freeze import freeze, unfreeze
 from tinyft.transfer.l2sp import L2SP
 from tinyft.transfer.mixed import mean_weight, mix_statistics, variance_weight
+from tinyft.transfer.negative_transfer import transfer_gap
 from tinyft.transfer.stochnorm import StochNorm2d, stochnorm
 from tinyft.transfer.tent import entropy, marginal_entropy, tent
+from tinyft.transfer.transferability import leep, logme
 
 __all__ = [
     "L2SP",
@@ -34,6 +36,8 @@ __all__ = [
     "gradual_unfreeze",
     "layer_groups",
     "layer_rates",
+    "leep",
+    "logme",
     "marginal_entropy",
     "mean_weight",
     "mix_statistics",
@@ -42,6 +46,7 @@ __all__ = [
     "slice_rule",
     "stochnorm",
     "tent",
+    "transfer_gap",
     "unfreeze",
     "variance_weight",
 ]

@@ -1,0 +1,37 @@
+"""Task 4 of 4: how large must the test set be?  (12.3) and section 7 of the notebook."""
+
+import math
+
+
+def examples_needed(gap, discordance, power, alpha):
+    """The smallest test set on which McNemar's exact test finds a true gap.
+
+    Each test example is discordant with probability ψ = `discordance`, and then it is the
+    first model's error with the probability that makes the expected gap, P(only the first
+    is wrong) − P(only the second is), equal to `gap`. The exact two-sided test (12.3)
+    rejects when p ≤ alpha; without discordant examples it never does.
+
+    Go up from N = 1 and stop at the first N whose probability to reject is ≥ `power`.
+
+    0 < gap ≤ discordance ≤ 1, 0 < power < 1, 0 < alpha < 1, floats. Returns (N, the
+    probability to reject at this N), an int and a float.
+
+    Example: gap = 0.2, discordance = 0.4, power = 0.5, alpha = 0.05 gives (46, 0.5076).
+    """
+    # YOUR CODE: which tables reject, and how probable they are
+    share = (1 + gap / discordance) / 2
+
+    def binomial(n, i, chance):
+        return math.comb(n, i) * chance**i * (1 - chance) ** (n - i)
+
+    def p_value(n, i):
+        return 2 * sum(math.comb(n, j) for j in range(min(i, n - i) + 1)) / 2**n
+
+    rejects, N, reached = [0.0], 0, 0.0  # rejects[n]: given n discordant examples
+    while reached < power:
+        N += 1
+        tables = [i for i in range(N + 1) if p_value(N, i) <= alpha]
+        rejects.append(sum(binomial(N, i, share) for i in tables))
+        reached = sum(binomial(N, n, discordance) * rejects[n] for n in range(N + 1))
+    return N, reached
+    # END YOUR CODE

@@ -17,23 +17,35 @@ from tinyft.transfer.drift import FeatureDrift
 from tinyft.transfer.fisher import fisher_diagonal
 from tinyft.transfer.freeze import freeze, unfreeze
 from tinyft.transfer.l2sp import L2SP
+from tinyft.transfer.probe import (
+    LinearProbe,
+    features,
+    head_only,
+    linear_probe,
+    spread,
+)
 from tinyft.transfer.stochnorm import StochNorm2d, stochnorm
 
 __all__ = [
     "L2SP",
     "FeatureDrift",
+    "LinearProbe",
     "StochNorm2d",
     "batchnorm",
     "discriminative_groups",
     "ema_batches",
+    "features",
     "fisher_diagonal",
     "freeze",
     "gradual_unfreeze",
+    "head_only",
     "layer_groups",
     "layer_rates",
+    "linear_probe",
     "shift_score",
     "shift_scores",
     "slice_rule",
+    "spread",
     "stochnorm",
     "unfreeze",
 ]

@@ -1,0 +1,177 @@
+"""Chapter 04: digits that the checkpoint has never seen, and the runs of `tinyft study 04`.
+
+The source has seen the digits 0 to 5. The task is to tell 6, 7, 8 and 9 apart: classes
+0, 1, 2, 3 here. Labels are drawn from one part of the training digits, penalties and
+rates are chosen on another, results come from the test digits.
+"""
+
+import itertools
+from functools import cache
+
+import numpy as np
+
+from tinyft import data, nn, ops, tensor, transfer
+from tinyft.course.experiment import interval, train
+from tinyft.course.runs import CHOOSING
+from tinyft.models import ResNet
+from tinyft.training.metrics import accuracy, evaluate
+from tinyft.training.pretrained import load_pretrained
+
+SOURCE, CLASSES = "resnet_digits6", (6, 7, 8, 9)
+LABELS = (1, 5, 20, 50)  # per class
+RELATIVE = tuple(10.0**k for k in range(-6, 2))  # penalties, in units of `spread`
+DRAWS = range(10)
+RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
+
+
+@cache
+def parts():
+    """{"pool", "valid", "test": (images (n, 1, 8, 8), labels (n,) of 0 ... 3)}."""
+    x, y = data.load_digits("train", CLASSES)
+    third = np.arange(len(x)) % 3 == 2
+    halves = {"pool": (x[~third], y[~third] - 6), "valid": (x[third], y[third] - 6)}
+    x, y = data.load_digits("test", CLASSES)
+    return halves | {"test": (x, y - 6)}
+
+
+def draw(per_class, seed):
+    """Rows of the pool: `per_class` of every class, drawn with this seed."""
+    rng, y = np.random.default_rng(seed), parts()["pool"][1]
+    rows = [rng.permutation(np.flatnonzero(y == k))[:per_class] for k in range(4)]
+    return np.concatenate(rows)
+
+
+def flat(z):
+    """(n, d): one row per image."""
+    return z.reshape(len(z), -1)
+
+
+def pooled(z):
+    """(n, channels): the mean over positions."""
+    return z.mean(axis=(2, 3))
+
+
+def views(model, layer, shape=flat):
+    """{part: features (n, d)} of a layer of a model, float64; layer None: the pixels."""
+    return {
+        name: shape(x if layer is None else transfer.features(model, x, layer)).astype(
+            float
+        )
+        for name, (x, _) in parts().items()
+    }
+
+
+def swept(view, per_class, seed, loss="squared"):
+    """(relative penalties, accuracy on valid, accuracy on test), one per penalty."""
+    rows = draw(per_class, seed)
+    labels, Z = parts()["pool"][1][rows], view["pool"][rows]
+    scale, found = transfer.spread(Z), []
+    for relative in RELATIVE:
+        probe = transfer.linear_probe(Z, labels, relative * scale, loss)
+        found.append(
+            [probe.accuracy(view[p], parts()[p][1]) for p in ("valid", "test")]
+        )
+    return RELATIVE, *np.transpose(found)
+
+
+def chosen(view, per_class, seed, loss="squared"):
+    """Test accuracy at the penalty that is best on valid; of equal ones the largest."""
+    _, valid, test = swept(view, per_class, seed, loss)
+    return test[len(valid) - 1 - np.argmax(valid[::-1])]
+
+
+def over_draws(view, per_class, loss="squared"):
+    """`chosen` for each draw of labels: an array (10,)."""
+    return np.array([chosen(view, per_class, seed, loss) for seed in DRAWS])
+
+
+def untrained(seed=0):
+    """The same network before any training."""
+    return ResNet(load_pretrained(SOURCE)[0], rng=seed)
+
+
+# --- fine-tuning ---------------------------------------------------------------------
+
+
+def cross_entropy(model, x, y):
+    """The mean loss of a batch."""
+    return ops.cross_entropy(model(x), y)
+
+
+def labelled(per_class, seed):
+    """(x, y, a function that gives them as every batch)."""
+    rows = draw(per_class, seed)
+    x, y = (part[rows] for part in parts()["pool"])
+    return x, y, lambda rng: itertools.repeat((x, y))
+
+
+def score(model, part="test"):
+    """Accuracy of a model on a part."""
+    batches = [tuple(parts()[part])]
+    return evaluate(model, batches, accuracy=accuracy)["accuracy"]
+
+
+def head_probe(model, x, y):
+    """A probe on what `fc` reads, its penalty the best on valid."""
+    valid, labels = parts()["valid"]
+    Z, V = (pooled(transfer.features(model, a, "layer3")) for a in (x, valid))
+    scale = transfer.spread(Z)
+    probes = [transfer.linear_probe(Z, y, r * scale, "logistic") for r in RELATIVE[1:]]
+    return max(probes, key=lambda probe: probe.accuracy(V, labels))
+
+
+def fine_tuned(start, per_class, lr, seed, steps=60):
+    """The whole model trained, from a "random" head or from a "probe" (LP-FT)."""
+    model = load_pretrained(SOURCE)[0]
+    x, y, batches = labelled(per_class, seed)
+    head = 4 if start == "random" else head_probe(model, x, y)
+    transfer.head_only(model, "fc", head, rng=seed)
+    model.requires_grad_(True)
+    train(model, batches, lr, steps, seed, cross_entropy)
+    return model
+
+
+# --- the study -----------------------------------------------------------------------
+
+
+def plan():
+    """Full fine-tuning from two heads: a grid of rates for each, two seeds."""
+    return [
+        {"start": start, "labels": per_class, "lr": lr, "seed": seed}
+        for start, per_class in itertools.product(("random", "probe"), (5, 20))
+        for lr, seed in itertools.product(RATES, CHOOSING)
+    ]
+
+
+def run(start, labels, lr, seed):
+    """{"valid": share of errors, "test": accuracy} of one run."""
+    model = fine_tuned(start, labels, lr, seed)
+    return {"valid": 1 - score(model, "valid"), "test": score(model)}
+
+
+def paired(a, b):
+    """The mean of a − b and its half interval, in points of accuracy."""
+    mean, half = interval(100 * (np.asarray(a) - np.asarray(b)))
+    return f"{mean:+.1f} ± {half:.1f}"
+
+
+def percent(values):
+    """Mean and half interval of accuracies, in per cent."""
+    mean, half = interval(100 * np.asarray(values))
+    return f"{mean:.1f} ± {half:.1f}"
+
+
+# --- a network of two linear layers --------------------------------------------------
+
+
+def two_layers(B, V):
+    """x → x Bᵀ → · Vᵀ without biases: the modules "body" and "head", float64."""
+    model = nn.Sequential(
+        {
+            name: nn.Linear(*W.shape[::-1], bias=False, dtype="float64")
+            for name, W in (("body", B), ("head", V))
+        }
+    )
+    for p, W in zip(model.parameters(), (B, V)):
+        p.data = tensor(W).data
+    return model

@@ -22,5 +22,5 @@ def choose_penalty(X, y, X_valid, y_valid, penalties):
     [[−0.4], [0.4]]: class 1 wins above 1.083, and all three are right.
     choose_penalty(..., [4/9, 1/9]) = (1/9, [⅔, 1], [[0.733, 0.267], ...]).
     """
-    # YOUR CODE: (4.2) for every penalty
-    raise NotImplementedError("not implemented yet: choose_penalty, (4.2) for every penalty")
+    # YOUR CODE: (4.2)
+    raise NotImplementedError("not implemented yet: choose_penalty, (4.2)")

@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 
-from tinyft import data, nn, ops, tensor, transfer
+from tinyft import data, nn, no_grad, ops, optim, tensor, transfer
 from tinyft.course.experiment import interval, train
 from tinyft.course.runs import CHOOSING
 from tinyft.models import ResNet
@@ -178,3 +178,92 @@ def two_layers(B, V):
     for p, W in zip(model.parameters(), (B, V)):
         p.data = tensor(W).data
     return model
+
+
+def distortion(seed=4):
+    """(X, U, Y, B, V, truth): 8 rows that use 3 of 6 inputs, U the other 3; Y = X truthᵀ.
+
+    B (4, 6) is right: some head on it, truth = head B, fits everything. V is random.
+    """
+    rng = np.random.default_rng(seed)
+    X = np.c_[rng.normal(size=(8, 3)), np.zeros((8, 3))]
+    B = np.linalg.qr(rng.normal(size=(6, 4)))[0].T
+    B[:, :3] = np.linalg.qr(rng.normal(size=(4, 3)))[0]
+    B[3] = 0.0  # three features, each seen in training
+    head = np.c_[rng.normal(size=(2, 3)), np.zeros((2, 1))]
+    V = np.c_[rng.normal(size=(2, 3)), np.zeros((2, 1))]
+    return X, np.eye(6)[3:], X @ (head @ B).T, B, V, head @ B
+
+
+def best_head(features, Y):
+    """The least-squares head (K, k) on features (n, k), without a bias."""
+    return (np.linalg.pinv(features) @ Y).T
+
+
+def chosen_on_test(stages, per_class, count):
+    """(best accuracy on `count` test images over all stages and penalties, the accuracy
+    of that choice on the other test images), for each draw."""
+    found = []
+    y = parts()["test"][1]
+    for seed in DRAWS:
+        few = np.random.default_rng(seed).permutation(len(y))[:count]
+        rest, rows = np.setdiff1d(np.arange(len(y)), few), draw(per_class, seed)
+        tried = []
+        for view in stages.values():
+            Z, labels = view["pool"][rows], parts()["pool"][1][rows]
+            for relative in RELATIVE:
+                penalty = relative * transfer.spread(Z)
+                right = (
+                    transfer.linear_probe(Z, labels, penalty).predict(view["test"]) == y
+                )
+                tried.append((right[few].mean(), right[rest].mean()))
+        found.append(max(tried, key=lambda pair: pair[0]))
+    return np.transpose(found)
+
+
+def half_mean(model, X, Y):
+    """L of (4.4): ‖model(X) − Y‖² / 2n."""
+    return ((model(tensor(X)) - tensor(Y)) ** 2).sum() * (1 / (2 * len(X)))
+
+
+# --- mistakes and costs ----------------------------------------------------------------
+
+
+def in_training_mode(model, x, batch):
+    """What `fc` reads, (n, d), with BatchNorm in training mode: a mistake."""
+    model.train()
+    with no_grad():
+        found = [
+            model.features(tensor(x[i : i + batch])).numpy()
+            for i in range(0, len(x), batch)
+        ]
+    return np.concatenate(found)
+
+
+def moved(model, base):
+    """How many arrays of the base's state differ in `model`."""
+    pairs = zip(model.state_dict().values(), base.state_dict().values(), strict=True)
+    return sum(bool((p.numpy() != q.numpy()).any()) for p, q in pairs)
+
+
+def full_step(x, y):
+    """A function that takes one AdamW step of the whole network."""
+    model = load_pretrained(SOURCE)[0]
+    adam = optim.AdamW(model.parameters(), lr=1e-3)
+
+    def step():
+        cross_entropy(model, tensor(x), tensor(y)).backward()
+        adam.step()
+        adam.zero_grad()
+
+    return step
+
+
+def probe_step(model, x, y):
+    """A function that computes the features of layer1 and fits a probe."""
+
+    def step():
+        Z = flat(transfer.features(model, x, "layer1"))
+        transfer.linear_probe(Z, y, 0.01 * transfer.spread(Z))
+
+    return step

@@ -88,9 +88,12 @@ def over_draws(view, per_class, loss="squared"):
     return np.array([chosen(view, per_class, seed, loss) for seed in DRAWS])
 
 
-def untrained(seed=0):
-    """The same network before any training."""
-    return ResNet(load_pretrained(SOURCE)[0], rng=seed)
+def over_untrained(layer, shape, per_class):
+    """`over_draws` for networks before any training, another one for every draw."""
+    shapes = load_pretrained(SOURCE)[0]
+    networks = (ResNet(shapes, rng=seed) for seed in DRAWS)
+    found = (views(network, layer, shape) for network in networks)
+    return np.array([chosen(view, per_class, seed) for seed, view in enumerate(found)])
 
 
 # --- fine-tuning ---------------------------------------------------------------------

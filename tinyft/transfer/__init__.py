@@ -19,6 +19,13 @@ from tinyft.transfer.freeze import freeze, unfreeze
 from tinyft.transfer.l2sp import L2SP
 from tinyft.transfer.mixed import mean_weight, mix_statistics, variance_weight
 from tinyft.transfer.negative_transfer import transfer_gap
+from tinyft.transfer.probe import (
+    LinearProbe,
+    features,
+    head_only,
+    linear_probe,
+    spread,
+)
 from tinyft.transfer.stochnorm import StochNorm2d, stochnorm
 from tinyft.transfer.tent import entropy, marginal_entropy, tent
 from tinyft.transfer.transferability import leep, logme
@@ -26,17 +33,21 @@ from tinyft.transfer.transferability import leep, logme
 __all__ = [
     "L2SP",
     "FeatureDrift",
+    "LinearProbe",
     "StochNorm2d",
     "batchnorm",
     "discriminative_groups",
     "ema_batches",
     "entropy",
+    "features",
     "fisher_diagonal",
     "freeze",
     "gradual_unfreeze",
+    "head_only",
     "layer_groups",
     "layer_rates",
     "leep",
+    "linear_probe",
     "logme",
     "marginal_entropy",
     "mean_weight",
@@ -44,6 +55,7 @@ __all__ = [
     "shift_score",
     "shift_scores",
     "slice_rule",
+    "spread",
     "stochnorm",
     "tent",
     "transfer_gap",

@@ -1,0 +1,231 @@
+"""Chapter 04: digits that the checkpoint has never seen, and the runs of `tinyft study 04`.
+
+The source has seen the digits 0 to 5. The task is to tell 6, 7, 8 and 9 apart: classes
+0, 1, 2, 3 here. Labels are drawn from one part of the training digits, penalties and
+rates are chosen on another, results come from the test digits.
+"""
+
+import itertools
+from functools import cache
+
+import numpy as np
+
+from tinyft import data, no_grad, ops, optim, tensor, transfer
+from tinyft.course.experiment import interval, train
+from tinyft.course.runs import CHOOSING
+from tinyft.models import ResNet
+from tinyft.training.metrics import accuracy, evaluate
+from tinyft.training.pretrained import load_pretrained
+
+SOURCE, CLASSES = "resnet_digits6", (6, 7, 8, 9)
+LABELS = (1, 5, 20, 50)  # per class
+RELATIVE = tuple(10.0**k for k in range(-5, 2))  # penalties, in units of `spread`
+DRAWS = range(10)
+RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
+
+
+@cache
+def parts():
+    """{"pool", "valid", "test": (images (n, 1, 8, 8), labels (n,) of 0 ... 3)}."""
+    x, y = data.load_digits("train", CLASSES)
+    third = np.arange(len(x)) % 3 == 2
+    halves = {"pool": (x[~third], y[~third] - 6), "valid": (x[third], y[third] - 6)}
+    x, y = data.load_digits("test", CLASSES)
+    return halves | {"test": (x, y - 6)}
+
+
+def draw(per_class, seed):
+    """Rows of the pool: `per_class` of every class, drawn with this seed."""
+    rng, y = np.random.default_rng(seed), parts()["pool"][1]
+    rows = [rng.permutation(np.flatnonzero(y == k))[:per_class] for k in range(4)]
+    return np.concatenate(rows)
+
+
+def flat(z):
+    """(n, d): one row per image."""
+    return z.reshape(len(z), -1)
+
+
+def pooled(z):
+    """(n, channels): the mean over positions."""
+    return z.mean(axis=(2, 3))
+
+
+def views(model, layer, shape=flat):
+    """{part: features (n, d)} of a layer of a model, float64; layer None: the pixels."""
+    return {
+        name: shape(x if layer is None else transfer.features(model, x, layer)).astype(
+            float
+        )
+        for name, (x, _) in parts().items()
+    }
+
+
+def swept(view, per_class, seed, loss="squared"):
+    """(accuracies on valid, accuracies on test), one per penalty of RELATIVE.
+
+    W lies in the span of the labelled rows, so all are first written in a basis of it:
+    the same probes, in as many dimensions as there are labels.
+    """
+    rows, labels = draw(per_class, seed), {k: y for k, (_, y) in parts().items()}
+    basis = np.linalg.qr(view["pool"][rows].T)[0]
+    low = {name: Z @ basis for name, Z in view.items() if name != "pool"}
+    Z, y, found = view["pool"][rows] @ basis, labels["pool"][rows], []
+    for relative in RELATIVE:
+        probe = transfer.linear_probe(Z, y, relative * transfer.spread(Z), loss)
+        found.append([probe.accuracy(low[k], labels[k]) for k in ("valid", "test")])
+    return np.transpose(found)
+
+
+def chosen(view, per_class, seed, loss="squared"):
+    """Test accuracy at the penalty that is best on valid; of equal ones the largest."""
+    valid, test = swept(view, per_class, seed, loss)
+    return test[len(valid) - 1 - np.argmax(valid[::-1])]
+
+
+def over_draws(view, per_class, loss="squared"):
+    """`chosen` for each draw of labels: an array (10,)."""
+    return np.array([chosen(view, per_class, seed, loss) for seed in DRAWS])
+
+
+def over_untrained(layer, shape, per_class):
+    """`over_draws` for networks before any training, another one for every draw."""
+    shapes = load_pretrained(SOURCE)[0]
+    networks = (ResNet(shapes, rng=seed) for seed in DRAWS)
+    found = (views(network, layer, shape) for network in networks)
+    return np.array([chosen(view, per_class, seed) for seed, view in enumerate(found)])
+
+
+# --- fine-tuning ---------------------------------------------------------------------
+
+
+def cross_entropy(model, x, y):
+    """The mean loss of a batch."""
+    return ops.cross_entropy(model(x), y)
+
+
+def labelled(per_class, seed):
+    """(x, y, a function that gives them as every batch)."""
+    rows = draw(per_class, seed)
+    x, y = (part[rows] for part in parts()["pool"])
+    return x, y, lambda rng: itertools.repeat((x, y))
+
+
+def score(model, part="test"):
+    """Accuracy of a model on a part."""
+    batches = [tuple(parts()[part])]
+    return evaluate(model, batches, accuracy=accuracy)["accuracy"]
+
+
+def head_probe(model, x, y):
+    """A probe on what `fc` reads, its penalty the best on valid."""
+    valid, labels = parts()["valid"]
+    Z, V = (pooled(transfer.features(model, a, "layer3")) for a in (x, valid))
+    scale = transfer.spread(Z)
+    probes = [transfer.linear_probe(Z, y, r * scale, "logistic") for r in RELATIVE]
+    return max(probes, key=lambda probe: probe.accuracy(V, labels))
+
+
+def fine_tuned(start, per_class, lr, seed, steps=60):
+    """The whole model trained, from a "random" head or from a "probe" (LP-FT)."""
+    model = load_pretrained(SOURCE)[0]
+    x, y, batches = labelled(per_class, seed)
+    head = 4 if start == "random" else head_probe(model, x, y)
+    transfer.head_only(model, "fc", head, rng=seed)
+    model.requires_grad_(True)
+    train(model, batches, lr, steps, seed, cross_entropy)
+    return model
+
+
+# --- the study -----------------------------------------------------------------------
+
+
+def plan():
+    """Full fine-tuning from two heads: a grid of rates for each, two seeds."""
+    return [
+        {"start": start, "labels": per_class, "lr": lr, "seed": seed}
+        for start, per_class in itertools.product(("random", "probe"), (5,))
+        for lr, seed in itertools.product(RATES, CHOOSING)
+    ]
+
+
+def run(start, labels, lr, seed):
+    """{"valid": share of errors, "test": accuracy} of one run."""
+    model = fine_tuned(start, labels, lr, seed)
+    return {"valid": 1 - score(model, "valid"), "test": score(model)}
+
+
+def paired(a, b):
+    """The mean of a − b and its half interval, in points of accuracy."""
+    mean, half = interval(100 * (np.asarray(a) - np.asarray(b)))
+    return f"{mean:+.1f} ± {half:.1f}"
+
+
+def percent(values):
+    """Mean and half interval of accuracies, in per cent."""
+    mean, half = interval(100 * np.asarray(values))
+    return f"{mean:.1f} ± {half:.1f}"
+
+
+def chosen_on_test(stages, per_class, count):
+    """(best accuracy on `count` test images over all stages and penalties, the accuracy
+    of that choice on the other test images), for each draw."""
+    found = []
+    y = parts()["test"][1]
+    for seed in DRAWS:
+        few = np.random.default_rng(seed).permutation(len(y))[:count]
+        rest, rows = np.setdiff1d(np.arange(len(y)), few), draw(per_class, seed)
+        tried = []
+        for view in stages.values():
+            Z, labels = view["pool"][rows], parts()["pool"][1][rows]
+            for relative in RELATIVE:
+                penalty = relative * transfer.spread(Z)
+                right = (
+                    transfer.linear_probe(Z, labels, penalty).predict(view["test"]) == y
+                )
+                tried.append((right[few].mean(), right[rest].mean()))
+        found.append(max(tried, key=lambda pair: pair[0]))
+    return np.transpose(found)
+
+
+# --- mistakes and costs ----------------------------------------------------------------
+
+
+def in_training_mode(model, x, batch):
+    """What `fc` reads, (n, d), with BatchNorm in training mode: a mistake."""
+    model.train()
+    with no_grad():
+        found = [
+            model.features(tensor(x[i : i + batch])).numpy()
+            for i in range(0, len(x), batch)
+        ]
+    return np.concatenate(found)
+
+
+def moved(model, base):
+    """How many arrays of the base's state differ in `model`."""
+    pairs = zip(model.state_dict().values(), base.state_dict().values(), strict=True)
+    return sum(bool((p.numpy() != q.numpy()).any()) for p, q in pairs)
+
+
+def full_step(x, y):
+    """A function that takes one AdamW step of the whole network."""
+    model = load_pretrained(SOURCE)[0]
+    adam = optim.AdamW(model.parameters(), lr=1e-3)
+
+    def step():
+        cross_entropy(model, tensor(x), tensor(y)).backward()
+        adam.step()
+        adam.zero_grad()
+
+    return step
+
+
+def probe_step(model, x, y):
+    """A function that computes the features of layer1 and fits a probe."""
+
+    def step():
+        Z = flat(transfer.features(model, x, "layer1"))
+        transfer.linear_probe(Z, y, 0.01 * transfer.spread(Z))
+
+    return step

@@ -98,7 +98,7 @@ def _score(errors, found):
     return [
         [
             "which source to try first",
-            "LogME; LEEP only if its head will be kept as it is",
+            "LogME; LEEP forgives renamed classes, fine-tuning does not",
             f"Kendall's τ with the gap, {len(found)} sources: LogME {tau[1]:.2f}, LEEP "
             f"{tau[0]:.2f}",
         ]

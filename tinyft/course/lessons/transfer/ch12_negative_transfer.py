@@ -99,6 +99,15 @@ def fine_tuned(name, seed, lr, labels=2, length=LENGTH, steps=STEPS):
     return model
 
 
+def fitted(length, seed=0):
+    """(right, wrong): the shares of MIXED's labels that the source repeats, by kind."""
+    x, y = source_task(MIXED, seed)
+    truth, model = parts()["5-9"][1], source(MIXED, seed, length)
+    with no_grad():
+        said = model(tensor(x)).numpy().argmax(axis=1)
+    return tuple(float((said == y)[kind].mean()) for kind in (y == truth, y != truth))
+
+
 def batches(x, y, size=32):
     """rng -> endless batches of `size` examples; all of them where there are fewer."""
 

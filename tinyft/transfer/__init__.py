@@ -6,6 +6,7 @@ from tinyft.transfer.batchnorm import (
     shift_score,
     shift_scores,
 )
+from tinyft.transfer.bottleneck import WeightedKL, gaussian_kl
 from tinyft.transfer.discriminative_lr import (
     discriminative_groups,
     gradual_unfreeze,
@@ -16,6 +17,13 @@ from tinyft.transfer.discriminative_lr import (
 from tinyft.transfer.drift import FeatureDrift
 from tinyft.transfer.fisher import fisher_diagonal
 from tinyft.transfer.freeze import freeze, unfreeze
+from tinyft.transfer.frequency import (
+    gain,
+    relative_gradients,
+    residual_correlation,
+    sensitivity,
+)
+from tinyft.transfer.information import mutual_information, relevance
 from tinyft.transfer.l2sp import L2SP
 from tinyft.transfer.stochnorm import StochNorm2d, stochnorm
 
@@ -23,14 +31,22 @@ __all__ = [
     "L2SP",
     "FeatureDrift",
     "StochNorm2d",
+    "WeightedKL",
     "batchnorm",
     "discriminative_groups",
     "ema_batches",
     "fisher_diagonal",
     "freeze",
+    "gain",
+    "gaussian_kl",
     "gradual_unfreeze",
     "layer_groups",
     "layer_rates",
+    "mutual_information",
+    "relative_gradients",
+    "relevance",
+    "residual_correlation",
+    "sensitivity",
     "shift_score",
     "shift_scores",
     "slice_rule",

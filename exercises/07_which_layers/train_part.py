@@ -18,5 +18,5 @@ def train_part(kernel, readout, target, part, lr, steps):
     Example: kernel [1.0], readout [1, 0], target [3, 0], "late", lr 0.5, one step:
     readout [2, 0], losses [2, 0.5].
     """
-    # YOUR CODE: the two gradients and the loop
-    raise NotImplementedError("not implemented yet: train_part, the two gradients and the loop")
+    # YOUR CODE: equation (7.5)
+    raise NotImplementedError("not implemented yet: train_part, equation (7.5)")

@@ -6,7 +6,6 @@ from tinyft.transfer.batchnorm import (
     shift_score,
     shift_scores,
 )
-from tinyft.transfer.bottleneck import WeightedKL, gaussian_kl
 from tinyft.transfer.discriminative_lr import (
     discriminative_groups,
     gradual_unfreeze,
@@ -24,6 +23,7 @@ from tinyft.transfer.frequency import (
     sensitivity,
 )
 from tinyft.transfer.information import mutual_information, relevance
+from tinyft.transfer.information_bottleneck import WeightedKL, gaussian_kl
 from tinyft.transfer.l2sp import L2SP
 from tinyft.transfer.stochnorm import StochNorm2d, stochnorm
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tinyft import gradcheck, nn, ops, optim, tensor, transfer
-from tinyft.transfer import bottleneck
+from tinyft.transfer import information_bottleneck as bottleneck
 
 EXACT = 1e-12
 

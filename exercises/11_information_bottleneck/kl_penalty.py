@@ -14,8 +14,8 @@ def kl_penalty(mean, sd, mean0, sd0, scores, strength):
     mean, sd, mean0, sd0 (n, d): means and standard deviations of feature k of example i,
     now and at the start; scores (d,), strength λ a float >= 0. Returns a float.
 
-    Example: n = d = 1, mean 2, sd 1, mean0 0, sd0 1, score 0.5, λ = 3:
-    3 · 0.5 · ½ · 4 = 3.
+    Example: mean [[2, 1], [0, 1]], mean0 all 0, all widths 1, scores [0.5, 0], λ = 3: the
+    KLs are [[2, 0.5], [0, 0.5]], the weighted sums 1.5 and 0.5, the penalty 3 · 1 = 3.
     """
     # YOUR CODE: (11.3) and (11.4)
     raise NotImplementedError("not implemented yet: kl_penalty, (11.3) and (11.4)")

@@ -15,8 +15,9 @@ def train_encoder(X, y, W0, readout, strength, scores, sd, lr, steps):
     loss without the penalty before every step and after the last, (steps + 1,), and at
     the end mean_i (z_ik − z0_ik)² of every feature, (d,). Do not change the inputs.
 
-    Example: X = [[2.0]], y = [4.0], W0 = [[1.0]], a = [1.0], λ = 0, s = [0], sd = [1],
-    lr 0.25, one step: W = [[2.0]], losses [2, 0], moved [4].
+    Example: X = [[2.0], [0.0]], y = [4.0, 1.0], W0 = [[1.0], [0.0]], a = [1.0, 1.0], λ = 1,
+    s = [0.5, 0.0], sd = [1.0, 1.0], lr 0.25, two steps: W = [[1.375], [0.25]],
+    losses [1.25, 0.25, 0.390625], moved [0.28125, 0.125].
     """
     # YOUR CODE: (11.5)
     raise NotImplementedError("not implemented yet: train_encoder, (11.5)")

@@ -74,6 +74,7 @@ def advice(study):
     new = ", ".join(f"{np.mean(a.values('target')):.2f}" for a in far.values())
     rates = ", ".join(f"{a[0]['settings']['lr']:g}" for a in far.values())
     held = verdict(paired(study, "flat", "L2-SP"))
+    low = min(far, key=lambda lam: np.mean(far[lam].values("valid")))
     last = list(far)[-1]
     none = best_runs(study, "none")[0.0].values("target")
     gain = "flat minus none " + verdict(np.subtract(far[last].values("target"), none))
@@ -83,8 +84,8 @@ def advice(study):
         ["weights 1 − s", "leave them out", f"minus flat: {weighed}"],
         [
             "strength λ",
-            f"{list(far)[2]:g}, τ = 1; then a grid",
-            f"flat: old {old}; new {new}",
+            f"{low:g}, τ = 1; larger holds more",
+            f"flat: lowest validation loss of the new task; old {old}; new {new}",
         ],
         [
             "learning rate",

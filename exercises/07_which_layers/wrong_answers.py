@@ -2,12 +2,14 @@
 
 RHO = "(y - kx @ readout) @ X / len(X)"
 SPLIT = "return rho, both * np.abs(np.fft.rfft(rho)) ** 2 / N"
-BETA = "beta = sum(k * np.roll(readout, lag) for k, lag in zip(kernel, lags))"
 G_KERNEL = "np.array([E @ np.roll(readout, lag) for lag in lags])"
 G_READOUT = "sum(k * np.roll(E, -lag) for k, lag in zip(kernel, lags))"
 LAST = "return kernel, readout, np.array(losses)"
-LOSS = "losses.append(0.5 * np.sum(E**2))"
 NEW = "            kernel = kernel - lr * g_kernel\n"
+FIRST = "h = len(kernel) // 2\n    lags"
+START = "g_kernel ="
+OTHER = '{"early": "late", "late": "early", "both": "early"}'
+BLOCK = f'g_readout = {G_READOUT}\n        if part != "late":\n{NEW}'
 RATIO = "np.sqrt(slope / size)"
 RATE = "return lr * np.where(share < least, 0.0, share)"
 
@@ -45,13 +47,13 @@ WRONG = {
         ("X was changed in place", "    N, h =", "    X -= 0.5\n    N, h ="),
     ],
     "train_part": [
-        ("the wrong part was trained", 'part != "late"', 'part == "late"'),
+        ("the wrong part was trained", FIRST, f"part = {OTHER}[part]\n    {FIRST}"),
         (
             "more or fewer parts were trained than asked",
             'if part != "early"',
             "if True",
         ),
-        ("the wrong part was trained", 'if part != "early":', 'if part == "early":'),
+        ("nothing was trained", 'if part != "late"', 'if part == "late"'),
         ("nothing was trained", "lr * g_kernel", "0 * g_kernel"),
         (
             "the readout's gradient uses K ᵀ where K belongs",
@@ -63,17 +65,9 @@ WRONG = {
             "lags = range(-h, h + 1)",
             "lags = range(h, -h - 1, -1)",
         ),
-        (
-            "2(β − β*): the ½ of L is lost",
-            "E = beta - target",
-            "E = 2 * (beta - target)",
-        ),
-        ("the step goes up the gradient", "E = beta - target", "E = target - beta"),
-        (
-            "the gradient is divided by N",
-            "        g_kernel =",
-            "        E = E / len(target)\n        g_kernel =",
-        ),
+        ("2(β − β*): the ½ of L is lost", START, f"E = 2 * E\n        {START}"),
+        ("the step goes up the gradient", START, f"E = -E\n        {START}"),
+        ("the gradient is divided by N", START, f"E = E / len(E)\n        {START}"),
         (
             "the kernel's gradient is a mean over m, not a sum",
             G_KERNEL,
@@ -81,10 +75,10 @@ WRONG = {
         ),
         (
             "the readout's step uses the new kernel",
-            f'        g_readout = {G_READOUT}\n        if part != "late":\n{NEW}',
-            f'        if part != "late":\n{NEW}        g_readout = {G_READOUT}\n',
+            BLOCK,
+            f'if part != "late":\n{NEW}        g_readout = {G_READOUT}\n',
         ),
-        ("one step too many", "range(steps + 1)", "range(steps + 2)"),
+        ("one step too many", FIRST, f"steps += 1\n    {FIRST}"),
         ("the ½ of L is missing in the losses", "0.5 * np.sum", "np.sum"),
         ("the losses are means over N", "0.5 * np.sum", "np.mean"),
         (
@@ -102,6 +96,7 @@ WRONG = {
             LAST,
             "return readout, kernel, np.array(losses)",
         ),
+        ("the inputs were changed", f"{NEW}", "            kernel -= lr * g_kernel\n"),
     ],
     "auto_rgn": [
         (

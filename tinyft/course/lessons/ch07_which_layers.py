@@ -1,7 +1,7 @@
 """Chapter 07: new tasks for a trained digit network, and the runs of `tinyft study 07`.
 
 task(name, split, seed)          (x, y): texture (fine or coarse), shape, inverted
-tuned(name, block, lr, seed)     the network after training one block and the head
+tuned(name, block, lr, seed)     the network after training one block alone
 probe(name, seed)                how well a linear readout of each depth does
 picture(...), draw_...           the chapter's figures
 """
@@ -19,8 +19,9 @@ from tinyft.transfer.freeze import matching
 
 BASE = "resnet_digits"
 TASKS = ("fine texture", "coarse texture", "shape", "inverted")
-BLOCKS = {  # what trains beside the head
-    "head only": None,
+STUDIED = TASKS[:3]
+BLOCKS = {  # what trains; all the rest is frozen
+    "head": "^fc",
     "layer1": r"^conv1|^bn1|^layer1",
     "layer2": "^layer2",
     "layer3": "^layer3",
@@ -28,6 +29,7 @@ BLOCKS = {  # what trains beside the head
 DEPTHS = ("conv1", "layer1", "layer2", "layer3")
 LABELS, STEPS, AMOUNT = 100, 100, 0.15
 RATES = (1e-3, 3e-3, 1e-2, 3e-2)
+HEAD_RATES = (3e-3, 1e-2, 3e-2, 0.1, 0.3)
 
 
 # --- tasks -----------------------------------------------------------------------------
@@ -82,9 +84,8 @@ def network():
 
 
 def groups(net):
-    """{block: its parameters}; the head is "head only"."""
-    patterns = BLOCKS | {"head only": "^fc"}
-    return {name: [*matching(net, p).values()] for name, p in patterns.items()}
+    """{block: its parameters}."""
+    return {name: [*matching(net, p).values()] for name, p in BLOCKS.items()}
 
 
 def cross_entropy(net, x, y):
@@ -104,12 +105,10 @@ def batches(x, y, size=32):
 
 
 def tuned(name, block, lr, seed, steps=STEPS):
-    """The network after training the head, and one block with it."""
+    """The network after training one block; the others stay frozen, the head too."""
     net = network()
     transfer.freeze(net, ".*")
-    transfer.unfreeze(net, "^fc")
-    if BLOCKS[block]:
-        transfer.unfreeze(net, BLOCKS[block])
+    transfer.unfreeze(net, BLOCKS[block])
     train(net, batches(*labelled(name, seed)["train"]), lr, steps, seed, cross_entropy)
     return net
 
@@ -159,9 +158,9 @@ def plan():
     return [
         {"task": name, "block": block, "lr": rate, "seed": seed}
         for seed in CHOOSING
-        for name in TASKS
+        for name in STUDIED
         for block in BLOCKS
-        for rate in (RATES if BLOCKS[block] else (3e-3, 1e-2, 3e-2, 0.1, 0.3))
+        for rate in (HEAD_RATES if block == "head" else RATES)
     ]
 
 

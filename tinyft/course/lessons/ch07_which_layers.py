@@ -19,7 +19,7 @@ from tinyft.transfer.freeze import matching
 
 BASE = "resnet_digits"
 TASKS = ("fine texture", "coarse texture", "shape", "inverted")
-STUDIED = TASKS[:3]
+STUDIED, ARMS = TASKS[:3], ("layer1", "layer3", "head")  # of the study
 BLOCKS = {  # what trains; all the rest is frozen
     "head": "^fc",
     "layer1": r"^conv1|^bn1|^layer1",
@@ -159,7 +159,7 @@ def plan():
         {"task": name, "block": block, "lr": rate, "seed": seed}
         for seed in CHOOSING
         for name in STUDIED
-        for block in BLOCKS
+        for block in ARMS
         for rate in (HEAD_RATES if block == "head" else RATES)
     ]
 

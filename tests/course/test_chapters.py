@@ -13,7 +13,7 @@ from tinyft.peft.delta import registry
 PACKAGE = Path(tinyft.__file__).parent
 ROOT = PACKAGE.parent
 COMING = {"15b_lora_variants"}  # in the table before its exercises
-LIBRARY = {"01_optimisers": "optim"}
+LIBRARY = {"01_optimisers": "optim"}  # PyTorch's shorter name
 EVERY = [c for c in chapters.every() if c.name not in COMING]
 each = pytest.mark.parametrize("chapter", EVERY, ids=lambda c: c.name)
 

@@ -16,6 +16,14 @@ from tinyft.transfer.discriminative_lr import (
 from tinyft.transfer.drift import FeatureDrift
 from tinyft.transfer.fisher import fisher_diagonal
 from tinyft.transfer.freeze import freeze, unfreeze
+from tinyft.transfer.frequency import (
+    gain,
+    relative_gradients,
+    residual_correlation,
+    sensitivity,
+)
+from tinyft.transfer.information import mutual_information, relevance
+from tinyft.transfer.information_bottleneck import WeightedKL, gaussian_kl
 from tinyft.transfer.l2sp import L2SP
 from tinyft.transfer.mixed import mean_weight, mix_statistics, variance_weight
 from tinyft.transfer.negative_transfer import transfer_gap
@@ -35,6 +43,7 @@ __all__ = [
     "FeatureDrift",
     "LinearProbe",
     "StochNorm2d",
+    "WeightedKL",
     "batchnorm",
     "discriminative_groups",
     "ema_batches",
@@ -42,16 +51,17 @@ __all__ = [
     "features",
     "fisher_diagonal",
     "freeze",
+    "gain",
+    "gaussian_kl",
     "gradual_unfreeze",
     "head_only",
     "layer_groups",
     "layer_rates",
-    "leep",
-    "linear_probe",
-    "logme",
-    "marginal_entropy",
-    "mean_weight",
-    "mix_statistics",
+    "mutual_information",
+    "relative_gradients",
+    "relevance",
+    "residual_correlation",
+    "sensitivity",
     "shift_score",
     "shift_scores",
     "slice_rule",

@@ -1,0 +1,183 @@
+"""Chapter 11: a digit classifier with 16 features, its new task, and `tinyft study 11`.
+
+base(seed)                     a net trained on digits, never changed
+task(seed)                     odd or even, on digits turned by 30°: 50 labels
+fine_tune(method, strength, lr, seed)   (net, omega or None)
+scores(net, seed)              what the study keeps
+"""
+
+import copy
+from functools import cache
+
+import numpy as np
+
+from tinyft import data, models, nn, no_grad, ops, tensor, transfer
+from tinyft.course.experiment import train
+from tinyft.course.runs import CHOOSING
+
+METHODS = ("L2-SP", "flat", "1 − s", "1 − s/max", "reversed")
+STRENGTHS = (3e-3, 2e-2, 0.1, 0.6)  # λ: from next to nothing to hardly any movement
+RATES = (1e-3, 3e-3, 1e-2, 3e-2, 0.1)
+LABELS, STEPS, FEATURES = 50, 200, 16
+
+
+class Net(nn.Module):
+    """64 pixels → encoder → 16 features z → ReLU → head → logits."""
+
+    def __init__(self, classes, rng):
+        rng = nn.init.generator(rng)
+        self.encoder = models.mlp(64, 64, FEATURES, rng=rng)
+        self.head = nn.Linear(FEATURES, classes, rng=rng)
+
+    def forward(self, x):
+        return self.head(ops.relu(self.encoder(x)))
+
+
+def cross_entropy(net, x, y):
+    """The mean cross-entropy of the logits."""
+    return ops.cross_entropy(net(x), y)
+
+
+def flat(x):
+    """Images (N, 1, 8, 8) as rows (N, 64)."""
+    return x.reshape(len(x), -1)
+
+
+def batches(x, y, size=32):
+    """rng → endless batches, drawn with replacement."""
+
+    def endless(rng):
+        while True:
+            rows = rng.choice(len(x), size)
+            yield x[rows], y[rows]
+
+    return endless
+
+
+@cache
+def base(seed):
+    """The net that has learned the ten digits; copy it before you train it."""
+    x, y = data.load_digits("train", flat=True)
+    net = Net(10, seed)
+    train(net, batches(x, y), 3e-3, 400, seed, cross_entropy)
+    return net
+
+
+def turned(split):
+    """Digits turned by 30°, and whether they are odd."""
+    x, y = data.load_digits(split)
+    return flat(data.shift(x, "rotate", angle=30.0)), y % 2
+
+
+@cache
+def task(seed):
+    """{"train": 50 examples, "valid": 400, "test": 359}, each (x, y)."""
+    x, y = turned("train")
+    order = np.random.default_rng(100 + seed).permutation(len(x))
+    parts = {"train": order[:LABELS], "valid": order[LABELS : LABELS + 400]}
+    return {k: (x[i], y[i]) for k, i in parts.items()} | {"test": turned("test")}
+
+
+def flat_state(module):
+    """All numbers of a module as one host array."""
+    return np.concatenate([v.numpy().ravel() for v in module.state_dict().values()])
+
+
+def features(net, x):
+    """The features of rows x, a host array (n, 16)."""
+    with no_grad():
+        return net.encoder(tensor(x)).numpy()
+
+
+def relevances(seed, bins=4):
+    """s_k of the base's features for the new labels, from the 50 labelled examples."""
+    x, y = task(seed)["train"]
+    return transfer.relevance(features(base(seed), x), y, bins)
+
+
+def scores_of(method, s):
+    """What WeightedKL gets as `scores`: the weight is 1 minus it."""
+    used = {
+        "flat": 0 * s,
+        "1 − s": s,
+        "1 − s/max": np.minimum(s / s.max(), 0.99),
+        "reversed": 1 - s,
+    }
+    return used[method]
+
+
+def penalty_of(method, strength, net, seed):
+    """(x, z) → Ω for the net as it is now; the mean weight of the features is λ."""
+    if method == "none":
+        return lambda x, z: 0.0
+    if method == "L2-SP":
+        omega = transfer.L2SP(net.encoder, strength)
+        return lambda x, z: omega.penalty()
+    s = scores_of(method, relevances(seed))
+    omega = transfer.WeightedKL(net.encoder, strength / np.mean(1 - s), s)
+    return lambda x, z: omega.penalty(z, x)
+
+
+def fine_tune(method, strength, lr, seed):
+    """The base with a new head of two classes, trained on the 50 examples."""
+    net = copy.deepcopy(base(seed))
+    net.head = nn.Linear(FEATURES, 2, rng=seed)
+    penalty = penalty_of(method, strength, net, seed)
+
+    def loss(net, x, y):
+        z = net.encoder(x)
+        return ops.cross_entropy(net.head(ops.relu(z)), y) + penalty(x, z)
+
+    train(net, batches(*task(seed)["train"]), lr, STEPS, seed, loss)
+    return net
+
+
+def accuracy(net, x, y):
+    """The share of rows x whose largest logit is that of y."""
+    with no_grad():
+        return float((net(tensor(x)).numpy().argmax(1) == y).mean())
+
+
+def movement(net, seed):
+    """mean (z_k − z0_k)² of every feature over upright digits, (16,)."""
+    x = data.load_digits("test", flat=True)[0]
+    return ((features(net, x) - features(base(seed), x)) ** 2).mean(axis=0)
+
+
+def old_accuracy(net, seed):
+    """The ten digits, upright: the tuned encoder under the base's own head."""
+    old = copy.copy(net)
+    old.head = base(seed).head
+    return accuracy(old, *data.load_digits("test", flat=True))
+
+
+def scores(net, seed):
+    """{"valid": loss, "target", "source": accuracy, "moved", "follows"} of a tuned net."""
+    parts, away = task(seed), movement(net, seed)
+    with no_grad():
+        valid = cross_entropy(net, *map(tensor, parts["valid"])).item()
+    return {
+        "valid": valid,
+        "target": accuracy(net, *parts["test"]),
+        "source": old_accuracy(net, seed),
+        "moved": np.sqrt(away.sum()),
+        "follows": np.corrcoef(away, relevances(seed))[0, 1],
+    }
+
+
+# --- tinyft study 11 -------------------------------------------------------------------
+def plan():
+    """Every method and strength on a grid of rates, two seeds each."""
+    arms = [("none", 0.0)]
+    arms += [(m, lam) for m in METHODS for lam in STRENGTHS]
+    return [
+        {"method": m, "strength": lam, "lr": lr, "seed": seed}
+        for seed in CHOOSING
+        for m, lam in arms
+        for lr in RATES + ((0.3,) if m == "1 − s/max" else ())  # its grid's edge
+    ]
+
+
+def run(method, strength, lr, seed):
+    """One fine-tuning run."""
+    return scores(fine_tune(method, strength, lr, seed), seed)

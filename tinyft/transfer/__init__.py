@@ -17,7 +17,7 @@ from tinyft.transfer.drift import FeatureDrift
 from tinyft.transfer.fisher import fisher_diagonal
 from tinyft.transfer.freeze import freeze, unfreeze
 from tinyft.transfer.l2sp import L2SP
-from tinyft.transfer.probe import (
+from tinyft.transfer.linear_probe import (
     LinearProbe,
     features,
     head_only,

@@ -25,9 +25,7 @@ from tinyft.transfer.frequency import (
 from tinyft.transfer.information import mutual_information, relevance
 from tinyft.transfer.information_bottleneck import WeightedKL, gaussian_kl
 from tinyft.transfer.l2sp import L2SP
-from tinyft.transfer.mixed import mean_weight, mix_statistics, variance_weight
-from tinyft.transfer.negative_transfer import transfer_gap
-from tinyft.transfer.probe import (
+from tinyft.transfer.linear_probe import (
     LinearProbe,
     features,
     head_only,

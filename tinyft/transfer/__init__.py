@@ -1,11 +1,6 @@
 """L4: transfer without new parameters: what to hold, where, and how hard."""
 
-from tinyft.transfer.batchnorm import (
-    batchnorm,
-    ema_batches,
-    shift_score,
-    shift_scores,
-)
+from tinyft.transfer.batchnorm import batchnorm, ema_batches, shift_score, shift_scores
 from tinyft.transfer.discriminative_lr import (
     discriminative_groups,
     gradual_unfreeze,
@@ -32,6 +27,8 @@ from tinyft.transfer.linear_probe import (
     linear_probe,
     spread,
 )
+from tinyft.transfer.mixed import mean_weight, mix_statistics, variance_weight
+from tinyft.transfer.negative_transfer import transfer_gap
 from tinyft.transfer.stochnorm import StochNorm2d, stochnorm
 from tinyft.transfer.tent import entropy, marginal_entropy, tent
 from tinyft.transfer.transferability import leep, logme
@@ -55,6 +52,12 @@ __all__ = [
     "head_only",
     "layer_groups",
     "layer_rates",
+    "leep",
+    "linear_probe",
+    "logme",
+    "marginal_entropy",
+    "mean_weight",
+    "mix_statistics",
     "mutual_information",
     "relative_gradients",
     "relevance",

@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 
-from tinyft import data, no_grad, ops, optim, tensor, transfer
+from tinyft import data, no_grad, ops, tensor, transfer
 from tinyft.course.experiment import interval, train
 from tinyft.course.runs import CHOOSING
 from tinyft.models import ResNet
@@ -209,7 +209,7 @@ def chosen_on_test(stages, per_class, count):
     return np.transpose(found)
 
 
-# --- mistakes and costs ----------------------------------------------------------------
+# --- mistakes --------------------------------------------------------------------------
 
 
 def in_training_mode(model, x, batch):
@@ -226,28 +226,3 @@ def moved(model, base):
     old = base.state_dict()
     new = model.state_dict().items()
     return sum((p.numpy() != old[name].numpy()).any() for name, p in new)
-
-
-def full_step(x, y):
-    """A function that takes one AdamW step of the whole network."""
-    model = load_pretrained(SOURCE)[0]
-    adam = optim.AdamW(model.parameters(), lr=1e-3)
-
-    def step():
-        cross_entropy(model, tensor(x), tensor(y)).backward()
-        adam.step()
-        adam.zero_grad()
-
-    return step
-
-
-def probe_step(model, x, y, penalties=RELATIVE[3:4]):
-    """A function: features of layer1 once, then a probe for each penalty."""
-
-    def step():
-        Z = flat(transfer.features(model, x, "layer1"))
-        scale = transfer.spread(Z)
-        for relative in penalties:
-            transfer.linear_probe(Z, y, relative * scale)
-
-    return step

@@ -12,10 +12,12 @@ def feature_shift(X, Y, B, V, lr, x):
     X (n, d), Y (n, K) the training rows; B (k, d); V (K, k); x (m, d) other inputs.
     Returns (m, k): features after the step minus features before, for every row of x.
 
-    By hand: X = [[1, 0]], Y = [[0]], B = [[1, 2]], V = [[3]], lr = 0.1. The error is
-    V B x₁ − y₁ = 3, the gradient of B is 3 · 3 · [1, 0]. So B moves by [−0.9, 0], and for
-    x = [[1, 0], [0, 1]] the answer is [[−0.9], [0]]: the second input has no part along
-    the training row, and its features stay where they were.
+    By hand, n = 2 rows and k = 2 features: X = [[1, 0], [2, 0]], Y = [[1], [2]],
+    B = [[1, 2], [0, 1]], V = [[3, 1]], lr = 0.1. The predictions are 3 and 6, the errors
+    2 and 4, and their mean product with the rows ½ (2·[1, 0] + 4·[2, 0]) = [5, 0]. The
+    gradient of B is Vᵀ[5, 0] = [[15, 0], [5, 0]], so B moves by [[−1.5, 0], [−0.5, 0]].
+    For x = [[1, 0], [0, 1], [1, 1]] the answer is [[−1.5, −0.5], [0, 0], [−1.5, −0.5]]:
+    only the input orthogonal to the training rows keeps its features.
     """
     # YOUR CODE: (4.4)
     raise NotImplementedError("not implemented yet: feature_shift, (4.4)")

@@ -15,9 +15,12 @@ def train_head(Z, y, W, b, lr, penalty, steps):
     penalty floats; steps an int. Do not change the inputs. Returns (W, b, losses): the
     trained head, and L (without the penalty) before every step and after the last.
 
-    By hand: Z = [[2]], y = [0], W = [[0], [0]], b = [0, 0], lr = 0.1, one step. p is
-    (½, ½), L = ln 2 = 0.693. The gradient of W is [[−1], [1]], of b (−½, ½), so
-    W = [[0.1], [−0.1]], b = (0.05, −0.05) and losses = (0.693, 0.474).
+    By hand, n = 2 rows and K = 3 classes: Z = [[3], [6]], y = [0, 1], W = [[1], [1], [1]],
+    b = [0, 0, 0], lr = 0.1, penalty = 0.25, one step. All p are ⅓, so L = ln 3 = 1.099.
+    The gradient of L with respect to W is half of the sum of both rows' p − onehot,
+    times Z: ½ (−⅔·3 + ⅓·6, ⅓·3 − ⅔·6, ⅓·3 + ⅓·6) = (0, −1.5, 1.5). The penalty adds
+    2 · 0.25 · 1 to each: (0.5, −1, 2). Of b it is ½ (−⅓, −⅓, ⅔). After the step
+    W = [[0.95], [1.1], [0.8]], b = (1/60, 1/60, −1/30), losses = (1.099, 0.801).
     """
     # YOUR CODE: (4.3)
     n, onehot = len(Z), np.eye(len(W))[y]

@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 
-from tinyft import data, no_grad, ops, optim, tensor, transfer
+from tinyft import data, no_grad, ops, tensor, transfer
 from tinyft.course.experiment import interval, train
 from tinyft.course.runs import CHOOSING
 from tinyft.models import ResNet
@@ -77,15 +77,39 @@ def swept(view, per_class, seed, loss="squared"):
     return np.transpose(found)
 
 
-def chosen(view, per_class, seed, loss="squared"):
-    """Test accuracy at the penalty that is best on valid; of equal ones the largest."""
+def chosen(view, per_class, seed, loss="squared", part="test"):
+    """Accuracy at the penalty that is best on valid; of equal ones the largest."""
     valid, test = swept(view, per_class, seed, loss)
-    return test[len(valid) - 1 - np.argmax(valid[::-1])]
+    best = len(valid) - 1 - np.argmax(valid[::-1])
+    return {"valid": valid, "test": test}[part][best]
 
 
-def over_draws(view, per_class, loss="squared"):
+def over_draws(view, per_class, loss="squared", part="test"):
     """`chosen` for each draw of labels: an array (10,)."""
-    return np.array([chosen(view, per_class, seed, loss) for seed in DRAWS])
+    return np.array([chosen(view, per_class, seed, loss, part) for seed in DRAWS])
+
+
+def class_means(Z, y):
+    """YᶜᵀZᶜ (K, d): the sums of the centred features of each class, equally many each."""
+    return np.eye(y.max() + 1)[y].T @ (Z - Z.mean(axis=0))
+
+
+def cosine(a, b):
+    """Of two arrays of one shape: 1 for the same direction."""
+    return np.sum(a * b) / np.sqrt(np.sum(a * a) * np.sum(b * b))
+
+
+def turn(view, per_class):
+    """Means over draws of (cosine of the small-λ W and the class means, share of the
+    spread in its main direction)."""
+    found = []
+    for seed in DRAWS:
+        rows = draw(per_class, seed)
+        Z, y = view["pool"][rows], parts()["pool"][1][rows]
+        W = transfer.linear_probe(Z, y, RELATIVE[0] * transfer.spread(Z)).weight
+        squares = np.linalg.svd(Z - Z.mean(axis=0), compute_uv=False) ** 2
+        found.append([cosine(W, class_means(Z, y)), squares[0] / squares.sum()])
+    return np.mean(found, axis=0)
 
 
 def over_untrained(layer, shape, per_class):
@@ -93,7 +117,7 @@ def over_untrained(layer, shape, per_class):
     shapes = load_pretrained(SOURCE)[0]
     networks = (ResNet(shapes, rng=seed) for seed in DRAWS)
     found = (views(network, layer, shape) for network in networks)
-    return np.array([chosen(view, per_class, seed) for seed, view in enumerate(found)])
+    return np.array([chosen(view, per_class, k) for k, view in enumerate(found)])
 
 
 # --- fine-tuning ---------------------------------------------------------------------
@@ -113,8 +137,7 @@ def labelled(per_class, seed):
 
 def score(model, part="test"):
     """Accuracy of a model on a part."""
-    batches = [tuple(parts()[part])]
-    return evaluate(model, batches, accuracy=accuracy)["accuracy"]
+    return evaluate(model, [parts()[part]], accuracy=accuracy)["accuracy"]
 
 
 def head_probe(model, x, y):
@@ -144,7 +167,7 @@ def plan():
     """Full fine-tuning from two heads: a grid of rates for each, two seeds."""
     return [
         {"start": start, "labels": per_class, "lr": lr, "seed": seed}
-        for start, per_class in itertools.product(("random", "probe"), (5,))
+        for start, per_class in (("random", 5), ("probe", 5))
         for lr, seed in itertools.product(RATES, CHOOSING)
     ]
 
@@ -179,53 +202,27 @@ def chosen_on_test(stages, per_class, count):
         for view in stages.values():
             Z, labels = view["pool"][rows], parts()["pool"][1][rows]
             for relative in RELATIVE:
-                penalty = relative * transfer.spread(Z)
-                right = (
-                    transfer.linear_probe(Z, labels, penalty).predict(view["test"]) == y
-                )
+                probe = transfer.linear_probe(Z, labels, relative * transfer.spread(Z))
+                right = probe.predict(view["test"]) == y
                 tried.append((right[few].mean(), right[rest].mean()))
         found.append(max(tried, key=lambda pair: pair[0]))
     return np.transpose(found)
 
 
-# --- mistakes and costs ----------------------------------------------------------------
+# --- mistakes --------------------------------------------------------------------------
 
 
 def in_training_mode(model, x, batch):
     """What `fc` reads, (n, d), with BatchNorm in training mode: a mistake."""
     model.train()
     with no_grad():
-        found = [
-            model.features(tensor(x[i : i + batch])).numpy()
-            for i in range(0, len(x), batch)
-        ]
+        starts = range(0, len(x), batch)
+        found = [model.features(tensor(x[i : i + batch])).numpy() for i in starts]
     return np.concatenate(found)
 
 
 def moved(model, base):
     """How many arrays of the base's state differ in `model`."""
-    pairs = zip(model.state_dict().values(), base.state_dict().values(), strict=True)
-    return sum(bool((p.numpy() != q.numpy()).any()) for p, q in pairs)
-
-
-def full_step(x, y):
-    """A function that takes one AdamW step of the whole network."""
-    model = load_pretrained(SOURCE)[0]
-    adam = optim.AdamW(model.parameters(), lr=1e-3)
-
-    def step():
-        cross_entropy(model, tensor(x), tensor(y)).backward()
-        adam.step()
-        adam.zero_grad()
-
-    return step
-
-
-def probe_step(model, x, y):
-    """A function that computes the features of layer1 and fits a probe."""
-
-    def step():
-        Z = flat(transfer.features(model, x, "layer1"))
-        transfer.linear_probe(Z, y, 0.01 * transfer.spread(Z))
-
-    return step
+    old = base.state_dict()
+    new = model.state_dict().items()
+    return sum((p.numpy() != old[name].numpy()).any() for name, p in new)

@@ -1,4 +1,5 @@
 """Task 4 of 4: what a training step costs.  (5.9) of the notebook."""
+import itertools
 
 
 def step_work(sizes, r):

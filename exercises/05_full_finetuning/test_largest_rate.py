@@ -122,8 +122,8 @@ def test_it_is_the_edge(student, rng, draw):
         return 0.0
 
     compare(
-        [ends(0.97 * rate), ends(1.03 * rate)],
-        want=[0.0, 1.0],
+        np.array([ends(0.97 * rate), ends(1.03 * rate)]),
+        want=np.array([0.0, 1.0]),
         mistakes={},
         tol=1e-3,
         equation="(5.8)",

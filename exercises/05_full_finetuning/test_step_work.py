@@ -1,5 +1,7 @@
 """Grader of step_work. The reference multiplies matrices of these shapes and counts."""
 
+import itertools
+
 import pytest
 
 from tinyft.grading import compare, take
@@ -24,7 +26,7 @@ class Shape(tuple):
 def counted(sizes, r=None):
     """The products of a step, one after the other; r None: full."""
     Shape.count, xs = 0, [Shape((1, sizes[0]))]
-    W = [Shape((b, a)) for a, b in zip(sizes, sizes[1:])]
+    W = [Shape((b, a)) for a, b in itertools.pairwise(sizes)]
     A = [Shape((r or 0, a)) for a in sizes[:-1]]
     B = [Shape((b, r or 0)) for b in sizes[1:]]
     for w, a, b in zip(W, A, B):
@@ -50,7 +52,7 @@ def counted(sizes, r=None):
 
 def sums(sizes, r):
     """N, the first layer's weights, P, and r·in of the first, r·out of all."""
-    pairs = list(zip(sizes, sizes[1:]))
+    pairs = list(itertools.pairwise(sizes))
     N, first = sum(a * b for a, b in pairs), sizes[0] * sizes[1]
     return N, first, sum(r * (a + b) for a, b in pairs), r * sizes[0]
 
@@ -110,7 +112,7 @@ def test_rank(student, rng, draw):
     ranks = [r for r in range(1, 200) if counted(sizes, r) < full]
     want = max(ranks, default=0)
     equal = max((r for r in range(1, 200) if counted(sizes, r) <= full), default=0)
-    N, first, P, _ = sums(sizes, 1)
+    N, _first, P, _ = sums(sizes, 1)
     fewer = max((r for r in range(1, 200) if r * P < N), default=0)
     known = {
         "the first rank that is dearer": want + 1,

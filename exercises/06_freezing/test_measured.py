@@ -98,6 +98,6 @@ def test_runs_needed(student, rng, draw):
         student.runs_needed(variance, half),
         want=want,
         mistakes={k: max(v, 0) for k, v in known.items() if v != want},
-        tol=1e-3,
+        tol=1e-6,
         equation="(6.4)",
     )

@@ -7,7 +7,13 @@ import pytest
 from tinyft.grading import compare, take
 
 TOL = 1e-9
-SIZES = [(9, 5, (1, 3)), (7, 4, (0, 2, 3)), (4, 6, (0, 1, 2, 4, 5)), (8, 3, ()), (6, 3, (0, 1, 2))]
+SIZES = [  # n, p, the tuned columns
+    (9, 5, (1, 3)),
+    (7, 4, (0, 2, 3)),
+    (8, 3, ()),
+    (4, 6, (0, 1, 2, 4, 5)),  # interpolates: Φ b = 0
+    (6, 3, (0, 1, 2)),  # no bias: the variance alone
+]
 
 
 def problem(rng, n, p, on):
@@ -91,9 +97,9 @@ def apart(want, known):
 
 
 @pytest.mark.points(2)
-@pytest.mark.draws(*SIZES)
+@pytest.mark.draws(*SIZES[:3])
 def test_bias(student, rng, draw):
-    """bias², also with fewer points than tuned columns, and with nothing tuned."""
+    """bias², also with nothing tuned."""
     given = problem(rng, *draw)
     want = reference(*given)[0]
     got = take(student.risk(*given), "(6.2)", bias2=(), variance=())[0]
@@ -104,7 +110,7 @@ def test_bias(student, rng, draw):
 @pytest.mark.points(2)
 @pytest.mark.draws(*SIZES)
 def test_variance(student, rng, draw):
-    """variance, in the same five settings."""
+    """variance, also with fewer points than tuned columns, or everything tuned."""
     given = problem(rng, *draw)
     want = reference(*given)[1]
     got = take(student.risk(*given), "(6.3)", bias2=(), variance=())[1]
@@ -126,7 +132,7 @@ def test_best_choice(student, rng, draw):
 
     options = [[g for g in range(3) if code >> g & 1] for code in range(8)]
     pick = lambda **how: min(options, key=lambda on: total(on, **how))  # noqa: E731
-    flags = lambda on: [float(g in on) for g in range(3)]  # noqa: E731
+    flags = lambda on: np.isin(range(3), on).astype(float)  # noqa: E731
     want = pick()
     known = {
         "the smallest bias² wins, whatever the variance": flags(
@@ -134,15 +140,15 @@ def test_best_choice(student, rng, draw):
         ),
         "the smallest variance wins: nothing is tuned": flags([]),
         "one group at most": flags(min(options, key=lambda on: (len(on) > 1, total(on)))),
-        "everything is tuned": [1.0, 1.0, 1.0],
-        "the complement: the groups to freeze": [1 - v for v in flags(want)],
+        "everything is tuned": flags([0, 1, 2]),
+        "the complement: the groups to freeze": 1 - flags(want),
     }
     got = student.best_choice(Phi, M, delta, groups, sigma)
     numbers = [float(g) for g in np.asarray(got, dtype=float).ravel()]
     compare(
         flags(numbers),
         want=flags(want),
-        mistakes={k: v for k, v in known.items() if v != flags(want)},
+        mistakes={k: v for k, v in known.items() if (v != flags(want)).any()},
         tol=1e-3,
         equation="(6.3)",
         called="best_choice: 1 for each of the groups 0, 1, 2 that is tuned",

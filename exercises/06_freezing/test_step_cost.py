@@ -1,6 +1,9 @@
 """Grader of step_cost. The reference asks of every number whether it depends on a weight
 that trains: a path search on the graph of the step, not a formula."""
 
+import itertools
+
+import numpy as np
 import pytest
 
 from tinyft.grading import compare, take
@@ -18,7 +21,7 @@ SIZES = [
 
 def reference(sizes, trains):
     """Products whose result is needed by a trained weight's gradient, or is forward."""
-    layers = list(zip(sizes, sizes[1:]))
+    layers = list(itertools.pairwise(sizes))
     work, kept, wanted = sum(a * b for a, b in layers), 0, False
     for i, (a, b) in enumerate(layers):
         if wanted:  # something below waits for this layer's input gradient
@@ -29,7 +32,7 @@ def reference(sizes, trains):
 
 
 def mistakes(sizes, trains):
-    layers = list(zip(sizes, sizes[1:]))
+    layers = list(itertools.pairwise(sizes))
     products = [a * b for a, b in layers]
     N, own = sum(products), sum(p for p, on in zip(products, trains) if on)
     work, kept = reference(sizes, trains)
@@ -76,9 +79,9 @@ def test_work_and_memory(student, rng, draw):
     known = {k: v for k, v in mistakes(sizes, trains).items() if v != want}
     got = take(student.step_cost(list(sizes), trains), "section 7", work=(), kept=())
     compare(
-        [float(v) for v in got],
-        want=[float(v) for v in want],
-        mistakes={k: [float(x) for x in v] for k, v in known.items()},
+        np.array(got, dtype=float),
+        want=np.array(want, dtype=float),
+        mistakes={k: np.array(v, dtype=float) for k, v in known.items()},
         tol=TOL,
         equation="section 7",
         called="step_cost: multiplications, numbers kept",

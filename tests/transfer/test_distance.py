@@ -78,7 +78,7 @@ def test_under_an_adapter_nothing_would_move(model):
     start = snapshot(model)
     adapter = peft.attach(model, peft.LoRA(r=1, alpha=2), "fc", rng=0)
     adapter.deltas["fc"].B.data = adapter.deltas["fc"].B.data + 1
-    with pytest.raises(ValueError, match="has an adapter.*bake"):
+    with pytest.raises(ValueError, match=r"has an adapter.*bake"):
         distance(model, start)
     want = np.linalg.norm(model.fc.weight.numpy() - start["fc.weight"])
     assert transfer.distance(peft.bake(model), start) == pytest.approx(want, rel=1e-12)

@@ -149,7 +149,9 @@ def fit(p, data, steps, start=0):
             rows = p["rng"].permutation(40)[:8]
             yield data[0][rows], data[1][rows]
 
-    loss = lambda model, x, y: ops.cross_entropy(model(x), y)
+    def loss(model, x, y):
+        return ops.cross_entropy(model(x), y)
+
     training.fit(
         p["model"], loss, batches(), p["optimizer"], steps=steps, start=start,
         schedule=p["schedule"], progress=False,

@@ -1,4 +1,5 @@
 """Task 4 of 4: what a step costs when some layers are frozen.  Section 7."""
+import itertools
 
 
 def step_cost(sizes, trains):
@@ -20,7 +21,7 @@ def step_cost(sizes, trains):
     """
     # YOUR CODE: section 7
     work = kept = 0
-    for i, (a, b) in enumerate(zip(sizes, sizes[1:])):
+    for i, (a, b) in enumerate(itertools.pairwise(sizes)):
         passes = 1 + bool(trains[i]) + any(trains[:i])
         work += passes * a * b
         kept += a if trains[i] else 0

@@ -13,13 +13,13 @@ from tinyft.transfer.discriminative_lr import (
     layer_rates,
     slice_rule,
 )
-from tinyft.transfer.distance import distance, distances, snapshot
 from tinyft.transfer.drift import FeatureDrift
 from tinyft.transfer.fisher import fisher_diagonal
 from tinyft.transfer.freeze import freeze, unfreeze
+from tinyft.transfer.freezing import GradualUnfreezing, last, train_only
+from tinyft.transfer.full_finetuning import distance, distances, snapshot
 from tinyft.transfer.l2sp import L2SP
 from tinyft.transfer.stochnorm import StochNorm2d, stochnorm
-from tinyft.transfer.unfreezing import GradualUnfreezing, last, train_only
 
 __all__ = [
     "L2SP",

@@ -7,10 +7,10 @@ from tinyft.course.lessons import ch05_digits as digits
 from tinyft.course.runs import CHOOSING
 from tinyft.training import EarlyStopping
 
-SHIFT, COUNTS, STEPS, EVERY = "inverted", (8, 16, 32, 64), 200, 5
+SHIFT, COUNTS, STEPS, EVERY = "inverted", (8, 16, 64), 100, 5
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 WAYS = {  # how long to train, and on what the end is decided
-    "to the end": "all labels train, 200 steps",
+    "to the end": "all labels train, 100 steps",
     "stopped, 120 more labels": "all labels train, 120 further ones decide",
     "stopped, half held back": "half of the labels train, the other half decides",
 }

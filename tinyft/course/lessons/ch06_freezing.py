@@ -20,7 +20,7 @@ DEPTHS = {  # the last k groups
     5: ".*",
 }
 RATES = (1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2)
-HEAD_RATES = (1e-2, 2e-2, 5e-2, 1e-1, 2e-1, 5e-1)
+HEAD_RATES = (2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 1e-1, 2e-1)
 ALL_RATES = (2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2)
 
 

@@ -85,3 +85,12 @@ def scores(model, part):
         return ops.cross_entropy(out, y).item(), float(
             (out.numpy().argmax(1) == y).mean()
         )
+
+
+def wrong(model, part):
+    """Mean cross-entropy of the examples of (x, y) that are classified wrongly."""
+    x, y = part
+    with no_grad(), model.evaluating():
+        out = model(tensor(x))
+        each = ops.cross_entropy(out, y, reduction="none").numpy()
+    return float(each[out.numpy().argmax(1) != y].mean())

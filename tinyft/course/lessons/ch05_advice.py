@@ -1,0 +1,113 @@
+"""Chapter 05: tables from `tinyft study 05`, every number computed."""
+
+import numpy as np
+
+from tinyft.course.experiment import interval, said
+from tinyft.course.lessons.ch05_full_finetuning import COUNTS, RATES, STEPS, WAYS
+
+END, STOPPED, HALVED = WAYS
+
+
+def at(study, way, labels):
+    """The five runs at the best rate."""
+    return study.where(way=way, labels=labels).at_best_rate()
+
+
+def ways(study):
+    """(titles, rows): for every number of labels, what each way reaches."""
+    rows = []
+    for n in COUNTS:
+        first = at(study, END, n)
+        for way in WAYS:
+            found = at(study, way, n)
+            row = [n, way, f"{found.best_rate():g}"]
+            row.append(f"{np.mean(found.values('step')):.0f}")
+            row += [said(found.values("loss")), said(found.values("test"), 3)]
+            gap = minus(found.values("test"), first.values("test"))
+            row.append(gap if way != END else "—")
+            rows.append(row)
+    head = ["labels", "way", "rate", "steps used", "held-out loss", "accuracy"]
+    return [*head, "accuracy minus the first way, paired"], rows
+
+
+def minus(values, others):
+    """The paired difference with its interval, and whether the seeds settle it."""
+    gap = np.subtract(values, others)
+    mean, half = interval(gap)
+    return said(gap, 3, sign=True) + ("" if abs(mean) > half else " (not settled)")
+
+
+def verdict(study):
+    """In words: what stopping early does to the loss, and to the accuracy."""
+    lines = []
+    for n in COUNTS:
+        a, b = at(study, END, n), at(study, STOPPED, n)
+        loss = minus(b.values("loss"), a.values("loss"))
+        right = minus(b.values("test"), a.values("test"))
+        lines.append(f"{n} labels: loss {loss}, accuracy {right}")
+    title = "**Stopped with 120 more labels, minus trained to the end.** "
+    return title + "; ".join(lines) + "."
+
+
+def travelled(study):
+    """(titles, rows): the distance to the start when training ends, by rate and labels."""
+    runs = {n: study.where(way=END, labels=n).by("lr", "distance") for n in COUNTS}
+    rows = [
+        [f"{lr:g}", *(f"{np.mean(runs[n][lr][:2]):.1f}" for n in COUNTS)]
+        for lr in RATES
+    ]
+    return ["rate", *(f"{n} labels" for n in COUNTS)], rows
+
+
+def advice(study, edges, costs):
+    """Rows (what, start with, measured here) of "What to set"."""
+    best = {n: at(study, END, n).best_rate() for n in COUNTS}
+    one = COUNTS[-1]
+    grid = study.where(way=END, labels=one).by("lr", "valid")
+    middle = best[one]
+    faster = {lr: np.mean(v[:2]) - np.mean(grid[middle][:2]) for lr, v in grid.items()}
+    gaps = [f"{lr:g}: {gap:+.2f}" for lr, gap in faster.items() if lr != middle]
+    around = ", ".join(gaps)
+    full, lora = costs
+    halved = [
+        f"{n} labels {minus(at(study, HALVED, n).values('test'), right)}"
+        for n in COUNTS
+        for right in [at(study, END, n).values("test")]
+    ]
+    return [
+        [
+            "learning rate (AdamW, constant), this ResNet",
+            f"{middle:g}; sweep by factors of 3 on validation data",
+            "best at "
+            + ", ".join(f"{n} labels: {lr:g}" for n, lr in best.items())
+            + f"; with {one} labels, validation loss minus the best: {around}",
+        ],
+        [
+            "how long",
+            "until the validation *metric you care about* is no better",
+            f"{STEPS} steps bring the training loss to "
+            f"{np.mean(at(study, END, one).values('train')):.0e}; see section 4",
+        ],
+        [
+            "labels for validation",
+            "other labels than those you train on; with very few, do not split them",
+            "half held back, accuracy: " + "; ".join(halved),
+        ],
+        [
+            "rate of LoRA against full's",
+            "sweep again; no fixed factor",
+            "edges on real features, LoRA over full, r = 1 to 8 under α/r: "
+            + ", ".join(f"{v:.0f}" for v in edges),
+        ],
+        [
+            "weight decay, warm-up",
+            "0.01 and a tenth of the steps, by convention",
+            "not measured here; decay pulls to zero, not to the start (chapter 09)",
+        ],
+        [
+            "memory",
+            "16 bytes per parameter (Adam, float32), and the activations",
+            f"(computed; the chain of section 7: a step takes {1e3 * full:.0f} ms of the "
+            f"processor, with LoRA, r = 4, {1e3 * lora:.0f})",
+        ],
+    ]

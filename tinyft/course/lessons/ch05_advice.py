@@ -13,6 +13,11 @@ def at(study, way, labels):
     return study.where(way=way, labels=labels).at_best_rate()
 
 
+def rate(study, way, labels):
+    """Their rate."""
+    return study.where(way=way, labels=labels).best_rate()
+
+
 def ways(study):
     """(titles, rows): for every number of labels, what each way reaches."""
     rows = []
@@ -20,7 +25,7 @@ def ways(study):
         first = at(study, END, n)
         for way in WAYS:
             found = at(study, way, n)
-            row = [n, way, f"{found.best_rate():g}"]
+            row = [n, way, f"{rate(study, way, n):g}"]
             row.append(f"{np.mean(found.values('step')):.0f}")
             row += [said(found.values("loss")), said(found.values("test"), 3)]
             gap = minus(found.values("test"), first.values("test"))
@@ -61,12 +66,12 @@ def travelled(study):
 
 def advice(study, edges, costs):
     """Rows (what, start with, measured here) of "What to set"."""
-    best = {n: at(study, END, n).best_rate() for n in COUNTS}
+    best = {n: rate(study, END, n) for n in COUNTS}
     one = COUNTS[-1]
     grid = study.where(way=END, labels=one).by("lr", "valid")
     middle = best[one]
     faster = {lr: np.mean(v[:2]) - np.mean(grid[middle][:2]) for lr, v in grid.items()}
-    gaps = [f"{lr:g}: {gap:+.2f}" for lr, gap in faster.items() if lr != middle]
+    gaps = [f"{lr:g}: {gap:+.1%}" for lr, gap in faster.items() if lr != middle]
     around = ", ".join(gaps)
     full, lora = costs
     halved = [
@@ -80,7 +85,7 @@ def advice(study, edges, costs):
             f"{middle:g}; sweep by factors of 3 on validation data",
             "best at "
             + ", ".join(f"{n} labels: {lr:g}" for n, lr in best.items())
-            + f"; with {one} labels, validation loss minus the best: {around}",
+            + f"; with {one} labels, wrong on validation, minus the best: {around}",
         ],
         [
             "how long",

@@ -1,6 +1,6 @@
 """Chapter 06: which part of a ResNet to train, and the runs of `tinyft study 06`."""
 
-from tinyft import transfer
+from tinyft import optim, transfer
 from tinyft.course.lessons import ch05_digits as digits
 from tinyft.course.runs import CHOOSING
 
@@ -22,6 +22,21 @@ DEPTHS = {  # the last k groups
 RATES = (1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2)
 HEAD_RATES = (2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 1e-1, 2e-1)
 ALL_RATES = (2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2)
+
+
+def one_step(pattern, x, y):
+    """A function that takes a step of AdamW on (x, y) with this part of the base."""
+    model = digits.base()
+    transfer.freeze(model, ".*")
+    transfer.unfreeze(model, pattern)
+    rule = optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-4)
+
+    def step():
+        digits.loss(model, x, y).backward()
+        rule.step()
+        rule.zero_grad()
+
+    return step
 
 
 # --- tinyft study 06 -------------------------------------------------------------------

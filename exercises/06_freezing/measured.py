@@ -4,7 +4,7 @@ import numpy as np
 
 
 def measured(outputs, truth):
-    """Estimates of bias² and variance, from several training sets, that are right on average.
+    """Unbiased estimates of bias² and variance, from several training sets.
 
     outputs[k, i] is what the model of training set k says at test point i. At each point
         variance = Σ_k (outputs_k − mean)² / (K − 1)

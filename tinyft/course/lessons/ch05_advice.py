@@ -66,43 +66,14 @@ def travelled(study):
 
 def advice(study, edges, costs):
     """Rows (what, start with, measured here) of "What to set"."""
-    best = {n: rate(study, END, n) for n in COUNTS}
-    one = COUNTS[-1]
-    grid = study.where(way=END, labels=one).by("lr", "valid")
-    middle = best[one]
-    faster = {lr: np.mean(v[:2]) - np.mean(grid[middle][:2]) for lr, v in grid.items()}
-    gaps = [f"{lr:g}: {gap:+.1%}" for lr, gap in faster.items() if lr != middle]
-    around = ", ".join(gaps)
     full, lora = costs
-    halved = [
-        f"{n} labels {minus(at(study, HALVED, n).values('test'), right)}"
-        for n in COUNTS
-        for right in [at(study, END, n).values("test")]
-    ]
+    factors = ", ".join(f"{v:.0f}" for v in edges)
     return [
-        [
-            "learning rate (AdamW, constant), this ResNet",
-            f"{middle:g}; sweep by factors of 3 on validation data",
-            "best at "
-            + ", ".join(f"{n} labels: {lr:g}" for n, lr in best.items())
-            + f"; with {one} labels, wrong on validation, minus the best: {around}",
-        ],
-        [
-            "how long",
-            "until the validation *metric you care about* is no better",
-            f"{STEPS} steps bring the training loss to "
-            f"{np.mean(at(study, END, one).values('train')):.0e}; see section 4",
-        ],
-        [
-            "labels for validation",
-            "other labels than those you train on; with very few, do not split them",
-            "half held back, accuracy: " + "; ".join(halved),
-        ],
+        *_from_study(study),
         [
             "rate of LoRA against full's",
             "sweep again; no fixed factor",
-            "edges on real features, LoRA over full, r = 1 to 8 under α/r: "
-            + ", ".join(f"{v:.0f}" for v in edges),
+            f"edges on real features, LoRA over full, r = 1 to 8 under α/r: {factors}",
         ],
         [
             "weight decay, warm-up",
@@ -110,9 +81,43 @@ def advice(study, edges, costs):
             "not measured here; decay pulls to zero, not to the start (chapter 09)",
         ],
         [
-            "memory",
+            "memory, time",
             "16 bytes per parameter (Adam, float32), and the activations",
-            f"(computed; the chain of section 7: a step takes {1e3 * full:.0f} ms of the "
-            f"processor, with LoRA, r = 4, {1e3 * lora:.0f})",
+            f"computed, not measured; time: LoRA, r = 4, takes {lora / full:.0%} of "
+            "full's in section 7",
         ],
     ]
+
+
+def _from_study(study):
+    n = COUNTS[-1]
+    middle = rate(study, END, n)
+    grid = study.where(way=END, labels=n).by("lr", "valid")
+    means = {lr: np.mean(v[:2]) for lr, v in grid.items()}
+    gaps = [f"{k:g}: {v - means[middle]:+.1%}" for k, v in means.items() if k != middle]
+    best = [f"{count} labels: {rate(study, END, count):g}" for count in COUNTS]
+    ends = at(study, END, n).values("train")
+    return [
+        [
+            "learning rate (AdamW, constant), this ResNet",
+            f"{middle:g}; sweep by factors of 3 on validation data",
+            f"best at {', '.join(best)}; with {n} labels, wrong on validation, minus the "
+            f"best: {', '.join(gaps)}",
+        ],
+        [
+            "how long",
+            "until the validation *metric you care about* is no better",
+            f"{STEPS} steps bring the training loss to {np.mean(ends):.0e}; see section 4",
+        ],
+        [
+            "labels for validation",
+            "other labels than those you train on; with very few, do not split them",
+            f"half held back, accuracy: {'; '.join(_halved(study))}",
+        ],
+    ]
+
+
+def _halved(study):
+    for n in COUNTS:
+        half, every = (at(study, way, n).values("test") for way in (HALVED, END))
+        yield f"{n} labels {minus(half, every)}"

@@ -11,14 +11,8 @@ from tinyft.transfer.discriminative_lr import (
 from tinyft.transfer.drift import FeatureDrift
 from tinyft.transfer.fisher import fisher_diagonal
 from tinyft.transfer.freeze import freeze, unfreeze
-from tinyft.transfer.frequency import (
-    gain,
-    relative_gradients,
-    residual_correlation,
-    sensitivity,
-)
-from tinyft.transfer.information import mutual_information, relevance
-from tinyft.transfer.information_bottleneck import WeightedKL, gaussian_kl
+from tinyft.transfer.freezing import GradualUnfreezing, last, train_only
+from tinyft.transfer.full_finetuning import distance, distances, snapshot
 from tinyft.transfer.l2sp import L2SP
 from tinyft.transfer.linear_probe import (
     LinearProbe,
@@ -36,11 +30,13 @@ from tinyft.transfer.transferability import leep, logme
 __all__ = [
     "L2SP",
     "FeatureDrift",
-    "LinearProbe",
+    "GradualUnfreezing",
     "StochNorm2d",
     "WeightedKL",
     "batchnorm",
     "discriminative_groups",
+    "distance",
+    "distances",
     "ema_batches",
     "entropy",
     "features",
@@ -49,7 +45,7 @@ __all__ = [
     "gain",
     "gaussian_kl",
     "gradual_unfreeze",
-    "head_only",
+    "last",
     "layer_groups",
     "layer_rates",
     "leep",
@@ -66,10 +62,9 @@ __all__ = [
     "shift_score",
     "shift_scores",
     "slice_rule",
-    "spread",
+    "snapshot",
     "stochnorm",
-    "tent",
-    "transfer_gap",
+    "train_only",
     "unfreeze",
     "variance_weight",
 ]

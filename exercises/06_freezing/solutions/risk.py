@@ -1,0 +1,45 @@
+"""Task 2 of 4: bias and variance of a choice.  (6.2), (6.3) of the notebook."""
+
+import numpy as np
+
+
+def risk(Phi, M, delta, tuned, sigma):
+    """The two parts of the excess risk when the columns `tuned` are fitted.
+
+    y = Phi (θ0 + delta) + noise of standard deviation sigma. The columns F that are not
+    tuned keep θ0; the columns T are fitted by least squares. With P = Phi_T⁺, the errors
+    of the mean fit are
+        b_F = −delta_F,   b_T = P Phi_F delta_F − (I − P Phi_T) delta_T          (6.2)
+        bias² = bᵀ M b,   variance = sigma² tr(M_TT P Pᵀ)                        (6.3)
+
+    Example: one column Phi = [[1], [1]], M = [[1]], delta = [3], sigma = 2. Not tuned:
+    (9, 0). Tuned: P = [½, ½], bias² = 0 and variance = 4 · ½ = 2.
+
+    Phi (n, p), M (p, p) the mean of φφᵀ over test points, delta (p,), tuned (p,) bools,
+    sigma a float. Returns (bias², variance), floats.
+    """
+    # YOUR CODE: (6.2), (6.3)
+    T, F = np.flatnonzero(tuned), np.flatnonzero(~tuned)
+    P, b = np.linalg.pinv(Phi[:, T]), -delta.astype(float)
+    b[T] = P @ (Phi[:, F] @ delta[F]) - delta[T] + P @ (Phi[:, T] @ delta[T])
+    return b @ M @ b, sigma**2 * np.trace(M[np.ix_(T, T)] @ P @ P.T)
+    # END YOUR CODE
+
+
+def best_choice(Phi, M, delta, groups, sigma):
+    """The set of groups to tune that has the smallest bias² + variance.
+
+    groups: (p,) ints, the group of each column. Returns a sorted list of group numbers;
+    it can be empty.
+    Example: Phi, M, delta, sigma as above and groups = [0]: 9 untuned, 2 tuned, so [0].
+    """
+    # YOUR CODE: try them all
+    names = np.unique(groups)
+    options = [
+        [int(g) for i, g in enumerate(names) if code >> i & 1]
+        for code in range(2 ** len(names))
+    ]
+    return min(
+        options, key=lambda on: sum(risk(Phi, M, delta, np.isin(groups, on), sigma))
+    )
+    # END YOUR CODE

@@ -1,0 +1,143 @@
+"""Chapter 05, the learning-rate page: real features, the edge, and what a step costs."""
+
+import time
+from itertools import pairwise
+
+import numpy as np
+
+from tinyft import nn, optim, peft, tensor, transfer
+from tinyft.course import toys
+from tinyft.course.lessons import ch05_digits as digits
+from tinyft.course.plot import COLOURS, curves, show
+
+RANKS = (1, 2, 4, 8)
+
+
+def features(model, count=200):
+    """(X, Y): the ResNet's last features of inverted digits, and the labels as 0 and 1.
+
+    X (count, 64) is what `fc` reads; float64.
+    """
+    x, y = (part[:count] for part in digits.held_out("inverted")["test"])
+    maps = transfer.drift.features(model, x, ["layer3"])["layer3"]
+    return tensor(maps).numpy().mean((2, 3)).astype(float), np.eye(10)[y]
+
+
+def descent(X, Y, lr, steps=60, r=None, alpha=8.0, rslora=False):
+    """Losses of descent on one linear layer: all of W, or B of a LoRA whose A is frozen."""
+    model = toys.frozen(np.zeros((Y.shape[1], X.shape[1])))
+    params = list(model.parameters())
+    if r is not None:
+        spec = peft.LoRA(r=r, alpha=alpha, rslora=rslora)
+        delta = peft.attach(model, spec, "body", rng=0).deltas["body"]
+        params = [delta.B]
+    x, y, n = tensor(X), tensor(Y), len(X)
+    return toys.descend(
+        params, lambda: ((model(x) - y) ** 2).sum() * (1 / (2 * n)), steps, lr
+    )
+
+
+def start_of_A(shape, r, rng=0):
+    """The A that `descent` starts from, (r, in)."""
+    model = toys.frozen(np.zeros(shape))
+    delta = peft.attach(model, peft.LoRA(r=r, alpha=1), "body", rng=rng).deltas["body"]
+    return delta.A.numpy()
+
+
+def edge(X, A, alpha, rslora=False):
+    """The largest stable rate of B while A is frozen, (5.8)."""
+    s = alpha / (len(A) ** 0.5 if rslora else len(A))
+    return 2 * len(X) / (s * np.linalg.norm(X @ A.T, 2)) ** 2
+
+
+def edges(X, outputs, alpha, rslora, draws=40):
+    """{r: the median over draws of A of the largest stable rate}."""
+    shape = outputs, X.shape[1]
+    return {
+        r: float(
+            np.median(
+                [
+                    edge(X, start_of_A(shape, r, seed), alpha, rslora)
+                    for seed in range(draws)
+                ]
+            )
+        )
+        for r in RANKS
+    }
+
+
+def draw_edges(full, plain, root):
+    """Figure 5, from the edge of full fine-tuning and {r: edge} under both scales."""
+    curves(
+        {"LoRA, α/r": list(plain.values()), "LoRA, α/√r": list(root.values())},
+        "rank r",
+        "largest stable rate",
+        "Figure 5. Real features, B trains; medians of 40 draws of A. Under α/r the edge "
+        "rises with the rank, under α/√r it stays. It is no fixed multiple of full "
+        "fine-tuning's.",
+        x=list(plain),
+        levels={"full fine-tuning": full},
+        xscale="log",
+        yscale="log",
+    )
+
+
+def draw_way(theta0, end, path, line):
+    """Figure 2: two parameters, one equation. path (steps, 2), line (2, 2): two ends."""
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots(figsize=(5.6, 4.0))
+    ax.plot(*line.T, color="0.5", label="all θ with Xθ = y")
+    ax.plot(
+        *path.T, "o-", color=COLOURS["blue"], markersize=3, label="gradient descent"
+    )
+    ax.plot(*theta0, "s", color=COLOURS["orange"], label="start θ0")
+    ax.plot(*end, "D", color="black", label="nearest solution, (5.3)")
+    ax.set(xlabel="θ₁", ylabel="θ₂", aspect="equal", xlim=(-1.4, 4.4))
+    ax.legend(fontsize=9, loc="upper right")
+    caption = (
+        "Figure 2. One example, two parameters: every point of the grey line has zero "
+        "loss. Gradient descent walks straight to the one nearest to the start."
+    )
+    show(fig, f"A path from the start at a right angle to a line. {caption}", caption)
+
+
+# --- what a step costs -------------------------------------------------------------------
+def work(sizes, r=None):
+    """Multiplications of a step for one example of a chain of linear layers, (5.9)."""
+    total = 0
+    for i, (a, b) in enumerate(pairwise(sizes)):
+        below = int(i > 0)
+        total += a * b * (2 + below) if r is None else a * b * (1 + below)
+        total += 0 if r is None else 3 * r * b + r * a * (2 + below)
+    return total
+
+
+def chain(width, layers, r=None):
+    """A step of SGD on a chain of square layers: all weights, or LoRA on each."""
+    sizes = [width] * (layers + 1)
+    model = nn.Sequential(
+        *(nn.Linear(a, b, bias=False, rng=0) for a, b in pairwise(sizes))
+    )
+    params = list(model.parameters())
+    if r is not None:
+        params = peft.attach(model, peft.LoRA(r=r, alpha=8), r"\d+", rng=0).parameters()
+    rule, x = optim.SGD(list(params), lr=1e-6), tensor(np.ones((256, width), "f4"))
+
+    def step():
+        (model(x) ** 2).sum().backward()
+        rule.step()
+        rule.zero_grad()
+
+    return step
+
+
+def quickest(steps, rounds=9):
+    """{name: the least processor seconds of some rounds}, in alternation."""
+    seconds = {name: [] for name in steps}
+    for _ in range(rounds + 1):
+        for name, step in steps.items():
+            began = time.process_time()
+            step()
+            seconds[name].append(time.process_time() - began)
+    return {name: min(values) for name, values in seconds.items()}

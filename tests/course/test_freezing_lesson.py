@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tinyft.course.lessons import ch06_freezing as lesson
-from tinyft.course.lessons import ch06_planted as planted
+from tinyft.course.lessons.transfer import ch06_freezing as lesson
+from tinyft.course.lessons.transfer import ch06_planted as planted
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from tinyft import transfer
-from tinyft.course.lessons import ch05_digits as digits
-from tinyft.course.lessons import ch05_edge as page
-from tinyft.course.lessons import ch05_full_finetuning as lesson
+from tinyft.course.lessons.transfer import ch05_digits as digits
+from tinyft.course.lessons.transfer import ch05_edge as page
+from tinyft.course.lessons.transfer import ch05_full_finetuning as lesson
 
 
 def test_the_parts_do_not_meet_and_are_shifted():

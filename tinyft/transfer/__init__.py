@@ -12,7 +12,15 @@ from tinyft.transfer.drift import FeatureDrift
 from tinyft.transfer.fisher import fisher_diagonal
 from tinyft.transfer.freeze import freeze, unfreeze
 from tinyft.transfer.freezing import GradualUnfreezing, last, train_only
+from tinyft.transfer.frequency import (
+    gain,
+    relative_gradients,
+    residual_correlation,
+    sensitivity,
+)
 from tinyft.transfer.full_finetuning import distance, distances, snapshot
+from tinyft.transfer.information import mutual_information, relevance
+from tinyft.transfer.information_bottleneck import WeightedKL, gaussian_kl
 from tinyft.transfer.l2sp import L2SP
 from tinyft.transfer.linear_probe import (
     LinearProbe,
@@ -31,6 +39,7 @@ __all__ = [
     "L2SP",
     "FeatureDrift",
     "GradualUnfreezing",
+    "LinearProbe",
     "StochNorm2d",
     "WeightedKL",
     "batchnorm",
@@ -45,6 +54,7 @@ __all__ = [
     "gain",
     "gaussian_kl",
     "gradual_unfreeze",
+    "head_only",
     "last",
     "layer_groups",
     "layer_rates",
@@ -63,8 +73,11 @@ __all__ = [
     "shift_scores",
     "slice_rule",
     "snapshot",
+    "spread",
     "stochnorm",
+    "tent",
     "train_only",
+    "transfer_gap",
     "unfreeze",
     "variance_weight",
 ]

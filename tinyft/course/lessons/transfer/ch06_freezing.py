@@ -1,7 +1,7 @@
 """Chapter 06: which part of a ResNet to train, and the runs of `tinyft study 06`."""
 
 from tinyft import optim, transfer
-from tinyft.course.lessons import ch05_digits as digits
+from tinyft.course.lessons.transfer import ch05_digits as digits
 from tinyft.course.runs import CHOOSING
 
 STEPS, LABELS = 60, 100

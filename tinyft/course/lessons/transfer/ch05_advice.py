@@ -3,7 +3,12 @@
 import numpy as np
 
 from tinyft.course.experiment import interval, said
-from tinyft.course.lessons.ch05_full_finetuning import COUNTS, RATES, STEPS, WAYS
+from tinyft.course.lessons.transfer.ch05_full_finetuning import (
+    COUNTS,
+    RATES,
+    STEPS,
+    WAYS,
+)
 
 END, STOPPED, HALVED = WAYS
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from tinyft.course.experiment import interval, said
-from tinyft.course.lessons import ch05_digits as digits
-from tinyft.course.lessons.ch06_freezing import BLOCKS
+from tinyft.course.lessons.transfer import ch05_digits as digits
+from tinyft.course.lessons.transfer.ch06_freezing import BLOCKS
 
 
 def accuracy(study, **settings):

@@ -7,7 +7,7 @@ import numpy as np
 
 from tinyft import nn, optim, peft, tensor, transfer
 from tinyft.course import toys
-from tinyft.course.lessons import ch05_digits as digits
+from tinyft.course.lessons.transfer import ch05_digits as digits
 from tinyft.course.plot import COLOURS, curves, show
 
 RANKS = (1, 2, 4, 8)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tinyft import optim, transfer
-from tinyft.course.lessons import ch05_digits as digits
+from tinyft.course.lessons.transfer import ch05_digits as digits
 from tinyft.course.runs import CHOOSING
 from tinyft.training import EarlyStopping
 

@@ -12,8 +12,8 @@ import pytest
 from tinyft import nn, ops, peft, tensor
 from tinyft.models import mlp, resnet_tiny
 from tinyft.transfer import batchnorm, ema_batches, shift_score, shift_scores
-from tinyft.transfer.batchnorm import ema, norms
-from tinyft.transfer.moments import pool
+from tinyft.transfer.norms.batchnorm import ema, norms
+from tinyft.transfer.norms.moments import pool
 
 EXACT = {"rtol": 1e-12, "atol": 1e-12}
 RNG = np.random.default_rng(10)

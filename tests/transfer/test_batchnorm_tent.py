@@ -10,7 +10,7 @@ import pytest
 from tinyft import nn, ops, tensor, transfer
 from tinyft.models import resnet_tiny
 from tinyft.transfer import mean_weight, mix_statistics, tent, variance_weight
-from tinyft.transfer.batchnorm import norms
+from tinyft.transfer.norms.batchnorm import norms
 
 RNG = np.random.default_rng(17)
 

@@ -11,7 +11,7 @@ import pytest
 from tinyft import gradcheck, nn, peft, tensor
 from tinyft.models import resnet_tiny
 from tinyft.transfer import StochNorm2d, stochnorm
-from tinyft.transfer.batchnorm import norms
+from tinyft.transfer.norms.batchnorm import norms
 
 EXACT = {"rtol": 1e-12, "atol": 1e-12}
 

@@ -1,6 +1,5 @@
 """L4: transfer without new parameters: what to hold, where, and how hard."""
 
-from tinyft.transfer.batchnorm import batchnorm, ema_batches, shift_score, shift_scores
 from tinyft.transfer.discriminative_lr import (
     discriminative_groups,
     gradual_unfreeze,
@@ -29,10 +28,16 @@ from tinyft.transfer.linear_probe import (
     linear_probe,
     spread,
 )
-from tinyft.transfer.mixed import mean_weight, mix_statistics, variance_weight
 from tinyft.transfer.negative_transfer import transfer_gap
-from tinyft.transfer.stochnorm import StochNorm2d, stochnorm
-from tinyft.transfer.tent import entropy, marginal_entropy, tent
+from tinyft.transfer.norms.batchnorm import (
+    batchnorm,
+    ema_batches,
+    shift_score,
+    shift_scores,
+)
+from tinyft.transfer.norms.mixed import mean_weight, mix_statistics, variance_weight
+from tinyft.transfer.norms.stochnorm import StochNorm2d, stochnorm
+from tinyft.transfer.norms.tent import entropy, marginal_entropy, tent
 from tinyft.transfer.transferability import leep, logme
 
 __all__ = [

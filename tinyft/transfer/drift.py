@@ -13,7 +13,7 @@ import math
 
 from tinyft.autograd import no_grad
 from tinyft.transfer.discriminative_lr import stages
-from tinyft.transfer.watch import beside, watching
+from tinyft.transfer.norms.watch import beside, watching
 
 
 def features(model, x, names):

@@ -18,10 +18,10 @@ probes"; Kumar et al. 2022, "Fine-Tuning can Distort Pretrained Features" (LP-FT
 
 from tinyft import backend, nn
 from tinyft.nn.select import near_misses
-from tinyft.transfer.batchnorm import batchnorm
 from tinyft.transfer.checked import checked_pair, checked_penalty, checked_rows
 from tinyft.transfer.drift import features as watched
 from tinyft.transfer.freeze import freeze
+from tinyft.transfer.norms.batchnorm import batchnorm
 
 LOSSES = ("squared", "logistic")
 STEPS = 100  # of Newton; a handful is enough when λ is not tiny

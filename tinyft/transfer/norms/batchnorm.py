@@ -21,7 +21,7 @@ Johnson 2021, "Rethinking Batch in BatchNorm" (recomputation against moving aver
 import math
 
 from tinyft.nn import BatchNorm2d
-from tinyft.transfer.moments import using, watch
+from tinyft.transfer.norms.moments import using, watch
 
 STATISTICS = {"freeze": "frozen", "update": "update", "recompute": "frozen"}
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from tinyft import data, models, nn, ops, optim, tensor, training, transfer
 from tinyft.course.runs import CHOOSING
-from tinyft.transfer.batchnorm import norms
+from tinyft.transfer.norms.batchnorm import norms
 
 SIZES = {"source": 838, "adapt": 300, "valid": 300}
 SHIFTS = {

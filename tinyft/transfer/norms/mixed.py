@@ -12,8 +12,8 @@ against common corruptions by covariate shift adaptation" (N as a prior count); 
 the same argument with bias and variance of s².
 """
 
-from tinyft.transfer.batchnorm import norms
-from tinyft.transfer.moments import using, watch
+from tinyft.transfer.norms.batchnorm import norms
+from tinyft.transfer.norms.moments import using, watch
 
 
 def mean_weight(mean_s, mean_t, var_t, n):

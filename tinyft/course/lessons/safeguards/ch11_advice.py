@@ -3,7 +3,10 @@
 import numpy as np
 
 from tinyft.course.experiment import SEEDS, interval
-from tinyft.course.lessons.transfer.ch11_information_bottleneck import base, relevances
+from tinyft.course.lessons.safeguards.ch11_information_bottleneck import (
+    base,
+    relevances,
+)
 from tinyft.course.plot import COLOURS, DASHES, MARKS, show
 
 OLD = 0.88  # the old accuracy at which methods are compared

@@ -12,7 +12,7 @@ import contextlib
 from tinyft import backend
 from tinyft.autograd import no_grad
 from tinyft.ops.blocked.channels import as_rows
-from tinyft.transfer.watch import beside, watching
+from tinyft.transfer.norms.watch import beside, watching
 
 
 def pool(counts, means, variances):

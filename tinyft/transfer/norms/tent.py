@@ -15,7 +15,7 @@ import math
 
 from tinyft import ops
 from tinyft.autograd import tensor
-from tinyft.transfer.batchnorm import norms
+from tinyft.transfer.norms.batchnorm import norms
 
 
 def entropy(logits):

@@ -139,3 +139,15 @@ def test_the_study_of_chapter_08_has_every_rate_and_seed():
         assert len(found.where(**settings)) == 1
     for method in lesson.METHODS:
         assert len(lesson.chosen(found, method)) == 5
+
+
+def test_the_plan_of_08_is_its_file_and_needs_no_second_pass():
+    """Cheap runs: every rate has all five seeds, and the choice uses them all."""
+    from tinyft.course.lessons import ch08_discriminative_lr as lesson
+
+    found, plan = runs.load("08_discriminative_lr"), lesson.plan()
+    assert [run["settings"] for run in found] == plan
+    assert runs.finals(found, plan) == []
+    assert {run["settings"]["seed"] for run in lesson.chosen(found, "α = 0.3")} == set(
+        runs.SEEDS
+    )

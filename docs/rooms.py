@@ -40,6 +40,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
     ["grading/learner"],
     ["course"],
     ["course/lessons", "course/run"],
+    ["course/lessons/foundations", "course/lessons/transfer", "course/lessons/peft"],
     ["course/faults"],
     ["commands"],
     ["cli"],

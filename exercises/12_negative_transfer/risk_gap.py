@@ -19,5 +19,5 @@ def risk_gap(X, Sigma, theta_T, theta0, lam):
     Example: X = [[2, 0], [0, 1]], Sigma = [[1, 0], [0, 1]], theta_T = [1, 1],
     theta0 = [1, -1], lam = 0.5 gives (1.2222, -0.6): this source harms.
     """
-    # YOUR CODE: (12.8), and its minimum over s
-    raise NotImplementedError("not implemented yet: risk_gap, (12.8), and its minimum over s")
+    # YOUR CODE: (12.8), and the best s
+    raise NotImplementedError("not implemented yet: risk_gap, (12.8), and the best s")

@@ -57,7 +57,7 @@ def test_gap(student, rng, draw):
     """Risk of transfer minus risk of scratch."""
     given = X, Sigma, theta_T, theta0, lam = problem(rng, *draw)
     n, delta = len(X), theta_T - theta0
-    Q, want = quadratic(X, Sigma, 2 * n * lam), gap(*given)
+    Q, want, I = quadratic(X, Sigma, 2 * n * lam), gap(*given), np.eye(len(Sigma))
     known = {
         "the sign: scratch minus transfer": -want,
         "Euclidean distances: ‖θ_T − θ0‖² − ‖θ_T‖²": delta @ delta - theta_T @ theta_T,
@@ -67,8 +67,10 @@ def test_gap(student, rng, draw):
         "λ instead of 2nλ": forms(quadratic(X, Sigma, lam), theta_T, theta0),
         "(2nλ)² is missing before A Σ A": forms(Q / (2 * n * lam) ** 2, theta_T, theta0),
         "2nλ without its square": forms(Q / (2 * n * lam), theta_T, theta0),
-        "Σ is missing": forms(quadratic(X, np.eye(len(Sigma)), 2 * n * lam), theta_T, theta0),
-        "XᵀX/n instead of Σ": forms(quadratic(X, X.T @ X / n, 2 * n * lam), theta_T, theta0),
+        "Σ is missing": forms(quadratic(X, I, 2 * n * lam), theta_T, theta0),
+        "XᵀX/n instead of Σ": forms(
+            quadratic(X, X.T @ X / n, 2 * n * lam), theta_T, theta0
+        ),
         "the risk of transfer alone": delta @ Q @ delta,
         "θ0ᵀQθ_T once, not twice": theta0 @ Q @ theta0 - theta0 @ Q @ theta_T,
         "θ0ᵀQθ_T is not subtracted": theta0 @ Q @ theta0,

@@ -61,7 +61,7 @@ def reference(given, **how):
 
 
 def mistakes(given):
-    X, y, _, _, _, _, steps, patience = given
+    X, y, *_, patience = given
     thetas, V = path(*given)
     best, last = stopped(V, patience)
     own = np.sum((thetas @ X.T - y) ** 2, axis=1)

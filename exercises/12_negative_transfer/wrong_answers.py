@@ -28,7 +28,11 @@ WRONG = {
             "error = (b - c) / N",
             "error = (b - c) / max(n, 1)",
         ),
-        ("a count, not a rate: it is not divided by N", "error = (b - c) / N", "error = b - c"),
+        (
+            "a count, not a rate: it is not divided by N",
+            "error = (b - c) / N",
+            "error = b - c",
+        ),
         ("only b: c is not subtracted", "error = (b - c) / N", "error = b / N"),
         (
             "the first's error rate alone",
@@ -86,7 +90,11 @@ WRONG = {
         ("the probability of this table alone", P, "ways[k] / 2**n"),
     ],
     "risk_gap": [
-        ("the sign: scratch minus transfer", "float(size - 2 * along)", "float(2 * along - size)"),
+        (
+            "the sign: scratch minus transfer",
+            "float(size - 2 * along)",
+            "float(2 * along - size)",
+        ),
         (
             "Euclidean distances: ‖θ_T − θ0‖² − ‖θ_T‖²",
             "float(size - 2 * along)",
@@ -145,7 +153,11 @@ WRONG = {
             "float(along / (theta_T @ Q @ theta_T))",
         ),
         ("θ0ᵀQθ_T is not divided", "float(along / size)", "float(along)"),
-        ("1 − s: the share that is left out", "float(along / size)", "float(1 - along / size)"),
+        (
+            "1 − s: the share that is left out",
+            "float(along / size)",
+            "float(1 - along / size)",
+        ),
         ("the sign of s", "float(along / size)", "float(-along / size)"),
         (
             "s was kept between 0 and 1",
@@ -222,8 +234,13 @@ WRONG = {
         (
             "one example too few",
             "return N, reached",
-            "return N - 1, sum(binomial(N - 1, n, discordance) * rejects[n] for n in range(N))",
+            "return N - 1, sum(binomial(N - 1, n, discordance) * rejects[n] "
+            "for n in range(N))",
         ),
-        ("1 − power: the chance to miss it", "while reached < power", "while reached < 1 - power"),
+        (
+            "1 − power: the chance to miss it",
+            "while reached < power",
+            "while reached < 1 - power",
+        ),
     ],
 }

@@ -8,7 +8,7 @@ import pytest
 
 from tinyft import grad, ops, tensor
 from tinyft.course import referee
-from tinyft.course.lessons import ch00_closures as closures
+from tinyft.course.lessons.foundations import ch00_closures as closures
 from tinyft.course.memory import live_memory
 
 TOL = 1e-12  # sums of at most 60 products in float64, and the margin of a few divisions

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tinyft import models, ops
-from tinyft.course.lessons import ch02_language as language
+from tinyft.course.lessons.foundations import ch02_language as language
 
 IDS = np.random.default_rng(0).integers(0, 6, 23)
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from tinyft import data
 from tinyft.course import runs
-from tinyft.course.lessons import ch15_advice as advice
-from tinyft.course.lessons import ch15_lora as lesson
+from tinyft.course.lessons.peft import ch15_advice as advice
+from tinyft.course.lessons.peft import ch15_lora as lesson
 
 TEXT = "Ruth 1\n\nAnd it was.\nSo be it:\n\nRuth 2\n\nGo.\n"
 

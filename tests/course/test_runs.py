@@ -110,29 +110,17 @@ def test_a_plan_with_every_seed_needs_no_more(tmp_path):
     ]
 
 
-def test_a_committed_study_is_complete():
+@pytest.mark.parametrize("lesson", runs.lessons_of("*"), ids=lambda one: one.__name__)
+def test_a_committed_study_is_complete(lesson):
     """What a notebook draws is in the file: every setting of the plan, and five seeds."""
-    from tinyft.course.lessons import (
-        ch02_transformer,
-        ch12_negative_transfer,
-        ch15_lora,
-        ch15b_lora_variants,
-    )
-
-    for lesson, name in (
-        (ch02_transformer, "02_transformer"),
-        (ch12_negative_transfer, "12_negative_transfer"),
-        (ch15_lora, "15_lora"),
-        (ch15b_lora_variants, "15b_lora_variants"),
-    ):
-        found, plan = runs.load(name), lesson.plan()
-        for settings in plan + runs.finals(found, plan):
-            assert len(found.where(**settings)) == 1
+    found, plan = runs.load(lesson.__name__.rpartition(".ch")[2]), lesson.plan()
+    for settings in plan + runs.finals(found, plan):
+        assert len(found.where(**settings)) == 1
 
 
 def test_the_study_of_chapter_08_has_every_rate_and_seed():
     """Its grids are whole, with five seeds at each rate, and no best one at an edge."""
-    from tinyft.course.lessons import ch08_discriminative_lr as lesson
+    from tinyft.course.lessons.transfer import ch08_discriminative_lr as lesson
 
     found = runs.load("08_discriminative_lr")
     for settings in lesson.plan():
@@ -143,7 +131,7 @@ def test_the_study_of_chapter_08_has_every_rate_and_seed():
 
 def test_the_plan_of_08_is_its_file_and_needs_no_second_pass():
     """Cheap runs: every rate has all five seeds, and the choice uses them all."""
-    from tinyft.course.lessons import ch08_discriminative_lr as lesson
+    from tinyft.course.lessons.transfer import ch08_discriminative_lr as lesson
 
     found, plan = runs.load("08_discriminative_lr"), lesson.plan()
     assert [run["settings"] for run in found] == plan

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tinyft import models, nn
-from tinyft.course.lessons import ch02_plain as plain
+from tinyft.course.lessons.foundations import ch02_plain as plain
 from tinyft.models import transformer_cost as cost
 
 TINY = [models.gpt2_tiny, models.bert_tiny, models.llama_tiny]

@@ -98,11 +98,7 @@ def record(chapter, plan, one_run, folder=FOLDER, report=print, keep=False):
 
 def study(chapter, report=print):
     """`tinyft study`: the grids of the chapter's lesson, then all seeds at the best."""
-    found = sorted(Path(__file__).parent.glob(f"lessons/ch{chapter}_*.py"))
-    lessons = [
-        importlib.import_module(f"tinyft.course.lessons.{p.stem}") for p in found
-    ]
-    lessons = [lesson for lesson in lessons if hasattr(lesson, "plan")]
+    lessons = lessons_of(chapter)
     if not lessons:
         raise LookupError(
             f"chapter {chapter!r} has no study; see tinyft/course/lessons"
@@ -111,6 +107,15 @@ def study(chapter, report=print):
         name, plan = lesson.__name__.rpartition(".ch")[2], lesson.plan()
         grids = record(name, plan, lesson.run, FOLDER, report, keep=True)
         record(name, plan + finals(grids, plan), lesson.run, FOLDER, report)
+
+
+def lessons_of(chapter):
+    """The lessons of a chapter ("15", or "*" for all) that have a plan of runs."""
+    package = Path(__file__).parents[1]
+    found = sorted(Path(__file__).parent.glob(f"lessons/*/ch{chapter}_*.py"))
+    names = [path.relative_to(package.parent).with_suffix("").parts for path in found]
+    lessons = [importlib.import_module(".".join(parts)) for parts in names]
+    return [lesson for lesson in lessons if hasattr(lesson, "plan")]
 
 
 def finals(grids, plan):

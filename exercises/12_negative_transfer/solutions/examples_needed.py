@@ -18,7 +18,7 @@ def examples_needed(gap, discordance, power, alpha):
 
     Example: gap = 0.2, discordance = 0.4, power = 0.5, alpha = 0.05 gives (46, 0.5076).
     """
-    # YOUR CODE: which tables reject, and how probable they are
+    # YOUR CODE: (12.3), and two binomials
     share = (1 + gap / discordance) / 2
 
     def binomial(n, i, chance):

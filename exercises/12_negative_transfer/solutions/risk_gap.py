@@ -19,7 +19,7 @@ def risk_gap(X, Sigma, theta_T, theta0, lam):
     Example: X = [[2, 0], [0, 1]], Sigma = [[1, 0], [0, 1]], theta_T = [1, 1],
     theta0 = [1, -1], lam = 0.5 gives (1.2222, -0.6): this source harms.
     """
-    # YOUR CODE: (12.8), and its minimum over s
+    # YOUR CODE: (12.8), and the best s
     n, d = X.shape
     A = np.linalg.inv(X.T @ X + 2 * n * lam * np.eye(d))
     Q = (2 * n * lam) ** 2 * A @ Sigma @ A

@@ -4,7 +4,7 @@ from functools import cache
 
 from tinyft import data, ops, peft
 from tinyft.course.experiment import loss_on, text_parts, train, windows
-from tinyft.course.lessons.ch15_lora import BASE, EVERYWHERE, STEPS, verses
+from tinyft.course.lessons.peft.ch15_lora import BASE, EVERYWHERE, STEPS, verses
 from tinyft.course.runs import CHOOSING
 from tinyft.training.metrics import accuracy, evaluate
 from tinyft.training.pretrained import load_pretrained

@@ -10,7 +10,7 @@ import numpy as np
 
 from tinyft import evaluation, no_grad, ops, tensor
 from tinyft.course.experiment import said
-from tinyft.course.lessons import ch12_negative_transfer as lesson
+from tinyft.course.lessons.transfer import ch12_negative_transfer as lesson
 from tinyft.course.plot import COLOURS, show
 from tinyft.transfer import leep, logme
 

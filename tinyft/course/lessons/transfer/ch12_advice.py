@@ -4,8 +4,8 @@ import numpy as np
 
 from tinyft import evaluation
 from tinyft.course.experiment import said
-from tinyft.course.lessons import ch12_negative_transfer as lesson
-from tinyft.course.lessons.ch12_tables import agreement, sizes
+from tinyft.course.lessons.transfer import ch12_negative_transfer as lesson
+from tinyft.course.lessons.transfer.ch12_tables import agreement, sizes
 
 
 def advice(study, errors, found):

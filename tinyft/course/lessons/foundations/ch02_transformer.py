@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 
 from tinyft import data, models, ops, optim, training
-from tinyft.course.lessons.ch02_language import rows_of, token_losses
+from tinyft.course.lessons.foundations.ch02_language import rows_of, token_losses
 from tinyft.course.runs import CHOOSING
 
 KINDS = ("none", "learned", "sinusoidal", "rotary", "alibi")

@@ -7,7 +7,7 @@ arms(study), advice(study), worse(loss)            sections 9 and 7, from `tinyf
 import numpy as np
 
 from tinyft.course.experiment import said
-from tinyft.course.lessons.ch15_lora import BOTH, FROZEN, OTHERS, RANKS, STEPS
+from tinyft.course.lessons.peft.ch15_lora import BOTH, FROZEN, OTHERS, RANKS, STEPS
 
 # Touvron et al., LLaMA, 2023, 7B: (out, in) of q, k, v, o, gate, up and down
 LLAMA = [(4096, 4096)] * 4 + [(11008, 4096)] * 2 + [(4096, 11008)]

@@ -4,7 +4,7 @@ import numpy as np
 
 from tinyft import tensor, training, transfer
 from tinyft.course.experiment import SEEDS, interval, said
-from tinyft.course.lessons import ch10_batchnorm as lesson
+from tinyft.course.lessons.transfer import ch10_batchnorm as lesson
 from tinyft.course.plot import COLOURS, show
 from tinyft.transfer.batchnorm import norms
 

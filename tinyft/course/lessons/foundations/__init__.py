@@ -1,0 +1,1 @@
+"""Chapters 00 to 03: what only their notebooks need."""

@@ -127,3 +127,11 @@ def test_the_study_of_chapter_08_has_every_rate_and_seed():
         assert len(found.where(**settings)) == 1
     for method in lesson.METHODS:
         assert len(lesson.chosen(found, method)) == 5
+
+
+def test_a_plan_with_every_seed_has_no_second_pass():
+    """`tinyft study 08` is its plan: cheap runs, five seeds at every rate."""
+    from tinyft.course.lessons.transfer import ch08_discriminative_lr as lesson
+
+    found = runs.load("08_discriminative_lr")
+    assert runs.finals(found, lesson.plan()) == []

@@ -6,7 +6,8 @@
 
 A plan is a list of settings, each a dict with a rate "lr" and a seed. It covers the grid
 of rates with the seeds of CHOOSING; then the other seeds of SEEDS follow at the best rate
-of each grid, by the score "valid". The file holds every single result with its settings,
+of each grid, by the score "valid" (a plan with every seed at every rate, for cheap
+runs, has no such second pass). The file holds every single result with its settings,
 and the version and processor that made it; a run that the file has already is not
 repeated, so the command can be stopped and started again.
 """

@@ -70,6 +70,36 @@ def accuracy(model, xy):
     return training.evaluate(model, [xy], accuracy=training.accuracy)["accuracy"]
 
 
+def first_step(model, objective, make, lr, decay):
+    """One step of an optimiser with one rate per group; each group's ΔW, flat."""
+    groups = transfer.layer_groups(model)
+    before = {k: [p.numpy().copy() for p in ps] for k, ps in groups.items()}
+    step = make(transfer.discriminative_groups(groups, lr, decay))
+    objective(model).backward()
+    step.step()
+    return [
+        np.concatenate([(p.numpy() - a).ravel() for p, a in zip(ps, before[k])])
+        for k, ps in groups.items()
+    ]
+
+
+def quadratics(make, decay, lr, times, curvature, goal):
+    """Drift of layers with one weight and one quadratic each: (times, layers)."""
+    ws = [tensor(np.zeros(1), requires_grad=True) for _ in goal]
+    groups, found = {f"w{i + 1}": [w] for i, w in enumerate(ws)}, []
+    step = make(transfer.discriminative_groups(groups, lr, decay))
+    for t in range(max(times) + 1):
+        if t in times:
+            found.append([abs(w.item()) for w in ws])
+        losses = (
+            0.5 * k * ((w - d) ** 2).sum() for w, k, d in zip(ws, curvature, goal)
+        )
+        sum(losses).backward()
+        step.step()
+        step.zero_grad()
+    return np.array(found)
+
+
 @cache
 def far():
     """The unseen digits 6 to 9."""

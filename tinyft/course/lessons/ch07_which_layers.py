@@ -28,7 +28,7 @@ BLOCKS = {  # what trains; all the rest is frozen
 }
 DEPTHS = ("conv1", "layer1", "layer2", "layer3")
 LABELS, STEPS, AMOUNT = 100, 100, 0.15
-RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
+RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1)
 HEAD_RATES = (3e-3, 1e-2, 3e-2, 0.1, 0.3)
 
 

@@ -1,0 +1,21 @@
+"""Task 1 of 3: what the task still needs.  (7.3) of notebooks/07_which_layers.ipynb."""
+
+import numpy as np
+
+
+def missing_frequencies(X, y, kernel, readout):
+    """Which frequencies the residual still contains, estimated from examples.   (7.3)
+
+    The model is f(x) = Σ_i w_i (k∗x)_i with the circular correlation
+    (k∗x)_i = Σ_l k_l x_{i+l}, where the lag l runs from −h to h and kernel[h] is k_0.
+
+    X (n, N) signals, y (n,) targets, kernel (2h + 1,) with 2h + 1 <= N, readout w (N,).
+    Returns (rho, energy): rho (N,) is the mean of (y − f(x)) x over the examples, and
+    energy (N//2 + 1,) is |rho|² split by frequency 0, 1, ..., N//2, so that the entries
+    sum to Σ_i rho_i². N may be odd.
+
+    Example: kernel [1.0], readout 0, X = [[1, −1, 1, −1]], y = [2]: rho = [2, −2, 2, −2]
+    and energy = [0, 0, 16].
+    """
+    # YOUR CODE: equation (7.3)
+    raise NotImplementedError("not implemented yet: missing_frequencies, equation (7.3)")

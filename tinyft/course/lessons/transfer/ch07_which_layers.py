@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 
 from tinyft import data, no_grad, ops, tensor, transfer
-from tinyft.course.experiment import train
+from tinyft.course.experiment import SEEDS, train
 from tinyft.course.runs import CHOOSING
 from tinyft.training.pretrained import load_pretrained
 from tinyft.transfer.drift import features
@@ -20,6 +20,8 @@ from tinyft.transfer.freeze import matching
 BASE = "resnet_digits"
 TASKS = ("fine texture", "coarse texture", "shape", "inverted")
 STUDIED, ARMS = TASKS[:3], ("layer1", "layer3", "head")  # of the study
+FITTED = ("fine texture", "shape")  # also with a head that is fitted first
+HEAD_FIRST = ("head, then layer1", "head, then layer3")
 BLOCKS = {  # what trains; all the rest is frozen
     "head": "^fc",
     "layer1": r"^conv1|^bn1|^layer1",
@@ -28,8 +30,10 @@ BLOCKS = {  # what trains; all the rest is frozen
 }
 DEPTHS = ("conv1", "layer1", "layer2", "layer3")
 LABELS, STEPS, AMOUNT = 100, 100, 0.15
+HEAD_RATE = 1e-2  # of a head that is fitted first: its best rate in the study
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1)
 HEAD_RATES = (3e-3, 1e-2, 3e-2, 0.1, 0.3)
+AFTER_RATES = (1e-3, 3e-3, 1e-2)  # of a part that is tuned after the head
 
 
 # --- tasks -----------------------------------------------------------------------------
@@ -105,11 +109,16 @@ def batches(x, y, size=32):
 
 
 def tuned(name, block, lr, seed, steps=STEPS):
-    """The network after training one block; the others stay frozen, the head too."""
-    net = network()
-    transfer.freeze(net, ".*")
-    transfer.unfreeze(net, BLOCKS[block])
-    train(net, batches(*labelled(name, seed)["train"]), lr, steps, seed, cross_entropy)
+    """The network after training one block; the others stay frozen, the head too.
+
+    "head, then layer1": the head is fitted first, at HEAD_RATE, and frozen again.
+    """
+    net, (*first, last) = network(), block.split(", then ")
+    drawn = batches(*labelled(name, seed)["train"])
+    for part, rate in [(b, HEAD_RATE) for b in first] + [(last, lr)]:
+        transfer.freeze(net, ".*")
+        transfer.unfreeze(net, BLOCKS[part])
+        train(net, drawn, rate, steps, seed, cross_entropy)
     return net
 
 
@@ -154,13 +163,24 @@ def probe(name, seed):
 
 # --- tinyft study 07 -------------------------------------------------------------------
 def plan():
-    """Every task and block on the grid of rates, two seeds each."""
-    return [
+    """Every task and block on the grid of rates, two seeds each.
+
+    After the head, all seeds at all rates: the smallest rate, hardly any tuning, would
+    win on shapes, so there is none to choose.
+    """
+    grid = [
         {"task": name, "block": block, "lr": rate, "seed": seed}
         for seed in CHOOSING
         for name in STUDIED
         for block in ARMS
         for rate in (HEAD_RATES if block == "head" else RATES)
+    ]
+    return grid + [
+        {"task": name, "block": block, "lr": rate, "seed": seed}
+        for seed in SEEDS
+        for name in FITTED
+        for block in HEAD_FIRST
+        for rate in AFTER_RATES
     ]
 
 

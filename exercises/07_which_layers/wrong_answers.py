@@ -53,8 +53,7 @@ WRONG = {
             'if part != "early"',
             "if True",
         ),
-        ("nothing was trained", 'if part != "late"', 'if part == "late"'),
-        ("nothing was trained", "lr * g_kernel", "0 * g_kernel"),
+        ("nothing was trained", FIRST, f"lr = 0.0\n    {FIRST}"),
         (
             "the readout's gradient uses K ᵀ where K belongs",
             "np.roll(E, -lag)",
@@ -96,7 +95,7 @@ WRONG = {
             LAST,
             "return readout, kernel, np.array(losses)",
         ),
-        ("the inputs were changed", f"{NEW}", "            kernel -= lr * g_kernel\n"),
+        ("kernel was changed in place", NEW, "            kernel -= lr * g_kernel\n"),
     ],
     "auto_rgn": [
         (

@@ -115,14 +115,15 @@ def conclusion(study, probes):
     """What the study says, in words."""
     return (
         "**Read it so.** Whether the head is enough, the probes say as trying does in "
-        f"{_agree(study, probes)} of {len(STUDIED)} tasks. Texture against shape is a crossing: layer1 "
-        f"minus the head is {_minus(study, 'fine texture', 'layer1', 'head')} on fine "
-        f"textures and {_minus(study, 'shape', 'layer1', 'head')} on shapes. High "
-        "against low *frequency* is not: on coarse textures it is "
+        f"{_agree(study, probes)} of {len(STUDIED)} tasks. Texture against shape is a "
+        "crossing: layer1 minus the head is "
+        f"{_minus(study, 'fine texture', 'layer1', 'head')} on fine textures and "
+        f"{_minus(study, 'shape', 'layer1', 'head')} on shapes. High against low "
+        "*frequency* is not: on coarse textures it is "
         f"{_minus(study, 'coarse texture', 'layer1', 'head')}, for the early part again. "
-        "The probes suggest why: what the task needs no longer reaches the end. (Nor is it the "
-        "choice of the rate: the best mean that the head has on fine textures at any "
-        f"rate of the grid, picked on the test images, is {_ceiling(study):.3f}.)"
+        "The probes suggest why: of either texture, much does not reach the end. (Nor "
+        "is it the choice of the rate: the best mean that the head has on fine textures "
+        f"at any rate of the grid, picked on the test images, is {_ceiling(study):.3f}.)"
     )
 
 

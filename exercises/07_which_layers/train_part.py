@@ -15,8 +15,8 @@ def train_part(kernel, readout, target, part, lr, steps):
     Returns (kernel, readout, losses): the trained arrays, and L before every step and
     after the last, (steps + 1,). Do not change the inputs.
 
-    Example: kernel [1.0], readout [1, 0], target [3, 0], "late", lr 0.5, one step:
-    readout [2, 0], losses [2, 0.5].
+    Example: kernel [0, 1, 1], readout [1, 0, 0, 0], target [1, 3, 0, 0], "late", lr 0.5,
+    one step: β is [1, 1, 0, 0] first, the readout becomes [2, 1, 0, 0], losses [2, 1].
     """
     # YOUR CODE: equation (7.5)
     raise NotImplementedError("not implemented yet: train_part, equation (7.5)")

@@ -14,8 +14,8 @@ def missing_frequencies(X, y, kernel, readout):
     energy (N//2 + 1,) is |rho|² split by frequency 0, 1, ..., N//2, so that the entries
     sum to Σ_i rho_i². N may be odd.
 
-    Example: kernel [1.0], readout 0, X = [[1, −1, 1, −1]], y = [2]: rho = [2, −2, 2, −2]
-    and energy = [0, 0, 16].
+    Example: kernel [0, 1, 1], readout [1, 0, 0, 0], X = [[1, 0, 0, 0], [0, 1, 0, 0]] and
+    y = [3, 2]: f(x) is [1, 1], rho = [1, 0.5, 0, 0], energy = [0.5625, 0.625, 0.0625].
     """
     # YOUR CODE: equation (7.3)
     N, h = X.shape[1], len(kernel) // 2

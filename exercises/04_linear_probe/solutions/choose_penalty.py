@@ -6,7 +6,8 @@ import numpy as np
 def choose_penalty(X, y, X_valid, y_valid, penalties):
     """Fit a probe for every penalty, and take the one that validation data prefer.
 
-    A probe is fitted on X and y alone:  W = Yᶜᵀ Xᶜ (Xᶜᵀ Xᶜ + 2nλ I)⁻¹,  b = ȳ − W x̄  (4.2)
+    A probe is fitted on X (features, Z in the chapter) and y alone:
+    Wᵀ = (Xᶜᵀ Xᶜ + 2nλ I)⁻¹ Xᶜᵀ Yᶜ,  b = ȳ − W x̄                                (4.2)
     Xᶜ = X − x̄ and Yᶜ = Y − ȳ, with Y (n, K) one-hot: row i is 1 at y[i], else 0.
     Its scores are X_valid Wᵀ + b; it predicts the class of the largest score. Of
     penalties with the same accuracy, take the largest.

@@ -89,6 +89,23 @@ def over_draws(view, per_class, loss="squared", part="test"):
     return np.array([chosen(view, per_class, seed, loss, part) for seed in DRAWS])
 
 
+def swapped(view, per_class):
+    """Share of the test 6s and 9s taken for one another, λ from valid, for each draw."""
+    x, y, found = view["test"], parts()["test"][1], []
+    for seed in DRAWS:
+        valid = swept(view, per_class, seed)[0]
+        relative = RELATIVE[len(valid) - 1 - np.argmax(valid[::-1])]
+        got = fitted(view, draw(per_class, seed), relative).predict(x)
+        found.append(np.mean(got[y % 3 == 0] == 3 - y[y % 3 == 0]))
+    return np.array(found)
+
+
+def fitted(view, rows, relative):
+    """A probe on rows of the pool."""
+    Z, y = view["pool"][rows], parts()["pool"][1][rows]
+    return transfer.linear_probe(Z, y, relative * transfer.spread(Z))
+
+
 def class_means(Z, y):
     """YᶜᵀZᶜ (K, d): the sums of the centred features of each class, equally many each."""
     return np.eye(y.max() + 1)[y].T @ (Z - Z.mean(axis=0))

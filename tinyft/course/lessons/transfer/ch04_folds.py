@@ -1,0 +1,45 @@
+"""Chapter 04: choose the layer and the penalty with the fitted labels alone.
+
+Cross-validation: fit without one fold, predict it, for each fold in turn; choose what
+predicts best; fit that on all.
+"""
+
+import numpy as np
+
+from tinyft import transfer
+from tinyft.course.lessons.transfer import ch04_linear_probe as lesson
+
+
+def on_folds(Z, y, relative, folds=5):
+    """(accuracy, −squared error) of predictions for each row by the other folds' probe.
+
+    Row i is in fold i modulo `folds`: with rows sorted by class and as many per class as
+    folds, one of each class. The squared error decides between equal accuracies.
+    """
+    fold, scores, Y = np.arange(len(y)) % folds, np.empty((len(y), 4)), np.eye(4)[y]
+    for k in range(folds):
+        out = fold == k
+        scale = transfer.spread(Z[~out])
+        scores[out] = transfer.linear_probe(Z[~out], y[~out], relative * scale)(Z[out])
+    return np.mean(scores.argmax(axis=1) == y), -np.mean((scores - Y) ** 2)
+
+
+def cross_validated(stages, per_class=5):
+    """(test accuracies (10,), names of the stages chosen): a draw of labels each."""
+    found = [_choose(stages, lesson.draw(per_class, seed)) for seed in lesson.DRAWS]
+    right = [_test(stages[name], rows, relative) for name, relative, rows in found]
+    return np.array(right), [name for name, *_ in found]
+
+
+def _choose(stages, rows):
+    y, tried = lesson.parts()["pool"][1][rows], []
+    for name, view in stages.items():
+        Z = view["pool"][rows]
+        Z = Z @ np.linalg.qr(Z.T)[0]  # the same probes in at most 20 dimensions
+        tried += [(on_folds(Z, y, r), name, r) for r in lesson.RELATIVE]
+    return (*max(tried)[1:], rows)
+
+
+def _test(view, rows, relative):
+    probe = lesson.fitted(view, rows, relative)
+    return probe.accuracy(view["test"], lesson.parts()["test"][1])

@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 
-from tinyft import data, no_grad, ops, tensor, transfer
+from tinyft import backend, data, no_grad, ops, tensor, transfer
 from tinyft.course.experiment import interval, train
 from tinyft.course.runs import CHOOSING
 from tinyft.models import ResNet
@@ -53,12 +53,11 @@ def pooled(z):
 
 def views(model, layer, shape=flat):
     """{part: features (n, d)} of a layer of a model, float64; layer None: the pixels."""
-    return {
-        name: shape(x if layer is None else transfer.features(model, x, layer)).astype(
-            float
-        )
-        for name, (x, _) in parts().items()
-    }
+    found = {}
+    for name, (x, _) in parts().items():
+        z = shape(x if layer is None else transfer.features(model, x, layer))
+        found[name] = backend.asnumpy(z).astype(float)
+    return found
 
 
 def swept(view, per_class, seed, loss="squared"):

@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 
-from tinyft import data, no_grad, ops, tensor, transfer
+from tinyft import backend, data, no_grad, ops, tensor, transfer
 from tinyft.course.experiment import SEEDS, train
 from tinyft.course.runs import CHOOSING
 from tinyft.training.pretrained import load_pretrained
@@ -140,7 +140,7 @@ def relative_gradients(name, seed):
 # --- what each depth still knows -------------------------------------------------------
 def ridge(F, y, G, penalty=1e-2):
     """Class scores on features G of least squares on (F, one-hot y), in dual form."""
-    F, G = (a.reshape(len(a), -1).astype(float) for a in (F, G))
+    F, G = (backend.asnumpy(a).reshape(len(a), -1).astype(float) for a in (F, G))
     mean = F.mean(0)
     F, G = F - mean, G - mean
     K = F @ F.T

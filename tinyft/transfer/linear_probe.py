@@ -75,7 +75,8 @@ class LinearProbe:
         with nn.init.skipped():
             layer = nn.Linear(inputs, outputs, dtype=dtype)
         for p, value in ((layer.weight, self.weight), (layer.bias, self.bias)):
-            p.data = value.astype(p.dtype)
+            host = backend.asnumpy(value).astype(p.dtype)
+            p.data = backend.xp_of(p.data).asarray(host)
         return layer
 
 

@@ -43,12 +43,12 @@ def draw(per_class, seed):
 
 def flat(z):
     """(n, d): one row per image."""
-    return z.reshape(len(z), -1)
+    return backend.asnumpy(z).reshape(len(z), -1)
 
 
 def pooled(z):
     """(n, channels): the mean over positions."""
-    return z.mean(axis=(2, 3))
+    return backend.asnumpy(z).mean(axis=(2, 3))
 
 
 def views(model, layer, shape=flat):

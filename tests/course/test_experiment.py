@@ -80,10 +80,12 @@ def test_lines_that_have_a_style_are_counted():
 def test_the_interval_is_students():
     """t of 95 % and 4 degrees of freedom is 2.776 in every table."""
     mean, half = experiment.interval([1, 2, 3, 4, 5])
-    assert mean == 3 and half == pytest.approx(2.776 * math.sqrt(2.5) / math.sqrt(5))
+    assert mean == 3 and half == pytest.approx(
+        2.776 * math.sqrt(2.5) / math.sqrt(5), abs=1e-3
+    )
     assert experiment.said([1, 2, 3, 4, 5]) == "3.00 ± 1.96"
     assert experiment.said([1, 2, 3], 1, sign=True) == "+2.0 ± 2.5"
-    with pytest.raises(ValueError, match="2 to 20 values, one per seed, not 1"):
+    with pytest.raises(ValueError, match="two or more values, one per seed, not 1"):
         experiment.interval([1.0])
 
 

@@ -21,16 +21,12 @@ import numpy as np
 
 from tinyft import data, io, no_grad, optim, peft, tensor
 from tinyft.course.memory import live_memory
+from tinyft.evaluation import student
 from tinyft.optim.schedule import warmup_cosine
 from tinyft.training.metrics import on_device
 from tinyft.training.recipes import lm_loss
 
 SEEDS = (0, 1, 2, 3, 4)
-# t of 95 % (two-sided) for 1 .. 19 degrees of freedom
-T95 = (
-    *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228),
-    *(2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093),
-)
 
 
 # --- data --------------------------------------------------------------------------
@@ -127,12 +123,12 @@ def share(texts, pattern):
 def interval(values):
     """(mean, half): with 95 % the expectation lies in mean ± half (Student's t).
 
-    values: one number per seed, 2 to 20 of them.
+    values: one number per seed, two or more.
     """
     n = len(values)
-    if not 2 <= n <= len(T95) + 1:
-        raise ValueError(f"interval: 2 to {len(T95) + 1} values, one per seed, not {n}")
-    half = T95[n - 2] * np.std(values, ddof=1) / math.sqrt(n)
+    if n < 2:
+        raise ValueError(f"interval: two or more values, one per seed, not {n}")
+    half = student(0.95, n - 1) * np.std(values, ddof=1) / math.sqrt(n)
     return float(np.mean(values)), float(half)
 
 

@@ -1,5 +1,7 @@
 """What a probe is given, checked: features (n, d) that are finite, labels that fit."""
 
+from numbers import Real
+
 from tinyft import backend
 from tinyft.autograd import Tensor
 
@@ -67,13 +69,11 @@ def _check_classes(caller, y):
 
 def checked_penalty(penalty, positive):
     """λ as a float: finite and >= 0, or > 0."""
-    number = isinstance(penalty, (int, float)) and 0 <= penalty < float("inf")
+    number = isinstance(penalty, Real) and 0 <= penalty < float("inf")
     if not number or (positive and penalty == 0):
+        least = "> 0: without one, separable classes have no minimum"
         raise ValueError(
             f"linear_probe: penalty={penalty!r} should be a finite number "
-            + (
-                "> 0: without one, separable classes have no minimum" * positive
-                or ">= 0"
-            )
+            f"{least if positive else '>= 0'}"
         )
     return float(penalty)

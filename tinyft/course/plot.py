@@ -118,6 +118,7 @@ def curves(series, xlabel, ylabel, caption, x=None, levels=None, smooth=1, **axe
     the mean of so many points up to each, and the points faintly.  axes: of `Axes.set`.
     """
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogFormatterSciNotation, NullLocator
 
     fig, ax = plt.subplots(figsize=(6.4, 3.8))
     for i, (name, y) in enumerate(series.items()):
@@ -126,7 +127,9 @@ def curves(series, xlabel, ylabel, caption, x=None, levels=None, smooth=1, **axe
     _levels(ax, levels or {})
     if x is not None and len(x) < 12:
         ax.set_xticks(x, [f"{v:g}" for v in x])
-        ax.minorticks_off()
+        ax.xaxis.set_minor_locator(NullLocator())
+    if ax.get_yscale() == "log":  # fewer than two decades: label 2, 3, 5 as well
+        ax.yaxis.set_minor_formatter(LogFormatterSciNotation(minor_thresholds=(2, 0.5)))
     ax.legend(fontsize=9)
     ends = {k: np.atleast_2d(np.asarray(y, float)).mean(0) for k, y in series.items()}
     text = "; ".join(f"{k} from {y[0]:.3g} to {y[-1]:.3g}" for k, y in ends.items())

@@ -156,10 +156,13 @@ def draw_scores(found, gaps, caption):
     fig, both = plt.subplots(1, 2, figsize=(8.5, 3.6), sharey=True)
     text = []
     for k, (ax, title) in enumerate(zip(both, ("LEEP", "LogME"))):
-        for name, values in found.items():
-            ax.plot(values[k], gaps[name], "o", color=COLOURS["blue"])
-            ax.annotate(name, (values[k], gaps[name]), fontsize=7.5, xytext=(4, 3),
-                        textcoords="offset points")  # fmt: skip
+        for i, name in enumerate(sorted(found, key=gaps.get)):
+            place = found[name][k], gaps[name]
+            ax.plot(*place, "o", color=COLOURS["blue"])
+            above = (4, 3) if i % 2 else (4, -9)  # neighbours do not cover each other
+            ax.annotate(
+                name, place, fontsize=7.5, xytext=above, textcoords="offset points"
+            )
         ax.axhline(0, color="0.5", linewidth=1)
         ax.margins(x=0.28)
         ax.set_xlabel(f"{title} (nats), larger is better")

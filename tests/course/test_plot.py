@@ -175,7 +175,7 @@ def test_several_seeds_are_a_mean_and_a_band(monkeypatch):
     assert line.get_ydata().tolist() == [2, 2]
     (band,) = axes[0].collections
     top = band.get_paths()[0].vertices[:, 1].max()
-    assert top == pytest.approx(2 + 4.303 / 3**0.5)
+    assert top == pytest.approx(2 + 4.303 / 3**0.5, abs=5e-4)  # a printed table
     assert [t.get_text() for t in axes[0].get_xticklabels()] == ["0.1", "1"]
 
 

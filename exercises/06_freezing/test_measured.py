@@ -79,7 +79,7 @@ def test_variance(student, rng, draw):
     compare(got, want=want, mistakes=apart(want, known), tol=TOL, equation="(6.4)")
 
 
-@pytest.mark.draws((4.0, 1.0), (0.5, 0.3), (2.2, 0.09), (0.01, 5.0))
+@pytest.mark.draws((4.0, 1.0), (0.5, 0.3), (2.2, 0.09), (0.01, 5.0), (1e-12, 1.0))
 def test_runs_needed(student, rng, draw):
     """The number of runs for a wanted precision."""
     variance, half = draw

@@ -119,13 +119,14 @@ def test_variance(student, rng, draw):
 
 
 THREE, FOUR = (0, 0, 1, 2, 2, 2), (0, 0, 1, 2, 5, 5)
+FIVE = (0, 1, 2, 3, 4, 4)
 
 
 @pytest.mark.draws(
-    (10, 0.3, THREE), (9, 1.0, THREE), (12, 0.03, FOUR), (8, 3.0, (4, 4, 1, 1, 1, 1))
+    (10, 0.3, THREE), (9, 1.0, THREE), (12, 0.03, FOUR), (8, 3.0, (4, 4, 1, 1, 1, 1)), (12, 0.001, FIVE)
 )
 def test_best_choice(student, rng, draw):
-    """The best of all choices of two to four groups, for little and much noise."""
+    """The best of all choices of two to five groups, for little and much noise."""
     n, sigma, groups = draw[0], draw[1], np.array(draw[2])
     Phi, M, delta, *_ = problem(rng, n, len(groups), ())
     delta = delta * np.array([2.0, 2.0, 0.02, 0.3, 0.3, 0.3])

@@ -121,3 +121,15 @@ def test_nothing_to_learn(student, rng, draw):
         tol=TOL,
         equation="(7.6)",
     )
+
+
+def test_a_share_of_exactly_least_trains(student):
+    """Smaller than `least` is not trained; equal to it is. Powers of two: no rounding."""
+    groups = [[(np.array([4.0]), np.array([2.0]))], [(np.array([4.0]), np.array([1.0]))]]
+    compare(
+        student.auto_rgn(groups, 0.5, 0.5),
+        want=np.array([0.5, 0.25]),
+        mistakes={"a share equal to `least` is not trained": np.array([0.5, 0.0])},
+        tol=TOL,
+        equation="(7.6)",
+    )

@@ -138,3 +138,22 @@ def test_where_it_stops(student, rng, draw):
             f"for a = {a:g}, b = {b:g}, h = {h:g} that is at step {exact:.1f}, yours {at}",
             "(12.11)",
         )
+
+
+@pytest.mark.draws((9, 2), (3, 3), (7, 1))
+def test_an_equal_loss_is_no_smaller(student, rng, draw):
+    """From the source's solution nothing moves: V stays, and patience runs out."""
+    steps, patience = draw
+    theta, X = np.array([1.0, -2.0]), np.eye(2)
+    V = np.full(patience + 1, 2.5 / 4)  # of the target (0.5, -0.5), both exact
+    late = np.full(steps + 1, V[0])
+    got = student.stop_pretraining(
+        X, X @ theta, X, np.array([0.5, -0.5]), theta.copy(), 0.5, steps, patience
+    )
+    compare(
+        got,
+        want=(theta, 0, V),
+        mistakes={"an equal V counts as smaller": (theta, steps, late)},
+        tol=TOL,
+        equation="(12.10)",
+    )

@@ -123,7 +123,11 @@ FIVE = (0, 1, 2, 3, 4, 4)
 
 
 @pytest.mark.draws(
-    (10, 0.3, THREE), (9, 1.0, THREE), (12, 0.03, FOUR), (8, 3.0, (4, 4, 1, 1, 1, 1)), (12, 0.001, FIVE)
+    (10, 0.3, THREE),
+    (9, 1.0, THREE),
+    (12, 0.03, FOUR),
+    (8, 3.0, (4, 4, 1, 1, 1, 1)),
+    (12, 0.001, FIVE),
 )
 def test_best_choice(student, rng, draw):
     """The best of all choices of two to five groups, for little and much noise."""

@@ -130,7 +130,7 @@ def needed_before(gap, psi, power, rejects, N):
 
 @pytest.mark.draws((1.0, 0.9, 0.05), (1.0, 0.5, 0.01), (1.0, 0.7, 2 / 2**5))
 def test_all_on_one_side(student, rng, draw):
-    """gap = ψ = 1: every example is the first's error; 2/2^N ≤ alpha must hold, equality too."""
+    """gap = ψ = 1: every example is the first's error, and 2/2^N ≤ alpha must hold."""
     gap, power, alpha = draw
     want = math.ceil(1 - math.log2(alpha)), 1.0
     known = {"one-sided p-values": (want[0] - 1, 1.0)}

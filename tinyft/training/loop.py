@@ -48,9 +48,9 @@ def fit(
     steps, epochs   how long (the first to end counts); `start`: the step of a resumed
               run; a list goes on behind the batches it has used
     clip      largest norm of all gradients together
-    accumulate  batches per step, each weighted by its number of targets, as in a large one
+    accumulate  batches per step, weighted by their targets: the gradient of one large batch
     every     steps between log points (default: an epoch, or a twentieth of the steps)
-    evaluate  called at each, returns {name: number} for the history ("eval_loss": "loss")
+    evaluate  called at each log point: {name: number}, with "loss" logged as "eval_loss"
     early_stopping  an EarlyStopping; the best weights are restored at the end
     checkpoint      a Checkpoint, saved at each log point
     on_step   on_step(step, loss) after each update, gradients still there

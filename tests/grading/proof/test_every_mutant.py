@@ -1,4 +1,4 @@
-"""Every exercise of the course under blind mutants; beside test_every_task, not after it."""
+"""Every exercise of the course under blind mutants, beside test_every_task."""
 
 from pathlib import Path
 

@@ -20,14 +20,13 @@ def choose_penalty(X, y, fold, penalties):
     all N rows for every λ (p,), and the scores (N, K) at the best λ, each row's by the
     probe that was fitted without it.
 
-    By hand, N = 4: X = [[0], [1], [2], [4]], y = [0, 0, 1, 1], fold = [0, 1, 0, 1].
-    Fold 0 is judged by the rows 1 and 4: x̄ = 2.5, Σ Xᶜ² = 4.5, and for λ = 1.125, with
-    2nλ = 4.5, W is [[−1/6], [1/6]]: class 1 wins above 2.5, so the 2 is wrong. Fold 1 is
-    judged by 0 and 2: x̄ = 1, Σ Xᶜ² = 2, 2nλ = 4.5, W = [[−1/6.5], [1/6.5]]: class 1 wins
-    above 1; the 1 is a tie, and argmax takes class 0. With λ = 0.125, 2nλ = 0.5:
-    W = [[−0.3], [0.3]] and [[−0.4], [0.4]], the same three right. choose_penalty(...,
-    [0.125, 1.125]) = (1.125, [0.75, 0.75], [[0.917, 0.083], [0.5, 0.5], [0.583, 0.417],
-    [0.038, 0.962]]).
+    By hand, N = 5: X = [[0], [0], [2], [0.5], [1.2]], y = [0, 0, 1, 0, 1] and
+    fold = [1, 1, 1, 0, 0]. Fold 0 (0.5 and 1.2) is judged by the first n = 3 rows:
+    x̄ = ⅔, Σ Xᶜ² = 8/3. For λ = 4/9, 2nλ = 8/3 and W is [[−¼], [¼]]: class 1 wins above
+    x = 4/3, so 1.2 is wrong. For λ = 1/9 it is [[−0.4], [0.4]]: class 1 wins above 1.083,
+    and 1.2 is right. Fold 1 is judged by the last n = 2 rows, x̄ = 0.85: class 1 wins
+    above 0.85 at every λ, and all three are right. choose_penalty(..., [4/9, 1/9]) =
+    (1/9, [0.8, 1], [[0.932, 0.068], ..., [0.453, 0.547]]).
     """
     # YOUR CODE: (4.2)
     Y = np.eye(y.max() + 1)[y]
@@ -35,11 +34,11 @@ def choose_penalty(X, y, fold, penalties):
     for penalty in penalties:
         held = np.empty(Y.shape)
         for k in np.unique(fold):
-            out = fold == k
-            n, center, mean = np.sum(~out), X[~out].mean(0), Y[~out].mean(0)
-            Z = X[~out] - center
-            c = 2 * n * penalty
-            W = np.linalg.solve(Z.T @ Z + c * np.eye(Z.shape[1]), Z.T @ (Y[~out] - mean)).T
+            out, fit = fold == k, fold != k
+            n, center, mean = fit.sum(), X[fit].mean(0), Y[fit].mean(0)
+            Z = X[fit] - center
+            A = Z.T @ Z + 2 * n * penalty * np.eye(Z.shape[1])
+            W = np.linalg.solve(A, Z.T @ (Y[fit] - mean)).T
             held[out] = (X[out] - center) @ W.T + mean
         scores.append(held)
         accuracies.append(np.mean(held.argmax(1) == y))

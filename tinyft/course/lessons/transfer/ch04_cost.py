@@ -46,8 +46,8 @@ def rows(trained, ms, peak, disk, steps=60):
             ms["probe"],
             "{:.1f} ms",
         ),
-        _row(f"until trained: {steps} steps / one fit", full, ms["probe"], "{:.1f} ms"),
-        _row("with the sweep: 5 rates / 7 penalties", sweep, ms["sweep"], "{:.1f} ms"),
+        _row(f"until trained: {steps} steps / one fit", full, ms["probe"], "{:.0f} ms"),
+        _row("with the sweep: 5 rates / 7 penalties", sweep, ms["sweep"], "{:.0f} ms"),
         _row("memory", peak["full"], peak["probe"], "{:.1f} MiB"),
         _row("file", kilo["full"], kilo["probe"], "{:.0f} kB"),
     ]

@@ -1,4 +1,4 @@
-"""Grader of choose_penalty. Bounds: one solve of condition below 1e3, 1e-13."""
+"""Grader of choose_penalty. Bounds: one solve of condition below 1e4, 1e-12."""
 
 import numpy as np
 import pytest
@@ -6,71 +6,96 @@ import pytest
 from tinyft.grading import compare
 
 TOL = 1e-9
-SIZES = [(14, 11, 3, 2), (9, 8, 5, 3), (21, 13, 4, 5)]  # n, m, d, K
+SIZES = [(16, 3, 3, 2), (18, 4, 4, 3), (24, 5, 4, 5)]  # N, folds, d, K
 GRID = np.array([0.3, 0.003, 30.0, 0.03, 3.0])
 
 
-def problem(rng, n, m, d, K):
-    """Classes of unequal size; the validation part lies elsewhere."""
-    y = np.r_[np.arange(K), rng.choice(K, n - K, p=np.arange(1, K + 1) / (K * (K + 1) / 2))]
-    y_valid, centers = rng.integers(0, K, m), 1.1 * rng.normal(size=(K, d))
-    X = 2 + centers[y] + rng.normal(size=(n, d))
-    return X, y, 2.4 + centers[y_valid] + rng.normal(size=(m, d)), y_valid, GRID
+def problem(rng, N, folds, d, K):
+    """Classes and folds of unequal size; every class has rows in two folds or more."""
+    share = np.arange(1, K + 1) / (K * (K + 1) / 2)
+    y = np.r_[np.arange(K), np.arange(K), rng.choice(K, N - 2 * K, p=share)]
+    fold = np.r_[np.zeros(K, int), np.ones(K, int), rng.integers(0, folds, N - 2 * K)]
+    order, centers = rng.permutation(N), 1.1 * rng.normal(size=(K, d))
+    X = 2 + centers[y] + 0.5 * fold[:, None] + rng.normal(size=(N, d))
+    return X[order], y[order], fold[order], GRID
 
 
-def scored(X, y, X_valid, penalty, factor=2.0, center=None, free=True, bias=1.0):
-    """Scores through the normal equations with a column of ones."""
-    n, Y = len(X), np.eye(y.max() + 1)[y]
-    center = np.zeros(X.shape[1]) if center is None else center
-    A, V = np.c_[X, np.ones(n)], np.c_[X_valid - center, np.ones(len(X_valid))]
-    pull = factor * n * penalty * np.diag(np.r_[np.ones(X.shape[1]), float(not free)])
-    theta = np.linalg.solve(A.T @ A + pull, A.T @ Y)
+def scored(X, Y, new, pull, center=0.0, free=True, bias=1.0):
+    """Scores of new rows through the normal equations with a column of ones."""
+    A, V = np.c_[X, np.ones(len(X))], np.c_[new - center, np.ones(len(new))]
+    weights = pull * np.diag(np.r_[np.ones(X.shape[1]), float(not free)])
+    theta = np.linalg.solve(A.T @ A + weights, A.T @ Y)
     theta[-1] *= bias
     return V @ theta
 
 
-def answer(given, pick=max, on=None, **how):
-    X, y, X_valid, y_valid, penalties = given
-    scores = [scored(X, y, X_valid, p, **how) for p in penalties]
-    accuracies = np.array([np.mean(s.argmax(1) == y_valid) for s in scores])
-    judged = accuracies
-    if on == "train":
-        judged = [np.mean(scored(X, y, X, p, **how).argmax(1) == y) for p in penalties]
-    pairs = [(a, p) for a, p in zip(judged, penalties)]
-    if pick == "smallest":
-        best = max(range(len(pairs)), key=lambda i: (pairs[i][0], -pairs[i][1]))
-    else:
-        best = pairs.index(pick(pairs))
+def held_out(given, penalty, factor=2.0, n=None, seen=False, moved=False, **how):
+    """Each row's scores (N, K); the keywords are the mistakes, at their defaults none."""
+    X, y, fold, _ = given
+    Y, scores = np.eye(y.max() + 1)[y], np.empty((len(y), y.max() + 1))
+    for k in np.unique(fold):
+        new, fit = fold == k, (fold != k) | seen
+        pull = factor * penalty * (fit.sum() if n is None else n)
+        center = X[new].mean(0) - X[fit].mean(0) if moved else 0.0
+        scores[new] = scored(X[fit], Y[fit], X[new], pull, center, **how)
+    return scores
+
+
+def answer(given, pick=None, mean=np.mean, **how):
+    y, penalties = given[1], given[3]
+    scores = [held_out(given, p, **how) for p in penalties]
+    accuracies = np.array([mean(s.argmax(1) == y) for s in scores])
+    order = pick or (lambda i: (accuracies[i], penalties[i]))
+    best = max(range(len(penalties)), key=order)
     return penalties[best], accuracies, scores[best]
 
 
 def mistakes(given):
-    X, y, X_valid, y_valid, penalties = given
-    n = len(X)
+    _, y, fold, penalties = given
     best, accuracies, scores = right = answer(given)
-    moved = X_valid.mean(0) - X.mean(0)
+    training = fitted_accuracies(given)
+    each = [fold == k for k in np.unique(fold)]
+    by_fold = np.concatenate([scores[rows] for rows in each])
     return {
         "c = nλ instead of 2nλ": answer(given, factor=1.0),
-        "c = 2λ: the n is missing": answer(given, factor=2.0 / n),
-        "c = λ, without 2n": answer(given, factor=1.0 / n),
+        "c = 2λ: the n is missing": answer(given, n=1),
+        "c = λ, without 2n": answer(given, factor=1.0, n=1),
+        "n counts the rows of the fold too": answer(given, n=len(y)),
         "the penalty is left out": answer(given, factor=0.0),
         "the bias is penalised too": answer(given, free=False),
         "the bias is missing": answer(given, bias=0.0),
-        "the validation features are centred with their own mean": answer(
-            given, center=moved
+        "the fold is among the fitted rows": answer(given, seen=True),
+        "the features of the fold are centred with their own mean": answer(
+            given, moved=True
         ),
-        "of equally good penalties the smallest": answer(given, pick="smallest"),
-        "the worst penalty is chosen": answer(given, pick=min),
-        "the penalty is chosen on the training rows": answer(given, on="train"),
+        "of equally good penalties the smallest": answer(
+            given, lambda i: (accuracies[i], -penalties[i])
+        ),
+        "the worst penalty is chosen": answer(
+            given, lambda i: (-accuracies[i], -penalties[i])
+        ),
+        "the penalty is chosen on the fitted rows": answer(
+            given, lambda i: (training[i], penalties[i])
+        ),
+        "the mean over folds instead of rows": answer(
+            given, mean=lambda hit: np.mean([hit[rows].mean() for rows in each])
+        ),
         "errors instead of accuracies": (best, 1 - accuracies, scores),
-        "counts instead of shares": (best, len(y_valid) * accuracies, scores),
+        "counts instead of shares": (best, len(y) * accuracies, scores),
         "the scores of the last penalty": (
             best,
             accuracies,
-            scored(X, y, X_valid, penalties[-1]),
+            held_out(given, penalties[-1]),
         ),
+        "the scores stand fold after fold": (best, accuracies, by_fold),
         "the accuracies are sorted": (best, np.sort(accuracies), scores),
     }, right
+
+
+def fitted_accuracies(given):
+    """Accuracy for each penalty where the judged rows were fitted too."""
+    seen = [held_out(given, p, seen=True).argmax(1) for p in given[3]]
+    return [np.mean(got == given[1]) for got in seen]
 
 
 def apart(want, known):
@@ -100,20 +125,17 @@ def test_choice(student, rng, draw):
 @pytest.mark.draws(*SIZES)
 def test_ties(student, rng, draw):
     """Classes far apart: every penalty is right, so the largest is taken."""
-    X, y, _, y_valid, grid = problem(rng, *draw)
-    K, d = y.max() + 1, X.shape[1]
-    y = np.arange(len(y) // K * K) % K  # equally many of each class
+    N, folds, d, K = draw
+    y = np.arange(N // K * K) % K  # equally many of each class, in every fold
+    fold = np.arange(len(y)) // K % folds
     far = 40 * np.eye(max(K, d))[:K, :d] if d >= K else 40 * rng.normal(size=(K, d))
-    X = far[y] + rng.normal(size=(len(y), d))
-    given = X, y, far[y_valid] + rng.normal(size=(len(y_valid), d)), y_valid, grid
+    given = far[y] + rng.normal(size=(len(y), d)), y, fold, GRID
     want = answer(given)
+    smallest = answer(given, lambda i: (want[1][i], -GRID[i]))
     compare(
         student.choose_penalty(*given),
         want=want,
-        mistakes=apart(
-            want,
-            {"of equally good penalties the smallest": answer(given, pick="smallest")},
-        ),
+        mistakes=apart(want, {"of equally good penalties the smallest": smallest}),
         tol=TOL,
         equation="(4.2)",
     )

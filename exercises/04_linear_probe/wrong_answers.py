@@ -2,24 +2,24 @@
 
 STEP = "W, b = W - lr * gW, b - lr * gb"
 GW = "gW = error.T @ Z + 2 * penalty * W"
+HELD = "held[out] = (X[out] - center) @ W.T + mean"
+ALL = "n, center, mean = len(X)"
 SHIFT = "return -lr * x @ gB.T"
 RETURN = "return penalties[best], np.array(accuracies), scores[best]"
 
 WRONG = {
     "choose_penalty": [
-        ("c = nλ instead of 2nλ", "c = 2 * n * penalty", "c = n * penalty"),
-        ("c = 2λ: the n is missing", "c = 2 * n * penalty", "c = 2 * penalty"),
-        ("c = λ, without 2n", "c = 2 * n * penalty", "c = penalty"),
-        ("the penalty is left out", "c = 2 * n * penalty", "c = 0.0"),
+        ("c = nλ instead of 2nλ", "2 * n * penalty", "n * penalty"),
+        ("c = 2λ: the n is missing", "2 * n * penalty", "2 * penalty"),
+        ("c = λ, without 2n", "2 * n * penalty", "penalty"),
+        ("n counts the rows of the fold too", "n, center, mean = fit.sum()", ALL),
+        ("the penalty is left out", "2 * n * penalty", "0.0"),
+        ("the bias is missing", HELD, "held[out] = X[out] @ W.T"),
+        ("the fold is among the fitted rows", "fold != k", "fold == fold"),
         (
-            "the bias is missing",
-            "scores.append((X_valid - center) @ W.T + mean)",
-            "scores.append(X_valid @ W.T)",
-        ),
-        (
-            "the validation features are centred with their own mean",
-            "(X_valid - center)",
-            "(X_valid - X_valid.mean(0))",
+            "the features of the fold are centred with their own mean",
+            "(X[out] - center)",
+            "(X[out] - X[out].mean(0))",
         ),
         (
             "of equally good penalties the smallest",
@@ -28,6 +28,11 @@ WRONG = {
         ),
         ("the worst penalty is chosen", "best = order[-1]", "best = order[0]"),
         (
+            "the mean over folds instead of rows",
+            "np.mean(held.argmax(1) == y)",
+            "np.mean([np.mean((held.argmax(1) == y)[fold == k]) for k in np.unique(fold)])",
+        ),
+        (
             "errors instead of accuracies",
             RETURN,
             "return penalties[best], 1 - np.array(accuracies), scores[best]",
@@ -35,9 +40,14 @@ WRONG = {
         (
             "counts instead of shares",
             RETURN,
-            "return penalties[best], len(y_valid) * np.array(accuracies), scores[best]",
+            "return penalties[best], len(y) * np.array(accuracies), scores[best]",
         ),
         ("the scores of the last penalty", "scores[best]", "scores[-1]"),
+        (
+            "the scores stand fold after fold",
+            "scores[best]\n",
+            "scores[best][np.argsort(fold, kind='stable')]\n",
+        ),
         ("the accuracies are sorted", "np.array(accuracies)", "np.sort(accuracies)"),
     ],
     "train_head": [

@@ -1,4 +1,4 @@
-"""Task 2 of 3: train a head by gradient descent.  (4.3) of the notebook."""
+"""Task 1 of 3: train a head by gradient descent.  (4.3) of the notebook."""
 
 import numpy as np
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from tinyft import transfer
 from tinyft.course.lessons.transfer import ch04_linear_probe as lesson
+from tinyft.training.metrics import accuracy, evaluate
 
 
 def on_folds(Z, y, relative, folds=5):
@@ -43,3 +44,31 @@ def _choose(stages, rows):
 def _test(view, rows, relative):
     probe = lesson.fitted(view, rows, relative)
     return probe.accuracy(view["test"], lesson.parts()["test"][1])
+
+
+def fixed(view, per_class, relative=0.01):
+    """Test accuracies (10,) with nothing chosen: the penalty is given, in spreads."""
+    draws = [lesson.draw(per_class, seed) for seed in lesson.DRAWS]
+    return np.array([_test(view, rows, relative) for rows in draws])
+
+
+def by_fold(view, rows, relative=0.01, folds=5):
+    """Accuracy on each fold of the probe on the other folds, the penalty given."""
+    Z, y = view["pool"][rows], lesson.parts()["pool"][1][rows]
+    fold, found = np.arange(len(rows)) % folds, []
+    for k in range(folds):
+        scale = transfer.spread(Z[fold != k])
+        probe = transfer.linear_probe(Z[fold != k], y[fold != k], relative * scale)
+        found.append(probe.accuracy(Z[fold == k], y[fold == k]))
+    return np.array(found)
+
+
+def tuned_by_fold(rows, lr, folds=5):
+    """The same for the whole network, fine-tuned from a random head."""
+    x, y = (part[rows] for part in lesson.parts()["pool"])
+    fold, found = np.arange(len(rows)) % folds, []
+    for k in range(folds):
+        model = lesson.tuned("random", x[fold != k], y[fold != k], lr, seed=k)
+        held = [(x[fold == k], y[fold == k])]
+        found.append(evaluate(model, held, accuracy=accuracy)["accuracy"])
+    return np.array(found)

@@ -1,16 +1,17 @@
-"""Chapter 04: digits that the checkpoint has never seen, and the runs of `tinyft study 04`.
+"""Chapter 04: two tasks for a frozen ResNet, and the runs of `tinyft study 04`.
 
-The source has seen the digits 0 to 5. The task is to tell 6, 7, 8 and 9 apart: classes
-0, 1, 2, 3 here. Labels are drawn from one part of the training digits, penalties and
-rates are chosen on another, results come from the test digits.
+"new digits": the source has seen the digits 0 to 5; the task is to tell 6, 7, 8 and 9
+apart: classes 0, 1, 2, 3 here. "odd or even": the source tells all ten digits apart, the
+images are those it has never seen. Labels are drawn from one part of the images,
+penalties and rates are chosen on another, results come from a third.
 """
 
-import itertools
 from functools import cache
+from itertools import repeat
 
 import numpy as np
 
-from tinyft import backend, data, no_grad, ops, tensor, transfer
+from tinyft import backend, data, ops, transfer
 from tinyft.course.experiment import interval, train
 from tinyft.course.runs import CHOOSING
 from tinyft.models import ResNet
@@ -18,15 +19,22 @@ from tinyft.training.metrics import accuracy, evaluate
 from tinyft.training.pretrained import load_pretrained
 
 SOURCE, CLASSES = "resnet_digits6", (6, 7, 8, 9)
+NEW, PARITY = "new digits", "odd or even"
+SOURCES = {NEW: SOURCE, PARITY: "resnet_digits"}
 LABELS = (1, 5, 20, 50)  # per class
 RELATIVE = tuple(10.0**k for k in range(-5, 2))  # penalties, in units of `spread`
 DRAWS = range(10)
-RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
+RATES = {NEW: (3e-4, 1e-3, 3e-3, 1e-2, 3e-2), PARITY: (3e-5, 1e-4, 3e-4, 1e-3, 3e-3)}
 
 
 @cache
-def parts():
-    """{"pool", "valid", "test": (images (n, 1, 8, 8), labels (n,) of 0 ... 3)}."""
+def parts(task=NEW):
+    """{"pool", "valid", "test": (images (n, 1, 8, 8), labels (n,) of 0 ... K − 1)}."""
+    if task == PARITY:
+        x, y = data.load_digits("test")
+        third = np.arange(len(x)) % 3
+        names = enumerate(("pool", "valid", "test"))
+        return {k: (x[third == i], y[third == i] % 2) for i, k in names}
     x, y = data.load_digits("train", CLASSES)
     third = np.arange(len(x)) % 3 == 2
     halves = {"pool": (x[~third], y[~third] - 6), "valid": (x[third], y[third] - 6)}
@@ -34,10 +42,11 @@ def parts():
     return halves | {"test": (x, y - 6)}
 
 
-def draw(per_class, seed):
+def draw(per_class, seed, task=NEW):
     """Rows of the pool: `per_class` of every class, drawn with this seed."""
-    rng, y = np.random.default_rng(seed), parts()["pool"][1]
-    rows = [rng.permutation(np.flatnonzero(y == k))[:per_class] for k in range(4)]
+    rng, y = np.random.default_rng(seed), parts(task)["pool"][1]
+    classes = range(y.max() + 1)
+    rows = [rng.permutation(np.flatnonzero(y == k))[:per_class] for k in classes]
     return np.concatenate(rows)
 
 
@@ -51,22 +60,23 @@ def pooled(z):
     return backend.asnumpy(z).mean(axis=(2, 3))
 
 
-def views(model, layer, shape=flat):
+def views(model, layer, shape=flat, task=NEW):
     """{part: features (n, d)} of a layer of a model, float64; layer None: the pixels."""
     found = {}
-    for name, (x, _) in parts().items():
+    for name, (x, _) in parts(task).items():
         z = shape(x if layer is None else transfer.features(model, x, layer))
         found[name] = backend.asnumpy(z).astype(float)
     return found
 
 
-def swept(view, per_class, seed, loss="squared"):
+def swept(view, per_class, seed, loss="squared", task=NEW):
     """(accuracies on valid, accuracies on test), one per penalty of RELATIVE.
 
     W lies in the span of the labelled rows, so all are first written in a basis of it:
     the same probes, in as many dimensions as there are labels.
     """
-    rows, labels = draw(per_class, seed), {k: y for k, (_, y) in parts().items()}
+    labels = {k: y for k, (_, y) in parts(task).items()}
+    rows = draw(per_class, seed, task)
     basis = np.linalg.qr(view["pool"][rows].T)[0]
     low = {name: Z @ basis for name, Z in view.items() if name != "pool"}
     Z, y, found = view["pool"][rows] @ basis, labels["pool"][rows], []
@@ -76,16 +86,17 @@ def swept(view, per_class, seed, loss="squared"):
     return np.transpose(found)
 
 
-def chosen(view, per_class, seed, loss="squared", part="test"):
+def chosen(view, per_class, seed, loss="squared", part="test", task=NEW):
     """Accuracy at the penalty that is best on valid; of equal ones the largest."""
-    valid, test = swept(view, per_class, seed, loss)
+    valid, test = swept(view, per_class, seed, loss, task)
     best = len(valid) - 1 - np.argmax(valid[::-1])
     return {"valid": valid, "test": test}[part][best]
 
 
-def over_draws(view, per_class, loss="squared", part="test"):
+def over_draws(view, per_class, loss="squared", part="test", task=NEW):
     """`chosen` for each draw of labels: an array (10,)."""
-    return np.array([chosen(view, per_class, seed, loss, part) for seed in DRAWS])
+    how = loss, part, task
+    return np.array([chosen(view, per_class, seed, *how) for seed in DRAWS])
 
 
 def swapped(view, per_class):
@@ -144,35 +155,40 @@ def cross_entropy(model, x, y):
     return ops.cross_entropy(model(x), y)
 
 
-def labelled(per_class, seed):
-    """(x, y, a function that gives them as every batch)."""
-    rows = draw(per_class, seed)
-    x, y = (part[rows] for part in parts()["pool"])
-    return x, y, lambda rng: itertools.repeat((x, y))
+def labelled(per_class, seed, task=NEW):
+    """(x, y) of the rows that `draw` gives."""
+    rows = draw(per_class, seed, task)
+    x, y = parts(task)["pool"]
+    return x[rows], y[rows]
 
 
-def score(model, part="test"):
+def score(model, part="test", task=NEW):
     """Accuracy of a model on a part."""
-    return evaluate(model, [parts()[part]], accuracy=accuracy)["accuracy"]
+    return evaluate(model, [parts(task)[part]], accuracy=accuracy)["accuracy"]
 
 
-def head_probe(model, x, y):
+def head_probe(model, x, y, task=NEW):
     """A probe on what `fc` reads, its penalty the best on valid."""
-    valid, labels = parts()["valid"]
+    valid, labels = parts(task)["valid"]
     Z, V = (pooled(transfer.features(model, a, "layer3")) for a in (x, valid))
     scale = transfer.spread(Z)
     probes = [transfer.linear_probe(Z, y, r * scale, "logistic") for r in RELATIVE]
     return max(probes, key=lambda probe: probe.accuracy(V, labels))
 
 
-def fine_tuned(start, per_class, lr, seed, steps=60):
+def fine_tuned(start, per_class, lr, seed, steps=60, task=NEW):
     """The whole model trained, from a "random" head or from a "probe" (LP-FT)."""
-    model = load_pretrained(SOURCE)[0]
-    x, y, batches = labelled(per_class, seed)
-    head = 4 if start == "random" else head_probe(model, x, y)
+    return tuned(start, *labelled(per_class, seed, task), lr, seed, steps, task)
+
+
+def tuned(start, x, y, lr, seed, steps=60, task=NEW):
+    """The same, on images x (n, 1, 8, 8) with labels y (n,): all of them every step."""
+    model = load_pretrained(SOURCES[task])[0]
+    classes = int(parts(task)["pool"][1].max()) + 1
+    head = classes if start == "random" else head_probe(model, x, y, task)
     transfer.head_only(model, "fc", head, rng=seed)
     model.requires_grad_(True)
-    train(model, batches, lr, steps, seed, cross_entropy)
+    train(model, lambda _: repeat((x, y)), lr, steps, seed, cross_entropy)
     return model
 
 
@@ -180,18 +196,41 @@ def fine_tuned(start, per_class, lr, seed, steps=60):
 
 
 def plan():
-    """Full fine-tuning from two heads: a grid of rates for each, two seeds."""
+    """Full fine-tuning from two heads, on both tasks.
+
+    New digits: a grid of rates, two seeds. Odd or even: all rates for every draw.
+    """
+    tasks = (
+        ({"labels": 5}, NEW, CHOOSING),
+        ({"labels": 20, "task": PARITY}, PARITY, DRAWS),
+    )
     return [
-        {"start": start, "labels": per_class, "lr": lr, "seed": seed}
-        for start, per_class in (("random", 5), ("probe", 5))
-        for lr, seed in itertools.product(RATES, CHOOSING)
+        {"start": start, "lr": lr, "seed": seed} | settings
+        for settings, task, seeds in tasks
+        for start in ("random", "probe")
+        for lr in RATES[task]
+        for seed in seeds
     ]
 
 
-def run(start, labels, lr, seed):
+def run(start, labels, lr, seed, task=NEW):
     """{"valid": share of errors, "test": accuracy} of one run."""
-    model = fine_tuned(start, labels, lr, seed)
-    return {"valid": 1 - score(model, "valid"), "test": score(model)}
+    model = fine_tuned(start, labels, lr, seed, task=task)
+    valid, test = (score(model, part, task) for part in ("valid", "test"))
+    return {"valid": 1 - valid, "test": test}
+
+
+def at_rate_of_draw(study, start):
+    """Test accuracies on "odd or even": each draw at its own best rate on valid (10,).
+
+    Of equally good rates the largest.
+    """
+    arm, found = study.where(start=start, task=PARITY), []
+    for seed in DRAWS:
+        runs = arm.where(seed=seed)
+        best = min(runs, key=lambda r: (r["scores"]["valid"], -r["settings"]["lr"]))
+        found.append(best["scores"]["test"])
+    return np.array(found)
 
 
 def paired(a, b):
@@ -204,41 +243,3 @@ def percent(values):
     """Mean and half interval of accuracies, in per cent."""
     mean, half = interval(100 * np.asarray(values))
     return f"{mean:.1f} ± {half:.1f}"
-
-
-def chosen_on_test(stages, per_class, count):
-    """(best accuracy on `count` test images over all stages and penalties, the accuracy
-    of that choice on the other test images), for each draw."""
-    found = []
-    y = parts()["test"][1]
-    for seed in DRAWS:
-        few = np.random.default_rng(seed).permutation(len(y))[:count]
-        rest, rows = np.setdiff1d(np.arange(len(y)), few), draw(per_class, seed)
-        tried = []
-        for view in stages.values():
-            Z, labels = view["pool"][rows], parts()["pool"][1][rows]
-            for relative in RELATIVE:
-                probe = transfer.linear_probe(Z, labels, relative * transfer.spread(Z))
-                right = probe.predict(view["test"]) == y
-                tried.append((right[few].mean(), right[rest].mean()))
-        found.append(max(tried, key=lambda pair: pair[0]))
-    return np.transpose(found)
-
-
-# --- mistakes --------------------------------------------------------------------------
-
-
-def in_training_mode(model, x, batch):
-    """What `fc` reads, (n, d), with BatchNorm in training mode: a mistake."""
-    model.train()
-    with no_grad():
-        starts = range(0, len(x), batch)
-        found = [model.features(tensor(x[i : i + batch])).numpy() for i in starts]
-    return np.concatenate(found)
-
-
-def moved(model, base):
-    """How many arrays of the base's state differ in `model`."""
-    old = base.state_dict()
-    new = model.state_dict().items()
-    return sum((p.numpy() != old[name].numpy()).any() for name, p in new)

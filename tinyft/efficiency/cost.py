@@ -11,10 +11,7 @@ long inputs, and the part that few parameters to train do not shrink by themselv
 from dataclasses import dataclass
 
 from tinyft import nn
-from tinyft.efficiency.layers import Pass
-from tinyft.efficiency.methods import prices
-from tinyft.efficiency.resnet import resnet
-from tinyft.efficiency.transformer import transformer
+from tinyft.efficiency.pricing import price_of, run
 from tinyft.models import ResNetConfig, TransformerConfig
 from tinyft.nn.recompute import Recomputed
 from tinyft.peft.acting import attached
@@ -72,14 +69,6 @@ def cost(model, batch, size, optimizer="adam"):
     )
 
 
-def run(config, batch, size, recompute=False, **how):
-    """The finished Pass of a config; see layers.Pass for `how`."""
-    done = Pass(batch, **how)
-    walk = transformer if isinstance(config, TransformerConfig) else resnet
-    walk(done, config, batch, size, recompute)
-    return done
-
-
 def reading(model):
     """A live model as the arguments of `run`."""
     if not isinstance(getattr(model, "config", None), TransformerConfig | ResNetConfig):
@@ -119,13 +108,3 @@ def priced(delta, label):
     if hasattr(delta, "parts"):
         options["parts"] = [part.options for part in delta.parts]
     return lambda ledger, site: price_of(delta.kind)(ledger, site, options, label)
-
-
-def price_of(kind):
-    """The Price class of a method. Raises LookupError if it has none."""
-    if kind not in prices:
-        raise LookupError(
-            f"efficiency: the method {kind!r} has no price; write its formula as a Price "
-            "in tinyft/efficiency/methods.py"
-        )
-    return prices[kind]

@@ -36,6 +36,7 @@ class Pass(Ledger):
         super().__init__()
         self.texts, self.trains, self.prices = texts, trains, prices
         self.by_batch, self.copies, self.widest = by_batch, copies, widest
+        self.sites = {}  # every Site that was passed, by its path
         for name, count in off:  # stored, and switched off
             self.parameter(name, count)
 
@@ -110,6 +111,7 @@ class Pass(Ledger):
     def call(self, site, x, held, run):
         """run(x, **held) with what is attached at the site."""
         site.run, site.held = run, held
+        self.sites[site.path] = site
         prices = [made(self, site) for made in self.prices.get(site.path, ())]
         closed = {n for p in prices for n in p.changes if not p.factored}
         for p in prices:

@@ -21,6 +21,7 @@ class Price:
     """
 
     changes, factored, replaces = (), True, False
+    kinds = ("linear",)  # of the sites where a plan may put it
 
     def __init_subclass__(cls, kind=None, **rest):
         super().__init_subclass__(**rest)
@@ -55,7 +56,7 @@ class Price:
 
 
 class LoRA(Price, kind="LORA"):
-    changes = ("weight",)
+    changes, kinds = ("weight",), ("linear", "conv", "embedding")
 
     def build(self):
         self.A = self.own("A", self.r, self.site.columns)
@@ -107,12 +108,16 @@ class OffsetLoRA(PiSSA, kind="OFFSET"):
 
 
 class AdaLoRA(LoRA, kind="ADALORA"):
+    kinds = ("linear",)
+
     def build(self):
         super().build()
         self.A = self.ledger.times(self.own("E", self.r), self.A)
 
 
 class VeRA(LoRA, kind="VERA"):
+    kinds = ("linear",)
+
     def build(self):
         widest = self.ledger.widest  # (outputs, inputs) over all sites
         self.ledger.buffer(f"{self.label}:A", self.r, widest[1])
@@ -124,7 +129,7 @@ class VeRA(LoRA, kind="VERA"):
 
 
 class IA3(Price, kind="IA3"):
-    changes = ("weight", "bias")
+    changes, kinds = ("weight", "bias"), ("linear", "conv")
 
     def build(self):
         self.by_input = bool(self.feedforward) and matches(
@@ -146,7 +151,7 @@ class IA3(Price, kind="IA3"):
 
 
 class BitFit(Price, kind="BITFIT"):
-    changes = ("bias",)
+    changes, kinds = ("bias",), ("linear", "conv", "norm", "batch")
 
     def build(self):
         self.b = self.own("b", self.site.outputs)
@@ -159,6 +164,8 @@ class BitFit(Price, kind="BITFIT"):
 
 
 class NormTuning(Price, kind="NORM"):
+    kinds = ("norm", "batch")
+
     def build(self):
         wanted = {"weight": self.scale, "bias": self.shift}
         self.changes = tuple(n for n in self.site.held if wanted[n])
@@ -179,6 +186,8 @@ class NormTuning(Price, kind="NORM"):
 
 
 class Full(Price, kind="FULL"):
+    kinds = ("linear", "conv", "embedding", "norm", "batch")
+
     def build(self):
         held = self.site.held
         self.changes = tuple(self.only or held)
@@ -200,6 +209,8 @@ class Full(Price, kind="FULL"):
 
 
 class Bottleneck(Price, kind="ADAPTER"):
+    kinds = ("", "linear", "conv", "norm", "batch")
+
     def output(self, x, y):
         h = x if self.parallel else y
         inside = self.dense(h, "down", self.m, rows=y.rows)
@@ -231,6 +242,8 @@ class Fusion(Price, kind="FUSION"):
 
 
 class Prefix(Price, kind="PREFIX_TUNING"):
+    kinds = ("kv",)
+
     def vectors(self, width):
         """[P_k, P_v] (T, 2 width), from a small network if there is one."""
         if not self.hidden:
@@ -246,6 +259,8 @@ class Prefix(Price, kind="PREFIX_TUNING"):
 
 
 class Prompt(Price, kind="PROMPT_TUNING"):
+    kinds = ("embedding",)
+
     def build(self):
         self.P = self.own("P", self.length, self.site.outputs)
 

@@ -1,0 +1,84 @@
+"""A Plan in words: its table, what it assumes, and what to change if it does not fit."""
+
+from tinyft.efficiency.recipes import BITS, OPTIMIZERS, bytes_per_state
+
+GB = 1e9
+
+
+def table(plan):
+    """The budget by part, what trains, the work, and the words."""
+    lines = [f"{plan.model} · {plan.method}", ""]
+    for part in ("weights", "gradients", "states", "activations", "total"):
+        size = getattr(plan, part)
+        rule = [" " * 14 + "-" * 11] if part == "total" else []
+        lines += [*rule, f"{part:<12}{size / GB:>10.2f} GB{_share(plan, part)}"]
+    lines += ["", _trains(plan), _work(plan)]
+    if plan.memory is not None:
+        verdict = "fits into" if plan.fits else "does NOT fit into"
+        lines += ["", f"{verdict} {plan.memory / GB:.2f} GB"]
+    lines += [f"  {line}" for line in plan.advice]
+    lines += ["", "assumed"] + [f"  {line}" for line in plan.assumptions]
+    return "\n".join(lines)
+
+
+def _share(plan, part):
+    return "" if part == "total" else f"{getattr(plan, part) / plan.total:>8.1%}"
+
+
+def _trains(plan):
+    where = f", on {plan.sites} sites" if plan.sites else ""
+    return (
+        f"trainable   {plan.trainable:,} of {plan.parameters:,} parameters "
+        f"({100 * plan.share:.3g} %){where}"
+    )
+
+
+def _work(plan):
+    return (
+        f"FLOPs       {plan.forward:.3g} forward, {plan.backward:.3g} backward "
+        f"({plan.backward / plan.forward:.2f} ×) a step"
+    )
+
+
+def assumptions(chosen, batch, length, dtype, optimizer, recompute, bits):
+    """What the numbers hold for, one sentence each."""
+    said = [
+        f"a batch of {batch}, length {length}; GB are 1e9 bytes, one device",
+        f"weights and activations in {dtype}; {optimizer}: "
+        f"{bytes_per_state(optimizer, dtype)} bytes of states per trained number"
+        + _master(optimizer, dtype),
+    ]
+    if bits != 16:
+        said.append(
+            f"the blocks' frozen matrices in {BITS[bits]:.3f} bits, unpacked one at a "
+            "time; embeddings, head, norms and biases are not packed"
+        )
+    if chosen is not None:
+        said.append(f"the method sits on {chosen.target!r}")
+    kept = "only each block's input is kept, and one block's inside at a time"
+    said += [
+        "attention keeps no scores (as FlashAttention); no dropout",
+        kept if recompute else "all that backward needs is kept, nothing is recomputed",
+        "not counted: driver (0.3 to 1 GB), allocator, gradients in flight, buffers",
+    ]
+    return tuple(said)
+
+
+def _master(optimizer, dtype):
+    master = OPTIMIZERS[optimizer][1] and dtype != "float32"
+    return ", 4 of them a float32 master copy" if master else ""
+
+
+def advice(cheaper, memory):
+    """What each change would take; the last word if even all of them are too much."""
+    lines = [
+        f"{name}: {plan.total / GB:.2f} GB{', fits' * (plan.total <= memory)}"
+        for name, plan in cheaper
+    ]
+    last = cheaper[-1][1]
+    if last.total > memory:
+        lines.append(
+            f"nothing here fits: the weights alone take {last.weights / GB:.2f} GB in 4 "
+            "bits; choose a smaller model, or spread it over several devices"
+        )
+    return tuple(lines)

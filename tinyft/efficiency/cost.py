@@ -11,7 +11,7 @@ long inputs, and the part that few parameters to train do not shrink by themselv
 from dataclasses import dataclass
 
 from tinyft import nn
-from tinyft.efficiency.pricing import price_of, run
+from tinyft.efficiency.ledger.pricing import price_of, run
 from tinyft.models import ResNetConfig, TransformerConfig
 from tinyft.nn.recompute import Recomputed
 from tinyft.peft.acting import attached

@@ -10,7 +10,7 @@ allocator's fragments, gradients in flight and buffers of single operations.
 
 from dataclasses import asdict, dataclass, replace
 
-from tinyft.efficiency.pricing import run
+from tinyft.efficiency.ledger.pricing import run
 from tinyft.efficiency.presets import preset
 from tinyft.efficiency.recipes import (
     BITS,
@@ -105,6 +105,11 @@ def plan(
     chosen = preset(method, config, target, options)
     bits = (4 if method == "qlora" else 16) if bits is None else bits
     known("bits", bits, BITS)
+    if bits != 16 and not isinstance(config, TransformerConfig):
+        raise ValueError(
+            f"plan: bits={bits} packs the matrices of a Transformer's blocks, and "
+            f"{model!r} has convolutions; use method='lora' with 16 bits"
+        )
     if chosen is None and bits != 16:
         raise ValueError(
             f"plan: method='full' trains every weight, and weights of {bits} bits cannot "
@@ -179,12 +184,16 @@ def _cheaper(model, method, given):
         changes["r = 4"] = {"r": 4}
     if method == "full":
         changes["8-bit AdamW"] = {"optimizer": "adamw8bit"}
-    found = [(name, plan(model, method, **given | new)) for name, new in changes.items()]
+    found = [
+        (name, plan(model, method, **given | new)) for name, new in changes.items()
+    ]
     smallest = {"bits": 4, "recompute": True, "batch": 1}
     smallest |= {"length": given["length"], "dtype": given["dtype"]}
     if method != "qlora":
         small = given | {"bits": 4, "optimizer": "adamw"}
-        packed = {k: small[k] for k in ("bits", "length", "batch", "dtype", "recompute")}
+        packed = {
+            k: small[k] for k in ("bits", "length", "batch", "dtype", "recompute")
+        }
         found.append(("method qlora", plan(model, "qlora", **packed)))
     return [*found, ("all of these", plan(model, "qlora", **smallest, r=4))]
 

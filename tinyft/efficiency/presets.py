@@ -7,9 +7,9 @@ too. A method that is merged tomorrow is here tomorrow.
 from dataclasses import dataclass
 
 from tinyft import peft
-from tinyft.efficiency.layers import Pass
-from tinyft.efficiency.methods import LoRA
-from tinyft.efficiency.pricing import price_of, walk
+from tinyft.efficiency.ledger.layers import Pass
+from tinyft.efficiency.ledger.low_rank import LoRA
+from tinyft.efficiency.ledger.pricing import price_of, walk
 from tinyft.models import TransformerConfig
 from tinyft.nn.select import matches, select
 

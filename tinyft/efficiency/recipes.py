@@ -3,6 +3,7 @@
     bytes per trained number       weight + gradient + state + master copy
       AdamW in 16 bits, mixed      2 + 2 + 8 + 4 = 16
       AdamW in float32             4 + 4 + 8     = 16
+      AdamW all in 16 bits         2 + 2 + 4     = 8      no master copy
       8-bit AdamW in 16 bits       2 + 2 + 2     = 6      no master copy
       SGD in 16 bits               2 + 2         = 4      no master copy
     a frozen number                16 bits: 2;  NF4: (4 + 8/64 + 32/(64 · 256))/8 = 0.516
@@ -20,6 +21,7 @@ BITS = {16: None, 8: 8 + 32 / 64, 4: NF4_BITS}  # of a frozen matrix in a block
 OPTIMIZERS = {  # bytes of states per trained number; a master copy below float32?
     "adamw": (8, True),
     "adam": (8, True),
+    "adamw16": (4, False),
     "adamw8bit": (2, False),
     "momentum": (4, True),
     "sgd": (0, False),

@@ -2,7 +2,14 @@
 
 from tinyft.efficiency.recipes import BITS, OPTIMIZERS, bytes_per_state
 
-GB = 1e9
+GB, MB = 1e9, 1e6
+
+
+def amount(size, like=None):
+    """Bytes in GB, or in MB if `like` is less than one GB."""
+    if (size if like is None else like) < GB:
+        return f"{size / MB:.1f} MB"
+    return f"{size / GB:.2f} GB"
 
 
 def table(plan):
@@ -11,11 +18,12 @@ def table(plan):
     for part in ("weights", "gradients", "states", "activations", "total"):
         size = getattr(plan, part)
         rule = [" " * 14 + "-" * 11] if part == "total" else []
-        lines += [*rule, f"{part:<12}{size / GB:>10.2f} GB{_share(plan, part)}"]
+        written = amount(size, like=plan.total)
+        lines += [*rule, f"{part:<12}{written:>13}{_share(plan, part)}"]
     lines += ["", _trains(plan), _work(plan)]
     if plan.memory is not None:
         verdict = "fits into" if plan.fits else "does NOT fit into"
-        lines += ["", f"{verdict} {plan.memory / GB:.2f} GB"]
+        lines += ["", f"{verdict} {amount(plan.memory)}"]
     lines += [f"  {line}" for line in plan.advice]
     lines += ["", "assumed"] + [f"  {line}" for line in plan.assumptions]
     return "\n".join(lines)
@@ -54,7 +62,7 @@ def assumptions(chosen, batch, length, dtype, optimizer, recompute, bits):
             "time; embeddings, head, norms and biases are not packed"
         )
     if chosen is not None:
-        said.append(f"the method sits on {chosen.target!r}")
+        said.append(f"the method sits on '{chosen.target}'")
     kept = "only each block's input is kept, and one block's inside at a time"
     said += [
         "attention keeps no scores (as FlashAttention); no dropout",
@@ -72,13 +80,13 @@ def _master(optimizer, dtype):
 def advice(cheaper, memory):
     """What each change would take; the last word if even all of them are too much."""
     lines = [
-        f"{name}: {plan.total / GB:.2f} GB{', fits' * (plan.total <= memory)}"
+        f"{name}: {amount(plan.total)}{', fits' * (plan.total <= memory)}"
         for name, plan in cheaper
     ]
     last = cheaper[-1][1]
     if last.total > memory:
         lines.append(
-            f"nothing here fits: the weights alone take {last.weights / GB:.2f} GB in 4 "
+            f"nothing here fits: the weights alone take {amount(last.weights)} in 4 "
             "bits; choose a smaller model, or spread it over several devices"
         )
     return tuple(lines)

@@ -5,7 +5,7 @@ Price (methods.py) acts as the method does in tinyft/nn/module.py: on the parame
 the layer reads, or on the layer's result.
 """
 
-from tinyft.efficiency.ledger import Ledger, Value
+from tinyft.efficiency.ledger.count import Ledger, Value
 
 
 class Site:

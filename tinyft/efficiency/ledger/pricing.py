@@ -1,9 +1,10 @@
 """A config on a ledger, with prices on its sites."""
 
-from tinyft.efficiency.layers import Pass
-from tinyft.efficiency.methods import prices
-from tinyft.efficiency.resnet import resnet
-from tinyft.efficiency.transformer import transformer
+from tinyft.efficiency.ledger import low_rank, methods  # noqa: F401  (they register)
+from tinyft.efficiency.ledger.layers import Pass
+from tinyft.efficiency.ledger.price import prices
+from tinyft.efficiency.ledger.resnet import resnet
+from tinyft.efficiency.ledger.transformer import transformer
 from tinyft.models import TransformerConfig
 
 
@@ -25,6 +26,6 @@ def price_of(kind):
     if kind not in prices:
         raise LookupError(
             f"efficiency: the method {kind!r} has no price; write its formula as a Price "
-            "in tinyft/efficiency/methods.py"
+            "in tinyft/efficiency/ledger/methods.py"
         )
     return prices[kind]

@@ -1,6 +1,6 @@
 """`models.ResNet` on a ledger: the same operations, on sizes; see models/resnet.py."""
 
-from tinyft.efficiency.ledger import Value
+from tinyft.efficiency.ledger.count import Value
 
 
 def resnet(pass_, c, batch, size, recompute=False):

@@ -3,7 +3,7 @@
 tinyft/models/transformer.py and tinyft/nn/layers/attention.py are what it follows.
 """
 
-from tinyft.efficiency.ledger import Value
+from tinyft.efficiency.ledger.count import Value
 
 
 def transformer(pass_, c, batch, length, recompute=False):

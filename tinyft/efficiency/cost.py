@@ -55,8 +55,9 @@ def cost(model, batch, size, optimizer="adam"):
         raise ValueError(
             f"cost(optimizer={optimizer!r}): expected one of {', '.join(STATES)}"
         )
+    config, how = reading(model)
     itemsize = next(model.parameters()).data.dtype.itemsize
-    done = run(model.config, batch, size, **reading(model))
+    done = run(config, batch, size, **how)
     return Cost(
         done.total,
         done.trainable,
@@ -70,12 +71,13 @@ def cost(model, batch, size, optimizer="adam"):
 
 
 def reading(model):
-    """A live model as the arguments of `run`."""
-    if not isinstance(getattr(model, "config", None), TransformerConfig | ResNetConfig):
+    """(config, arguments) for `run`, of a live model."""
+    config = getattr(model, "config", None)
+    if not isinstance(config, TransformerConfig | ResNetConfig):
         raise TypeError(
             f"cost(model): expected models.Transformer or models.ResNet, got "
             f"{type(model).__name__}, whose operations are not described; "
-            "efficiency.measure counts those of any model"
+            "efficiency.counted() and kept_bytes() measure any model"
         )
     wants = {name: p.requires_grad for name, p in model._named("_parameters", "")}
     at, off, widest = {}, [], (0, 0)
@@ -88,7 +90,7 @@ def reading(model):
             elif not delta.active:
                 off.append((f"{label}:{path}, which is off", delta.count()))
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
-    return {
+    return config, {
         "trains": lambda name: wants.get(name, False),
         "prices": at,
         "off": off,

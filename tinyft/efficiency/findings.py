@@ -3,6 +3,8 @@
 "before activations" means weights, gradients and optimiser states. GB are 1e9 bytes.
 """
 
+import bisect
+
 from tinyft.efficiency.plan import plan
 from tinyft.efficiency.presets import LINEARS
 from tinyft.models import LLAMA
@@ -100,7 +102,7 @@ def speed():
         lora = plan("llama-7b", "lora", r=r, length=512, target=LINEARS)
         return (lora.forward + lora.backward) / work
 
-    dear = next(r for r in range(16, 4096, 16) if ratio(r) > 1)
+    dear = 16 * bisect.bisect(range(1, 257), 1, key=lambda n: ratio(16 * n)) + 16
     return {"r8": ratio(8), "r64": ratio(64), "dear": dear}
 
 

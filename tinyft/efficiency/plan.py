@@ -10,21 +10,9 @@ allocator's fragments, gradients in flight and buffers of single operations.
 
 from dataclasses import asdict, dataclass, replace
 
-from tinyft.efficiency.ledger.pricing import run
-from tinyft.efficiency.presets import preset
-from tinyft.efficiency.recipes import (
-    BITS,
-    ITEMSIZE,
-    OPTIMIZERS,
-    bytes_per_state,
-    known,
-    read_memory,
-)
-from tinyft.efficiency.shapes import shape
-from tinyft.efficiency.text import advice, assumptions, table
-from tinyft.models import ResNetConfig, TransformerConfig
-from tinyft.nn.select import matches
-from tinyft.nn.shape import positive
+from tinyft.efficiency.budget import Setting, budget, cheaper
+from tinyft.efficiency.recipes import read_memory
+from tinyft.efficiency.text import advice, table
 
 PARTS = ("weights", "gradients", "states", "activations")
 
@@ -47,8 +35,8 @@ class Plan:
     activations: int
     forward: int
     backward: int
-    memory: int | None
     assumptions: tuple
+    memory: int | None = None
     advice: tuple = ()
 
     @property
@@ -92,7 +80,7 @@ def plan(
     """The Plan of fine-tuning `model` by `method`.
 
     model: a name of shapes.SHAPES, or a TransformerConfig or ResNetConfig. method: "full",
-    "qlora", or one of presets.METHODS. batch: texts or images; length: tokens of each, or
+    "qlora", or another of efficiency.methods(). batch: texts or images; length: tokens of each, or
     the image's side (default: 512 tokens, or less if the model's limit is; 224 pixels).
     dtype: "bf16", "float16" or "float32", of weights and activations; optimizer: a key of
     recipes.OPTIMIZERS; recompute: keep only each block's input (nn.recompute); memory:
@@ -100,102 +88,13 @@ def plan(
     qlora, else 16); target: modules, as attach's; options: the method's own, r=16.
     Raises LookupError for an unknown name, ValueError for values that make no sense.
     """
-    config = shape(model) if isinstance(model, str) else model
-    length = _check(config, batch, length, dtype, optimizer)
-    chosen = preset(method, config, target, options)
-    bits = (4 if method == "qlora" else 16) if bits is None else bits
-    known("bits", bits, BITS)
-    if bits != 16 and not isinstance(config, TransformerConfig):
-        raise ValueError(
-            f"plan: bits={bits} packs the matrices of a Transformer's blocks, and "
-            f"{model!r} has convolutions; use method='lora' with 16 bits"
-        )
-    if chosen is None and bits != 16:
-        raise ValueError(
-            f"plan: method='full' trains every weight, and weights of {bits} bits cannot "
-            "be trained; use method='qlora', or bits=16"
-        )
-    how = {"prices": {}, "by_batch": chosen is None, "trains": lambda _: chosen is None}
-    how |= {} if chosen is None else chosen.arguments()
-    done = run(config, batch, length, recompute, **how)
-    made = Plan(
-        model if isinstance(model, str) else type(config).__name__,
-        method,
-        0 if chosen is None else len(chosen.sites),
-        done.total,
-        done.trainable,
-        *_bytes(done, dtype, optimizer, bits),
-        done.forward,
-        done.backward,
-        None if memory is None else read_memory(memory),
-        assumptions(chosen, batch, length, dtype, optimizer, recompute, bits),
+    asked = Setting(
+        model, method, batch, length, dtype, optimizer, recompute, bits, target, options
     )
+    made = Plan(**budget(asked))
+    if memory is not None:
+        made = replace(made, memory=read_memory(memory))
     if made.fits is not False:
         return made
-    given = dict(dtype=dtype, optimizer=optimizer, recompute=recompute, target=target)
-    given |= options | {"bits": bits, "length": length, "batch": batch}
-    return replace(made, advice=advice(_cheaper(model, method, given), made.memory))
-
-
-def _check(config, batch, length, dtype, optimizer):
-    """The length, after everything else is known to make sense."""
-    if not isinstance(config, TransformerConfig | ResNetConfig):
-        raise TypeError(
-            "plan(model): a name, a TransformerConfig or a ResNetConfig, got "
-            f"{type(config).__name__}"
-        )
-    known("dtype", dtype, ITEMSIZE)
-    known("optimizer", optimizer, OPTIMIZERS)
-    text = isinstance(config, TransformerConfig)
-    if length is None:
-        length = min(512, config.length) if text else 224
-    positive("plan", batch=batch, length=length)
-    if text and config.positions == "learned" and length > config.length:
-        raise ValueError(
-            f"plan: length={length}, and this model has positions for {config.length}"
-        )
-    return length
-
-
-def _bytes(done, dtype, optimizer, bits):
-    """The four parts of a finished Pass."""
-    size, packed = ITEMSIZE[dtype], BITS[bits]
-    weights = size * sum(b.size for b in done.buffers.values())
-    largest = 0
-    for name, p in done.parameters.items():
-        if packed and not p.wants and matches(name, PACKED):
-            weights += p.size * packed / 8
-            largest = max(largest, p.size)
-        else:
-            weights += size * p.size
-    states = done.trainable * bytes_per_state(optimizer, dtype)
-    unpacked = largest * size  # one matrix at a time
-    activations = size * done.activations + unpacked
-    return round(weights), size * done.trainable, states, activations
-
-
-def _cheaper(model, method, given):
-    """[(what changes, the Plan of it)], each alone, then all of them together."""
-    changes = {"recompute": {"recompute": True}}
-    changes["half the length"] = {"length": max(1, given["length"] // 2)}
-    if given["batch"] > 1:
-        changes["a batch of 1"] = {"batch": 1}
-    if given.get("r", 0) > 4:
-        changes["r = 4"] = {"r": 4}
-    if method == "full":
-        changes["8-bit AdamW"] = {"optimizer": "adamw8bit"}
-    found = [
-        (name, plan(model, method, **given | new)) for name, new in changes.items()
-    ]
-    smallest = {"bits": 4, "recompute": True, "batch": 1}
-    smallest |= {"length": given["length"], "dtype": given["dtype"]}
-    if method != "qlora":
-        small = given | {"bits": 4, "optimizer": "adamw"}
-        packed = {
-            k: small[k] for k in ("bits", "length", "batch", "dtype", "recompute")
-        }
-        found.append(("method qlora", plan(model, "qlora", **packed)))
-    return [*found, ("all of these", plan(model, "qlora", **smallest, r=4))]
-
-
-PACKED = r"(attn\.(q|k|v|o)|mlp\.(up|gate|down))\.weight"
+    other = [(name, Plan(**budget(each))) for name, each in cheaper(asked)]
+    return replace(made, advice=advice(other, made.memory))

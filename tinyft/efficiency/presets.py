@@ -25,6 +25,7 @@ MADE = {  # name: the method, with the options given
 }
 ELSEWHERE = ("FULL", "FUSION")  # a part of the base; a mixture of what is attached
 LINEARS = r"attn\.(q|k|v|o)|mlp\.(up|gate|down)"
+PACKED = rf"({LINEARS})\.weight"
 TARGETS = {  # of a method that has no sites of its own, on a Transformer
     "qlora": LINEARS,  # Dettmers et al. 2023: all layers
     "ia3": r"attn\.(k|v)|mlp\.down",  # Liu et al. 2022

@@ -48,25 +48,25 @@ def _work(plan):
     )
 
 
-def assumptions(chosen, batch, length, dtype, optimizer, recompute, bits):
+def assumptions(chosen, asked):
     """What the numbers hold for, one sentence each."""
     said = [
-        f"a batch of {batch}, length {length}; GB are 1e9 bytes, one device",
-        f"weights and activations in {dtype}; {optimizer}: "
-        f"{bytes_per_state(optimizer, dtype)} bytes of states per trained number"
-        + _master(optimizer, dtype),
+        f"a batch of {asked.batch}, length {asked.length}; GB are 1e9 bytes, one device",
+        f"weights and activations in {asked.dtype}; {asked.optimizer}: "
+        f"{bytes_per_state(asked.optimizer, asked.dtype)} bytes of states per trained "
+        f"number{_master(asked.optimizer, asked.dtype)}",
     ]
-    if bits != 16:
+    if asked.bits != 16:
         said.append(
-            f"the blocks' frozen matrices in {BITS[bits]:.3f} bits, unpacked one at a "
-            "time; embeddings, head, norms and biases are not packed"
+            f"the blocks' frozen matrices in {BITS[asked.bits]:.3f} bits, unpacked one "
+            "at a time; embeddings, head, norms and biases are not packed"
         )
     if chosen is not None:
         said.append(f"the method sits on '{chosen.target}'")
     kept = "only each block's input is kept, and one block's inside at a time"
     said += [
         "attention keeps no scores (as FlashAttention); no dropout",
-        kept if recompute else "all that backward needs is kept, nothing is recomputed",
+        kept if asked.recompute else "all that backward needs is kept",
         "not counted: driver (0.3 to 1 GB), allocator, gradients in flight, buffers",
     ]
     return tuple(said)

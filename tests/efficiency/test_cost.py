@@ -134,3 +134,12 @@ def test_what_cannot_be_priced_is_refused():
         cost(nn.Sequential(nn.Linear(3, 4, rng=0)), 2, 3)
     with pytest.raises(ValueError, match="expected one of sgd, momentum, adam"):
         cost(gpt2(), B, T, "lion")
+
+
+@pytest.mark.skipif(not hasattr(nn, "quantise_linears"), reason="no 4-bit layers here")
+def test_four_bit_layers_count_what_they_store():
+    model = gpt2()
+    nn.quantise_linears(model, r"attn\.\w|up|down")
+    peft.attach(model, peft.LoRA(r=4), r"attn\.q", rng=1)
+    held = (a.nbytes for k in ("_parameters", "_buffers") for a in arrays(model, k))
+    assert cost(model, B, T).weights == sum(held)

@@ -10,6 +10,7 @@ from tinyft.efficiency import benchmark, measurements, methods, plan
 from tinyft.efficiency.recipes import NF4_BITS, read_memory
 
 N = 6_738_415_616  # Llama-7B
+RUNS = [row for row in benchmark() if row["method"] in methods()]
 LINEARS = 32 * (4 * 4096**2 + 3 * 4096 * 11008)  # the matrices of its blocks
 
 
@@ -86,14 +87,14 @@ def test_a_plan_is_the_cost_of_the_model():
         assert made.trainable == real.trainable
 
 
-@pytest.mark.parametrize("row", [r for r in benchmark() if r["method"]])
+@pytest.mark.parametrize("row", RUNS)
 def test_pefts_own_counts(row):
     """PEFT counted the same number of trained parameters on the real model."""
     made = plan("llama-3.2-3b", row["method"], **row["options"])
     assert made.trainable == row["trainable"]
 
 
-@pytest.mark.parametrize("row", [r for r in benchmark() if r["method"]])
+@pytest.mark.parametrize("row", RUNS)
 def test_memory_that_peft_measured_after_a_step(row):
     """What stays allocated after a step is weights, gradients and states (here all in
     bf16 for full fine-tuning) and the last batch's logits: 4 texts of some 260 tokens

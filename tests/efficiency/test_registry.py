@@ -22,7 +22,7 @@ spec = importlib.util.spec_from_file_location("contract", PATH)
 contract = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(contract)
 
-SIZES = {"vocab": 64, "dim": 64, "heads": 4, "layers": 2, "length": 64, "tied": False}
+SIZES = {"vocab": 64, "dim": 48, "heads": 4, "layers": 2, "length": 64, "tied": False}
 BATCH, TOKENS, SIDE = 8, 48, 16  # below 64 tokens attention skips no block
 
 

@@ -63,11 +63,19 @@ def cost(model, batch, size, optimizer="adam"):
         done.trainable,
         done.forward,
         done.backward,
-        itemsize * (done.total + sum(b.size for b in done.buffers.values())),
+        itemsize * (done.total + sum(b.size for b in done.buffers.values()))
+        - _saved(model, itemsize),
         itemsize * done.trainable,
         itemsize * done.trainable * STATES[optimizer],
         itemsize * done.activations,
     )
+
+
+def _saved(model, itemsize):
+    """Bytes that layers save by keeping their weights in 4 bits."""
+    packed = [m for m in model.modules() if getattr(m, "packed_size", 0)]
+    held = (b.data.nbytes for m in packed for b in m._buffers.values())
+    return itemsize * sum(m.packed_size for m in packed) - sum(held)
 
 
 def reading(model):

@@ -78,11 +78,26 @@ def _attention(y, q, k, v, mask=None):
     return scores + mix, (scores + mix, (scores, scores, mix))
 
 
+def _packed(y, x, bias, *arrays):
+    """A linear layer whose weight is in 4 bits, and has no gradient."""
+    flops = 2 * prod(y.shape) * x.shape[-1]
+    return flops, (0, (flops,))
+
+
+def _solve(x, A, b):
+    """An LU factorisation and two triangular solves; again for gb, and gA = −gb xᵀ."""
+    n, columns = b.shape[-2:]
+    flops = prod(b.shape[:-2]) * (2 * n**3 // 3 + 2 * n * n * columns)
+    return flops, (flops, (2 * prod(b.shape) * n,))
+
+
 PRODUCTS = {
     "Linear": _linear,
     "MatMul": _matmul,
     "Conv2d": _conv,
     "Attention": _attention,
+    "PackedLinear": _packed,
+    "Solve": _solve,
 }
 
 

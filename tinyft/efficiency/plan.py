@@ -79,8 +79,8 @@ def plan(
 ):
     """The Plan of fine-tuning `model` by `method`.
 
-    model: a name of shapes.SHAPES, or a TransformerConfig or ResNetConfig. method: "full",
-    "qlora", or another of efficiency.methods(). batch: texts or images; length: tokens of each, or
+    model: a name of shapes.SHAPES, or a TransformerConfig or ResNetConfig. method: one of
+    efficiency.methods(). batch: texts or images; length: tokens of each text, or
     the image's side (default: 512 tokens, or less if the model's limit is; 224 pixels).
     dtype: "bf16", "float16" or "float32", of weights and activations; optimizer: a key of
     recipes.OPTIMIZERS; recompute: keep only each block's input (nn.recompute); memory:

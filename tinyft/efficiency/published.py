@@ -18,7 +18,7 @@ def benchmark():
     """PEFT's MetaMathQA benchmark on Llama-3.2-3B: a list of dicts, one for each run.
 
     Keys: name, accuracy, peak and allocated (bytes), seconds, trainable, torch, date,
-    file, commit; method and options are those of `plan`, or None where we have none.
+    file, commit; method and options are those of `plan`.
     """
     return read_json(HERE / "benchmark.json")["rows"]
 

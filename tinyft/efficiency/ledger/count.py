@@ -30,6 +30,16 @@ class Value:
         return self.rows * self.width
 
 
+class Part(Value):
+    """Some columns of a Value; what keeps them keeps the whole."""
+
+    __slots__ = ("whole",)
+
+    def __init__(self, whole, width):
+        super().__init__(whole.rows, width, whole.wants, whole.held)
+        self.whole = getattr(whole, "whole", whole)
+
+
 class Ledger:
     """Counts of one pass; sizes are numbers of entries, not bytes."""
 
@@ -55,7 +65,8 @@ class Ledger:
 
     def keep(self, *values):
         """Note what backward needs; what the model holds is there anyway."""
-        self.kept.update((id(v), v) for v in values if v is not None and not v.held)
+        whole = [getattr(v, "whole", v) for v in values if v is not None]
+        self.kept.update((id(v), v) for v in whole if not v.held)
 
     def product(self, x, W, bias=None, rows=None):
         """x Wᵀ + b; for a convolution `rows` are the pixels that come out."""
@@ -73,6 +84,29 @@ class Ledger:
         self.backward += flops * (A.wants + B.wants)
         self.keep(A if B.wants else None, B if A.wants else None)
         return self.make(B.rows, A.width, A, B)
+
+    def mixed(self, W, x):
+        """W times x, of which W.width rows make a column."""
+        flops = 2 * x.size * W.rows
+        self.forward += flops
+        self.backward += flops * (x.wants + W.wants)
+        self.keep(x if W.wants else None, W if x.wants else None)
+        return self.make(x.rows // W.width * W.rows, x.width, x, W)
+
+    def part(self, x, width):
+        """Some columns of x: a view, so that keeping it keeps x."""
+        return Part(x, width)
+
+    def solve(self, A, b, many=1):
+        """A⁻¹ b, `many` times: A (n, n) and b (n, m) by an LU factorisation."""
+        n, columns = b.rows // many, b.width
+        flops = many * (2 * n**3 // 3 + 2 * n * n * columns)
+        self.forward += flops
+        y = self.make(b.rows, columns, A, b)
+        if y.wants:
+            self.backward += flops + 2 * b.size * n * A.wants
+            self.keep(A, y)
+        return y
 
     def times(self, x, y):
         """x ∘ y; the smaller is broadcast."""

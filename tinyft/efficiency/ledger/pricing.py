@@ -1,6 +1,6 @@
 """A config on a ledger, with prices on its sites."""
 
-from tinyft.efficiency.ledger import low_rank, methods  # noqa: F401  (they register)
+from tinyft.efficiency.ledger import low_rank, methods, structured  # noqa: F401
 from tinyft.efficiency.ledger.layers import Pass
 from tinyft.efficiency.ledger.price import prices
 from tinyft.efficiency.ledger.resnet import resnet

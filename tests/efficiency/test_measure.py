@@ -9,7 +9,7 @@ import pytest
 import tinyft
 from tinyft import models, nn, ops, peft
 from tinyft.autograd.anomaly import detect_anomaly
-from tinyft.efficiency import counted, kept_bytes
+from tinyft.efficiency import cost, counted, kept_bytes
 
 
 class Seen(np.ndarray):
@@ -112,6 +112,37 @@ def test_kept_bytes_are_what_tracemalloc_sees():
     assert kept_bytes(loss, model) == pytest.approx(seen, rel=0.05)
     loss.backward()
     assert kept_bytes(loss, model) == 0
+
+
+@pytest.mark.parametrize("recomputed", [False, True])
+@pytest.mark.parametrize("adapted", [False, True])
+def test_the_peak_of_a_step_is_what_is_kept_and_little_more(recomputed, adapted):
+    """Above the activations of `cost` lie the gradients in flight: the mlp's, coming in
+    and going out, and a temporary one, each of 16 · 64 tokens and 256 features."""
+    model = models.gpt2_tiny(np.random.default_rng(0), layers=6)
+    if adapted:
+        peft.attach(model, peft.LoRA(r=4), r"attn\.(q|v)", rng=1)
+    for block in model.blocks if recomputed else ():
+        nn.recompute(block)
+    ids = np.random.default_rng(1).integers(0, 256, (16, 64))
+    x, targets = tinyft.tensor(ids), tinyft.tensor(ids.reshape(-1))
+
+    def step():
+        loss = ops.cross_entropy(model(x).reshape(-1, 256), targets)
+        loss.backward()
+        for p in model.parameters():
+            p.grad = None
+
+    step()
+    gc.collect()
+    tracemalloc.start()
+    try:
+        step()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    found = cost(model, 16, 64)
+    assert 0 < peak - found.activations < 3 * 16 * 64 * 256 * 4
 
 
 def test_kept_bytes_of_a_product_by_hand():

@@ -94,6 +94,23 @@ def test_paper_and_tape_agree(make, target, name):
     assert min(got) > 0
 
 
+def test_lora_fa_keeps_the_small_product_instead_of_the_input():
+    """Per site and token r numbers for in + r; the tape says so, and so does the paper."""
+    model = build("transformer")
+    adapter = peft.attach(model, peft.LoRA(r=4), "up|down", rng=1)
+    x, size = inputs(model)
+    whole = cost(model, BATCH, size)
+    peft.lora_fa(adapter)
+    assert predicted(model, size) == measured(model, x)
+    d = model.config.dim
+    saved = model.config.layers * BATCH * TOKENS * (d + 4 * d) * 4
+    first = (
+        BATCH * TOKENS * d * 4
+    )  # x̂ of the first norm, below which nothing trains now
+    less = whole.activations - cost(model, BATCH, size).activations
+    assert saved <= less <= saved + 12 * first
+
+
 @pytest.mark.parametrize("name", ["transformer", "llama", "bert", "resnet"])
 def test_a_model_that_trains_whole(name):
     """Exact but for the two numbers per channel that a BatchNorm keeps."""

@@ -114,7 +114,9 @@ def reading(model):
 
 def priced(delta, label):
     """What makes the Price of a delta, once its site is known."""
-    options = dict(delta.options)
+    held = delta.named_parameters()
+    frozen = tuple(name for name, p in held if not p.requires_grad)
+    options = {**delta.options, "frozen": frozen}
     if hasattr(delta, "parts"):
         options["parts"] = [part.options for part in delta.parts]
     return lambda ledger, site: price_of(delta.kind)(ledger, site, options, label)

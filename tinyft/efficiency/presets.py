@@ -15,6 +15,7 @@ from tinyft.nn.select import matches, select
 
 MADE = {  # name: the method, with the options given
     "qlora": peft.LoRA,
+    "lora-fa": peft.LoRA,
     "adapter": peft.houlsby,
     "houlsby": peft.houlsby,
     "pfeiffer": peft.pfeiffer,
@@ -23,6 +24,7 @@ MADE = {  # name: the method, with the options given
     "prompt": peft.Prompt,
     "p-tuning": peft.PTuning,
 }
+FROZEN = {"lora-fa": ("A",)}  # parameters of the method that do not train
 ELSEWHERE = ("FULL", "FUSION")  # a part of the base; a mixture of what is attached
 LINEARS = r"attn\.(q|k|v|o)|mlp\.(up|gate|down)"
 PACKED = rf"({LINEARS})\.weight"
@@ -86,7 +88,8 @@ def preset(method, config, target, options):
     found = found[:1] if template.kind in ("PROMPT_TUNING", "P_TUNING") else found
     _check_rank(method, price, template.options, [sites[p] for p in found])
     widest = [max(getattr(sites[p], n) for p in found) for n in ("outputs", "columns")]
-    return Preset(template.kind, template.options, tuple(found), target, tuple(widest))
+    own = template.options | {"frozen": FROZEN.get(method, ())}
+    return Preset(template.kind, own, tuple(found), target, tuple(widest))
 
 
 def _refuse_for_full(target, options):

@@ -98,7 +98,7 @@ class Bottleneck(Price, kind="ADAPTER"):
 class Fusion(Price, kind="FUSION"):
     """parts: the options of the Bottlenecks that it mixes, which are frozen."""
 
-    def frozen(self, part, x, y):
+    def correction(self, part, x, y):
         """What one of them adds."""
         h = x if part["parallel"] else y
         inside = self.ledger.product(h, Value(part["m"], h.width, held=True))
@@ -107,7 +107,7 @@ class Fusion(Price, kind="FUSION"):
 
     def output(self, x, y):
         ledger, n = self.ledger, len(self.parts)
-        parts = [self.frozen(part, x, y) for part in self.parts]
+        parts = [self.correction(part, x, y) for part in self.parts]
         added = ledger.make(y.rows * n, y.width, *parts)
         q, k = self.dense(y, "query", y.width), self.dense(added, "key", y.width)
         scores = ledger.times(k, q)

@@ -14,10 +14,11 @@ class Price:
     """Base class: `changes` and `factored` as in peft.Delta.
 
     ledger: the Pass; site: where it sits; options: the method's, a dict; label: the
-    adapter's name. replaces: the base's own result is not used.
+    adapter's name. replaces: the base's own result is not used. frozen: names of its
+    parameters that do not train (A in LoRA-FA).
     """
 
-    changes, factored, replaces = (), True, False
+    changes, factored, replaces, frozen = (), True, False, ()
     kinds = ("linear",)  # of the sites where a plan may put it
 
     def __init_subclass__(cls, kind=None, **rest):
@@ -34,9 +35,9 @@ class Price:
         """Name the parameters."""
 
     def own(self, name, rows, width=1):
-        """A trained parameter of this site."""
-        name = f"{self.label}:{self.site.path}.{name}"
-        return self.ledger.parameter(name, rows, width, trains=True)
+        """A parameter of this site, trained unless `frozen` has its name."""
+        full = f"{self.label}:{self.site.path}.{name}"
+        return self.ledger.parameter(full, rows, width, name not in self.frozen)
 
     def shared(self, name, rows, width=1):
         """A trained parameter of all sites."""

@@ -86,7 +86,7 @@ def test_a_whole_weight_has_a_whole_gradient(kind):
     lora = plan("llama-3.2-3b", "lora", length=T, r=1)
     assert done.backward - lora.backward > 0.9 * L * 2 * T * (D * D + KV * D)
     kept = 2 * done.activations - lora.activations
-    assert kept > 2 * (L - 1) * (D * D + KV * D)
+    assert kept > 0.99 * 2 * (L - 1) * (D * D + KV * D)
 
 
 def test_a_remainder_keeps_no_more_than_x():

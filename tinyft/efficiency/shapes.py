@@ -3,7 +3,7 @@
     tinyft plan --model llama-7b ...        shape("llama-7b")
 
 Sources: the config.json of each checkpoint (Llama 1 and 2: Touvron et al. 2023; Qwen, Qwen2
-and Qwen2.5; ChatGLM-6B; GPT-2; BERT) and He et al. 2016 for ResNets. Their parameter
+and Qwen2.5; ChatGLM-6B and 2; GPT-2; BERT) and He et al. 2016 for ResNets. Their parameter
 counts are the published ones to the last digit: tests/efficiency/test_shapes.py.
 """
 
@@ -48,6 +48,9 @@ SHAPES = {
         activation="gelu_tanh",
         bias=True,
         tied=True,
+    ),
+    "chatglm2-6b": replace(
+        LLAMA, vocab=65024, layers=28, kv_heads=2, hidden=13696, attn_bias="qkv"
     ),
     "gpt2": GPT2,
     "gpt2-medium": replace(GPT2, dim=1024, layers=24, heads=16),

@@ -151,6 +151,14 @@ def test_a_plan_that_fits_nowhere_says_so():
     assert not any("fits" in line for line in made.advice[:-1])
 
 
+def test_a_convolutional_model_is_advised_in_its_own_words():
+    made = plan("resnet-50", "full", batch=64, memory="2GB")
+    assert any(line.startswith("method bitfit") for line in made.advice)
+    assert "4 bits" not in str(made)
+    made = plan("resnet-50", "full", memory="10MB")
+    assert "the weights alone take 51.3 MB; choose" in made.advice[-1]
+
+
 @pytest.mark.parametrize("change", ["recompute", "half the length", "a batch of 1"])
 def test_the_advice_is_what_a_new_plan_gives(change):
     given = {"batch": 2, "length": 1024, "r": 16}

@@ -85,8 +85,9 @@ def advice(cheaper, memory):
     ]
     last = cheaper[-1][1]
     if last.total > memory:
+        packed = " in 4 bits" * (last.method == "qlora")
         lines.append(
-            f"nothing here fits: the weights alone take {amount(last.weights)} in 4 "
-            "bits; choose a smaller model, or spread it over several devices"
+            f"nothing here fits: the weights alone take {amount(last.weights)}{packed}; "
+            "choose a smaller model, or spread it over several devices"
         )
     return tuple(lines)

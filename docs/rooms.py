@@ -32,6 +32,8 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
     ["peft/methods/starts", "peft/methods/steps"],
     ["peft/huggingface/codecs"],
     ["peft/huggingface"],
+    ["efficiency/ledger"],
+    ["efficiency"],
     ["training"],
     ["grading"],
     ["grading/sandbox"],

@@ -25,6 +25,7 @@ __getattr__, __dir__ = later.names(
         "tinyft.autograd.check": "gradcheck",
         "tinyft.nn.init": "manual_seed",
     },
-    "nn optim models peft transfer objectives evaluation training data io".split(),
+    "nn optim models peft transfer objectives evaluation efficiency training data "
+    "io".split(),
     missing=hints.missing_from("tinyft", "FUNCTIONS"),
 )

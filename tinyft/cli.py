@@ -2,7 +2,7 @@
 
 import sys
 
-from tinyft.commands import learn, prove, teach  # noqa: F401  (they register)
+from tinyft.commands import learn, plan, prove, teach  # noqa: F401  (they register)
 from tinyft.commands.app import app
 
 

@@ -1,0 +1,1 @@
+"""L4: a forward pass on paper: models and methods as sizes, FLOPs and what is kept."""

@@ -1,0 +1,106 @@
+"""Code books of 4 bits: the 16 numbers that a weight, divided by its block's scale, may be.
+
+    nf4    quantiles of the normal distribution, scaled to [-1, 1], with an exact zero
+           Φ⁻¹(linspace(o, ½, 9)[:8]) above zero, −Φ⁻¹(linspace(o, ½, 8)[:7]) below    (1)
+    even   16 even levels from −absmax to +absmax: no level is zero
+    int4   16 even levels from the block's minimum to its maximum: w = min + k·step
+
+A quantile at probability 1 is infinite, so (1) starts at an offset o < 1: 16 bins of
+equal probability would put the last one's centre at 1 − 1/32, 15 bins at 1 − 1/30, and
+
+    o = ½ [(1 − 1/30) + (1 − 1/32)] = 929/960 = 0.96770833…     0.9677083 is published
+
+Eight levels above zero and seven below: with 16 codes and an exact zero the two sides
+cannot have equally many. (A symmetric book has 15 values and wastes a code.) Evaluated
+as the reference does, linspace in float32 and Φ⁻¹ in float64, (1) gives the 16 published
+float32 values bit for bit. Source: Dettmers et al. 2023, "QLoRA", appendix E, and
+bitsandbytes' create_normal_map; NF4 is not optimal: Yoshida 2023, arXiv:2306.06965.
+"""
+
+import functools
+from statistics import NormalDist
+from typing import NamedTuple
+
+from tinyft import backend
+
+OFFSET = 0.9677083
+
+
+class Code(NamedTuple):
+    """levels: ascending, in [-1, 1], or in [0, 1] if `affine` (a block then has a
+    minimum beside its scale). has_zero: one level is exactly 0."""
+
+    name: str
+    levels: tuple
+    affine: bool = False
+
+    @property
+    def has_zero(self):
+        return 0.0 in self.levels and not self.affine
+
+    @property
+    def zero(self):
+        """The index of what pads an odd number of codes."""
+        return self.levels.index(0.0) if 0.0 in self.levels else 0
+
+
+@functools.cache
+def normal_levels(offset=OFFSET, above=8, below=7):
+    """The levels (1), ascending: `below` negative ones, 0, `above` positive ones.
+
+    Rounded to float32, as they are published. Returns above + below + 1 floats;
+    above = below = 7 is the symmetric book of 15 values. Raises ValueError for an offset
+    outside (½, 1), where a quantile is infinite or not positive.
+    """
+    if not 0.5 < offset < 1:
+        raise ValueError(
+            f"normal_levels: the offset is a probability between 0.5 and 1, got "
+            f"{offset!r}: at 1 the quantile is infinite, at 0.5 it is zero"
+        )
+    up = [_quantile(p) for p in _linspace(offset, above)]
+    down = [-_quantile(p) for p in _linspace(offset, below)]
+    single = backend.host().float32
+    levels = [single(x) for x in sorted([*down, 0.0, *up])]
+    return tuple(float(x / max(levels)) for x in levels)
+
+
+def even_levels(low=-1.0, count=16):
+    """`count` even levels from `low` to 1."""
+    single = backend.host().float32
+    step = (1.0 - low) / (count - 1)
+    return tuple(float(single(low + i * step)) for i in range(count))
+
+
+def _quantile(p):
+    return NormalDist().inv_cdf(p)
+
+
+def _linspace(offset, count):
+    """`count` probabilities from offset towards ½, ½ itself left out, each a float32
+    computed from the nearer end in float32, as PyTorch's linspace does."""
+    single = backend.host().float32
+    start, end = single(offset), single(0.5)
+    step = (end - start) / single(count)
+    near = (count + 1) // 2
+    points = [start + step * single(i) for i in range(near)]
+    points += [end - step * single(count - i) for i in range(near, count)]
+    return [float(p) for p in points]
+
+
+CODES = {
+    "nf4": Code("nf4", normal_levels()),
+    "even": Code("even", even_levels()),
+    "int4": Code("int4", even_levels(0.0), affine=True),
+}
+
+
+def code_named(name):
+    """The Code of a name; ValueError listing the names. A Code is returned as it is."""
+    if isinstance(name, Code):
+        return name
+    if name not in CODES:
+        raise ValueError(
+            f"there is no 4-bit code book named {name!r}; expected one of "
+            f"{', '.join(map(repr, CODES))} ('fp4' is not supported)"
+        )
+    return CODES[name]

@@ -18,6 +18,8 @@ from tinyft.nn.state import load_state, state_of
 class Tree:
     """Base class of Module; see nn/module.py."""
 
+    packed_size = 0  # weights that this module itself keeps in 4 bits, frozen for good
+
     # --- the tree ----------------------------------------------------------------
     def named_modules(self, prefix=""):
         """Yield (path, module) for this module and all below it, each once."""
@@ -164,7 +166,12 @@ class Tree:
                 delta.train(training)
 
     def requires_grad_(self, requires_grad=True):
-        """Switch the gradient of every parameter, adapters' too. Returns self."""
+        """Switch the gradient of every parameter, adapters' too. Returns self.
+
+        Raises ValueError for True if a weight is kept in 4 bits: it cannot train.
+        """
+        if requires_grad:
+            refuse_packed("requires_grad_(True)", self.named_packed())
         for p in self.parameters():
             p.requires_grad_(requires_grad)
         return self
@@ -190,7 +197,7 @@ class Tree:
         for module in self.modules():
             for value in (*module._parameters.values(), *module._buffers.values()):
                 if value is not None:
-                    value.data = _moved(value.data, target)
+                    value.data = _moved(value, target)
                     value.grad = None
             for delta in module._deltas:
                 delta.to(target)
@@ -205,9 +212,33 @@ class Tree:
         return self.to(backend.float64)
 
     def count(self, trainable=None):
-        """Number of parameters, adapters' too, shared ones once; (un)trainable if asked."""
-        return sum(
+        """Number of parameters, adapters' too, shared ones once; (un)trainable if asked.
+
+        Weights in 4 bits count as what they stand for, and never train.
+        """
+        packed = 0 if trainable else sum(m.packed_size for m in self.modules())
+        return packed + sum(
             p.size for p in self.parameters() if trainable in (None, p.requires_grad)
+        )
+
+    def nbytes(self):
+        """Bytes of all parameters and buffers, adapters' too, shared ones once."""
+        return sum(x.nbytes for x in (*self.parameters(), *self.buffers()))
+
+    def named_packed(self):
+        """The full names of the weights that are kept in 4 bits."""
+        for path, module in self.named_modules():
+            if module.packed_size:
+                yield f"{path}.weight" if path else "weight"
+
+
+def refuse_packed(call, names):
+    """Raise ValueError if there is a name: that of a 4-bit weight, which cannot train."""
+    for name in names:
+        raise ValueError(
+            f"{call}: {name} is kept in 4 bits and cannot train: a step below half a level "
+            "would change no code. Put an adapter on it, peft.attach(model, peft.LoRA(), "
+            "...), or go back to floats first: nn.dequantise_linears(model)"
         )
 
 
@@ -236,7 +267,9 @@ def _checked_target(target):
     return dtype
 
 
-def _moved(array, target):
+def _moved(value, target):
+    array = value.data
     if isinstance(target, str):
         return backend.to(array, target)
-    return array.astype(target, copy=False) if array.dtype.kind == "f" else array
+    floating = array.dtype.kind == "f" and not getattr(value, "fixed", False)
+    return array.astype(target, copy=False) if floating else array

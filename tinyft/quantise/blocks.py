@@ -33,7 +33,9 @@ def quantise(W, block=64, code="nf4", double=None):
     double = check_double(code, double)
     if not backend.is_array(W) or W.dtype.kind != "f" or not W.size:
         what = f"dtype {W.dtype}, shape {W.shape}" if backend.is_array(W) else type(W)
-        raise TypeError(f"quantise: expected an array of floats with entries, got {what}")
+        raise TypeError(
+            f"quantise: expected an array of floats with entries, got {what}"
+        )
     flat = W.reshape(-1).astype("float32")
     _check_finite(flat, block)
     low, scale = _constants(flat, block, code)

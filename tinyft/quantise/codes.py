@@ -57,8 +57,9 @@ def normal_levels(offset=OFFSET, above=8, below=7):
             f"normal_levels: the offset is a probability between 0.5 and 1, got "
             f"{offset!r}: at 1 the quantile is infinite, at 0.5 it is zero"
         )
-    up = [_quantile(p) for p in _linspace(offset, above)]
-    down = [-_quantile(p) for p in _linspace(offset, below)]
+    quantile = NormalDist().inv_cdf
+    up = [quantile(float(p)) for p in linspace(offset, 0.5, above + 1)[:-1]]
+    down = [-quantile(float(p)) for p in linspace(offset, 0.5, below + 1)[:-1]]
     single = backend.host().float32
     levels = [single(x) for x in sorted([*down, 0.0, *up])]
     return tuple(float(x / max(levels)) for x in levels)
@@ -71,20 +72,15 @@ def even_levels(low=-1.0, count=16):
     return tuple(float(single(low + i * step)) for i in range(count))
 
 
-def _quantile(p):
-    return NormalDist().inv_cdf(p)
-
-
-def _linspace(offset, count):
-    """`count` probabilities from offset towards ½, ½ itself left out, each a float32
-    computed from the nearer end in float32, as PyTorch's linspace does."""
+def linspace(start, end, count):
+    """`count` float32 values as PyTorch's linspace gives them on a processor with a fused
+    multiply-add: from the nearer end, in steps rounded to float32, rounded once."""
     single = backend.host().float32
-    start, end = single(offset), single(0.5)
-    step = (end - start) / single(count)
-    near = (count + 1) // 2
-    points = [start + step * single(i) for i in range(near)]
-    points += [end - step * single(count - i) for i in range(near, count)]
-    return [float(p) for p in points]
+    start, end = single(start), single(end)
+    step, last = float((end - start) / single(count - 1)), count - 1
+    points = [float(start) + step * i for i in range(count // 2)]
+    points += [float(end) - step * (last - i) for i in range(count // 2, count)]
+    return [single(p) for p in points]
 
 
 CODES = {

@@ -11,6 +11,7 @@ mean is removed first. Source: Dettmers et al. 2023, "QLoRA", section 3; the map
 import functools
 
 from tinyft import backend
+from tinyft.quantise.codes import linspace
 from tinyft.quantise.packed import NESTED
 
 EXPONENTS = 7
@@ -21,13 +22,13 @@ def dynamic_levels():
     """The 256 levels d of (1), ascending float32 from −0.99296874 to 1, 0 among them."""
     single, levels = backend.host().float32, [0.0, 1.0]
     for i in range(EXPONENTS):
-        count = 2**i
-        edges = [single(0.1 + 0.9 * k / count) for k in range(count + 1)]
+        edges = linspace(0.1, 1, 2**i + 1)
         for low, high in zip(edges, edges[1:]):
-            mean = 10.0 ** (i + 1 - EXPONENTS) * float((low + high) / single(2))
+            mean = float(
+                single(10.0 ** (i + 1 - EXPONENTS)) * ((low + high) / single(2))
+            )
             levels += [mean, -mean]
-    levels = sorted(float(single(x)) for x in levels)
-    return tuple(levels)
+    return tuple(sorted(levels))
 
 
 def shrink(scale, table):

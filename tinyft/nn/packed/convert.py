@@ -1,7 +1,7 @@
 """quantise_linears and dequantise_linears: layers of a model into 4 bits, and back.
 
 A layer is changed in place, one after the other, so that adapters on it and whoever else
-holds it stay, and at no time are there two copies of more than one layer.
+holds it stay, and at no time are there two dense copies of a layer.
 """
 
 from tinyft.nn.layers.linear import Linear
@@ -67,8 +67,9 @@ def unpack(layer, trains=True):
     layer._buffers.clear()
     del layer.form
     layer.__class__ = Linear
-    layer.weight = Parameter(0.0, trains, W.dtype)
-    layer.weight.data = W
+    weight = Parameter(0.0, trains, W.dtype)
+    weight.data = W
+    layer.__dict__["_parameters"] = {"weight": weight, **layer._parameters}
 
 
 def _named(model, call, include):
@@ -78,7 +79,9 @@ def _named(model, call, include):
     modules = dict(model.named_modules())
     if include is None:
         return modules
-    return {path: modules[path] for path in select(f"{call}: include", include, modules)}
+    return {
+        path: modules[path] for path in select(f"{call}: include", include, modules)
+    }
 
 
 def _linears(model, include):
@@ -87,7 +90,9 @@ def _linears(model, include):
     linears = {path: m for path, m in found.items() if type(m) is Linear}
     if include is None:
         tied = _tied(model)
-        linears = {p: m for p, m in linears.items() if id(m.parameter("weight")) not in tied}
+        linears = {
+            p: m for p, m in linears.items() if id(m.parameter("weight")) not in tied
+        }
     else:
         _refuse_others(call, found)
         refuse_tied(call, model, (f"{path}.weight" for path in linears))

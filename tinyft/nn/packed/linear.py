@@ -17,7 +17,7 @@ nobody here. Storage: quantise/packed.py; the product: product.py.
 from tinyft import backend, ops
 from tinyft.autograd.tensor import Tensor
 from tinyft.nn.layers.linear import Linear
-from tinyft.nn.module import Buffer, WeightSpec
+from tinyft.nn.module import Buffer, Parameter, WeightSpec
 from tinyft.nn.packed.product import PackedLinear
 from tinyft.nn.shape import empty
 from tinyft.quantise import dequantise, quantise
@@ -83,6 +83,21 @@ class Linear4bit(Linear):
         self.dtype_of(dense.weight.data)
         self.pack(dense.weight.data, block, code, double)
 
+    @classmethod
+    def of(cls, packed, bias=None, dtype="float32"):
+        """A layer that takes over the arrays of a quantise.Packed matrix (out, in).
+
+        bias: an array (out,) or None. dtype: of the products.
+        """
+        self = cls.__new__(cls)
+        self.out_features, self.in_features = packed.shape
+        held = None if bias is None else Parameter(bias, dtype=dtype)
+        self.register_parameter("bias", held)
+        with backend.device(backend.device_of(packed.codes)):
+            self.dtype_of(empty((0,), dtype))
+        self.hold(packed)
+        return self
+
     def dtype_of(self, array):
         """Take the dtype and device of the products from an array."""
         with backend.device(backend.device_of(array)):
@@ -146,7 +161,9 @@ class Linear4bit(Linear):
     weight = property(lambda self: self.adapted("weight", self.parameter("weight")))
 
     def forward(self, x):
-        if any(d not in self._factored and "weight" in d.changes for d in self.deltas()):
+        if any(
+            d not in self._factored and "weight" in d.changes for d in self.deltas()
+        ):
             return ops.linear(x, self.weight, self.bias)
         stored, dtype = self._stored(), self._buffers["like"].dtype
         form = self.form, tuple(stored)

@@ -12,6 +12,8 @@ import contextlib
 import itertools
 
 from tinyft import backend
+from tinyft.nn.moving import checked_target, moved
+from tinyft.nn.packed_weights import count, named_packed, refuse_packed
 from tinyft.nn.state import load_state, state_of
 
 
@@ -193,11 +195,11 @@ class Tree:
 
         Shared parameters stay shared; gradients are forgotten. Returns self.
         """
-        target = _checked_target(target)
+        target = checked_target(target)
         for module in self.modules():
             for value in (*module._parameters.values(), *module._buffers.values()):
                 if value is not None:
-                    value.data = _moved(value, target)
+                    value.data = moved(value, target)
                     value.grad = None
             for delta in module._deltas:
                 delta.to(target)
@@ -216,10 +218,7 @@ class Tree:
 
         Weights in 4 bits count as what they stand for, and never train.
         """
-        packed = 0 if trainable else sum(m.packed_size for m in self.modules())
-        return packed + sum(
-            p.size for p in self.parameters() if trainable in (None, p.requires_grad)
-        )
+        return count(self, trainable)
 
     def nbytes(self):
         """Bytes of all parameters and buffers, adapters' too, shared ones once."""
@@ -227,19 +226,7 @@ class Tree:
 
     def named_packed(self):
         """The full names of the weights that are kept in 4 bits."""
-        for path, module in self.named_modules():
-            if module.packed_size:
-                yield f"{path}.weight" if path else "weight"
-
-
-def refuse_packed(call, names):
-    """Raise ValueError if there is a name: that of a 4-bit weight, which cannot train."""
-    for name in names:
-        raise ValueError(
-            f"{call}: {name} is kept in 4 bits and cannot train: a step below half a level "
-            "would change no code. Put an adapter on it, peft.attach(model, peft.LoRA(), "
-            "...), or go back to floats first: nn.dequantise_linears(model)"
-        )
+        return named_packed(self)
 
 
 def _unique(items, key):
@@ -248,28 +235,3 @@ def _unique(items, key):
         if key(item) not in seen:
             seen.add(key(item))
             yield item
-
-
-def _checked_target(target):
-    """A device's name as it is, or a floating dtype."""
-    if isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda"):
-        backend.check_device(target)
-        return target
-    try:
-        dtype = backend.result_type(target)
-    except TypeError:
-        dtype = None
-    if dtype is None or dtype.kind != "f":
-        raise ValueError(
-            f"Module.to({target!r}): expected a device, 'cpu', 'cuda' or 'cuda:1', or "
-            "a floating dtype such as 'float32'"
-        )
-    return dtype
-
-
-def _moved(value, target):
-    array = value.data
-    if isinstance(target, str):
-        return backend.to(array, target)
-    floating = array.dtype.kind == "f" and not getattr(value, "fixed", False)
-    return array.astype(target, copy=False) if floating else array

@@ -9,6 +9,7 @@ mean is removed first. Source: Dettmers et al. 2023, "QLoRA", section 3; the map
 """
 
 import functools
+import itertools
 
 from tinyft import backend
 from tinyft.quantise.codes import linspace
@@ -23,7 +24,7 @@ def dynamic_levels():
     single, levels = backend.host().float32, [0.0, 1.0]
     for i in range(EXPONENTS):
         edges = linspace(0.1, 1, 2**i + 1)
-        for low, high in zip(edges, edges[1:]):
+        for low, high in itertools.pairwise(edges):
             mean = float(
                 single(10.0 ** (i + 1 - EXPONENTS)) * ((low + high) / single(2))
             )

@@ -14,6 +14,7 @@ cells of the code book. The integrands vanish at both ends with their derivative
 sums on an even grid converge faster than any power of its step.
 """
 
+import itertools
 import math
 
 from tinyft.quantise.blocks import dequantise, quantise
@@ -64,7 +65,7 @@ def _affine(code, B):
 
 def _spread(levels, low, high):
     """∫ (w − nearest level)² φ(w) dw from low to high."""
-    edges = [low, *((p + q) / 2 for p, q in zip(levels, levels[1:])), high]
+    edges = [low, *((p + q) / 2 for p, q in itertools.pairwise(levels)), high]
     moments = [_moments(edge) for edge in edges]
     total = 0.0
     for q, (p0, p1, p2), (r0, r1, r2) in zip(levels, moments, moments[1:]):

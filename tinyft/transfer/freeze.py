@@ -14,8 +14,8 @@ mode goes on updating (pytorch/pytorch#86590; chapter 10). Source: Yosinski et a
 "How transferable are features in deep neural networks?", who froze layer by layer.
 """
 
+from tinyft.nn.packed_weights import refuse_packed
 from tinyft.nn.select import select
-from tinyft.nn.tree import refuse_packed
 
 
 def freeze(model, pattern):

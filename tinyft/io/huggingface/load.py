@@ -29,9 +29,9 @@ def load_model(folder, head=None, dtype=None):
     head: "lm", "mlm", "cls" (a sequence classifier) or "none"; by default the one that
     config.json names in `architectures`. Weights of any float type become `dtype`,
     float32 by default. Layers that the files hold in bitsandbytes' NF4 stay in 4 bits, as
-    nn.Linear4bit; nn.dequantise_linears(model) makes floats of them. Raises FileNotFoundError, CheckpointError for damaged files and
-    names or sizes that do not agree, ValueError naming a family, a field or a head that
-    is not computed.
+    nn.Linear4bit; nn.dequantise_linears(model) makes floats of them. Raises
+    FileNotFoundError, CheckpointError for damaged files and names or sizes that do not
+    agree, ValueError naming a family, a field or a head that is not computed.
     """
     folder = Path(folder)
     theirs = read_config(folder)

@@ -4,6 +4,7 @@ import contextlib
 
 from tinyft import backend, nn
 from tinyft.autograd import no_grad
+from tinyft.nn.packed_weights import refuse_packed
 from tinyft.nn.watch import beside, watching
 from tinyft.peft.acting import disabled
 
@@ -41,13 +42,8 @@ def _append(R, X):
 def gradients(adapter, batches, loss_fn):
     """{path: Σ ∂L/∂W over the batches, a matrix (out, in)}; a start has no scale."""
     deltas = adapter.deltas
-    for path, delta in deltas.items():
-        if delta.site.packed_size:
-            raise ValueError(
-                f"start_from: 'lora_ga' needs the gradient of the weight at {path!r}, "
-                "which is kept in 4 bits and has none; 'eva' and 'corda' do without, or "
-                "call nn.dequantise_linears(model) first and quantise afterwards"
-            )
+    packed = (p for p, d in deltas.items() if d.site.packed_size)
+    refuse_packed("start_from: 'lora_ga' reads ∂L/∂W", (f"{p}.weight" for p in packed))
     weights = {p: d.site.parameter("weight") for p, d in deltas.items()}
     before = {p: (w.requires_grad, w.grad) for p, w in weights.items()}
     with _base(adapter.model) as model:

@@ -13,10 +13,11 @@ import functools
 
 from tinyft import backend
 from tinyft.quantise.codes import code_named
-from tinyft.quantise.constants import dynamic_levels, expand, shrink
+from tinyft.quantise.constants import dynamic_levels, each_block, expand, shrink
 from tinyft.quantise.packed import Packed, check_block, check_double
 
-CHUNK = 2**20  # weights at a time: what is made on the way stays this small
+CHUNKS = {True: 2**14, False: 2**24}  # weights at a time, on the host: what is made on
+# the way stays small and in the cache; on a device: few launches
 
 
 def quantise(W, block=64, code="nf4", double=None):
@@ -56,12 +57,11 @@ def dequantise(packed, dtype="float32"):
     dtype = backend.result_type(dtype)
     if dtype == backend.float16:
         return dequantise(packed).astype(dtype)
+    scale, low = scales(packed).astype(dtype, copy=False), packed.minimum
     W = _levels_of(packed, dtype)
-    scale = scales(packed).astype(dtype, copy=False)
-    low = packed.minimum
-    _each_block(W, packed.block, scale, "__imul__")
+    each_block(W, packed.block, scale, "__imul__")
     if low is not None:
-        _each_block(W, packed.block, low.astype(dtype, copy=False), "__iadd__")
+        each_block(W, packed.block, low.astype(dtype, copy=False), "__iadd__")
     return W.reshape(packed.shape)
 
 
@@ -101,23 +101,15 @@ def _codes(flat, block, code, low, scale):
     xp = backend.xp_of(flat)
     inverse = 1 / xp.where(scale == 0, 1, scale)
     middles, found = _table(f"middles {code.name}", flat), xp.empty(flat.shape, "uint8")
-    for start in range(0, len(flat), CHUNK):
-        part = flat[start : start + CHUNK].copy()
-        here = slice(start // block, (start + CHUNK) // block)
+    chunk = _chunk(flat)
+    for start in range(0, len(flat), chunk):
+        part = flat[start : start + chunk].copy()
+        here = slice(start // block, -(-(start + len(part)) // block))
         if low is not None:
-            _each_block(part, block, low[here], "__isub__")
-        _each_block(part, block, inverse[here], "__imul__")
-        found[start : start + CHUNK] = xp.searchsorted(middles, part)
+            each_block(part, block, low[here], "__isub__")
+        each_block(part, block, inverse[here], "__imul__")
+        found[start : start + chunk] = xp.searchsorted(middles, part)
     return found
-
-
-def _each_block(flat, block, values, in_place):
-    """flat *= (or +=, -=) the value of its block, in place."""
-    whole = len(flat) - len(flat) % block
-    body = flat[:whole].reshape(-1, block)
-    getattr(body, in_place)(values[: len(body), None])
-    if whole < len(flat):
-        getattr(flat[whole:], in_place)(values[-1:])
 
 
 def _pairs_of(codes, code):
@@ -132,11 +124,15 @@ def _levels_of(packed, dtype):
     """The level of each weight, flat; each byte looks up a pair of them."""
     codes, table = packed.codes, _table(f"pairs {packed.code.name}", packed.codes)
     xp = backend.xp_of(codes)
-    W = xp.empty((len(codes), 2), dtype)
-    for start in range(0, len(codes), CHUNK // 2):
-        part = codes[start : start + CHUNK // 2]
-        W[start : start + CHUNK // 2] = xp.take(table, part, axis=0)
+    W, chunk = xp.empty((len(codes), 2), dtype), _chunk(codes) // 2
+    for start in range(0, len(codes), chunk):
+        part = codes[start : start + chunk]
+        W[start : start + chunk] = xp.take(table, part, axis=0)
     return W.reshape(-1)[: packed.size]
+
+
+def _chunk(like):
+    return CHUNKS[backend.device_of(like) == "cpu"]
 
 
 def _table(name, like):

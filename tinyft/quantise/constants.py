@@ -50,6 +50,16 @@ def shrink(scale, table):
 
 def expand(codes, nested, offset, table):
     """The scales that `shrink` kept, by (1)."""
-    xp = backend.xp_of(codes)
-    each = xp.repeat(nested, NESTED)[: len(codes)]
-    return xp.take(table, codes) * each + offset
+    scale = backend.xp_of(codes).take(table, codes)
+    each_block(scale, NESTED, nested, "__imul__")
+    scale += offset
+    return scale
+
+
+def each_block(flat, block, values, in_place):
+    """flat *= (or +=, -=) the value of its block, in place; the last may be shorter."""
+    whole = len(flat) - len(flat) % block
+    body = flat[:whole].reshape(-1, block)
+    getattr(body, in_place)(values[: len(body), None])
+    if whole < len(flat):
+        getattr(flat[whole:], in_place)(values[-1:])

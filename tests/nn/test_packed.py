@@ -186,7 +186,9 @@ def test_the_state_is_packed_and_comes_back(code, tmp_path):
     assert "weight" not in kinds and "like" not in kinds
     io.save(tmp_path / "one.safetensors", state)
     size = (tmp_path / "one.safetensors").stat().st_size
-    assert size < packed_bytes((48, 80), 64, code == "nf4", code == "int4") + 4 * 48 + 999
+    assert (
+        size < packed_bytes((48, 80), 64, code == "nf4", code == "int4") + 4 * 48 + 999
+    )
     x = np.random.default_rng(0).standard_normal((3, 80)).astype("float32")
     assert not np.array_equal(one(x).numpy(), two(x).numpy())
     two.load_state_dict(io.load(tmp_path / "one.safetensors"))
@@ -294,7 +296,9 @@ def test_unfreeze_names_the_packed_weight(pattern):
         with pytest.raises(ValueError, match=r"mlp\.up\.weight is kept in 4 bits"):
             call(model, pattern)
     assert before == {n: p.requires_grad for n, p in model.named_parameters()}
-    assert transfer.freeze(model, r"mlp\.up") == [f"blocks.{i}.mlp.up.bias" for i in (0, 1)]
+    assert transfer.freeze(model, r"mlp\.up") == [
+        f"blocks.{i}.mlp.up.bias" for i in (0, 1)
+    ]
     assert transfer.freeze(model, r"blocks\.0\.mlp\.up\.weight") == []
     transfer.unfreeze(model, r"up\.bias")
 

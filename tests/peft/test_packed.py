@@ -158,7 +158,9 @@ def test_merging_is_refused_with_the_way_out():
     (model, adapter), (dense, _) = pair(METHODS["LoRA"])
     live = model(IDS).numpy()
     for call in (peft.merge, peft.bake):
-        with pytest.raises(ValueError, match=r"q\.weight is kept in 4 bits.*dequantise"):
+        with pytest.raises(
+            ValueError, match=r"q\.weight is kept in 4 bits.*dequantise"
+        ):
             call(model)
     assert adapter.state == "on" and np.array_equal(model(IDS).numpy(), live)
     nn.dequantise_linears(model)
@@ -173,7 +175,9 @@ def test_merging_is_refused_with_the_way_out():
 
 def test_biases_merge():
     (model, _), (dense, _) = pair(METHODS["BitFit"])
-    assert np.array_equal(peft.merge(model)(IDS).numpy(), peft.merge(dense)(IDS).numpy())
+    assert np.array_equal(
+        peft.merge(model)(IDS).numpy(), peft.merge(dense)(IDS).numpy()
+    )
 
 
 def test_a_merged_model_is_not_quantised():

@@ -124,7 +124,9 @@ def test_double_quantisation_needs_a_zero(code):
 
 @pytest.mark.parametrize("block", [32, 64, 128])
 @pytest.mark.parametrize("shape", [(128, 512), (37, 91), (3, 5)])
-@pytest.mark.parametrize("code, double", [("nf4", True), ("nf4", False), ("int4", False)])
+@pytest.mark.parametrize(
+    "code, double", [("nf4", True), ("nf4", False), ("int4", False)]
+)
 def test_bytes_to_the_byte(code, double, shape, block):
     n, affine = shape[0] * shape[1], code == "int4"
     count = -(-n // block)

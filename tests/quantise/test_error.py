@@ -56,7 +56,7 @@ def test_who_wins_depends_on_the_block():
     """Affine wins at equal block up to 64 and loses from 128 on; at equal bits it loses."""
     ratio = {B: normal_error("int4", B) / normal_error("nf4", B) for B in BLOCKS}
     assert ratio[16] < ratio[32] < ratio[64] < 1 < ratio[128] < ratio[256]
-    for B in (32, 64, 128):  # two constants a block of 2B cost what one a block of B does
+    for B in (32, 64, 128):  # two constants per 2B weights or one per B: equal bits
         assert normal_error("int4", 2 * B) > 1.04 * normal_error("nf4", B)
 
 

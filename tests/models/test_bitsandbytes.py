@@ -333,9 +333,10 @@ def test_a_shape_that_the_config_does_not_have(tmp_path):
         hf.load_model(path)
 
 
-@pytest.mark.parametrize("packed", ["c_attn", "wte"])
+@pytest.mark.parametrize("packed", ["c_attn", "c_fc", "wte"])
 def test_what_cannot_stay_packed_is_refused_by_name(tmp_path, packed):
-    """GPT-2's q, k, v are one transposed matrix; an embedding is not a Linear layer."""
+    """GPT-2's q, k, v are one matrix, all of its matrices are transposed; an embedding is
+    not a Linear layer."""
     path, _ = folder(tmp_path, packed=packed, make=gpt2_tiny)
     with pytest.raises(ValueError, match="is in NF4, and here it is several layers"):
         hf.load_model(path)

@@ -165,6 +165,7 @@ def test_merging_is_refused_with_the_way_out():
     assert adapter.state == "on" and np.array_equal(model(IDS).numpy(), live)
     nn.dequantise_linears(model)
     assert np.array_equal(model(IDS).numpy(), live)  # the adapter goes on
+    assert not any(p.requires_grad for p in model.base_parameters())
     merged = peft.merge(model)(IDS).numpy()
     np.testing.assert_allclose(merged, live, atol=1e-12)
     assert np.array_equal(merged, peft.merge(dense)(IDS).numpy())

@@ -5,6 +5,7 @@ import pytest
 
 from tinyft.quantise import (
     CODES,
+    Code,
     bits_per_weight,
     dequantise,
     measured_error,
@@ -189,6 +190,31 @@ def test_pieces_of_any_size_give_the_same(monkeypatch):
         again = quantise(W, 32, code)
         assert all(np.array_equal(a, again.arrays[n]) for n, a in packed.arrays.items())
         assert np.array_equal(dequantise(again), values[code])
+
+
+def test_a_code_of_ones_own():
+    """Fifteen levels, by the same brute force."""
+    code, W = Code("sevenths", tuple(k / 7 for k in range(-7, 8))), normal(13, 48)
+    packed = quantise(W, 16, code, double=False)
+    index, want = brute_force(W, 16, code.levels)
+    assert np.array_equal(unpacked(packed.codes, W.size), index)
+    np.testing.assert_allclose(dequantise(packed), want, atol=1e-6)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_numbers_at_the_ends_of_float32(code):
+    """Below the smallest normal number a block becomes 0 within itself; beyond what the
+    scales and their mean can hold there is a sentence."""
+    small = np.float32(1e-41) * np.arange(-8, 8, dtype="float32")
+    found = dequantise(quantise(small.reshape(1, 16), 16, code))
+    assert np.abs(found - small).max() <= 1.2e-38
+    large = np.full((4, 16), 3e38, "float32")
+    large[:, ::2] *= -1
+    with (
+        np.errstate(over="ignore"),
+        pytest.raises(ValueError, match="divide the weights"),
+    ):
+        quantise(large, 16, code)
 
 
 def test_a_second_rounding_changes_nothing():

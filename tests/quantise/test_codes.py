@@ -5,7 +5,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from tinyft.quantise import CODES, code_named, dynamic_levels, normal_levels
+from tinyft.quantise import CODES, Code, code_named, dynamic_levels, normal_levels
 
 # As printed in the source of bitsandbytes and in the paper's appendix E.
 PUBLISHED = np.array(
@@ -95,6 +95,22 @@ def test_the_dynamic_map_is_even_within_each_decade():
     want = np.concatenate([*centres, *(-c for c in centres), [0.0, 1.0]])
     assert len(set(dynamic_levels())) == 256
     np.testing.assert_allclose(dynamic_levels(), np.sort(want), rtol=2e-7)
+
+
+@pytest.mark.parametrize(
+    "levels, affine",
+    [
+        ((-1.0, 0.0, 0.9), False),
+        ((0.0, 1.0), False),
+        ((-1.0, 1.0), True),
+        ((-1.0, 0.5, 0.0, 1.0), False),
+        ((-1.0, 0.0, 0.0, 1.0), False),
+        (tuple(np.linspace(-1, 1, 17)), False),
+    ],
+)
+def test_a_code_of_ones_own_is_checked(levels, affine):
+    with pytest.raises(ValueError, match="ascending levels from"):
+        code_named(Code("own", levels, affine))
 
 
 @pytest.mark.parametrize("name", ["fp4", "NF4", None, 4])

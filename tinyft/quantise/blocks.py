@@ -37,13 +37,15 @@ def quantise(W, block=64, code="nf4", double=None):
         raise TypeError(
             f"quantise: expected an array of floats with entries, got {what}"
         )
-    flat = W.reshape(-1).astype("float32")
-    _check_finite(flat, block)
-    low, scale = _constants(flat, block, code)
+    with backend.errstate(W, over="ignore"):  # what is too large is refused below
+        flat = W.reshape(-1).astype("float32")
+        _check_finite(flat, block)
+        low, scale = _constants(flat, block, code)
+    _check_range(scale)
     codes = _pairs_of(_codes(flat, block, code, low, scale), code)
     nested = offset = None
     if double:
-        scale, nested, offset = shrink(scale, _table("dynamic", W))
+        scale, nested, offset = shrink(scale, _sent("dynamic", None, _place(W)))
     minimum = low if code.affine else None
     return Packed(codes, scale, nested, offset, minimum, code, block, tuple(W.shape))
 
@@ -69,7 +71,7 @@ def scales(packed):
     """The float32 scale of each block."""
     if packed.nested is None:
         return packed.scale
-    table = _table("dynamic", packed.scale)
+    table = _sent("dynamic", None, _place(packed.scale))
     return expand(packed.scale, packed.nested, packed.offset, table)
 
 
@@ -81,6 +83,16 @@ def _check_finite(flat, block):
             f"quantise: block {first} (weights {first * block} and after, in row-major "
             "order) holds NaN or Inf, which no code stands for; look at the weights: did "
             "the run that made them diverge?"
+        )
+
+
+def _check_range(scale):
+    """The scales add up to a mean in float32, which ends at 3.4e38."""
+    top = float(backend.xp_of(scale).finfo(scale.dtype).max) / len(scale)
+    if not (scale <= top).all():
+        raise ValueError(
+            "quantise: the largest weights are beyond what float32 scales and their mean "
+            "can hold; divide the weights by a constant first"
         )
 
 
@@ -99,8 +111,10 @@ def _constants(flat, block, code):
 def _codes(flat, block, code, low, scale):
     """The index of the nearest level for each weight, uint8."""
     xp = backend.xp_of(flat)
-    inverse = 1 / xp.where(scale == 0, 1, scale)
-    middles, found = _table(f"middles {code.name}", flat), xp.empty(flat.shape, "uint8")
+    tiny = xp.finfo(scale.dtype).tiny  # below it 1/scale is infinite
+    inverse = 1 / xp.where(scale < tiny, 1, scale)
+    middles = _sent("middles", code, _place(flat))
+    found = xp.empty(flat.shape, "uint8")
     chunk = _chunk(flat)
     for start in range(0, len(flat), chunk):
         part = flat[start : start + chunk].copy()
@@ -122,7 +136,7 @@ def _pairs_of(codes, code):
 
 def _levels_of(packed, dtype):
     """The level of each weight, flat; each byte looks up a pair of them."""
-    codes, table = packed.codes, _table(f"pairs {packed.code.name}", packed.codes)
+    codes, table = packed.codes, _sent("pairs", packed.code, _place(packed.codes))
     xp = backend.xp_of(codes)
     W, chunk = xp.empty((len(codes), 2), dtype), _chunk(codes) // 2
     for start in range(0, len(codes), chunk):
@@ -132,22 +146,24 @@ def _levels_of(packed, dtype):
 
 
 def _chunk(like):
-    return CHUNKS[backend.device_of(like) == "cpu"]
+    return CHUNKS[_place(like) == "cpu"]
 
 
-def _table(name, like):
-    """One of the tables below on the device of `like`; sent there once."""
-    return _sent(name, backend.device_of(like))
+def _place(like):
+    return backend.device_of(like)
 
 
 @functools.cache
-def _sent(name, device):
-    host, (kind, _, code) = backend.host(), name.partition(" ")
-    if kind == "dynamic":
+def _sent(what, code, device):
+    """A table on a device, sent there once: the 256 levels of the scales, the middles
+    between the levels of a code, or the pairs of levels that each byte stands for."""
+    host = backend.host()
+    if what == "dynamic":
         return backend.to(host.asarray(dynamic_levels(), "float32"), device)
-    levels = host.asarray(code_named(code).levels, "float32")
-    if kind == "middles":
+    levels = host.asarray(code.levels, "float32")
+    if what == "middles":
         levels = (levels[1:] + levels[:-1]) / host.float32(2)
     else:  # byte 16 i + j: levels i and j
+        levels = host.append(levels, host.zeros(16 - len(levels), "float32"))
         levels = host.stack([levels.repeat(16), host.tile(levels, 16)], axis=1)
     return backend.to(levels, device)

@@ -27,8 +27,9 @@ OFFSET = 0.9677083
 
 
 class Code(NamedTuple):
-    """levels: ascending, in [-1, 1], or in [0, 1] if `affine` (a block then has a
-    minimum beside its scale). has_zero: one level is exactly 0."""
+    """levels: at most 16, ascending, from -1 to 1, or from 0 to 1 if `affine` (a block
+    then has a minimum beside its scale). has_zero: one level is exactly 0. Functions that
+    take a name, "nf4", take a Code of your own too."""
 
     name: str
     levels: tuple
@@ -91,12 +92,24 @@ CODES = {
 
 
 def code_named(name):
-    """The Code of a name; ValueError listing the names. A Code is returned as it is."""
+    """The Code of a name; ValueError listing the names. A Code is returned as it is,
+    if it is one: ascending levels that begin and end at those of a block's extremes."""
     if isinstance(name, Code):
-        return name
-    if name not in CODES:
+        return _checked(name)
+    if not isinstance(name, str) or name not in CODES:
         raise ValueError(
             f"there is no 4-bit code book named {name!r}; expected one of "
             f"{', '.join(map(repr, CODES))} ('fp4' is not supported)"
         )
     return CODES[name]
+
+
+def _checked(code):
+    levels, low = list(code.levels), 0 if code.affine else -1
+    sorted_ = levels == sorted(set(levels)) and 2 <= len(levels) <= 16
+    if not sorted_ or (levels[0], levels[-1]) != (low, 1):
+        raise ValueError(
+            f"Code {code.name!r}: expected 2 to 16 ascending levels from {low} to 1, so "
+            f"that a block's extremes are exact, got {levels}"
+        )
+    return code

@@ -109,19 +109,23 @@ class Linear4bit(Linear):
 
         Raises ValueError for another shape, and as `quantise` does. Returns self.
         """
-        if tuple(W.shape) != (self.out_features, self.in_features):
-            raise ValueError(
-                f"Linear4bit.pack: expected a weight of shape "
-                f"{(self.out_features, self.in_features)}, got {tuple(W.shape)}"
-            )
+        self._check_shape("pack", W)
         if "form" in self.__dict__ and code is None:
             code, double = self.form.code, "nested" in self._buffers
             block = block or self.form.block
         self.hold(quantise(W, block or 64, code or "nf4", double))
         return self
 
+    def _check_shape(self, call, W):
+        if tuple(W.shape) != (self.out_features, self.in_features):
+            raise ValueError(
+                f"Linear4bit.{call}: expected a weight of shape "
+                f"{(self.out_features, self.in_features)}, got {tuple(W.shape)}"
+            )
+
     def hold(self, packed):
         """Take over the arrays of a quantise.Packed of this layer's shape."""
+        self._check_shape("hold", packed)
         for name in [n for n in self._buffers if n != "like"]:
             del self._buffers[name]
         self.form = packed._replace(**dict.fromkeys(packed.arrays))  # no arrays

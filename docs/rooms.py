@@ -16,7 +16,7 @@ PACKAGE = ROOT / "tinyft"
 FLOORS = [  # from the bottom up; rooms of one floor do not know each other
     ["later"],
     ["backend"],
-    ["kernels", "io"],
+    ["kernels", "io", "quantise"],
     ["autograd", "data", "pretrained"],
     ["ops"],
     ["ops/blocked"],
@@ -26,6 +26,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
     ["ops/cuda"],
     ["nn"],
     ["nn/layers"],
+    ["nn/packed"],
     ["transfer/norms"],
     ["models", "peft", "transfer", "objectives", "evaluation", "optim"],
     ["peft/methods", "io/huggingface"],

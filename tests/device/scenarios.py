@@ -26,6 +26,13 @@ def gpt():
     return model, ids[:, :-1], ids[:, 1:].reshape(-1)
 
 
+def packed():
+    """GPT with its Linear layers in 4 bits."""
+    model, x, y = gpt()
+    nn.quantise_linears(model, block=16)
+    return model, x, y
+
+
 def llama():
     model = models.llama_tiny(0, vocab=11, dim=24, heads=4, length=9)
     ids = np.random.default_rng(1).integers(0, 11, (2, 8))
@@ -119,6 +126,8 @@ ATTENTION, CONV = r"attn\.(q|v)", r"layer\d\.0\.conv1"
 # (model, name) -> model to parameters; the first word of a name is the method's kind.
 METHODS = {
     (gpt, "LORA"): method(lambda: peft.LoRA(r=2), ATTENTION),
+    (packed, "LORA"): method(lambda: peft.LoRA(r=2), ATTENTION),
+    (packed, "DORA"): method(lambda: peft.DoRA(r=2), ATTENTION),
     (gpt, "DORA"): method(lambda: peft.DoRA(r=2), ATTENTION),
     (gpt, "PISSA"): method(lambda: peft.PiSSA(r=2), ATTENTION),
     (gpt, "OFFSET"): method(lambda: peft.OffsetLoRA(r=2), ATTENTION),
@@ -175,6 +184,8 @@ class Run:
             self.parameters = list(self.model.parameters())
         self.rule = OPTIMISERS[rule](self.parameters)
         self.x, self.y = backend.to(x, device), backend.to(y, device)
+        if list(self.model.named_packed()):  # the code books are sent once
+            self.model(self.x)
         self.losses = []
 
     def step(self):

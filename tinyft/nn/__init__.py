@@ -26,6 +26,8 @@ from tinyft.nn.layers.norm import (
 )
 from tinyft.nn.layers.recurrent import LSTM
 from tinyft.nn.module import Buffer, Module, Parameter
+from tinyft.nn.packed.convert import dequantise_linears, quantise_linears
+from tinyft.nn.packed.linear import Linear4bit
 from tinyft.nn.recompute import recompute
 
 checkpoint = recompute  # its name in PyTorch
@@ -48,6 +50,7 @@ __all__ = [
     "KVCache",
     "LayerNorm",
     "Linear",
+    "Linear4bit",
     "MaxPool2d",
     "Module",
     "ModuleDict",
@@ -65,8 +68,10 @@ __all__ = [
     "Tanh",
     "TypeEmbedding",
     "checkpoint",
+    "dequantise_linears",
     "init",
     "manual_seed",
+    "quantise_linears",
     "recompute",
 ]
 

@@ -49,11 +49,7 @@ class Module(Tree):
         fields = self.__dict__
         if name in fields["_parameters"]:
             value = fields["_parameters"][name]
-            for delta in self.deltas() if fields["_deltas"] else ():
-                closed = delta not in fields["_factored"]
-                if closed and name in delta.changes and value is not None:
-                    value = delta.change(name, value)
-            return value
+            return self.adapted(name, value) if fields["_deltas"] else value
         for kind in ("_modules", "_buffers"):
             if name in fields[kind]:
                 return fields[kind][name]
@@ -62,6 +58,14 @@ class Module(Tree):
             f"{type(self).__name__} has no attribute {name!r}; as a module it holds "
             f"{held}{hints.instead('MODULE', name)}"
         )
+
+    def adapted(self, name, value):
+        """A parameter's value, passed through the deltas that redefine it now."""
+        for delta in self.deltas():
+            closed = delta not in self._factored
+            if closed and name in delta.changes and value is not None:
+                value = delta.change(name, value)
+        return value
 
     def __call__(self, *inputs, **options):
         if mode.anomaly is not None:

@@ -24,14 +24,15 @@ class Parameter(Tensor):
 class Buffer(Tensor):
     """State that is not trained; `persistent` puts it in the state dict.
 
-    A float64 array becomes float32 unless dtype="float64" is given.
+    A float64 array becomes float32 unless dtype="float64" is given. `fixed`: its dtype
+    is part of a storage format, and `Module.to("float64")` leaves it.
     """
 
-    __slots__ = ("persistent",)
+    __slots__ = ("fixed", "persistent")
 
-    def __init__(self, values, persistent=True, dtype=None):
+    def __init__(self, values, persistent=True, dtype=None, fixed=False):
         super().__init__(values, False, _dtype(values, dtype))
-        self.persistent = persistent
+        self.persistent, self.fixed = persistent, fixed
 
 
 def _dtype(values, dtype):

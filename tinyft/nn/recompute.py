@@ -84,7 +84,8 @@ class Run:
     def again(self, tensors):
         """The same call in the same world; afterwards the world is as it was."""
         now = [g.bit_generator.state for g in self.generators]
-        buffers = [(b, b.data.copy()) for b in self.module.buffers()]
+        moving = (b for b in self.module.buffers() if not b.fixed)
+        buffers = [(b, b.data.copy()) for b in moving]
         try:
             for g, state in zip(self.generators, self.states):
                 g.bit_generator.state = state

@@ -62,7 +62,7 @@ def _shapes(module):
 def _count(module):
     """'1,024 trainable', '1,024 frozen', '64 of 1,024 trainable', or ''."""
     base = list(module.base_parameters())
-    total = sum(p.size for p in base)
+    total = sum(p.size for p in base) + sum(m.packed_size for m in module.modules())
     trainable = sum(p.size for p in base if p.requires_grad)
     added = module.count(trainable=True) - trainable
     if not total:

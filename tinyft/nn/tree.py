@@ -12,11 +12,15 @@ import contextlib
 import itertools
 
 from tinyft import backend
+from tinyft.nn.moving import checked_target, moved
+from tinyft.nn.packed_weights import count, named_packed, refuse_packed
 from tinyft.nn.state import load_state, state_of
 
 
 class Tree:
     """Base class of Module; see nn/module.py."""
+
+    packed_size = 0  # weights that this module itself keeps in 4 bits, frozen for good
 
     # --- the tree ----------------------------------------------------------------
     def named_modules(self, prefix=""):
@@ -164,7 +168,12 @@ class Tree:
                 delta.train(training)
 
     def requires_grad_(self, requires_grad=True):
-        """Switch the gradient of every parameter, adapters' too. Returns self."""
+        """Switch the gradient of every parameter, adapters' too. Returns self.
+
+        Raises ValueError for True if a weight is kept in 4 bits: it cannot train.
+        """
+        if requires_grad:
+            refuse_packed("requires_grad_(True)", self.named_packed())
         for p in self.parameters():
             p.requires_grad_(requires_grad)
         return self
@@ -186,11 +195,11 @@ class Tree:
 
         Shared parameters stay shared; gradients are forgotten. Returns self.
         """
-        target = _checked_target(target)
+        target = checked_target(target)
         for module in self.modules():
             for value in (*module._parameters.values(), *module._buffers.values()):
                 if value is not None:
-                    value.data = _moved(value.data, target)
+                    value.data = moved(value, target)
                     value.grad = None
             for delta in module._deltas:
                 delta.to(target)
@@ -205,10 +214,19 @@ class Tree:
         return self.to(backend.float64)
 
     def count(self, trainable=None):
-        """Number of parameters, adapters' too, shared ones once; (un)trainable if asked."""
-        return sum(
-            p.size for p in self.parameters() if trainable in (None, p.requires_grad)
-        )
+        """Number of parameters, adapters' too, shared ones once; (un)trainable if asked.
+
+        Weights in 4 bits count as what they stand for, and never train.
+        """
+        return count(self, trainable)
+
+    def nbytes(self):
+        """Bytes of all parameters and buffers, adapters' too, shared ones once."""
+        return sum(x.nbytes for x in (*self.parameters(), *self.buffers()))
+
+    def named_packed(self):
+        """The full names of the weights that are kept in 4 bits."""
+        return named_packed(self)
 
 
 def _unique(items, key):
@@ -217,26 +235,3 @@ def _unique(items, key):
         if key(item) not in seen:
             seen.add(key(item))
             yield item
-
-
-def _checked_target(target):
-    """A device's name as it is, or a floating dtype."""
-    if isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda"):
-        backend.check_device(target)
-        return target
-    try:
-        dtype = backend.result_type(target)
-    except TypeError:
-        dtype = None
-    if dtype is None or dtype.kind != "f":
-        raise ValueError(
-            f"Module.to({target!r}): expected a device, 'cpu', 'cuda' or 'cuda:1', or "
-            "a floating dtype such as 'float32'"
-        )
-    return dtype
-
-
-def _moved(array, target):
-    if isinstance(target, str):
-        return backend.to(array, target)
-    return array.astype(target, copy=False) if array.dtype.kind == "f" else array

@@ -24,10 +24,12 @@ from tinyft.peft.methods.prefix import Prefix
 from tinyft.peft.methods.prompt import Prompt
 from tinyft.peft.methods.ptuning import PTuning
 from tinyft.peft.methods.starts.from_data import start_from
+from tinyft.peft.methods.starts.loftq import loftq
 from tinyft.peft.methods.starts.offset import OffsetLoRA
 from tinyft.peft.methods.steps.rank_allocator import RankAllocator
 from tinyft.peft.methods.steps.scaled import lora_fa, scaled_gradients
 from tinyft.peft.methods.vera import VeRA
+from tinyft.peft.packed import merging_error
 from tinyft.peft.per_row import rows
 from tinyft.peft.report import report
 
@@ -60,9 +62,11 @@ __all__ = [
     "houlsby",
     "huggingface",
     "load",
+    "loftq",
     "lora_fa",
     "loraplus_groups",
     "merge",
+    "merging_error",
     "parallel",
     "pfeiffer",
     "registry",

@@ -17,6 +17,8 @@ Where they act: the two seams at the head of tinyft/nn/module.py. Deltas compose
 of attachment; `factored` says that `output` is the whole effect of the changed weight.
 """
 
+import itertools
+
 from tinyft import backend
 from tinyft.nn.module import Module
 from tinyft.peft.options import read_options
@@ -125,7 +127,8 @@ class Delta(Module):
         delta = self.copied(**changes)
         delta.path = path
         delta.__dict__.update(site=module, shared=shared)  # not part of the tree
-        here = next((p.device for p in module.parameters()), None)
+        values = itertools.chain(module.parameters(), module.buffers())
+        here = next((value.device for value in values), None)
         with backend.device(here or backend.default_device()):
             delta.build(module, rng)
         delta.train(module.training)

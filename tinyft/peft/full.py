@@ -31,6 +31,7 @@ class Full(Delta, kind="FULL"):
     def fits(self, module):
         names = [n for n, p in module._parameters.items() if p is not None]
         whole = bool(names) and not module._modules
+        whole = whole and not (module.packed_size and not self.only)  # it cannot train
         return whole and set(self.only or names) <= {*names}
 
     @property

@@ -10,11 +10,13 @@ HEAD = ("adapter", "method", "site", "parameters", "bytes", "acts")
 class Report:
     """Rows (adapter, method, site, parameters, bytes, acts) and totals, as a table.
 
-    acts: "on", "off", or "merged" into the weights.
+    acts: "on", "off", or "merged" into the weights. `bytes` is what `save` writes,
+    `model_bytes` what base and adapters hold in memory, weights in 4 bits as stored.
     """
 
-    def __init__(self, rows, trainable, total):
+    def __init__(self, rows, trainable, total, model_bytes):
         self.rows, self.trainable, self.total = rows, trainable, total
+        self.model_bytes = model_bytes
         self.bytes = sum(row[4] for row in rows)
 
     def _table(self):
@@ -72,7 +74,7 @@ def report(model):
                 bytes_ = sum(a.nbytes for a in stored)
                 acts = _acts(delta)
                 rows.append((name, type(delta).__name__, path, size, bytes_, acts))
-    return Report(rows, model.count(trainable=True), model.count())
+    return Report(rows, model.count(trainable=True), model.count(), model.nbytes())
 
 
 def _acts(delta):

@@ -131,9 +131,10 @@ def _no_site(call, model, delta, target, named):
     if not named:
         return nothing_named(f"{call}: target", target, fitting)
     path = next(iter(named))
+    packed = " (its weight is kept in 4 bits)" * bool(modules[path].packed_size)
     below = ", ".join(name for name, _ in modules[path].named_children())
     return (
-        f"{call}: target {target!r} names {type(modules[path]).__name__} {path!r}, where "
-        f"{type(delta).__name__} cannot sit, or which other options exclude"
+        f"{call}: target {target!r} names {type(modules[path]).__name__} {path!r}{packed}, "
+        f"where {type(delta).__name__} cannot sit, or which other options exclude"
         + (f"; did you mean one below it: {below}?" if below else "")
     )

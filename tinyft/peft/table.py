@@ -16,6 +16,15 @@ Every fine-tuning method of `tinyft.peft`, one file each. Made from the registry
 such method, and the file is tinyft's own in the same layout.
 
 """
+FOOT = """
+Not rows, because they are no deltas:
+
+- **QLoRA** is any method above on a base in 4 bits, `nn.quantise_linears(model)` before
+  `peft.attach`: y = x Ŵᵀ + (α/r) x Aᵀ Bᵀ with Ŵ packed. It does not merge into 4 bits
+  (`nn.dequantise_linears` first); `Full` and LoRA-GA's start refuse such a layer.
+- **LoftQ** is a start of LoRA beside that base, `peft.loftq(adapter, rounds)`.
+- **LoRA-GA, EVA, CorDA** are starts of `OffsetLoRA`, `peft.start_from(adapter, ...)`.
+"""
 COLUMNS = (
     "method",
     "formula",
@@ -33,7 +42,7 @@ def table():
     """The table as Markdown, by chapter."""
     methods = sorted(registry.values(), key=lambda c: (c.chapter, c.__module__))
     rows = [COLUMNS, ["---"] * len(COLUMNS), *map(_cells, methods)]
-    return HEAD + "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    return HEAD + "".join(f"| {' | '.join(row)} |\n" for row in rows) + FOOT
 
 
 def _cells(cls):

@@ -14,6 +14,7 @@ mode goes on updating (pytorch/pytorch#86590; chapter 10). Source: Yosinski et a
 "How transferable are features in deep neural networks?", who froze layer by layer.
 """
 
+from tinyft.nn.packed_weights import refuse_packed
 from tinyft.nn.select import select
 
 
@@ -32,7 +33,7 @@ def unfreeze(model, pattern):
 
 
 def _switch(caller, model, pattern, on):
-    found = matching(model, pattern, caller)
+    found = matching(model, pattern, caller, packed=not on)
     for p in found.values():
         p.requires_grad_(on)
         if not on:
@@ -40,18 +41,26 @@ def _switch(caller, model, pattern, on):
     return list(found)
 
 
-def matching(model, pattern, caller="matching"):
-    """{name: Parameter} of those whose path ends in `pattern`, or lies below it."""
+def matching(model, pattern, caller="matching", packed=False):
+    """{name: Parameter} of those whose path ends in `pattern`, or lies below it.
+
+    Raises ValueError if it names a weight in 4 bits, which is frozen for good, unless
+    `packed` passes these over.
+    """
     if not isinstance(pattern, (str, list, tuple)):
         raise ValueError(
             f"{caller}: {pattern!r} is not a regular expression or a list of names"
         )
     every = dict(model._named("_parameters", "", unique=False))  # tied: all their names
     every |= dict(model.named_parameters())  # and those of adapters
-    paths = dict.fromkeys(path for name in every for path in _path_and_above(name))
+    names = (*every, *model.named_packed())
+    paths = dict.fromkeys(path for name in names for path in _path_and_above(name))
     kind = f"parameter of {type(model).__name__}"
     named = set(select(f"{caller}: the pattern", pattern, paths, kind))
-    return {n: p for n, p in every.items() if named.intersection(_path_and_above(n))}
+    found = [n for n in names if named.intersection(_path_and_above(n))]
+    if not packed:
+        refuse_packed(f"{caller}: {pattern!r}", (n for n in found if n not in every))
+    return {name: every[name] for name in found if name in every}
 
 
 def _path_and_above(name):

@@ -9,6 +9,7 @@ What our Transformer does not compute (other families, scaled rotary positions o
 kinds, ...) is refused by name, never ignored.
 """
 
+from tinyft.io.huggingface.bitsandbytes import dense_state, read_nf4, write_nf4
 from tinyft.io.huggingface.convert import (
     bert_config,
     from_bert,
@@ -25,6 +26,7 @@ from tinyft.io.huggingface.save import save_model
 
 __all__ = [
     "bert_config",
+    "dense_state",
     "from_bert",
     "from_gpt2",
     "from_llama",
@@ -34,8 +36,10 @@ __all__ = [
     "load_gpt2",
     "load_llama",
     "load_model",
+    "read_nf4",
     "save_model",
     "to_bert",
     "to_gpt2",
     "to_llama",
+    "write_nf4",
 ]

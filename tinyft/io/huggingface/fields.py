@@ -62,7 +62,28 @@ class Fields:
     def check_common(self):
         """Raise for what any config may have and no Transformer of ours computes."""
         self.only(is_encoder_decoder=False, is_decoder=False, add_cross_attention=False)
-        self.only(pruned_heads={}, quantization_config=None, auto_map=None)
+        self.only(pruned_heads={}, auto_map=None)
+        self.check_quantisation(self.get("quantization_config", None))
+
+    def check_quantisation(self, fields):
+        """Raise ValueError for a quantization_config that is not bitsandbytes' NF4."""
+        known = fields if isinstance(fields, dict) else {}
+        wanted = {"quant_method": "bitsandbytes", "load_in_4bit": True}
+        wanted |= {"bnb_4bit_quant_type": "nf4"}
+        other = {n: known.get(n) for n, v in wanted.items() if known.get(n) != v}
+        if known.get("load_in_8bit") or known.get("bnb_4bit_quant_storage") not in (
+            None,
+            "uint8",
+        ):
+            other |= {
+                n: known.get(n) for n in ("load_in_8bit", "bnb_4bit_quant_storage")
+            }
+        if fields and other:
+            shown = ", ".join(f"{name}={value!r}" for name, value in other.items())
+            raise ValueError(
+                f"{self.where}: quantization_config={shown} is not supported; only NF4 "
+                "of bitsandbytes is read (bnb_4bit_quant_type 'nf4', storage in uint8)"
+            )
 
     def get(self, name, default=REQUIRED):
         """The value of a field; without a default it must be there."""

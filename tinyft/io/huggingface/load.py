@@ -11,13 +11,15 @@ from pathlib import Path
 
 from tinyft import backend, nn
 from tinyft.io.huggingface.families import FAMILIES, config_of, family_of, named_head
-from tinyft.io.huggingface.names import NamesError, pieces
+from tinyft.io.huggingface.names import NamesError, bare_names, pieces
 from tinyft.io.huggingface.shapes import check_shapes
-from tinyft.io.huggingface.weights import Weights
+from tinyft.io.huggingface.weights import PackedWeights, Weights
 from tinyft.io.json_text import JSONError, read_json
 from tinyft.io.tensors import CheckpointError
 from tinyft.models import Transformer
+from tinyft.nn.packed.convert import pack
 
+TABLES = ("embed", "position", "type")
 CONFIG_LIMIT = 2**20  # bytes; 1,000 labels take 50 kB
 
 
@@ -26,9 +28,10 @@ def load_model(folder, head=None, dtype=None):
 
     head: "lm", "mlm", "cls" (a sequence classifier) or "none"; by default the one that
     config.json names in `architectures`. Weights of any float type become `dtype`,
-    float32 by default. Raises FileNotFoundError, CheckpointError for damaged files and
-    names or sizes that do not agree, ValueError naming a family, a field or a head that
-    is not computed.
+    float32 by default. Layers that the files hold in bitsandbytes' NF4 stay in 4 bits, as
+    nn.Linear4bit; nn.dequantise_linears(model) makes floats of them. Raises
+    FileNotFoundError, CheckpointError for damaged files and names or sizes that do not
+    agree, ValueError naming a family, a field or a head that is not computed.
     """
     folder = Path(folder)
     theirs = read_config(folder)
@@ -64,6 +67,7 @@ def _load(folder, kind, head, pooler, dtype):
 
 def _build(folder, kind, theirs, weights, head, pooler, dtype):
     config, form = config_of(kind, theirs, head, pooler), FAMILIES[kind].form
+    weights = PackedWeights(folder, weights, theirs.get("quantization_config"))
     try:
         check_shapes(str(folder), form, weights.entries, config)
     except NamesError as error:
@@ -72,11 +76,34 @@ def _build(folder, kind, theirs, weights, head, pooler, dtype):
     with nn.init.skipped():
         model = Transformer(config, dtype=dtype)
     slots = dict(model.named_parameters())
-    for name, array in pieces(str(folder), form, weights, config):
+    for name, packed in _packed(folder, form, weights, config):
+        slot, layer = slots.pop(name), model.get_submodule(name.rpartition(".")[0])
+        arrays = {n: backend.to(a, slot.device) for n, a in packed.arrays.items()}
+        pack(layer, packed._replace(**arrays))
+    for name, array in pieces(str(folder), form, weights, config, weights.packed):
         _check_finite(folder, name, array)
         slot = slots.pop(name)
         slot.data = backend.to(array.astype(slot.dtype, copy=False), slot.device)
     return model.eval()
+
+
+def _packed(folder, form, weights, config):
+    """Yield (our name, quantise.Packed) of the layers in NF4.
+
+    ValueError for one that is not one Linear layer here: codes cannot be split or
+    transposed without quantising again.
+    """
+    names = bare_names(form, weights)
+    for theirs, ours, transposed in form.rows(config):
+        if names[theirs] not in weights.packed:
+            continue
+        if transposed or len(ours) > 1 or ours[0].partition(".")[0] in TABLES:
+            raise ValueError(
+                f"{folder}: {theirs} is in NF4, and here it is several layers, transposed, "
+                "or a table of embeddings, which are not kept in 4 bits; read the file "
+                "with io.load, make floats with io.huggingface.dense_state, and save those"
+            )
+        yield ours[0], weights.layer(names[theirs])
 
 
 def _check_finite(folder, name, array):

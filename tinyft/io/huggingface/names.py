@@ -81,12 +81,15 @@ def _listed(names):
     return (", ".join(sorted(names)[:SHOWN]) or "none") + more
 
 
-def pieces(what, form, state, config):
-    """Yield (our name, array) of a mapping {their name: array}, one row at a time."""
+def pieces(what, form, state, config, without=()):
+    """Yield (our name, array) of a mapping {their name: array}, one row at a time;
+    those of their names in `without` are passed over."""
     names = bare_names(form, state)
     check_names(what, form, names, config)
     _check_copies(what, form.extras(config), names, state)
     for theirs, ours, transposed in form.rows(config):
+        if names[theirs] in without:
+            continue
         array = host(state[names[theirs]])
         parts = np.split(array.T if transposed else array, len(ours))
         yield from ((n, np.ascontiguousarray(p)) for n, p in zip(ours, parts))

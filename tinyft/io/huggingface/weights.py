@@ -4,6 +4,12 @@ from collections.abc import Mapping
 from pathlib import PurePath
 
 from tinyft.io.headers import check_seal, read_array, read_header
+from tinyft.io.huggingface.bitsandbytes import (
+    companions,
+    packed_names,
+    quantised_shape,
+    read_nf4,
+)
 from tinyft.io.json_text import JSONError, read_json
 from tinyft.io.tensors import CheckpointError
 
@@ -37,6 +43,47 @@ class Weights(Mapping):
         """Raise CheckpointError for a file of ours in which a byte has changed."""
         for path in {path for path, _ in self.places.values()}:
             check_seal(path)
+
+    def __iter__(self):
+        return iter(self.entries)
+
+    def __len__(self):
+        return len(self.entries)
+
+
+class PackedWeights(Mapping):
+    """The Weights of a folder, in which a layer in NF4 has one name: its weight's.
+
+    `packed` are these names, `entries` has the shapes of their matrices. Values of theirs
+    are read by `layer(name)`. Raises ValueError if config.json and the files disagree on
+    whether there are any, or for a quantisation that is not NF4.
+    """
+
+    def __init__(self, folder, weights, config):
+        self.folder, self.weights = folder, weights
+        self.packed = set(packed_names(weights, folder))
+        if bool(self.packed) != bool(config):
+            has = ("no", "a")[bool(config)], ("floats", "NF4")[bool(self.packed)]
+            raise ValueError(
+                f"{folder}: config.json has {has[0]} quantization_config, but the files "
+                f"hold {has[1]}; do the two belong together?"
+            )
+        gone = {part for name in self.packed for part in companions(name)}
+        self.entries = {n: e for n, e in weights.entries.items() if n not in gone}
+        for name in self.packed & set(self.entries):
+            shape = quantised_shape(weights, name, folder)
+            self.entries[name] = self.entries[name]._replace(shape=shape)
+
+    def layer(self, name):
+        """The quantise.Packed of a weight in NF4."""
+        return read_nf4(self.weights, name, self.folder)
+
+    def check(self):
+        """As that of Weights."""
+        self.weights.check()
+
+    def __getitem__(self, name):
+        return self.weights[name]
 
     def __iter__(self):
         return iter(self.entries)

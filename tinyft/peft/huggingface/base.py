@@ -69,11 +69,15 @@ def _fingerprint(adapter, whole=()):
 
 
 def _base_arrays(adapter, whole):
-    """{name: array} of the base's parameters that stay, a tied one once."""
+    """{name: array} of the base's parameters that stay, a tied one once, and of its
+    weights in 4 bits."""
     copies = [d for d in adapter.deltas.values() if isinstance(d, Full)]
     replaced = {f"{d.path}.{name}" for d in copies for name in d.changes}
     found = {}
     for path, module in adapter.model.named_modules():
+        if module.packed_size and path not in whole:
+            stored = module.packed.arrays.items()
+            found |= {id(a): (f"{path}.{name}", a) for name, a in stored}
         for name, p in module._parameters.items() if path not in whole else ():
             if p is not None and f"{path}.{name}" not in replaced:
                 found.setdefault(id(p), (f"{path}.{name}", base_array(module, name)))

@@ -4,6 +4,7 @@ import contextlib
 
 from tinyft import backend, nn
 from tinyft.autograd import no_grad
+from tinyft.nn.packed_weights import refuse_packed
 from tinyft.nn.watch import beside, watching
 from tinyft.peft.acting import disabled
 
@@ -41,6 +42,8 @@ def _append(R, X):
 def gradients(adapter, batches, loss_fn):
     """{path: Σ ∂L/∂W over the batches, a matrix (out, in)}; a start has no scale."""
     deltas = adapter.deltas
+    packed = (f"{p}.weight" for p, d in deltas.items() if d.site.packed_size)
+    refuse_packed("start_from: 'lora_ga' reads ∂L/∂W", packed)
     weights = {p: d.site.parameter("weight") for p, d in deltas.items()}
     before = {p: (w.requires_grad, w.grad) for p, w in weights.items()}
     with _base(adapter.model) as model:
@@ -62,13 +65,8 @@ def gradients(adapter, batches, loss_fn):
 @contextlib.contextmanager
 def _base(model):
     """The base in evaluation mode, every adapter off; then all is as it was."""
-    modes = [(m, m.training) for m in model.modules()]
-    try:
-        with disabled(model.eval()):
-            yield model
-    finally:
-        for module, training in modes:
-            module.training = training
+    with model.evaluating(), disabled(model):
+        yield model
 
 
 def _refuse_unread(sites, found):

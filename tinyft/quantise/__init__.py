@@ -1,0 +1,23 @@
+"""Weights in 4 bits: code books, blocks, constants in 8 bits, and the error they cost."""
+
+from tinyft.quantise.blocks import dequantise, quantise
+from tinyft.quantise.codes import CODES, Code, code_named, even_levels, normal_levels
+from tinyft.quantise.constants import dynamic_levels
+from tinyft.quantise.error import measured_error, normal_error
+from tinyft.quantise.packed import Packed, bits_per_weight, packed_bytes
+
+__all__ = [
+    "CODES",
+    "Code",
+    "Packed",
+    "bits_per_weight",
+    "code_named",
+    "dequantise",
+    "dynamic_levels",
+    "even_levels",
+    "measured_error",
+    "normal_error",
+    "normal_levels",
+    "packed_bytes",
+    "quantise",
+]

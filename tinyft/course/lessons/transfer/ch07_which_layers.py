@@ -21,13 +21,13 @@ from tinyft.transfer.linear_probe import features
 BASE = "resnet_digits"
 TASKS = ("fine texture", "coarse texture", "shape", "inverted")
 ARMS = ("layer1", "layer2", "layer3", "head", "all")  # of the study
-FITTED = TASKS[:3]  # also with a head that is fitted first
+FITTED = ("fine texture", "shape")  # also with a head that is fitted first
 HEAD_FIRST = ("head, then layer1", "head, then layer3")
 BLOCKS = {  # what trains; all the rest is frozen
-    "head": "^fc",
     "layer1": r"^conv1|^bn1|^layer1",
     "layer2": "^layer2",
     "layer3": "^layer3",
+    "head": "^fc",
     "all": ".*",
 }
 LAYERS = ("layer1", "layer2", "layer3")
@@ -202,9 +202,8 @@ def outputs(net, x, depth):
     """
     if depth == "pixels":
         return x.reshape(len(x), -1)
-    if depth == "pooled":
-        return features(net, x, "layer3").mean((2, 3))
-    return features(net, x, depth).reshape(len(x), -1)
+    found = backend.asnumpy(features(net, x, "layer3" if depth == "pooled" else depth))
+    return found.mean((2, 3)) if depth == "pooled" else found.reshape(len(x), -1)
 
 
 # --- tinyft study 07 -------------------------------------------------------------------

@@ -7,7 +7,7 @@ def probe_depths(train, y, valid, y_valid, share):
     """Probe every depth, and compare the best with the end.   (7.8)
 
     A depth's readout is fitted on its training features Z (n, d) and y alone:
-    W = (Zᶜᵀ Zᶜ + 2nλ I)⁻¹ Zᶜᵀ Yᶜ, with Zᶜ = Z − z̄, Yᶜ = Y − ȳ, and Y (n, K) one-hot.
+    W = (Zᶜᵀ Zᶜ + 2nλ I)⁻¹ Zᶜᵀ Y, with Zᶜ = Z − z̄ and Y (n, K) one-hot, ȳ its mean.
     Its scores are (valid features − z̄) W + ȳ, the largest is the prediction. λ is
     `share` times the spread of Z: the mean over the rows of |z − z̄|².
 

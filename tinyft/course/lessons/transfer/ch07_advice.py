@@ -11,15 +11,10 @@ from tinyft.course.lessons.transfer import ch07_which_layers as lesson
 from tinyft.course.plot import curves
 
 
-def roll(x, shift):
-    """x (N,), a Tensor, moved on by `shift` places around the circle."""
-    return ops.roll(x, shift)
-
-
 def toy_gradients(kernel, readout, target):
     """‖∇‖/‖θ‖ of the two parts of ⟨w, k∗x⟩ at the loss ½|β − β*|²."""
     k, w = (nn.Parameter(p.copy(), dtype="float64") for p in (kernel, readout))
-    beta = sum(k[i] * roll(w, i - len(k) // 2) for i in range(len(k)))
+    beta = sum(k[i] * ops.roll(w, i - len(k) // 2) for i in range(len(k)))
     (((beta - tensor(target)) ** 2).sum() * 0.5).backward()
     return transfer.relative_gradients({"early": [k], "late": [w]})
 
@@ -40,26 +35,28 @@ def live(study, name, part):
 
 
 def accuracies(study):
-    """Rows of test accuracy: a task, then every part."""
-    return [
-        [n, *(said(of(study, n, b).values("test"), 3) for b in lesson.ARMS)]
-        for n in lesson.TASKS
-    ]
+    """Rows of test accuracy: a task, then every part that was tried."""
+    found = []
+    for n, tried in lesson.STUDIED.items():
+        at = {b: said(of(study, n, b).values("test"), 3) for b in tried}
+        found.append([n, *(at.get(b, "") for b in lesson.ARMS)])
+    return found
 
 
 def draw(study):
-    """Test accuracy of the parts, a line per task."""
+    """Test accuracy of the parts tried on all tasks, a line per task."""
+    parts = lesson.THREE
     curves(
         {
-            n: np.transpose([of(study, n, b).values("test") for b in lesson.ARMS])
-            for n in lesson.TASKS
+            n: np.transpose([of(study, n, b).values("test") for b in parts])
+            for n in lesson.STUDIED
         },
         "part trained alone",
         "test accuracy",
-        "Figure 3. One line per task, from the earliest part to the head, then all. "
-        "Bands: 95 %, five seeds.",
-        xticks=range(len(lesson.ARMS)),
-        xticklabels=lesson.ARMS,
+        "Figure 3. One line per task, from the earliest part to the head. Bands: 95 %, "
+        "five seeds.",
+        xticks=range(len(parts)),
+        xticklabels=parts,
     )
 
 
@@ -82,8 +79,8 @@ def points(mean, half):
 def by_loss(study):
     """Rows: where validation loss would have chosen another rate, and what it costs."""
     rows = []
-    for name in lesson.TASKS:
-        for part in lesson.ARMS:
+    for name, parts in lesson.STUDIED.items():
+        for part in parts:
             found = study.where(task=name, block=part)
             lr, other = found.best_rate(), _loss_rate(found)
             if other != lr:
@@ -135,14 +132,16 @@ def auto_rgn(name):
 
 
 def earlier(study, name):
-    """The best of layer1 to layer3, by validation accuracy."""
-    return min(lesson.LAYERS, key=lambda b: np.mean(of(study, name, b).values("valid")))
+    """The best of layer1 and layer3, by validation accuracy."""
+    return min(
+        lesson.THREE[:2], key=lambda b: np.mean(of(study, name, b).values("valid"))
+    )
 
 
 def choices(study, rights):
     """Rows: a task, what probes and auto-RGN say of its five draws, and trying."""
     rows = []
-    for name in lesson.TASKS:
+    for name in lesson.STUDIED:
         gaps = np.array([lost(right)[:2] for right in rights[name]]).mean(axis=0)
         part = earlier(study, name)
         rows.append(
@@ -160,7 +159,7 @@ def choices(study, rights):
 def agreement(study, rights):
     """In how many tasks most probes and the trial say the same of the head."""
     found = 0
-    for name in lesson.TASKS:
+    for name in lesson.STUDIED:
         said_ = [verdict(right) for right in rights[name]].count("earlier") > 2
         mean, half = difference(study, name, "head", earlier(study, name))
         found += said_ == (mean < -half)
@@ -168,17 +167,17 @@ def agreement(study, rights):
 
 
 def after_head(study):
-    """Rows: test accuracy after the head was fitted first, and the head minus that."""
-    rows = []
-    for name in lesson.FITTED:
-        for part in lesson.HEAD_FIRST:
-            by_rate = study.where(task=name, block=part).by("lr", "test")
-            cells = [
-                f"{said(v, 3)}; {points(*difference(study, name, 'head', part, lr))}"
-                for lr, v in by_rate.items()
-            ]
-            rows.append([name, part, *cells])
-    return rows
+    """Rows: task, part, its test accuracy after a fitted head, the head minus that."""
+    return [
+        [
+            name,
+            part,
+            said(study.where(task=name, block=part).values("test"), 3),
+            points(*difference(study, name, "head", part, lesson.AFTER_RATE)),
+        ]
+        for name, parts in lesson.HEAD_FIRST.items()
+        for part in parts
+    ]
 
 
 # --- cost ------------------------------------------------------------------------------
@@ -191,10 +190,10 @@ def costs(name="shape"):
     x, y = (a[:32] for a in lesson.labelled(name, 0)["train"])
     steps = {part: one_step(part, x, y) for part in lesson.ARMS}
     seconds = race({part: step for part, (step, _) in steps.items()}, rounds=5)
-    found = {}
-    for part, (step, count) in steps.items():
-        found[part] = count, seconds[part], step_memory(step)[1] * 2**20 / 1e6
-    return found
+    return {
+        part: (count, seconds[part], step_memory(step)[1] * 2**20 / 1e6)
+        for part, (step, count) in steps.items()
+    }
 
 
 def one_step(part, x, y):
@@ -221,7 +220,7 @@ def rows(study, rights, cost):
         f"{part} {study.where(task=n, block=part).best_rate():g}"
         for n, part in (("shape", "head"), ("fine texture", "layer1"))
     )
-    ahead = difference(study, "shape", "head", lesson.HEAD_FIRST[0], 1e-2)
+    ahead = difference(study, "shape", "head", "head, then layer1", lesson.AFTER_RATE)
     fine = difference(study, "fine texture", "layer1", "head")
     return [
         [

@@ -20,9 +20,13 @@ from tinyft.transfer.linear_probe import features
 
 BASE = "resnet_digits"
 TASKS = ("fine texture", "coarse texture", "shape", "inverted")
-ARMS = ("layer1", "layer2", "layer3", "head", "all")  # of the study
-FITTED = ("fine texture", "shape")  # also with a head that is fitted first
-HEAD_FIRST = ("head, then layer1", "head, then layer3")
+ARMS = ("layer1", "layer2", "layer3", "head", "all")
+THREE = ("layer1", "layer3", "head")
+STUDIED = {"fine texture": ARMS, "coarse texture": THREE, "shape": ARMS}
+HEAD_FIRST = {  # also with a head that is fitted first
+    "fine texture": ("head, then layer1", "head, then layer3"),
+    "shape": ("head, then layer1",),
+}
 BLOCKS = {  # what trains; all the rest is frozen
     "layer1": r"^conv1|^bn1|^layer1",
     "layer2": "^layer2",
@@ -40,7 +44,12 @@ RATES = {part: (3e-3, 1e-2, 3e-2, 0.1) for part in ARMS} | {
     "head": (3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0),
     "all": (3e-4, 1e-3, 3e-3, 1e-2, 3e-2),
 }
-AFTER_RATES = (1e-3, 1e-2)  # of a part that is tuned after the head
+AFTER_RATE = 1e-2  # of a part that is tuned after the head
+TRIALS = {  # (part, rate) worth trying after each verdict of the probes
+    "head": (("head", 0.03), ("head", 0.3)),
+    "earlier": (("layer1", 0.03), ("layer2", 0.01), ("layer3", 0.01), ("head", 0.3))
+    + (("all", 0.003),),
+}
 
 
 # --- tasks -----------------------------------------------------------------------------
@@ -208,23 +217,20 @@ def outputs(net, x, depth):
 
 # --- tinyft study 07 -------------------------------------------------------------------
 def plan():
-    """Every task and part on the grid of rates, two seeds each.
-
-    After the head, all seeds at all rates: none is chosen.
-    """
+    """The parts of every task on their grids of rates, two seeds each; after the head,
+    all seeds at one rate."""
     grid = [
         {"task": name, "block": block, "lr": rate, "seed": seed}
         for seed in CHOOSING
-        for name in TASKS
-        for block in ARMS
+        for name, parts in STUDIED.items()
+        for block in parts
         for rate in RATES[block]
     ]
     return grid + [
-        {"task": name, "block": block, "lr": rate, "seed": seed}
+        {"task": name, "block": block, "lr": AFTER_RATE, "seed": seed}
         for seed in SEEDS
-        for name in FITTED
-        for block in HEAD_FIRST
-        for rate in AFTER_RATES
+        for name, parts in HEAD_FIRST.items()
+        for block in parts
     ]
 
 

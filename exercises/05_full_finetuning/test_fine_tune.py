@@ -200,7 +200,7 @@ def test_the_start_is_best(student, rng, draw):
         now = logits(start, x).argmax(1)
         train = x, (now + 1) % sizes[-1]
         given = start, train, (more, logits(start, more).argmax(1)), [0.1, 0.3], steps
-        want, known = answers(given)
+        _, known = answers(given)
         if "the start is not a candidate" in known and clear(given):
             break
     checked(student, given)

@@ -62,7 +62,7 @@ def follow(model, few, lr, seed, measures, steps=STEPS):
 def plan():
     """Every way with every seed: 8 to 64 labels, then all labels of the training part."""
     grids = {way: (COUNTS, RATES) for way in (END, LOSS, RIGHT)}
-    grids |= {HALVED: (COUNTS, RATES[:3]), COSINE: (COUNTS, RATES[1:])}
+    grids |= {HALVED: (COUNTS, RATES[:3]), COSINE: (COUNTS, RATES[2:3])}
     grids |= {FOLDS: (COUNTS, RATES), MORE: (COUNTS, RATES[1:3])}
     grids |= {PLAIN: ((16,), (1e-3, 3e-3, 1e-2)), ADAMW: ((16,), RATES)}
     many = [

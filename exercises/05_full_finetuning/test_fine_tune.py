@@ -122,6 +122,7 @@ def answers(given):
         "the gradients are not set to zero": told(
             [path(start, train, lr, steps, piled=True) for lr in rates]),
         "the start is not a candidate": told(first=1),
+        "the last step is not looked at": told([walk[:-1] for walk in paths]),
     }  # fmt: skip
     return want, {k: v for k, v in others.items() if not same(v, want)}
 
@@ -160,14 +161,14 @@ def draw_parts(rng, n, d, hidden, K):
     return start, (x, y), (more, z)
 
 
-def problem(rng, n, d, hidden, K, steps):
+def problem(rng, n, d, hidden, K, steps, needed=NEEDED):
     """Drawn again until the mistakes above give something else."""
     while True:
         start, train, valid = draw_parts(rng, n, d, hidden, K)
         rates = [float(r) for r in rng.permutation([0.02, 0.06, 0.2])]
         given = start, train, valid, rates, steps
         want, known = answers(given)
-        if 0 < want[1] < steps and NEEDED <= known.keys() and clear(given):
+        if want[1] > 0 and needed <= known.keys() and clear(given):
             return given
 
 
@@ -204,3 +205,9 @@ def test_the_start_is_best(student, rng, draw):
         if "the start is not a candidate" in known and clear(given):
             break
     checked(student, given)
+
+
+@pytest.mark.draws((9, 4, 6, 3, 2), (8, 5, 4, 3, 3))
+def test_the_last_step_is_best(student, rng, draw):
+    """Two or three steps, and the best point is behind the last of them."""
+    checked(student, problem(rng, *draw, needed={"the last step is not looked at"}))

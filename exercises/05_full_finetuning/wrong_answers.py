@@ -123,6 +123,7 @@ WRONG = {
          "    for rate in rates:\n"),
         ("AdamW's weight decay is on", "weight_decay=0.0", "weight_decay=0.01"),
         ("the gradients are not set to zero", "            rule.zero_grad()\n", ""),
+        ("the last step is not looked at", "range(steps + 1)", "range(steps)"),
         ("the start is not a candidate", "if now > best[2]:",
          "if step > 0 and now > best[2]:"),
     ],

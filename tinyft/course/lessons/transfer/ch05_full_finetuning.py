@@ -33,7 +33,7 @@ WAYS = {  # what is done with the labels; plain descent and AdamW end at an equa
     ADAMW: "all train until the training loss is below 0.05",
 }
 BATCHES, EPOCHS, ENOUGH = (32, 128), (1, 3, 10), 0.05
-FOLDED = (8, 16)  # labels of which a part is left out in turn
+FOLDED = COUNTS  # labels of which a part is left out in turn
 
 
 def follow(model, few, lr, seed, measures, steps=STEPS):

@@ -74,11 +74,11 @@ def pushes(per_class, lr, seed, task):
     error p − y, and of (p − y) V, the gradient of its features, before any step; how far
     the features of the test images then move, in roots of their spread; the accuracy."""
     rows = {"random": "random", "fitted": "probe"}.items()
-    found = {k: _row(start, per_class, lr, seed, task) for k, start in rows}
+    found = {k: _pushed(start, per_class, lr, seed, task) for k, start in rows}
     return [[k, *(f"{value:.3f}" for value in row)] for k, row in found.items()]
 
 
-def _row(start, per_class, lr, seed, task):
+def _pushed(start, per_class, lr, seed, task):
     x, y = lesson.labelled(per_class, seed, task)
     test = lesson.parts(task)["test"][0]
     model = lesson.tuned(start, x, y, lr, seed, steps=0, task=task)

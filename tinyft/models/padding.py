@@ -3,8 +3,9 @@
     position of a token = tokens before it - padding before it        (a decoder)
 
 So a text gives the same result alone and padded on the left in a batch. In an encoder
-only the padding in front of the first token is left out, as in transformers; RoBERTa
-counts the ids that are not its padding id, from pad + 1.
+only the padding in front of the first token is left out: the gaps after it count, as in
+transformers, whose BERT counts the padding in front too. RoBERTa counts the ids that are
+not its padding id, from pad + 1.
 """
 
 from tinyft import backend, nn, ops

@@ -1,5 +1,7 @@
-"""L4: what a comparison of two models, or of two ways to train them, has shown; and what
-a classifier's probabilities are worth on data with other class frequencies."""
+"""L4: what a comparison of two models, or of two ways to train them, has shown.
+
+And what a classifier's probabilities are worth on data with other class frequencies.
+"""
 
 from tinyft.evaluation.calibration import Calibration, bcts
 from tinyft.evaluation.decision import Decision, decide, student

@@ -12,8 +12,6 @@ import numpy as np
 
 from tinyft import data, nn, no_grad, ops, optim, peft, tensor
 from tinyft.course.experiment import (
-    SEEDS,
-    best,
     interval,
     loss_on,
     said,
@@ -21,6 +19,7 @@ from tinyft.course.experiment import (
     train,
     windows,
 )
+from tinyft.course.runs import CHOOSING
 from tinyft.training.pretrained import load_pretrained
 
 METHODS = {  # what trains, and its grid of rates
@@ -158,13 +157,13 @@ def tuned(method, lr, seed):
 
 
 def plan():
-    """Every method at every rate, five seeds: on images, then on text."""
+    """Every method at every rate, the choosing seeds: on images, then on text."""
     return [
         {"experiment": name, "method": method, "lr": lr, "seed": seed}
         for name, methods in (("images", METHODS), ("text", TEXT))
         for method, (_, rates) in methods.items()
         for lr in rates
-        for seed in SEEDS
+        for seed in CHOOSING
     ]
 
 
@@ -199,8 +198,7 @@ def text_run(method, lr, seed):
 
 def chosen(study, experiment, method):
     """The runs of a method at its best rate on validation data, all five seeds."""
-    found = study.where(experiment=experiment, method=method)
-    return found.where(lr=best(found.by("lr", "valid")))
+    return study.where(experiment=experiment, method=method).at_best_rate()
 
 
 def gap(values, base):

@@ -38,7 +38,7 @@ METHODS = {  # what trains, and its grid of rates
     "full fine-tuning": (lambda m: m, (2.5e-5, 5e-5, 1e-4, 2e-4, 4e-4)),
 }
 TEXT = {
-    "LayerNorm-only": (peft.NormTuning("layer"), (0.01, 0.02, 0.04, 0.08, 0.16)),
+    "LayerNorm-only": (peft.NormTuning("layer"), (0.02, 0.04, 0.08, 0.16, 0.32, 0.64)),
     "BitFit": (peft.BitFit(), (0.005, 0.01, 0.02, 0.04, 0.08)),
     "full fine-tuning": (None, (5e-4, 1e-3, 2e-3, 4e-3)),
 }

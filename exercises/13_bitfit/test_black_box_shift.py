@@ -29,27 +29,28 @@ def test_confusion(student, rng, draw):
     n, K = draw
     predicted, labels, weight = examples(rng, n, K)
     want = counted(predicted, labels, weight, K)
+    known = {
+        "rows are the classes, columns the predictions": want.T,
+        "the weights are left out": counted(predicted, labels, 0 * weight + 1, K),
+        "rows of weight 0 are dropped, the others count once": counted(
+            predicted, labels, 1.0 * (weight > 0), K
+        ),
+        "sums, not shares": want * weight.sum(),
+        "divided by n, not by the sum of the weights": want * weight.sum() / n,
+        "each column has sum 1: p(prediction | class)": (
+            want / np.maximum(want.sum(0), 1e-9)
+        ),
+        "each row has sum 1: p(class | prediction)": (
+            want / np.maximum(want.sum(1, keepdims=True), 1e-9)
+        ),
+        "only one of several examples of an entry counts": last_only(
+            predicted, labels, weight, K
+        ),
+    }
     compare(
         student.confusion(predicted, labels, weight, K),
         want=want,
-        mistakes={
-            "rows are the classes, columns the predictions": want.T,
-            "the weights are left out": counted(predicted, labels, 0 * weight + 1, K),
-            "rows of weight 0 are dropped, the others count once": counted(
-                predicted, labels, 1.0 * (weight > 0), K
-            ),
-            "sums, not shares": want * weight.sum(),
-            "divided by n, not by the sum of the weights": want * weight.sum() / n,
-            "each column has sum 1: p(prediction | class)": (
-                want / np.maximum(want.sum(0), 1e-9)
-            ),
-            "each row has sum 1: p(class | prediction)": (
-                want / np.maximum(want.sum(1, keepdims=True), 1e-9)
-            ),
-            "only one of several examples of an entry counts": last_only(
-                predicted, labels, weight, K
-            ),
-        },
+        mistakes=apart(want, known),
         tol=TOL,
         equation="(13.13)",
     )
@@ -169,14 +170,17 @@ def test_shares(student, rng, draw):
 
 
 @pytest.mark.draws(3, 4)
-def test_no_strength(student, rng, K):
+def test_no_strength(student, rng, draw):
     """At strength 0 the true shares come back exactly, (13.13)."""
-    given = 0.7 * np.eye(K) + 0.3 * rng.dirichlet(np.full(K, 2.0), size=K).T
-    source, target = rng.dirichlet(np.full(K, 6.0)), rng.dirichlet(np.full(K, 6.0))
+    given = 0.7 * np.eye(draw) + 0.3 * rng.dirichlet(np.full(draw, 2.0), size=draw).T
+    source, target = rng.dirichlet(np.full(draw, 6.0), size=2)
     compare(
         student.shift_weights(given * source, given @ target, 0.0)[1],
         want=target,
-        mistakes={"the source's shares": source, "the predictions' shares": given @ target},
+        mistakes={
+            "the source's shares": source,
+            "the predictions' shares": given @ target,
+        },
         tol=TOL,
         equation="(13.13)",
     )

@@ -419,6 +419,5 @@ WRONG = {
         ),
         ("w itself, with sum 1: π_s is forgotten", SHARES, "1.0 * w"),
         ("the shares μ that are predicted", RETURN, "return w, mu"),
-        ("the source's shares", RETURN, "return w, C.sum(axis=0)"),
     ],
 }

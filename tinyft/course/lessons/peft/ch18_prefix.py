@@ -20,7 +20,7 @@ WORDS = "The Python statement returns an object of the class; see help()"
 FACTORS = (1 / 9, 1 / 3, 1, 3)  # of each method's grid of rates
 RATE_OF = {  # what 12 vectors chose; the notebook checks it
     f"{kind} {n}": rate
-    for kind, rate in (("prefix", 0.1), ("prompt", 0.6))
+    for kind, rate in (("prefix", 0.1), ("prompt", 0.2))
     for n in SWEEP
     if n != 12
 }
@@ -117,20 +117,28 @@ def adapt(method, lr, seed, steps=STEPS):
     )
     if method == "prefix 12, from words":
         from_words(model, adapter, 12)
-    step = optim.Adam(list(adapter.parameters()), lr)
+    fit(model, adapter.parameters(), lr, seed, steps)
+    return model
+
+
+def fit(model, parameters, lr, seed, steps=STEPS):
+    """Adam on two windows per step; the loss before each step."""
+    step, losses = optim.Adam(list(parameters), lr), []
     model.train()
     for _, batch in zip(range(steps), batches(seed)):
-        lm_loss(model, *batch).backward()
+        loss = lm_loss(model, *batch)
+        loss.backward()
         step.step()
         step.zero_grad()
-    return model
+        losses.append(loss.item())
+    return losses
 
 
 # --- words for vectors ---------------------------------------------------------------
 
 
 def prompt_of(model):
-    """The delta of a model's prompt."""
+    """Its delta."""
     return next(
         d for d in peft.attached(model)["default"].deltas.values() if d.path == "embed"
     )
@@ -197,8 +205,7 @@ def search(seed, rounds=40, count=4, tries=12, guided=True, after=None):
 
 
 def plan():
-    """Every method's grid with the choosing seeds; the other lengths at the rate that 12
-    vectors chose, and both searches, with all seeds."""
+    """Grids with the choosing seeds; other lengths and both searches, all seeds."""
     others = [name for name in methods() if name in RATE_OF]
     grid = [
         {"method": name, "lr": float(f"{middle * factor:.2g}"), "seed": seed}

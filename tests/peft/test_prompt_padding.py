@@ -21,7 +21,7 @@ KINDS = {
     "rotary, window": ("llama", {"window": 3}),
     "bidirectional": ("gpt2", {"causal": False}),
     "rotary, bidirectional": ("llama", {"causal": False}),
-    "bert": ("bert", {}),
+    "bert": ("bert", {"types": 2}),
     "bert, alibi": ("bert", {"positions": "alibi"}),
     "roberta": ("bert", {"positions": "roberta", "pad": 0}),
 }

@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 
-from tinyft import data, models, no_grad, optim, peft, tensor
+from tinyft import backend, data, models, no_grad, optim, peft, tensor
 from tinyft.course.experiment import SEEDS, interval, said
 from tinyft.course.runs import CHOOSING
 from tinyft.training.pretrained import load_pretrained
@@ -187,8 +187,8 @@ def search(seed, rounds=40, count=4, tries=12, guided=True, after=None):
             model.zero_grad()
             prompt.P.grad = None
             lm_loss(model, *pair).backward()
-            gradient = prompt.P.grad.numpy()
-            options = models.swap_scores(gradient, ids, table)[t].argsort()[:64]
+            change = models.swap_scores(prompt.P.grad, ids, model.embed.weight)
+            options = backend.asnumpy(change)[t].argsort()[:64]
         for v in rng.choice(options, tries, replace=False):
             moved = ids.copy()
             moved[t] = v

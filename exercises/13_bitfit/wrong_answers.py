@@ -351,7 +351,8 @@ WRONG = {
         (
             "rows of weight 0 are dropped, the others count once",
             f"{COUNT}\n    return {OVER}",
-            "np.add.at(C, (predicted, labels), 1.0 * (weight > 0))\n    return C / np.sum(weight > 0)",
+            COUNT.replace("weight", "weight > 0")
+            + "\n    return C / np.sum(weight > 0)",
         ),
         ("sums, not shares", OVER, "C"),
         ("divided by n, not by the sum of the weights", OVER, "C / len(labels)"),

@@ -59,7 +59,7 @@ def others(G, weight, ids, E, allowed):
 
 def scaled(G, weight, ids, E, allowed):
     """Wrong ways that find the swap, or another, with another number."""
-    change, t, v = right(G, weight, ids, E, allowed)
+    change, *_ = right(G, weight, ids, E, allowed)
     g, n = np.einsum("b,btc->tc", weight, G) / weight.sum(), len(weight)
     plain = [
         (float(g[i] @ E[j]), i, j)

@@ -163,10 +163,10 @@ def movement(net, seed):
     return ((features(net, x) - features(base(seed), x)) ** 2).mean(axis=0)
 
 
-def old_accuracy(net, seed):
-    """The ten digits, upright: the tuned encoder under the base's own head."""
+def old_accuracy(net, seed, head=None):
+    """The ten digits, upright: the tuned encoder under the base's own head, or `head`."""
     old = copy.copy(net)
-    old.head = base(seed).head
+    old.head = head or base(seed).head
     return accuracy(old, *data.load_digits("test", flat=True))
 
 

@@ -19,6 +19,7 @@ METHODS = ("L2-SP", "flat", "1 − s", "1 − s/max", "reversed")
 ASIDE = ("τ = sd", "all labels")  # two questions beside the main one, at RATE only
 STRENGTHS = (3e-3, 2e-2, 0.05, 0.1, 0.6)  # λ: next to nothing to hardly any movement
 RATES, RATE = (1e-3, 3e-3, 1e-2, 3e-2, 0.1), 1e-2  # RATE: one for every method
+FASTER = (3e-2, 0.1)  # for L2-SP besides: perhaps RATE is too small for it
 TEN = range(10)  # the seeds at RATE
 WIDER = {"L2-SP": (0.3, 1.0), "1 − s/max": (0.3,)}  # where 0.1 was the edge
 LABELS, STEPS, FEATURES = 50, 200, 16
@@ -192,7 +193,7 @@ def scores(net, seed):
 
 # --- tinyft study 11 -------------------------------------------------------------------
 def plan():
-    """Every method and λ: a grid of rates with two seeds, and ten seeds at RATE."""
+    """Every method and λ: a grid of rates with two seeds, ten seeds at RATE (FASTER)."""
     arms = [("none", 0.0), ("frozen", 0.0)]
     arms += [(m, lam) for m in METHODS for lam in STRENGTHS]
     grid = [
@@ -203,6 +204,12 @@ def plan():
     ]
     arms += [(m, lam) for m in ASIDE for lam in STRENGTHS]
     ten = [_settings(m, lam, RATE, seed) for seed in TEN for m, lam in arms]
+    ten += [
+        _settings("L2-SP", lam, lr, seed)
+        for seed in TEN
+        for lam in STRENGTHS
+        for lr in FASTER
+    ]
     return grid + [one for one in ten if one not in grid]
 
 

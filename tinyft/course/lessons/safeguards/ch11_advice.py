@@ -220,7 +220,7 @@ def advice(study):
         ["τ", "the sd of each feature at the start", f"minus τ = 1: {scaled}"],
         [
             "λ, for that τ",
-            f"{lam:g}, by (11.7)",
+            f"{lam:g}; then choose by (11.7)",
             f"λ = {', '.join(f'{k:g}' for k in far)}: old {old}; new {new}",
         ],
         [

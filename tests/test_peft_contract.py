@@ -42,6 +42,26 @@ METHODS = {
         (lambda: peft.VeRA(r=7), r"attn\.q|up|down", "transformer"),
         (lambda: peft.VeRA(r=7), "fc", "resnet"),
     ],
+    "LOHA": [
+        (lambda: peft.LoHa(r=3, alpha=5), r"attn\.(q|v)|up", "transformer"),
+        (lambda: peft.LoHa(r=2, alpha=3), r"conv\d|downsample\.0|fc", "resnet"),
+    ],
+    "LOKR": [
+        (lambda: peft.LoKr(r=12, alpha=7), r"attn\.(q|v)|up", "transformer"),
+        (lambda: peft.LoKr(2, 5, 2, True), r"attn\.(k|o)|down", "transformer"),
+        (lambda: peft.LoKr(1, 3, 3, True), r"attn\.(k|o)|down", "transformer"),
+        (lambda: peft.LoKr(r=1, alpha=3), r"conv\d|downsample\.0|fc", "resnet"),
+        (lambda: peft.LoKr(r=3, alpha=4), r"layer\d\.0\.conv2", "resnet"),
+    ],
+    "HIRA": [
+        (lambda: peft.HiRA(r=3), r"attn\.(q|v)|up|embed", "transformer"),
+        (lambda: peft.HiRA(r=2), r"conv\d|downsample\.0|fc", "resnet"),
+    ],
+    "MISS": [
+        (lambda: peft.MiSS(r=3), r"attn\.(q|v)|up", "transformer"),
+        (lambda: peft.MiSS(r=5), r"attn\.(k|o)|down", "transformer"),
+        (lambda: peft.MiSS(r=3), "fc", "resnet"),
+    ],
     "IA3": [
         (lambda: peft.IA3("down"), r"attn\.(k|v)|down", "transformer"),
         (lambda: peft.IA3("conv2"), r"conv\d|fc", "resnet"),
@@ -382,6 +402,10 @@ ON_A_LINEAR = {
     "pissa": lambda: peft.PiSSA(2, 3),
     "adalora": lambda: peft.AdaLoRA(2, 3),
     "vera": lambda: peft.VeRA(3),
+    "loha": lambda: peft.LoHa(2, 3),
+    "lokr": lambda: peft.LoKr(2, 3),
+    "hira": lambda: peft.HiRA(2),
+    "miss": lambda: peft.MiSS(2),
     "outputs": lambda: peft.IA3(),
     "inputs": lambda: peft.IA3("fc"),
     "bitfit": lambda: peft.BitFit(),

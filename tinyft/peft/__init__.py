@@ -9,6 +9,7 @@ from tinyft.peft.combine import combine
 from tinyft.peft.delta import Delta, registry
 from tinyft.peft.full import Full
 from tinyft.peft.huggingface.files import load, save
+from tinyft.peft.kronecker import nearest_kronecker
 from tinyft.peft.merge import bake, merge, unmerge
 from tinyft.peft.methods.adalora import AdaLoRA
 from tinyft.peft.methods.adapters import Bottleneck, houlsby, parallel, pfeiffer
@@ -27,6 +28,10 @@ from tinyft.peft.methods.starts.from_data import start_from
 from tinyft.peft.methods.starts.offset import OffsetLoRA
 from tinyft.peft.methods.steps.rank_allocator import RankAllocator
 from tinyft.peft.methods.steps.scaled import lora_fa, scaled_gradients
+from tinyft.peft.methods.structured.hira import HiRA
+from tinyft.peft.methods.structured.loha import LoHa
+from tinyft.peft.methods.structured.lokr import LoKr
+from tinyft.peft.methods.structured.miss import MiSS
 from tinyft.peft.methods.vera import VeRA
 from tinyft.peft.per_row import rows
 from tinyft.peft.report import report
@@ -41,7 +46,11 @@ __all__ = [
     "DoRA",
     "Full",
     "Fusion",
+    "HiRA",
+    "LoHa",
+    "LoKr",
     "LoRA",
+    "MiSS",
     "NormTuning",
     "OffsetLoRA",
     "PTuning",
@@ -63,6 +72,7 @@ __all__ = [
     "lora_fa",
     "loraplus_groups",
     "merge",
+    "nearest_kronecker",
     "parallel",
     "pfeiffer",
     "registry",

@@ -1,6 +1,14 @@
 """One small codec per method or family that Hugging Face PEFT knows; see codec.py."""
 
-from tinyft.peft.huggingface.codecs import adalora, ia3, lora, prompts, vera
+from tinyft.peft.huggingface.codecs import (
+    adalora,
+    ia3,
+    lora,
+    lycoris,
+    miss,
+    prompts,
+    vera,
+)
 from tinyft.peft.huggingface.codecs.codec import (
     PREFIX,
     codec_for,
@@ -15,6 +23,8 @@ __all__ = [
     "codec_of",
     "ia3",
     "lora",
+    "lycoris",
+    "miss",
     "prompts",
     "readable",
     "vera",

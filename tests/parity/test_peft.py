@@ -134,6 +134,11 @@ def L(**options):
     return lambda: hf.LoraConfig(r=3, lora_alpha=5, **options)
 
 
+def turned(block, **options):
+    options = {"use_cayley_neumann": False} | options
+    return lambda: hf.OFTConfig(r=0, oft_block_size=block, **options)
+
+
 EMB, MLP = ["emb"], ["fc", "up"]
 CASES = {  # network, ours, its target and options, PEFT's config
     "lora": ("words", peft.LoRA(3, 5), "fc|up", {}, L(target_modules=MLP)),
@@ -239,6 +244,53 @@ CASES = {  # network, ours, its target and options, PEFT's config
         lambda: hf.IA3Config(
             target_modules=["conv", "pw", "head"], feedforward_modules=["pw"]
         ),
+    ),
+    "oft": ("words", peft.OFT(2), "fc|up", {}, turned(2, target_modules=MLP)),
+    "oft block": ("words", peft.OFT(5), "up", {}, turned(5, target_modules=["up"])),
+    "oft shared": (
+        "words",
+        peft.OFT(4, share=True),
+        "head",
+        {},
+        turned(4, target_modules=["head"], block_share=True),
+    ),
+    "oft truncated": (
+        "words",
+        peft.OFT(5, terms=5),
+        "up",
+        {},
+        turned(5, target_modules=["up"], use_cayley_neumann=True),
+    ),
+    "oft six terms": (
+        "words",
+        peft.OFT(3, terms=6),
+        "fc",
+        {},
+        turned(
+            3,
+            target_modules=["fc"],
+            use_cayley_neumann=True,
+            num_cayley_neumann_terms=6,
+        ),
+    ),
+    "oft three are four": (
+        "words",
+        peft.OFT(3, terms=4),
+        "fc",
+        {},
+        turned(
+            3,
+            target_modules=["fc"],
+            use_cayley_neumann=True,
+            num_cayley_neumann_terms=3,
+        ),
+    ),
+    "hra": (
+        "words",
+        peft.HRA(4),
+        "fc|up|head",
+        {},
+        lambda: hf.HRAConfig(r=4, target_modules=["fc", "up", "head"]),
     ),
     "vera": (
         "words",

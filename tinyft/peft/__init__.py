@@ -10,6 +10,7 @@ from tinyft.peft.delta import Delta, registry
 from tinyft.peft.full import Full
 from tinyft.peft.huggingface.files import load, save
 from tinyft.peft.merge import bake, merge, unmerge
+from tinyft.peft.methods import orthogonal
 from tinyft.peft.methods.adalora import AdaLoRA
 from tinyft.peft.methods.adapters import Bottleneck, houlsby, parallel, pfeiffer
 from tinyft.peft.methods.bitfit import BitFit
@@ -19,6 +20,8 @@ from tinyft.peft.methods.ia3 import IA3
 from tinyft.peft.methods.lora import LoRA
 from tinyft.peft.methods.loraplus import loraplus_groups
 from tinyft.peft.methods.norm import NormTuning
+from tinyft.peft.methods.orthogonal.hra import HRA
+from tinyft.peft.methods.orthogonal.oft import OFT
 from tinyft.peft.methods.pissa import PiSSA
 from tinyft.peft.methods.prefix import Prefix
 from tinyft.peft.methods.prompt import Prompt
@@ -32,7 +35,9 @@ from tinyft.peft.per_row import rows
 from tinyft.peft.report import report
 
 __all__ = [
+    "HRA",
     "IA3",
+    "OFT",
     "AdaLoRA",
     "Adapter",
     "BitFit",
@@ -63,6 +68,7 @@ __all__ = [
     "lora_fa",
     "loraplus_groups",
     "merge",
+    "orthogonal",
     "parallel",
     "pfeiffer",
     "registry",

@@ -22,6 +22,7 @@ from tinyft.peft.huggingface.codecs.vera import SHARED
 from tinyft.peft.huggingface.names import PARTS
 
 BIAS, BASE = "base_layer.bias", "base_model."
+ADAPTED = ("lora_", "ia3_", "vera_", "oft_", "hra_")
 
 
 def exported(names, state, config):
@@ -50,7 +51,7 @@ def exported(names, state, config):
         parts, rank = (
             (held[0], own[0]) if len(ours) == 1 else _joined(held, own, config)
         )
-        if any(part.startswith(("lora_", "ia3_", "vera_")) for part in parts):
+        if any(part.startswith(ADAPTED) for part in parts):
             ranks[name] = rank
         for part, array in parts.items():
             turned = part == "weight" and transposed

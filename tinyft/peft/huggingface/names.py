@@ -18,7 +18,7 @@ from tinyft.peft.huggingface.codecs.codec import PREFIX
 
 PARTS = re.compile(
     r"(?P<path>.*?)\.(?P<part>lora_[AB]\.\w+|lora_embedding_[AB]|lora_magnitude_vector|ia3_l|"
-    r"vera_lambda_[bd]|hada_\w+|lokr_\w+|base_layer\.\w+|\w+)"
+    r"vera_lambda_[bd]|hada_\w+|lokr_\w+|oft_\w+\.\w+|hra_u|base_layer\.\w+|\w+)"
 )
 
 
@@ -137,7 +137,8 @@ def _pieces(part, array, count, transposed):
             "peft.load: VeRA on a fused layer takes rows of B by their place in it, and "
             "cannot be split"
         )
-    same = part == "lora_A.weight" or (part == "ia3_l" and len(array) == 1)
+    inputs = part in ("lora_A.weight", "oft_R.weight", "hra_u")
+    same = inputs or (part == "ia3_l" and len(array) == 1)
     return [array] * count if same else backend.xp_of(array).split(array, count)
 
 

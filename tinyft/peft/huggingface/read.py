@@ -3,9 +3,9 @@
     changes = read(folder)                     {"fc.weight": f}
     changes["fc.weight"](W)                    W' − W, float64
 
-For LoRA, DoRA, AdaLoRA, IA3 and VeRA the method itself computes W', on a layer that is
-made of W alone; LoHa and LoKr, which have no method here, are formulas (lycoris.py). What
-is stored whole (modules_to_save, biases) changes by saved − base.
+For LoRA, DoRA, AdaLoRA, IA3, VeRA, OFT and HRA the method itself computes W', on a layer
+that is made of W alone; LoHa and LoKr, which have no method here, are formulas
+(lycoris.py). What is stored whole (modules_to_save, biases) changes by saved − base.
 
 Which way a weight lies, its shape tells, and fan_in_fan_out for a square one. PEFT changes
 the flag while it wraps, so a file of GPT-2's layers and its lm_head has the flag of
@@ -30,7 +30,7 @@ from tinyft.peft.huggingface.names import PARTS
 from tinyft.peft.huggingface.rules import Rules
 
 MAGNITUDE = "lora_magnitude_vector"
-OF_A_METHOD = re.compile("(lora|ia3|hada|lokr|vera|base_layer)[_.]")
+OF_A_METHOD = re.compile("(lora|ia3|hada|lokr|vera|oft|hra|base_layer)[_.]")
 
 
 def read(folder):
@@ -153,6 +153,17 @@ def _adalora(config, path, parts, shared):
     return {"weight": partial(_changed, config, path, tensors, sides, False)}
 
 
+def _turned(part):
+    """The reader of a method that turns the inputs: one tensor, `part`."""
+
+    def read_site(config, path, parts, shared):
+        tensors = {part: parts.pop(part)}
+        sides = None, codec_for(config).inputs(config, tensors[part])
+        return {"weight": partial(_changed, config, path, tensors, sides, False)}
+
+    return read_site
+
+
 def _changed(config, path, tensors, sides, lookup, W):
     """W' − W by the method itself, on a layer that is made of W."""
     turned = lycoris.is_turned(
@@ -203,4 +214,5 @@ def _moved(step, new, base):
 
 
 READERS = {"IA3": _ia3, "LOHA": lycoris.loha, "LOKR": lycoris.lokr}
+READERS |= {"OFT": _turned("oft_R.weight"), "HRA": _turned("hra_u")}
 READERS |= {"LORA": _lora, "VERA": _vera, "ADALORA": _adalora}

@@ -1,6 +1,6 @@
 """One small codec per method or family that Hugging Face PEFT knows; see codec.py."""
 
-from tinyft.peft.huggingface.codecs import adalora, ia3, lora, prompts, vera
+from tinyft.peft.huggingface.codecs import adalora, ia3, lora, orthogonal, prompts, vera
 from tinyft.peft.huggingface.codecs.codec import (
     PREFIX,
     codec_for,
@@ -15,6 +15,7 @@ __all__ = [
     "codec_of",
     "ia3",
     "lora",
+    "orthogonal",
     "prompts",
     "readable",
     "vera",

@@ -66,6 +66,16 @@ METHODS = {
         (lambda: peft.IA3("down"), r"attn\.(k|v)|down", "transformer"),
         (lambda: peft.IA3("conv2"), r"conv\d|fc", "resnet"),
     ],
+    "OFT": [
+        (lambda: peft.OFT(4), r"attn\.(q|v)|up|down", "transformer"),
+        (lambda: peft.OFT(6, share=True), r"attn\.(q|v)", "transformer"),
+        (lambda: peft.OFT(3, terms=5), "up|down", "transformer"),
+        (lambda: peft.OFT(4), "fc", "resnet"),
+    ],
+    "HRA": [
+        (lambda: peft.HRA(4), r"attn\.(q|v)|up|down", "transformer"),
+        (lambda: peft.HRA(2), "fc", "resnet"),
+    ],
     "BITFIT": [
         (lambda: peft.BitFit(), None, "transformer"),
         (lambda: peft.BitFit(), None, "resnet"),
@@ -408,6 +418,8 @@ ON_A_LINEAR = {
     "miss": lambda: peft.MiSS(2),
     "outputs": lambda: peft.IA3(),
     "inputs": lambda: peft.IA3("fc"),
+    "oft": lambda: peft.OFT(5),
+    "hra": lambda: peft.HRA(4),
     "bitfit": lambda: peft.BitFit(),
     "full": lambda: peft.Full(),
     "bias": lambda: peft.Full(only=("bias",)),

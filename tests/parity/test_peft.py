@@ -141,6 +141,11 @@ def _far_beyond():
     return hf.LoKrConfig(r=500, alpha=250, target_modules=["fc"])
 
 
+def turned(block, **options):
+    options = {"use_cayley_neumann": False} | options
+    return lambda: hf.OFTConfig(r=0, oft_block_size=block, **options)
+
+
 EMB, MLP = ["emb"], ["fc", "up"]
 CASES = {  # network, ours, its target and options, PEFT's config
     "lora": ("words", peft.LoRA(3, 5), "fc|up", {}, L(target_modules=MLP)),
@@ -341,6 +346,53 @@ CASES = {  # network, ours, its target and options, PEFT's config
         lambda: hf.IA3Config(
             target_modules=["conv", "pw", "head"], feedforward_modules=["pw"]
         ),
+    ),
+    "oft": ("words", peft.OFT(2), "fc|up", {}, turned(2, target_modules=MLP)),
+    "oft block": ("words", peft.OFT(5), "up", {}, turned(5, target_modules=["up"])),
+    "oft shared": (
+        "words",
+        peft.OFT(4, share=True),
+        "head",
+        {},
+        turned(4, target_modules=["head"], block_share=True),
+    ),
+    "oft truncated": (
+        "words",
+        peft.OFT(5, terms=5),
+        "up",
+        {},
+        turned(5, target_modules=["up"], use_cayley_neumann=True),
+    ),
+    "oft six terms": (
+        "words",
+        peft.OFT(3, terms=6),
+        "fc",
+        {},
+        turned(
+            3,
+            target_modules=["fc"],
+            use_cayley_neumann=True,
+            num_cayley_neumann_terms=6,
+        ),
+    ),
+    "oft three are four": (
+        "words",
+        peft.OFT(3, terms=4),
+        "fc",
+        {},
+        turned(
+            3,
+            target_modules=["fc"],
+            use_cayley_neumann=True,
+            num_cayley_neumann_terms=3,
+        ),
+    ),
+    "hra": (
+        "words",
+        peft.HRA(4),
+        "fc|up|head",
+        {},
+        lambda: hf.HRAConfig(r=4, target_modules=["fc", "up", "head"]),
     ),
     "vera": (
         "words",
@@ -931,6 +983,21 @@ def _attached_like(model, config):
     made |= {"MISS": lambda: peft.MiSS(2)}
     peft.attach(model, made[config["peft_type"]](), ["q", "k", "v"])
     return model
+
+
+@pytest.mark.parametrize(
+    "method", [peft.LoHa(2, 6), peft.LoKr(2, 6), peft.HiRA(2), peft.MiSS(2)]
+)
+def test_their_names_of_a_llama_and_back(method, tmp_path):
+    sizes = {"vocab": 13, "dim": 12, "heads": 6, "kv_heads": 2, "hidden": 10}
+    ours, again = (models.llama_tiny(0, "float64", **sizes) for _ in range(2))
+    ids = np.random.default_rng(0).integers(0, 13, (2, 5))
+    randomise(peft.attach(ours, method, r"attn\.(q|v)|mlp\.up", rng=1).parameters())
+    peft.save(ours, tmp_path / "a", names="llama")
+    names = io.load(tmp_path / "a" / "adapter_model.safetensors")
+    assert all(".self_attn." in n or ".mlp.up_proj" in n for n in names)
+    peft.load(again, tmp_path / "a")
+    assert far(run(again, ids), run(ours, ids)) < TOLERANCE
 
 
 def test_a_fused_lokr_is_refused():

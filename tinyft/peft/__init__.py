@@ -11,6 +11,7 @@ from tinyft.peft.full import Full
 from tinyft.peft.huggingface.files import load, save
 from tinyft.peft.kronecker import nearest_kronecker
 from tinyft.peft.merge import bake, merge, unmerge
+from tinyft.peft.methods import orthogonal
 from tinyft.peft.methods.adalora import AdaLoRA
 from tinyft.peft.methods.adapters import Bottleneck, houlsby, parallel, pfeiffer
 from tinyft.peft.methods.bitfit import BitFit
@@ -20,6 +21,8 @@ from tinyft.peft.methods.ia3 import IA3
 from tinyft.peft.methods.lora import LoRA
 from tinyft.peft.methods.loraplus import loraplus_groups
 from tinyft.peft.methods.norm import NormTuning
+from tinyft.peft.methods.orthogonal.hra import HRA
+from tinyft.peft.methods.orthogonal.oft import OFT
 from tinyft.peft.methods.pissa import PiSSA
 from tinyft.peft.methods.prefix import Prefix
 from tinyft.peft.methods.prompt import Prompt
@@ -37,7 +40,9 @@ from tinyft.peft.per_row import rows
 from tinyft.peft.report import report
 
 __all__ = [
+    "HRA",
     "IA3",
+    "OFT",
     "AdaLoRA",
     "Adapter",
     "BitFit",
@@ -73,6 +78,7 @@ __all__ = [
     "loraplus_groups",
     "merge",
     "nearest_kronecker",
+    "orthogonal",
     "parallel",
     "pfeiffer",
     "registry",

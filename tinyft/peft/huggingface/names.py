@@ -18,11 +18,11 @@ from tinyft.peft.huggingface.codecs.codec import PREFIX
 
 PARTS = re.compile(
     r"(?P<path>.*?)\.(?P<part>lora_[AB]\.\w+|lora_embedding_[AB]|lora_magnitude_vector|ia3_l|"
-    r"vera_lambda_[bd]|hada_\w+|lokr_\w+|base_layer\.\w+|\w+)"
+    r"vera_lambda_[bd]|hada_\w+|lokr_\w+|oft_\w+\.\w+|hra_u|base_layer\.\w+|\w+)"
 )
 
 
-SAME = "lora_A.weight", "hada_w1_b", "hada_w2_b", "hira_A"  # the input's side
+SAME = "lora_A.weight", "hada_w1_b", "hada_w2_b", "hira_A", "oft_R.weight", "hra_u"
 UNSPLIT = "vera", "lokr"
 BARE = tuple({head for form in FORMATS.values() for head in form.bare})
 TIED = {"cls.predictions": "cls.predictions.decoder"}  # two names of BERT's last bias

@@ -30,7 +30,7 @@ from tinyft.peft.huggingface.names import PARTS
 from tinyft.peft.huggingface.rules import Rules
 
 MAGNITUDE = "lora_magnitude_vector"
-OF_A_METHOD = re.compile("(lora|ia3|hada|lokr|vera|hira|miss|base_layer)[_.]")
+OF_A_METHOD = re.compile("(lora|ia3|hada|lokr|vera|hira|miss|oft|hra|base_layer)[_.]")
 
 
 def read(folder):
@@ -173,6 +173,17 @@ def _miss(config, path, parts, shared):
     return {"weight": partial(_changed, config, path, tensors, sides, False)}
 
 
+def _turned(part):
+    """The reader of a method that turns the inputs: one tensor, `part`."""
+
+    def read_site(config, path, parts, shared):
+        tensors = {part: parts.pop(part)}
+        sides = None, codec_for(config).inputs(config, tensors[part])
+        return {"weight": partial(_changed, config, path, tensors, sides, False)}
+
+    return read_site
+
+
 def _changed(config, path, tensors, sides, lookup, W):
     """W' − W by the method itself, on a layer that is made of W."""
     turned = lycoris.is_turned(
@@ -223,5 +234,6 @@ def _moved(step, new, base):
 
 
 READERS = {"IA3": _ia3, "LOHA": lycoris.loha, "LOKR": lycoris.lokr}
+READERS |= {"OFT": _turned("oft_R.weight"), "HRA": _turned("hra_u")}
 READERS |= {"LORA": _lora, "VERA": _vera, "ADALORA": _adalora}
 READERS |= {"HIRA": _hira, "MISS": _miss}

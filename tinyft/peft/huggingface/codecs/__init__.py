@@ -6,6 +6,7 @@ from tinyft.peft.huggingface.codecs import (
     lora,
     lycoris,
     miss,
+    orthogonal,
     prompts,
     vera,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "lora",
     "lycoris",
     "miss",
+    "orthogonal",
     "prompts",
     "readable",
     "vera",

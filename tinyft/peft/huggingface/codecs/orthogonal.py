@@ -82,10 +82,7 @@ class HRACodec(Codec, method=HRA):
 
     def template(self, config):
         if config.get("apply_GS"):
-            refuse(
-                "apply_GS=true, which makes the vectors orthogonal first (and divides "
-                "by zero at PEFT's own start, of equal ones)"
-            )
+            refuse("apply_GS=true, which makes the vectors orthogonal at every call")
         _refuse_bias(config)
         return HRA(config.get("r", 8))
 

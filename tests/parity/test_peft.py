@@ -874,15 +874,15 @@ def test_two_that_turn_one_layer(kind, tmp_path):
     turns the inputs by R_1 first, the other order, and differs from what it merges."""
     ours, theirs, x = pair("words")
     make = CASES[kind][4]
-    model = hf.get_peft_model(theirs, make(), "a", autocast_adapter_dtype=False)
-    model.add_adapter("b", make(), autocast_adapter_dtype=False)
-    model.double().base_model.set_adapter(["a", "b"])
+    model = hf.get_peft_model(theirs, make(), "one", autocast_adapter_dtype=False)
+    model.add_adapter("two", make(), autocast_adapter_dtype=False)
+    model.double().base_model.set_adapter(["one", "two"])
     randomise(p for n, p in model.named_parameters() if "oft_R" in n or "hra_u" in n)
     model.save_pretrained(tmp_path)
     live = run(model, x)
-    for name in "ab":
+    for name in ("one", "two"):
         peft.load(ours, tmp_path / name, name)
-    merged = run(model.merge_and_unload(adapter_names=["a", "b"]), x)
+    merged = run(model.merge_and_unload(adapter_names=["one", "two"]), x)
     assert far(run(ours, x), merged) < TOLERANCE
     if kind == "hra":
         assert far(live, merged) < TOLERANCE

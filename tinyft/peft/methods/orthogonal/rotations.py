@@ -71,7 +71,7 @@ def procrustes(target, W, rotation=False):
 
 def _eye(Q):
     Q = _array(Q)
-    return backend.xp_of(Q).eye(Q.shape[-1], dtype=Q.dtype)
+    return wrap(backend.xp_of(Q).eye(Q.shape[-1], dtype=Q.dtype))
 
 
 def _array(x):

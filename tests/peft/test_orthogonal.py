@@ -420,6 +420,23 @@ def test_what_a_file_may_not_have(case, tmp_path):
     assert not peft.attached(fresh)
 
 
+@pytest.mark.parametrize(
+    "method, change, words",
+    [
+        (peft.OFT(4), {"coft": True}, "coft=true"),
+        (peft.OFT(4), {"oft_block_size": 3}, r"tensor \(3, 6\) .* needs 3 columns"),
+        (peft.HRA(4), {"apply_GS": True}, "apply_GS=true"),
+        (peft.HRA(4), {"r": 2}, r"tensor \(12, 4\) .* needs 2 columns"),
+    ],
+)
+def test_what_cannot_be_read_without_a_model(method, change, words, tmp_path):
+    folder = peft.save(attached(method)[0].model, tmp_path / "a")
+    path = folder / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(ValueError, match=words):
+        peft.huggingface.read(folder)
+
+
 def test_nan_in_a_file(tmp_path):
     adapter, _, _ = attached(peft.HRA(4))
     folder = peft.save(adapter.model, tmp_path / "a")

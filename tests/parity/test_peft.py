@@ -727,6 +727,18 @@ def test_all_biases_in_bert(tmp_path):
     assert far(run(load(theirs, folder), x), run(ours, x)) < TOLERANCE
 
 
+@pytest.mark.parametrize("method", [peft.OFT(4), peft.OFT(4, terms=5), peft.HRA(4)])
+def test_turned_inputs_in_bert(method, tmp_path):
+    ours, theirs, x = bert()
+    randomise(peft.attach(ours, method, r"attn\.q|up", rng=1).parameters())
+    folder = peft.save(ours, tmp_path / "a", names="bert")
+    want = run(ours, x)
+    assert far(run(load(theirs, folder), x), want) < TOLERANCE
+    again = bert()[0]
+    peft.load(again, folder, names="bert")
+    assert far(run(again, x), want) < TOLERANCE
+
+
 @pytest.mark.parametrize("case", OURS_IN_GPT2)
 def test_our_adapters_in_gpt2(case, tmp_path):
     ours, theirs, x = gpt2()
@@ -812,6 +824,13 @@ PUBLIC = {  # model, the part that is adapted, PEFT's config, how it saves
         {"save_embedding_layers": True},
     ),
     "without a head": (bert, "bert", L(target_modules=["dense"]), {}),
+    "rotations": (bert, "", turned(4, target_modules=["query", "dense"]), {}),
+    "reflections": (
+        llama,
+        "",
+        lambda: hf.HRAConfig(r=4, target_modules=["q_proj", "lm_head"]),
+        {},
+    ),
     "all biases": (bert, "", L(target_modules=["query"], bias="all"), {}),
     "a container": (
         gpt2,
@@ -1049,6 +1068,26 @@ def test_a_tied_head_is_refused_with_both_names(tmp_path):
         hf.get_peft_model(theirs, config).save_pretrained(tmp_path / "a")
     with pytest.raises(ValueError, match=r"head.weight is tied.*embed.weight and head"):
         peft.load(ours, tmp_path / "a")
+
+
+@pytest.mark.parametrize("kind", ["oft", "hra"])
+def test_two_that_turn_one_layer(kind, tmp_path):
+    """W' = W R_1ᵀ R_2ᵀ in order of attachment: what PEFT merges. PEFT's unmerged OFT
+    turns the inputs by R_1 first, the other order, and differs from what it merges."""
+    ours, theirs, x = pair("words")
+    make = CASES[kind][4]
+    model = hf.get_peft_model(theirs, make(), "one", autocast_adapter_dtype=False)
+    model.add_adapter("two", make(), autocast_adapter_dtype=False)
+    model.double().base_model.set_adapter(["one", "two"])
+    randomise(p for n, p in model.named_parameters() if "oft_R" in n or "hra_u" in n)
+    model.save_pretrained(tmp_path)
+    live = run(model, x)
+    for name in ("one", "two"):
+        peft.load(ours, tmp_path / name, name)
+    merged = run(model.merge_and_unload(adapter_names=["one", "two"]), x)
+    assert far(run(ours, x), merged) < TOLERANCE
+    if kind == "hra":
+        assert far(live, merged) < TOLERANCE
 
 
 # --- formulas alone: kinds whose weights can be read without a method -----------------

@@ -41,9 +41,9 @@ class OFTCodec(Codec, method=OFT):
 
     def inputs(self, config, array):
         """How many inputs a site has, by its tensor; None if that is not known."""
-        return (
-            None if config.get("block_share") else len(array) * config["oft_block_size"]
-        )
+        method = self.template(config)
+        _refuse_width(array, method.block * (method.block - 1) // 2)
+        return None if method.share else len(array) * method.block
 
     def fields(self, adapter, deltas):
         method = adapter.template
@@ -82,15 +82,13 @@ class HRACodec(Codec, method=HRA):
 
     def template(self, config):
         if config.get("apply_GS"):
-            refuse(
-                "apply_GS=true, which makes the vectors orthogonal first (and divides "
-                "by zero at PEFT's own start, of equal ones)"
-            )
+            refuse("apply_GS=true, which makes the vectors orthogonal at every call")
         _refuse_bias(config)
         return HRA(config.get("r", 8))
 
     def inputs(self, config, array):
         """How many inputs a site has, by its tensor."""
+        _refuse_width(array, self.template(config).r)
         return len(array)
 
     def fields(self, adapter, deltas):
@@ -111,6 +109,11 @@ def refuse(what):
     raise ValueError(f"peft.load: the file has {what}; that is not read")
 
 
+def _refuse_width(array, columns):
+    if array.ndim != 2 or array.shape[1] != columns:
+        refuse(f"a tensor {array.shape} where its config needs {columns} columns")
+
+
 def _refuse_bias(config):
     if config.get("bias", "none") != "none":
         refuse(f"trained biases, bias={config['bias']!r}")
@@ -123,7 +126,7 @@ def _terms(config):
         refuse(
             "use_cayley_neumann=true by PEFT before 0.18, whose series was another one"
         )
-    terms = config.get("num_cayley_neumann_terms", 5)
+    terms = config.get("num_cayley_neumann_terms", 5) or 0
     if terms < 3:
         refuse(
             f"num_cayley_neumann_terms={terms}, where PEFT sums no series of a rotation"

@@ -62,3 +62,6 @@ class HRA(Delta, kind="HRA"):
         S = ops.triu(U.T @ U, 1)
         half = backend.xp_of(S.data).eye(self.r, dtype=S.dtype) / 2
         return W - (W @ U) @ ops.solve(S + half, U.T)
+
+    def extra_repr(self):
+        return f"r={self.r}"

@@ -74,3 +74,6 @@ class OFT(Delta, kind="OFT"):
         blocks = W.reshape((len(W), -1, self.block)).swapaxes(0, 1)  # (blocks, out, b)
         turned = blocks @ self.rotation().swapaxes(-1, -2)
         return ops.reshape(turned.swapaxes(0, 1), W.shape)
+
+    def extra_repr(self):
+        return f"block={self.block}"

@@ -50,28 +50,30 @@ def procrustes(target, W, rotation=False):
 
     target, W: (n, m), or stacks of them (..., n, m), one R for each; arrays or Tensors.
     rotation: only det R = 1, which is what Cayley's R has. Where U Vᵀ reflects, the last
-    singular vector is flipped and the squared error grows by 4 σ_min. (Cayley's R reach
-    any rotation that turns no vector by half a turn, and come near to the others.)
-    Raises ValueError for shapes that differ.
+    singular vector is flipped and the squared error grows by 4 σ_min. (Cayley's R come
+    as near as you like to a rotation with half a turn in it, and reach all others.)
+    Raises ValueError for shapes that differ, NaN or Inf.
     """
     target, W = _array(target), _array(W)
     if target.shape != W.shape or W.ndim < 2:
         raise ValueError(
-            f"procrustes: target and W are matrices of one shape, got {target.shape} and "
+            f"procrustes: expected two matrices of one shape, got {target.shape} and "
             f"{W.shape}"
         )
-    linalg = backend.linalg_of("procrustes", W)
-    U, _, Vt = linalg.svd(target @ W.swapaxes(-1, -2))
+    xp, linalg = backend.xp_of(W), backend.linalg_of("procrustes", W)
+    product = target @ W.swapaxes(-1, -2)
+    if not xp.isfinite(product).all():
+        raise ValueError("procrustes: target or W holds NaN or Inf; look at them first")
+    U, _, Vt = linalg.svd(product)
     if rotation:
-        U = U.copy()
-        U[..., -1] *= linalg.det(U @ Vt)[..., None]
+        U[..., -1] *= xp.sign(linalg.det(U @ Vt))[..., None]
     R = U @ Vt
     return R, math.sqrt(float(((R @ W - target) ** 2).sum()))
 
 
 def _eye(Q):
     Q = _array(Q)
-    return backend.xp_of(Q).eye(Q.shape[-1], dtype=Q.dtype)
+    return wrap(backend.xp_of(Q).eye(Q.shape[-1], dtype=Q.dtype))
 
 
 def _array(x):

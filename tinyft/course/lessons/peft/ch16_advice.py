@@ -8,7 +8,7 @@ import numpy as np
 
 from tinyft.course.experiment import interval, said
 from tinyft.course.lessons.peft.ch15_advice import minus
-from tinyft.course.lessons.peft.ch16_loha_lokr import SHAPES, STEPS
+from tinyft.course.lessons.peft.ch16_loha_lokr import LARGER, SHAPES, STEPS
 from tinyft.course.plot import per_seed
 
 NAMES = {  # with the size that the budget gives
@@ -55,7 +55,7 @@ def results(study, counts):
     """(titles, rows) of the comparison; counts: {method: trained numbers}."""
     test, before, best = scores(study), scores(study, "before"), rates(study)
     head = ["", "numbers", "best rate", "test loss", "minus LoRA, paired"]
-    head += ["loss of the plain text"]
+    head += ["plain Bible", "minus LoRA's"]
     rows = [
         [
             NAMES[name],
@@ -63,11 +63,25 @@ def results(study, counts):
             f"{best[name]:g}",
             said(test[name], 3),
             minus(test[name], test["LoRA"]),
-            said(before[name], 2),
+            f"{np.mean(before[name]):.2f}",
+            minus(before[name], before["LoRA"]),
         ]
         for name in SHAPES
     ]
     return head, rows
+
+
+def forgetting(study, base):
+    """In words: what the old task has lost; base: the base's loss on the plain Bible."""
+    before = scores(study, "before")
+    clear, _ = settled(study, score="before")
+    less = [f"{name} ({d:+.2f})" for name, d in clear.items() if d < 0]
+    means = [np.mean(values) for values in before.values()]
+    return (
+        f"On the *plain* Bible the base has {base:.2f} and the seven models "
+        f"{min(means):.2f} to {max(means):.2f}: each forgets. Less than LoRA, settled: "
+        f"{', '.join(less) or 'none'}."
+    )
 
 
 def settled(study, other="LoRA", score="test"):
@@ -95,6 +109,8 @@ def verdict(study):
         f"Not settled: {', '.join(rest) or 'none'}.",
     ]
     means = [np.mean(v) for v in scores(study).values()]
+    best = rates(study).values()
+    parts.append(f"The best rates span a factor of {max(best) / min(best):.0f}.")
     return (
         " ".join(parts)
         + f" From the best to the worst shape it is {max(means) - min(means):.3f} nats; "
@@ -158,6 +174,15 @@ def prices(counts, seconds, peaks, floors):
     ]
 
 
+def _larger(study):
+    """In words: what four to six times the numbers gained, paired by seed."""
+    test, found = scores(study), []
+    for name, (size, _) in LARGER.items():
+        more = grid(study, name, "larger").at_best_rate().values("test")
+        found.append(f"{name} {size}: {minus(more, test[name])}")
+    return f"minus the size at the budget: {', '.join(found)}"
+
+
 def advice(study):
     """Rows (what, start with, why) of "What to set"."""
     best, test = rates(study), scores(study)
@@ -171,6 +196,7 @@ def advice(study):
             f"least mean test loss here: {lead}; see the paired differences above",
         ],
         ["rate (AdamW)", "sweep it per shape", f"best rate over LoRA's here: {swift}"],
+        ["more numbers", "only while validation gains", _larger(study)],
         ["LoHa: r", "half of the LoRA rank", "same count: 2 r (in + out)"],
         ["LoHa, LoKr: α", "a constant; then tune the rate", "by custom: s = α/r"],
         [

@@ -196,7 +196,6 @@ def advice(study):
             f"least mean test loss here: {lead}; see the paired differences above",
         ],
         ["rate (AdamW)", "sweep it per shape", f"best rate over LoRA's here: {swift}"],
-        ["more numbers", "only while validation gains", _larger(study)],
         ["LoHa: r", "half of the LoRA rank", "same count: 2 r (in + out)"],
         ["LoHa, LoKr: α", "a constant; then tune the rate", "by custom: s = α/r"],
         [

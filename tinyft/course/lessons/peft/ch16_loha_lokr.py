@@ -29,7 +29,7 @@ RATES = {  # of the grid; the best is inside
 
 
 LARGER = {  # name: (another size, rates): four to six times the numbers
-    "LoHa": (8, (1e-2, 2e-2, 5e-2, 1e-1)),
+    "LoHa": (8, (2e-3, 5e-3, 1e-2, 2e-2)),
     "LoKr": (2, (5e-3, 1e-2, 2e-2, 5e-2)),
     "MiSS": (32, (5e-4, 1e-3, 2e-3, 5e-3)),
 }

@@ -36,7 +36,6 @@ CHANGED = {
 ADAPTERS = {  # one per text: (delta, target, steps)
     "own adapter": (peft.pfeiffer(16), None, STEPS),
     "own adapter, as long": (peft.pfeiffer(16), None, LONG),
-    "m = 1": (peft.pfeiffer(1), None, STEPS),
     "m = 4": (peft.pfeiffer(4), None, STEPS),
     "m = 64": (peft.pfeiffer(64), None, STEPS),
     "Houlsby": (peft.houlsby(8), None, STEPS),
@@ -47,12 +46,11 @@ ADAPTERS = {  # one per text: (delta, target, steps)
 RATES = {
     "own adapter": (0.02, 0.04, 0.08),
     "own full copy": (0.001, 0.002, 0.004),
-    "fusion": (0.0005, 0.001, 0.002),
-    "one wide adapter": (0.005, 0.01, 0.02, 0.04),
-    "own adapter, as long": (0.02, 0.04, 0.08),
+    "fusion": (0.0005, 0.001, 0.002, 0.004),
+    "one wide adapter": (0.01, 0.02, 0.04),
+    "own adapter, as long": (0.01, 0.02, 0.04, 0.08),
     "parallel": (0.005, 0.01, 0.02),
-    "Houlsby": (0.02, 0.04, 0.08),
-    "m = 1": (0.04, 0.08, 0.16),
+    "Houlsby": (0.01, 0.02, 0.04),
     "m = 4": (0.02, 0.04, 0.08),
     "m = 64": (0.01, 0.02, 0.04),
     "LoRA": (0.01, 0.02, 0.04),
@@ -101,7 +99,7 @@ def own_models(method, lr, seed):
     for name in CHANGED:
         found[name] = base()
         if delta is not None:
-            peft.attach(found[name], delta, target, name=name, rng=seed)
+            peft.attach(found[name], delta, target, rng=seed)
         train(found[name], batches(name), lr, steps, seed)
     return found
 
@@ -110,7 +108,7 @@ def together(models):
     """One base that carries the adapters of all models, the last one switched on."""
     model = base()
     for name, one in models.items():
-        state = peft.attached(one)[name].state_dict()
+        state = peft.attached(one)["default"].state_dict()
         peft.attach(model, ADAPTERS["own adapter"][0], name=name, rng=0)
         peft.attached(model)[name].load_state_dict(state)
     return model

@@ -1,0 +1,215 @@
+"""Chapter 14: pictures and tables of Core, every number computed.
+
+draw_planted(ends, floor)             section 4: what m ReLUs can express
+costs(full, cheap, seconds)           section 5
+results(study, base), findings(study), draw_mixture(study)      section 6
+advice(study)                         section 7
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from tinyft.course.experiment import interval, said
+from tinyft.course.lessons.peft.ch14_adapters import CHANGED, FUSE, LONG, STEPS
+from tinyft.course.plot import COLOURS, show
+
+NAMES = list(CHANGED)
+D, M, BLOCKS, BASE_SIZE = 128, 16, 3, 742_528  # of the shipped GPT and its adapters
+
+
+def adapter(d, m, blocks=1):
+    """Numbers of Pfeiffer adapters (14.2)."""
+    return blocks * (2 * m * d + m + d)
+
+
+def gap(values, other, digits=3):
+    """The paired difference as text; "(not settled)" where its interval has zero."""
+    differences = np.subtract(values, other)
+    mean, half = interval(differences)
+    word = "" if abs(mean) > half else " (not settled)"
+    return said(differences, digits, True) + word
+
+
+def tested(study, method, score="test"):
+    """A score of the five seeds, at the method's best rate on validation data."""
+    return study.where(method=method).at_best_rate().values(score)
+
+
+# --- section 4 and 5 ---------------------------------------------------------------------
+
+
+def draw_planted(ends, floor):
+    """ends: {name: last loss of each seed}; floor: the best linear map's loss."""
+    fig, ax = plt.subplots(figsize=(6.4, 3.2))
+    for i, values in enumerate(ends.values()):
+        at = i + np.linspace(-0.15, 0.15, len(values))
+        ax.plot(at, values, "o", color=COLOURS["blue"])
+    ax.axhline(floor, linestyle="--", color="0.4", label="best linear map, least squares")
+    ax.set(xlabel="adapter", ylabel="loss at the end", ylim=(-0.02, None))
+    ax.set_xticks(range(len(ends)), ends)
+    ax.legend(loc="upper right")
+    text = "; ".join(f"{k}: {min(v):.3f} to {max(v):.3f}" for k, v in ends.items())
+    caption = (
+        "Figure 2. A dot per start (five seeds). No linear adapter gets below the dashed "
+        "line, however wide; two ReLUs can reach zero, four do so from every start."
+    )
+    show(fig, f"Losses at the end for four adapters: {text}. {caption}", caption)
+
+
+def costs(full, cheap, seconds):
+    """(titles, rows) of section 5; full, cheap: `experiment.cost`; seconds: medians."""
+    rows = [
+        [what, f"{a:,.1f}" if a < 1e4 else f"{a:,}", f"{cheap[what]:,.1f}"]
+        for what, a in full.items()
+    ]
+    for row, (what, a) in zip(rows, full.items()):
+        row.append(f"{cheap[what] / a:.1%}")
+    rows[0][2] = f"{cheap['trained parameters']:,}"
+    for what in ("training step", "forward pass"):
+        a, b = seconds[f"full, {what}"], seconds[f"adapter, {what}"]
+        rows.append([f"time of a {what}"] + [f"{1e3 * t:.0f} ms" for t in (a, b)])
+        rows[-1].append(f"{b / a:.0%}")
+    return ["", "full fine-tuning", "adapters", "adapters / full"], rows
+
+
+# --- section 6 ---------------------------------------------------------------------------
+
+SOURCES = {  # row: (method in the study, score prefix, numbers added, told the text?)
+    "another text's adapter": ("own adapter", "wrong", 3 * adapter(D, M, BLOCKS), "no"),
+    "equal mix of three": ("fusion", "mix", 3 * adapter(D, M, BLOCKS), "no"),
+    "fusion": (
+        "fusion",
+        "test",
+        3 * adapter(D, M, BLOCKS) + BLOCKS * (3 * D**2 + 2 * D),
+        "no",
+    ),
+    "one wide adapter": ("one wide adapter", "test", adapter(D, 48, BLOCKS), "no"),
+    "own adapter": ("own adapter", "test", 3 * adapter(D, M, BLOCKS), "yes"),
+    "own adapter, as long": (
+        "own adapter, as long",
+        "test",
+        3 * adapter(D, M, BLOCKS),
+        "yes",
+    ),
+    "own full copy": ("own full copy", "test", 3 * BASE_SIZE, "yes"),
+}
+
+
+def values(study, row):
+    """Five test losses, one per seed, each the mean of the three texts."""
+    method, score, *_ = SOURCES[row]
+    return tested(study, method, score)
+
+
+def results(study, base):
+    """(titles, rows) of the comparison; base: {text: the frozen base's loss}."""
+    own = values(study, "own adapter")
+    frozen = np.mean(list(base.values()))
+    rows = [["frozen base", "no", "", f"{frozen:.3f}", gap([frozen] * 5, own), "0 %"]]
+    for name, (method, _, numbers, told) in SOURCES.items():
+        rate = study.where(method=method).best_rate()
+        found = values(study, name)
+        rows.append([name, told, f"{rate:g}", said(found, 3)])
+        rows[-1].append("" if name == "own adapter" else gap(found, own))
+        rows[-1].append(f"{numbers / BASE_SIZE:.1%}")
+    head = ["", "told the text?", "rate", "test loss", "minus own adapter, paired"]
+    return [*head, "numbers added, of the base"], rows
+
+
+def findings(study):
+    """In words: what the five seeds say about fusion and its rivals."""
+    v = {name: values(study, name) for name in SOURCES}
+    w = mixing(study)
+    right = "; ".join(
+        f"{name} {said(w[:, i, :, i].mean(1))}" for i, name in enumerate(NAMES)
+    )
+    return f"""Five seeds, ± 95 % (Student's t), differences paired by seed:
+
+- *Know the text.* Another text's adapter costs
+  {gap(v["another text's adapter"], v["own adapter"])} against the right one.
+- *Fusion minus the equal mix:* {gap(v["fusion"], v["equal mix of three"])}. The mean weight
+  of the right adapter is {right}; without knowledge it would be 0.33.
+- *One wide adapter minus fusion,* after as many steps in all:
+  {gap(v["one wide adapter"], v["fusion"])}.
+- *A full copy minus an own adapter:* {gap(v["own full copy"], v["own adapter"])};
+  {LONG} steps instead of {STEPS} change the own adapter by
+  {gap(v["own adapter, as long"], v["own adapter"])}."""
+
+
+def mixing(study):
+    """The fusion's mean weights, (seed, text, block, adapter)."""
+    runs = study.where(method="fusion").at_best_rate()
+    found = [
+        [[runs.values(f"w {t} {b} {a}") for a in NAMES] for b in range(BLOCKS)]
+        for t in NAMES
+    ]
+    return np.moveaxis(np.array(found), -1, 0)
+
+
+def draw_mixture(study):
+    """A panel per text: the weight of each adapter in each block, five seeds."""
+    w = mixing(study)
+    fig, axes = plt.subplots(1, 3, figsize=(9.5, 3.4), sharey=True)
+    for i, ax in enumerate(axes):
+        for j, name in enumerate(NAMES):
+            _mixture_bars(ax, w[:, i, :, j], j, name)
+        ax.axhline(1 / 3, color="0.3", linestyle=":")
+        ax.set(title=f"reading: {NAMES[i]}", xlabel="block (index)", xticks=range(3))
+    axes[0].set_ylabel("mean weight (share)")
+    axes[1].legend(fontsize=8, loc="upper center")
+    axes[0].set_ylim(0, 1.05)
+    own = "; ".join(f"{n} {w[:, i, :, i].mean():.2f}" for i, n in enumerate(NAMES))
+    caption = (
+        "Figure 3. The weights of the three adapters in each block, mean of five seeds, "
+        "with 95 % intervals; dotted: one third."
+    )
+    show(fig, f"Three panels of bars. The text's own adapter: {own}. {caption}", caption)
+
+
+def _mixture_bars(ax, w, j, name):
+    half = [interval(column)[1] for column in w.T]
+    look = {"color": COLOURS[("blue", "orange", "green")[j]], "edgecolor": "white"}
+    at = np.arange(BLOCKS) + 0.27 * (j - 1)
+    label, hatch = f"adapter {name}", ("", "//", "..")[j]
+    ax.bar(at, w.mean(0), 0.25, yerr=half, label=label, hatch=hatch, capsize=2, **look)
+
+
+# --- section 7 ---------------------------------------------------------------------------
+
+
+def advice(study):
+    """(titles, rows) of "What to set"."""
+    v = {
+        name: tested(study, name) for name in {r["settings"]["method"] for r in study}
+    }
+    own = v["own adapter"]
+    rate, copy = (
+        study.where(method=name).best_rate() for name in ("own adapter", "own full copy")
+    )
+    rows = [
+        ["place", "after the MLP", f"Houlsby (m = 8): {gap(v['Houlsby'], own)}"],
+        ["", "", f"parallel, s = 4: {gap(v['parallel'], own)}"],
+        ["width m", "d/8", f"m = d/32: {gap(v['m = 4'], own)}"],
+        ["", "", f"m = d/2: {gap(v['m = 64'], own)}"],
+        ["rate", f"{rate:g} (Adam)", f"{rate / copy:.0f} times the full copy's; {_near(study)}"],
+        ["several texts, all data at hand", "one wide adapter", _versus(v)],
+        ["adapters that exist already", "fusion", f"{FUSE} further steps of Q, K, V"],
+        ["or LoRA?", "either", f"LoRA r = 2, about as many numbers: {gap(v['LoRA'], own)}"],
+        ["activation", "ReLU", "not varied: by convention (Pfeiffer et al.)"],
+        ["start", "U = 0, c = 0", "proved: section A"],
+    ]
+    return ["", "start with", "measured: test loss minus own adapter's (m = d/8)"], rows
+
+
+def _near(study):
+    found = study.where(method="own adapter").by("lr", "valid")
+    best = study.where(method="own adapter").best_rate()
+    means = {lr: np.mean(v[:2]) for lr, v in found.items()}
+    far = ", ".join(
+        f"{m - means[best]:+.3f} at {lr:g}" for lr, m in means.items() if lr != best
+    )
+    return f"validation loss {far}"
+
+
+def _versus(v):
+    return f"wide minus fusion: {gap(v['one wide adapter'], v['fusion'])}"

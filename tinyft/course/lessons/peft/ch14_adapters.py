@@ -46,14 +46,14 @@ ADAPTERS = {  # one per text: (delta, target, steps)
 RATES = {
     "own adapter": (0.02, 0.04, 0.08),
     "own full copy": (0.001, 0.002, 0.004),
-    "fusion": (0.0005, 0.001, 0.002, 0.004),
+    "fusion": (0.001, 0.002, 0.004, 0.008, 0.016),
     "one wide adapter": (0.01, 0.02, 0.04),
     "own adapter, as long": (0.01, 0.02, 0.04, 0.08),
     "parallel": (0.005, 0.01, 0.02),
     "Houlsby": (0.01, 0.02, 0.04),
     "m = 4": (0.02, 0.04, 0.08),
-    "m = 64": (0.01, 0.02, 0.04),
-    "LoRA": (0.01, 0.02, 0.04),
+    "m = 64": (0.01, 0.02, 0.04, 0.08),
+    "LoRA": (0.0025, 0.005, 0.01, 0.02),
 }
 
 
@@ -204,5 +204,8 @@ def run_fusion(lr, seed):
 
 def scores(valid, test):
     """{"valid", "test": means, and the test loss of each text}."""
-    means = {"valid": np.mean(list(valid.values())), "test": np.mean(list(test.values()))}
+    means = {
+        "valid": np.mean(list(valid.values())),
+        "test": np.mean(list(test.values())),
+    }
     return means | test

@@ -27,7 +27,7 @@ def two_steps(z, g, D, b, lr, scale=1.0):
     """(D, b, U, c) after two steps of gradient descent from that start, at rate lr.
 
     L = Σ g∘y' with a fixed g, so ∂L/∂y' is g in both steps. z (B, k), g (B, d).
-    Example: that of above with lr = 0.1 gives D = [[1, −1.016]], b = [0.484],
+    Example: the one above with lr = 0.1 gives D = [[1, −1.016]], b = [0.484],
     U = [[0.008], [0.185]], c = [−1.2, −0.4].
     """
     # YOUR CODE: the chain rule, twice

@@ -12,7 +12,7 @@ import numpy as np
 from tinyft import ops, peft, tensor
 from tinyft.course.toys import descend, frozen, set_random
 
-# --- B: reduced-rank regression behind a frozen head C -------------------------------------
+# --- B: reduced-rank regression behind a frozen head C ------------------------------------
 
 
 def problem(K, n=60, d=5):
@@ -89,7 +89,7 @@ def scores(delta, y, added):
     return np.einsum("bd,bnd->bn", y @ Q.T + bq, added @ K.T + bk)
 
 
-# --- D: one weight for all tokens ----------------------------------------------------------
+# --- D: one weight for all tokens ---------------------------------------------------------
 
 
 def weights_path(outputs, y, steps):

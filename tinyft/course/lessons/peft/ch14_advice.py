@@ -130,15 +130,17 @@ def findings(study):
     """In words: what the five seeds say about fusion and its rivals."""
     v = {name: values(study, name) for name in SOURCES}
     w = mixing(study)
-    right = "; ".join(
-        f"{name} {said(w[:, i, :, i].mean(1))}" for i, name in enumerate(NAMES)
+    first, every = (
+        "; ".join(f"{k} {said(w[:, i, b, i].mean(1))}" for i, k in enumerate(NAMES))
+        for b in (slice(0, 1), slice(None))
     )
     return f"""Five seeds, ± 95 % (Student's t), differences paired by seed:
 
 - *Know the text.* Another text's adapter costs
   {gap(v["another text's adapter"], v["own adapter"])} against the right one.
-- *Fusion minus the equal mix:* {gap(v["fusion"], v["equal mix of three"])}. The mean weight
-  of the right adapter is {right}; without knowledge it would be 0.33.
+- *Fusion minus the equal mix:* {gap(v["fusion"], v["equal mix of three"])}. The weight
+  of a text's own adapter, in the first block: {first}; mean of all blocks: {every}.
+  Without knowledge it would be 0.33.
 - *One wide adapter minus fusion,* after as many steps in all:
   {gap(v["one wide adapter"], v["fusion"])}.
 - *A full copy minus an own adapter:* {gap(v["own full copy"], v["own adapter"])};

@@ -117,9 +117,9 @@ def results(study, base):
     frozen = np.mean(list(base.values()))
     rows = [["frozen base", "no", "", f"{frozen:.3f}", gap([frozen] * 5, own), "0 %"]]
     for name, (method, _, numbers, told) in SOURCES.items():
-        rate = study.where(method=method).best_rate()
+        rate = study.where(method=method).best_rate() if score == "test" else ""
         found = values(study, name)
-        rows.append([name, told, f"{rate:g}", said(found, 3)])
+        rows.append([name, told, f"{rate}", said(found, 3)])
         rows[-1].append("" if name == "own adapter" else gap(found, own))
         rows[-1].append(f"{numbers / BASE_SIZE:.1%}")
     head = ["", "told the text?", "rate", "test loss", "minus own adapter, paired"]
@@ -195,31 +195,29 @@ def advice(study):
     """(titles, rows) of "What to set"."""
     v = {name: tested(study, name) for name in {r["settings"]["method"] for r in study}}
     own = v["own adapter"]
-    rate, copy = (
-        study.where(method=name).best_rate()
-        for name in ("own adapter", "own full copy")
-    )
+    rates = {name: study.where(method=name).best_rate() for name in v}
+    rate, copy = rates["own adapter"], rates["own full copy"]
+    beside = np.add(*interval(np.subtract(v["parallel"], own))) < 0  # settled
+    place = "beside the MLP: parallel" if beside else "after the MLP: Pfeiffer"
     rows = [
-        ["place", "after the MLP", f"Houlsby (m = 8): {gap(v['Houlsby'], own)}"],
-        ["", "", f"parallel, s = 4: {gap(v['parallel'], own)}"],
-        ["width m", "d/8", f"m = d/32: {gap(v['m = 4'], own)}"],
+        ["place", place, f"parallel, s = 4: {gap(v['parallel'], own)}"],
+        ["", "", f"Houlsby, m = d/16, as many numbers: {gap(v['Houlsby'], own)}"],
+        ["width m", "d/8; more if it may cost", f"m = d/32: {gap(v['m = 4'], own)}"],
         ["", "", f"m = d/2: {gap(v['m = 64'], own)}"],
-        [
-            "rate",
-            f"{rate:g} (Adam)",
-            f"{rate / copy:.0f} times the full copy's; {_near(study)}",
-        ],
-        ["several texts, all data at hand", "one wide adapter", _versus(v)],
-        ["adapters that exist already", "fusion", f"{FUSE} further steps of Q, K, V"],
-        [
-            "or LoRA?",
-            "either",
-            f"LoRA r = 2, about as many numbers: {gap(v['LoRA'], own)}",
-        ],
+        ["rate, after the MLP", f"{rate:g}", f"{rate / copy:.0f} times a full copy's"],
+        ["", "", f"in validation loss {_near(study)}"],
+        ["rate, parallel", f"{rates['parallel']:g}", "s = 4 acts like a larger rate"],
+        ["data of all texts", "one wide adapter", _versus(v)],
+        ["only adapters, no time to retrain", "fusion", _mixed(v, study)],
+        ["must be merged", "LoRA", f"r = 2, α = 4, everywhere: {gap(v['LoRA'], own)}"],
         ["activation", "ReLU", "not varied: by convention (Pfeiffer et al.)"],
         ["start", "U = 0, c = 0", "proved: section A"],
     ]
-    return ["", "start with", "measured: test loss minus own adapter's (m = d/8)"], rows
+    return [
+        "",
+        "start with",
+        "measured: test loss minus an own Pfeiffer adapter's, m = d/8",
+    ], rows
 
 
 def _near(study):
@@ -229,8 +227,13 @@ def _near(study):
     far = ", ".join(
         f"{m - means[best]:+.3f} at {lr:g}" for lr, m in means.items() if lr != best
     )
-    return f"validation loss {far}"
+    return far
 
 
 def _versus(v):
     return f"wide minus fusion: {gap(v['one wide adapter'], v['fusion'])}"
+
+
+def _mixed(v, study):
+    mix = tested(study, "fusion", "mix")
+    return f"{FUSE} further steps; fusion minus equal mix: {gap(v['fusion'], mix)}"

@@ -116,7 +116,7 @@ def results(study, base):
     own = values(study, "own adapter")
     frozen = np.mean(list(base.values()))
     rows = [["frozen base", "no", "", f"{frozen:.3f}", gap([frozen] * 5, own), "0 %"]]
-    for name, (method, _, numbers, told) in SOURCES.items():
+    for name, (method, score, numbers, told) in SOURCES.items():
         rate = study.where(method=method).best_rate() if score == "test" else ""
         found = values(study, name)
         rows.append([name, told, f"{rate}", said(found, 3)])
@@ -202,13 +202,13 @@ def advice(study):
     rows = [
         ["place", place, f"parallel, s = 4: {gap(v['parallel'], own)}"],
         ["", "", f"Houlsby, m = d/16, as many numbers: {gap(v['Houlsby'], own)}"],
-        ["width m", "d/8; more if it may cost", f"m = d/32: {gap(v['m = 4'], own)}"],
+        ["width m", "d/8, or wider", f"m = d/32: {gap(v['m = 4'], own)}"],
         ["", "", f"m = d/2: {gap(v['m = 64'], own)}"],
         ["rate, after the MLP", f"{rate:g}", f"{rate / copy:.0f} times a full copy's"],
         ["", "", f"in validation loss {_near(study)}"],
         ["rate, parallel", f"{rates['parallel']:g}", "s = 4 acts like a larger rate"],
         ["data of all texts", "one wide adapter", _versus(v)],
-        ["only adapters, no time to retrain", "fusion", _mixed(v, study)],
+        ["only adapters at hand", "fusion", _mixed(v, study)],
         ["must be merged", "LoRA", f"r = 2, α = 4, everywhere: {gap(v['LoRA'], own)}"],
         ["activation", "ReLU", "not varied: by convention (Pfeiffer et al.)"],
         ["start", "U = 0, c = 0", "proved: section A"],

@@ -168,12 +168,13 @@ def draw_mixture(study):
         ax.axhline(1 / 3, color="0.3", linestyle=":")
         ax.set(title=f"reading: {NAMES[i]}", xlabel="block (index)", xticks=range(3))
     axes[0].set_ylabel("mean weight (share)")
-    axes[1].legend(fontsize=8, loc="upper center")
+    handles = axes[0].get_legend_handles_labels()
+    fig.legend(*handles, fontsize=8, loc="outside lower center", ncols=3)
     axes[0].set_ylim(0, 1.05)
     own = "; ".join(f"{n} {w[:, i, :, i].mean():.2f}" for i, n in enumerate(NAMES))
     caption = (
-        "Figure 3. The weights of the three adapters in each block, mean of five seeds, "
-        "with 95 % intervals; dotted: one third."
+        "Figure 3. The weights of the three adapters in each block: the mean of five "
+        "seeds, and a dot for each; dotted line: one third."
     )
     show(
         fig, f"Three panels of bars. The text's own adapter: {own}. {caption}", caption
@@ -181,11 +182,11 @@ def draw_mixture(study):
 
 
 def _mixture_bars(ax, w, j, name):
-    half = [interval(column)[1] for column in w.T]
     look = {"color": COLOURS[("blue", "orange", "green")[j]], "edgecolor": "white"}
     at = np.arange(BLOCKS) + 0.27 * (j - 1)
     label, hatch = f"adapter {name}", ("", "//", "..")[j]
-    ax.bar(at, w.mean(0), 0.25, yerr=half, label=label, hatch=hatch, capsize=2, **look)
+    ax.bar(at, w.mean(0), 0.25, label=label, hatch=hatch, **look)
+    ax.plot(np.tile(at, len(w)), w.ravel(), "o", color="black", markersize=2.5)
 
 
 # --- section 7 ---------------------------------------------------------------------------

@@ -160,14 +160,14 @@ def agreement(study, rights):
 
 
 def after_head(study):
-    """Rows: task, part, rate, test accuracy after a fitted head, that minus the head."""
+    """Rows: task, part, rate, test accuracy after a fitted head, what that gains on the
+    same part with the old head, and on the head alone."""
     found = []
     for name, part in ((n, p) for n, ps in lesson.HEAD_FIRST.items() for p in ps):
         lr, alone = lesson.after_rate(part), part.rpartition(" ")[2]
         got = said(study.where(task=name, block=part).values("test"), 3)
-        found.append([name, part, f"{lr:g}", got])
-        found[-1] += [said(of(study, name, alone).values("test"), 3)]
-        found[-1] += [points(*difference(study, name, part, "head", by=lr))]
+        gaps = (difference(study, name, part, b, by=lr) for b in (alone, "head"))
+        found.append([name, part, f"{lr:g}", got, *(points(*gap) for gap in gaps)])
     return found
 
 
@@ -205,7 +205,10 @@ def one_step(part, x, y):
 
 ADVICE = (  # (what, do)
     ("first", "probe the depths, on validation images"),
-    ("cheapest candidate", "freeze all, read out the best depth"),
+    (
+        "cheapest candidate",
+        "freeze all, read out the best depth: more inputs, no old end",
+    ),
     ("gap within the margin", "fit the head; it may be enough"),
     ("gap beyond it", "also try earlier parts, and all"),
     ("rate", "its own for each part and task; of nearly equal ones the smaller"),

@@ -13,7 +13,7 @@ from tinyft import nn, peft
 from tinyft.course.experiment import train
 from tinyft.course.low_rank import truncated
 from tinyft.course.plot import curves, show
-from tinyft.peft.kronecker import rearranged
+from tinyft.peft.methods.structured.kronecker import rearranged
 
 
 # --- planted tasks -----------------------------------------------------------------------

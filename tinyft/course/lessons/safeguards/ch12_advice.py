@@ -55,7 +55,7 @@ def _seeds(errors):
 
 
 def _examples(errors):
-    psi = discordance(errors)
+    psi = discordance(errors[lesson.OTHER], errors[lesson.SCRATCH])
     text = ", ".join(f"{N} for a gap of {gap}" for gap, N in sizes(psi))
     return [
         [
@@ -66,9 +66,9 @@ def _examples(errors):
     ]
 
 
-def discordance(errors):
-    """The mean share of test images that only one of a pair, 0–4 and scratch, gets wrong."""
-    return float(abs(errors[lesson.OTHER] - errors[lesson.SCRATCH]).mean())
+def discordance(other, scratch):
+    """The mean share of test images that only one model of a pair gets wrong."""
+    return float(abs(other - scratch).mean())
 
 
 def _rate(study):

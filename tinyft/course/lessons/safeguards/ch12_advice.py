@@ -83,17 +83,23 @@ def _rate(study):
 
 
 def _few(study):
-    base = by_crossing(study, lesson.SCRATCH)
-    gaps = {
-        name: said(by_crossing(study, name) - base, 3, sign=True)
-        for name in (lesson.NOISY, lesson.OTHER)
-    }
-    text = ", ".join(f"{name} {gap}" for name, gap in gaps.items())
+    one = lesson.chosen(_arm(study, lesson.SCRATCH))[0]
+    text = []
+    for name in (lesson.NOISY, lesson.OTHER):
+        crossed = by_crossing(study, name) - by_crossing(study, lesson.SCRATCH)
+        fixed = [
+            _arm(study, arm).where(lr=one).values("test")
+            for arm in (name, lesson.SCRATCH)
+        ]
+        fixed = said(np.subtract(*fixed), 3, sign=True)
+        text.append(
+            f"{name}: {said(crossed, 3, sign=True)}, {fixed} at {one:g} for both"
+        )
     return [
         [
             "ten labels in all, none to validate with",
-            "choose the rate by cross-validation on them, for both arms; judge that recipe",
-            f"gaps then: {text}",
+            "cross-validate the rate on them, in both arms alike",
+            "gap then: " + "; ".join(text),
         ]
     ]
 

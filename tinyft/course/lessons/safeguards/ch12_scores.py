@@ -75,12 +75,19 @@ def draw_scores(found, gaps, fresh, untrained, caption):
                 ax.plot(
                     *place[:1], fresh[name], "o", color=COLOURS["vermilion"], mfc="w"
                 )
-            above = (4, 3) if i % 2 else (4, -9)  # neighbours do not cover each other
+            side = (
+                -1 if name == lesson.ROTATED else 1
+            )  # neighbours do not cover each other
             ax.annotate(
-                name, place, fontsize=7.5, xytext=above, textcoords="offset points"
+                name,
+                place,
+                xytext=(4 * side, 3 if i % 2 else -9),
+                textcoords="offset points",
+                ha="left" if side > 0 else "right",
+                fontsize=7.5,
             )
         ax.axhline(0, color="0.5", linewidth=1)
-        ax.margins(x=0.28)
+        ax.margins(x=0.28, y=0.1)
         ax.set_xlabel(f"{title} (nats), larger is better")
         tau = agreement([v[k] for v in found.values()], [gaps[n] for n in found])
         text.append(f"{title} τ = {tau:.2f}")

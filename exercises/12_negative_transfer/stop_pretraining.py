@@ -22,5 +22,5 @@ def stop_pretraining(X, y, X_valid, y_valid, theta, lr, steps, patience):
     θ = [0.875, 0.875] at step 2, and V = [1.25, 0.5625, 0.457, 0.6086, 0.8521]: after two
     steps without a new smallest V it stops.
     """
-    # YOUR CODE: steps, V and patience
-    raise NotImplementedError("not implemented yet: stop_pretraining, steps, V and patience")
+    # YOUR CODE: section 7
+    raise NotImplementedError("not implemented yet: stop_pretraining, section 7")

@@ -75,9 +75,8 @@ def draw_scores(found, gaps, fresh, untrained, caption):
                 ax.plot(
                     *place[:1], fresh[name], "o", color=COLOURS["vermilion"], mfc="w"
                 )
-            side = (
-                -1 if name == lesson.ROTATED else 1
-            )  # neighbours do not cover each other
+            # neighbours do not cover each other
+            side = -1 if name == (lesson.MIXED, lesson.ROTATED)[k] else 1
             ax.annotate(
                 name,
                 place,

@@ -25,7 +25,7 @@ def test_cross_validation_judges_images_that_did_not_train(monkeypatch):
         seen.append(next(batches(np.random.default_rng(0))))
         return train(model, batches, *rest)
 
-    x, y = lesson.labelled(2, 3)
+    x = lesson.labelled(2, 3)[0]
     lesson.source(lesson.SCRATCH, 3)
     monkeypatch.setattr(lesson, "train", spy)
     scores = lesson.crossed(lesson.SCRATCH, lesson.LENGTH, 3e-3, 3)

@@ -67,24 +67,10 @@ def draw_scores(found, gaps, fresh, untrained, caption):
     text = []
     for k, (ax, title) in enumerate(zip(both, ("LEEP", "LogME"))):
         for i, name in enumerate(sorted(found, key=gaps.get)):
-            place = found[name][k], gaps[name]
-            ax.plot(*place, "o", color=COLOURS["blue"])
-            if fresh[name] != gaps[name]:
-                line = [place[0]] * 2, [place[1], fresh[name]]
-                ax.plot(*line, ":", color=COLOURS["vermilion"], linewidth=1)
-                ax.plot(
-                    *place[:1], fresh[name], "o", color=COLOURS["vermilion"], mfc="w"
-                )
             # neighbours do not cover each other
-            side = -1 if name == (lesson.MIXED, lesson.ROTATED)[k] else 1
-            ax.annotate(
-                name,
-                place,
-                xytext=(4 * side, 3 if i % 2 else -9),
-                textcoords="offset points",
-                ha="left" if side > 0 else "right",
-                fontsize=7.5,
-            )
+            left = name == (lesson.MIXED, lesson.ROTATED)[k]
+            at = found[name][k]
+            _point(ax, name, at, gaps[name], fresh[name], left, 3 if i % 2 else -9)
         ax.axhline(0, color="0.5", linewidth=1)
         ax.margins(x=0.28, y=0.1)
         ax.set_xlabel(f"{title} (nats), larger is better")
@@ -96,4 +82,21 @@ def draw_scores(found, gaps, fresh, untrained, caption):
         fig,
         f"Points of the transfer gap against two scores: {'; '.join(text)}.",
         caption,
+    )
+
+
+def _point(ax, name, score, gap, fresh, left, up):
+    """A source with its name, and hollow where a new output layer takes it."""
+    ax.plot(score, gap, "o", color=COLOURS["blue"])
+    if fresh != gap:
+        look = {"color": COLOURS["vermilion"], "linewidth": 1}
+        ax.plot([score, score], [gap, fresh], ":", **look)
+        ax.plot(score, fresh, "o", mfc="w", **look)
+    ax.annotate(
+        name,
+        (score, gap),
+        xytext=(-4 if left else 4, up),
+        textcoords="offset points",
+        ha="right" if left else "left",
+        fontsize=7.5,
     )

@@ -153,3 +153,42 @@ def thaw_gaps(study):
         gaps[2] += f" ({part})"
         rows.append([shift, chosen(paces), *gaps])
     return ["shift", "chosen pace", "− everything", "− fc", "− the chosen part"], rows
+
+
+def thaw_long(study):
+    """`renamed` after 240 steps: thawed (a part per 12 steps) minus everything at once."""
+    long = study.where(experiment="long", shift="renamed")
+    found = {k: finished(long, trains=k) for k in ("thawed", "everything")}
+    return _gap(found, "thawed", "everything")
+
+
+# --- what to set ---------------------------------------------------------------------
+def picked(study, *shifts):
+    """ "inverted: layer2 0.882 ± 0.056; …": the single part that validation chooses."""
+    texts = []
+    for shift in shifts:
+        part = single(study, shift)
+        values = parts(study, shift)[part].values("test")
+        texts.append(f"{shift}: {part} {said(values, 3)}")
+    return "; ".join(texts)
+
+
+def picked_depths(study):
+    """ "moved: 3 and 3; inverted: …": the k chosen with 20 and with 100 labels."""
+    return "; ".join(
+        f"{shift}: "
+        + " and ".join(str(chosen(depths(study, shift, n))) for n in (20, 100))
+        for shift in ("moved", "inverted")
+    )
+
+
+def picked_paces(study):
+    """ "6 (inverted), …": the steps per part that validation chooses."""
+    paces = {shift: chosen(_paces(study, shift)) for shift in digits.SHIFTS}
+    return ", ".join(f"{pace} ({shift})" for shift, pace in paces.items())
+
+
+def thaw_verdict(study):
+    """ "minus everything: inverted +0.019 ± 0.056 (not settled); …"."""
+    rows = thaw_gaps(study)[1]
+    return "minus everything: " + "; ".join(f"{row[0]} {row[2]}" for row in rows)

@@ -69,6 +69,16 @@ def thaw(model, few, lr, steps, seed, every):
     return np.array(losses)
 
 
+def moments(pattern):
+    """MiB of AdamW's two moments in float32 for this part; 0 for the pattern None."""
+    if pattern is None:
+        return 0.0
+    model = digits.base()
+    transfer.freeze(model, ".*")
+    transfer.unfreeze(model, pattern)
+    return 8 * sum(p.size for p in model.parameters() if p.requires_grad) / 2**20
+
+
 def forward(x, y):
     """A function that computes the loss of the base and nothing else: no gradient."""
     model = digits.base()

@@ -3,6 +3,10 @@
 import numpy as np
 import pytest
 
+from tinyft import transfer
+from tinyft.course import runs
+from tinyft.course.lessons.transfer import ch05_digits as digits
+from tinyft.course.lessons.transfer import ch06_advice as told
 from tinyft.course.lessons.transfer import ch06_freezing as lesson
 from tinyft.course.lessons.transfer import ch06_planted as planted
 
@@ -41,3 +45,38 @@ def test_draws_agree_with_the_closed_form():
 def test_names_of_parts_are_patterns():
     assert lesson.pattern("fc") == "fc" and lesson.pattern("last 1") == "fc"
     assert lesson.pattern("last 5") == lesson.pattern("everything") == ".*"
+
+
+def test_what_never_thaws_is_the_last_layer_trained_alone():
+    few = digits.few_labels("renamed", 20, 0)
+    thawed, alone = digits.base(), digits.base()
+    transfer.train_only(alone, "fc")
+    losses = lesson.thaw(thawed, few, 0.01, 4, 0, every=99)
+    assert np.array_equal(losses, digits.tune(alone, few, 0.01, 4, 0))
+    pairs = zip(thawed.parameters(), alone.parameters(), strict=True)
+    assert all(np.array_equal(a.numpy(), b.numpy()) for a, b in pairs)
+
+
+def test_thawing_reaches_every_part():
+    few, model, base = digits.few_labels("moved", 20, 0), digits.base(), digits.base()
+    lesson.thaw(model, few, 0.01, 6, 0, every=1)
+    for name, params in transfer.layer_groups(model).items():
+        old = transfer.layer_groups(base)[name]
+        moved = [not np.array_equal(a.numpy(), b.numpy()) for a, b in zip(params, old)]
+        assert any(moved), name
+
+
+def test_validation_chooses_not_the_test():
+    def some(valid, test):
+        scores = {"valid": valid, "test": test}
+        return runs.Runs(
+            {"settings": {"seed": seed}, "scores": scores} for seed in (0, 1)
+        )
+
+    assert told.chosen({"a": some(0.3, 0.9), "b": some(0.2, 0.8)}) == "b"
+
+
+def test_the_moments_of_a_part():
+    fc = digits.base().fc
+    assert lesson.moments("fc") * 2**20 == 8 * (fc.weight.size + fc.bias.size)
+    assert lesson.moments(None) == 0

@@ -1,4 +1,4 @@
-"""Task 3 of 4: bias and variance from repeated runs.  (6.4) of the notebook."""
+"""Task 4 of 4: bias and variance from repeated runs.  (6.4) of the notebook."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Task 2 of 4: bias and variance of a choice.  (6.2), (6.3) of the notebook."""
+"""Task 3 of 4: bias and variance of a choice.  (6.2), (6.3) of the notebook."""
 
 import numpy as np
 

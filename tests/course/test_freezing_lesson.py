@@ -80,3 +80,37 @@ def test_the_moments_of_a_part():
     fc = digits.base().fc
     assert lesson.moments("fc") * 2**20 == 8 * (fc.weight.size + fc.bias.size)
     assert lesson.moments(None) == 0
+
+
+def test_the_products_of_a_step_by_hand():
+    """3×3 convolutions of sides 8, 4 and 2; each stage halves the side."""
+    conv, first, beside = 9 * 16 * 16 * 64, 9 * 16 * 32 * 16, 16 * 32 * 16
+    stem, fc, upper = 9 * 16 * 64, 64 * 10, 3 * conv  # of layer2 or layer3, the same
+    entry = first + beside  # reads the stage below
+    N = stem + 4 * conv + 2 * (entry + upper) + fc
+    assert lesson.products(None) == N
+    assert lesson.products("fc") == N + fc
+    assert lesson.products("layer3") == N + (entry + upper) + upper + fc
+    assert lesson.products("layer2") == N + 2 * (entry + upper) + upper + fc
+    assert lesson.products(".*") == 3 * N - stem
+
+
+def test_what_moves_is_carried_but_not_read():
+    """The digits unmoved are read; moved by two rows, their first features are not."""
+    whole, moved = lesson.carried()
+    assert whole < 0.2 and moved < 0.2 and lesson.carried(down=0)[1] > 0.9
+
+
+def test_rates_are_told_for_every_part():
+    study = runs.load("06_freezing")
+    best = told._best_rates(study)
+    assert best["everything"] == [0.005, 0.002, 0.002, 0.005]  # read off the file
+    assert told.factors(study) == "2 to 10 (fc: 2 to 25)"
+    assert "fc 0.01 to 0.1" in told.rates(study)
+    titles, rows = told.swept(study)
+    assert len(titles) == len(rows[0]) and rows[0][0] == "fc"
+
+
+def test_the_last_part_thaws_at_a_low_rate():
+    """By hand: (1 + cos(π·18/54))/2 = 0.75, (1 + cos(π·42/54))/2 = 0.117."""
+    assert lesson.last_rates() == "pace 6: step 24, 75%, pace 12: step 48, 12%"

@@ -9,6 +9,7 @@ import numpy as np
 from tinyft.course.experiment import interval, said
 from tinyft.course.lessons.transfer import ch05_digits as digits
 from tinyft.course.lessons.transfer.ch06_freezing import BLOCKS, LONG, PACES, STEPS
+from tinyft.course.runs import CHOOSING
 
 
 # --- reading the study ---------------------------------------------------------------
@@ -110,6 +111,19 @@ def longer(study):
     ]
 
 
+def swept(study):
+    """(titles, rows): `renamed`, 60 steps: training loss at each rate, two seeds."""
+    found = study.where(experiment="block", shift="renamed")
+    found = {k: found.where(trains=k).by("lr", "train") for k in ("fc", "everything")}
+    few = {
+        k: {r: f"{np.mean(v[: len(CHOOSING)]):.3f}" for r, v in one.items()}
+        for k, one in found.items()
+    }
+    rates = sorted({rate for one in few.values() for rate in one})
+    rows = [[k, *(one.get(rate, "—") for rate in rates)] for k, one in few.items()]
+    return ["trains", *(f"{rate:g}" for rate in rates)], rows
+
+
 # --- how deep, and when --------------------------------------------------------------
 def depths(study, shift, labels):
     """{k: five runs} of the last k groups."""
@@ -120,10 +134,15 @@ def depths(study, shift, labels):
 def deep(found):
     """(titles, rows) of {task: depths}: the chosen k against the two ends."""
     rows = [
-        [task, chosen(v), _gap(v, chosen(v), 1), _gap(v, chosen(v), 5)]
+        [task, chosen(v), _gap(v, chosen(v), 1), _gap(v, chosen(v), 5), _peak(v)]
         for task, v in found.items()
     ]
-    return ["task", "chosen k", "− k = 1", "− everything (k = 5)"], rows
+    titles = ["task", "chosen k", "− k = 1", "− everything (k = 5)"]
+    return [*titles, "k of the highest test mean (not used)"], rows
+
+
+def _peak(options):
+    return max(options, key=lambda k: np.mean(options[k].values("test")))
 
 
 def _paces(study, shift):
@@ -186,6 +205,39 @@ def picked_paces(study):
     """ "6 (inverted), …": the steps per part that validation chooses."""
     paces = {shift: chosen(_paces(study, shift)) for shift in digits.SHIFTS}
     return ", ".join(f"{pace} ({shift})" for shift, pace in paces.items())
+
+
+def rates(study):
+    """ "layer2 0.01 to 0.02, …": the best rates over the four shifts."""
+    found = _best_rates(study)
+    return ", ".join(f"{k} {min(v):g} to {max(v):g}" for k, v in found.items())
+
+
+def factors(study):
+    """ "2 to 10 (fc: 2 to 25)": a part's best rate over everything's, same shift."""
+    found = {k: np.array(v) for k, v in _best_rates(study).items()}
+    whole = found.pop("everything")
+    head, rest = found.pop("fc") / whole, np.array([*found.values()]) / whole
+    return (
+        f"{rest.min():.2g} to {rest.max():.2g} (fc: {head.min():.2g} to "
+        f"{head.max():.2g})"
+    )
+
+
+def _best_rates(study):
+    block = study.where(experiment="block")
+    return {
+        k: [block.where(shift=s, trains=k).best_rate() for s in digits.SHIFTS]
+        for k in BLOCKS
+    }
+
+
+def fitted(study):
+    """ "inverted 0.019, …": training loss of the chosen part after 60 steps."""
+    return ", ".join(
+        f"{s} {np.mean(parts(study, s)[single(study, s)].values('train')):.3f}"
+        for s in digits.SHIFTS
+    )
 
 
 def thaw_verdict(study):

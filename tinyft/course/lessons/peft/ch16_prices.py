@@ -16,7 +16,7 @@ def measured(batch):
     """({method: seconds of a step}, {method: MiB at its peak, and at half the batch})."""
     x, y = batch
     half = x[: len(x) // 2], y[: len(y) // 2]
-    seconds = experiment.race(_steps(batch), rounds=5)
+    seconds = experiment.race(_steps(batch), rounds=11)
     peaks = [
         {name: experiment.step_memory(step)[1] for name, step in _steps(one).items()}
         for one in (batch, half)

@@ -11,6 +11,42 @@ LLAMA = 32 * (
     4 * 4096**2 + 3 * 4096 * 11008
 )  # weights in the linear layers of Llama-7B
 
+STARTS = {  # name: (start with, rule, in PEFT)
+    "LoRA": (
+        "r = 4, α = 8",
+        "count r (in + out)",
+        "`LoraConfig(r=4, lora_alpha=8)`",
+    ),
+    "LoHa": (
+        "half of LoRA's r, α = 8",
+        "same count; the rank r² pays from r = 3",
+        "`LoHaConfig(r=2, alpha=8)`",
+    ),
+    "LoKr": (
+        "factor 5, r = α = 160",
+        "any r >= max(k, n)/2 keeps W₂ whole; α = r makes s = 1; the least count is "
+        "near factor (in · out)^¼",
+        "`LoKrConfig(r=160, alpha=160, decompose_factor=5)`",
+    ),
+    "HiRA": ("LoRA's r, no α", "same count", "`HiraConfig(r=4)`"),
+    "MiSS": (
+        "twice LoRA's r, no α",
+        "same count where in = out",
+        "`MissConfig(r=8)`",
+    ),
+    "OFT": (
+        "blocks of 16, exact",
+        "count in (block − 1)/2",
+        "`OFTConfig(r=0, oft_block_size=16, use_cayley_neumann=False)`, or "
+        "`num_cayley_neumann_terms=6`",
+    ),
+    "HRA": (
+        "an even r, twice LoRA's",
+        "count r in; an odd r cannot start at W",
+        "`HRAConfig(r=8)`",
+    ),
+}
+
 
 def measured(batch):
     """({method: seconds of a step}, {method: MiB at its peak, and at half the batch})."""
@@ -67,41 +103,6 @@ def settings(study):
     ratio = {name: best[name] / best["LoRA"] for name in SHAPES}
     tiny = more(study, "LoKr", 16).values("test")
     head = ["", "start with", "rate here (over LoRA's)", "rule", "in PEFT", "backed by"]
-    rows = {
-        "LoRA": (
-            "r = 4, α = 8",
-            "count r (in + out)",
-            "`LoraConfig(r=4, lora_alpha=8)`",
-        ),
-        "LoHa": (
-            "half of LoRA's r, α = 8",
-            "same count; the rank r² pays from r = 3",
-            "`LoHaConfig(r=2, alpha=8)`",
-        ),
-        "LoKr": (
-            "factor 5, r = α = 160",
-            "any r >= max(k, n)/2 keeps W₂ whole; α = r makes s = 1; the least count is "
-            "near factor (in · out)^¼",
-            "`LoKrConfig(r=160, alpha=160, decompose_factor=5)`",
-        ),
-        "HiRA": ("LoRA's r, no α", "same count", "`HiraConfig(r=4)`"),
-        "MiSS": (
-            "twice LoRA's r, no α",
-            "same count where in = out",
-            "`MissConfig(r=8)`",
-        ),
-        "OFT": (
-            "blocks of 16, exact",
-            "count in (block − 1)/2",
-            "`OFTConfig(r=0, oft_block_size=16, use_cayley_neumann=False)`, or "
-            "`num_cayley_neumann_terms=6`",
-        ),
-        "HRA": (
-            "an even r, twice LoRA's",
-            "count r in; an odd r cannot start at W",
-            "`HRAConfig(r=8)`",
-        ),
-    }
     backed = dict.fromkeys(SHAPES, "rate and loss: 5 seeds at this size")
     backed["LoHa"] += " and r = 8; α by custom"
     backed["LoKr"] = f"factors 2, 5, 16 (16: {said(tiny, 3)}); s = 1 by custom"
@@ -110,5 +111,5 @@ def settings(study):
     backed["OFT"] += "; other blocks not measured"
     return head, [
         [n, start, f"{best[n]:g} ({ratio[n]:g}×)", rule, flag, backed[n]]
-        for n, (start, rule, flag) in rows.items()
+        for n, (start, rule, flag) in STARTS.items()
     ]

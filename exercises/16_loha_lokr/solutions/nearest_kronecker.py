@@ -19,7 +19,7 @@ def nearest_kronecker(D, l, m):
     # YOUR CODE: equation (16.9)
     k, n = len(D) // l, D.shape[1] // m
     R = D.reshape(l, k, m, n).swapaxes(1, 2).reshape(l * m, k * n)
-    U, S, Vt = np.linalg.svd(R)
+    U, S, Vt = np.linalg.svd(R, full_matrices=False)
     W1, W2 = S[0] * U[:, 0].reshape(l, m), Vt[0].reshape(k, n)
     return W1, W2, float(np.sum(S[1:] ** 2))
     # END YOUR CODE

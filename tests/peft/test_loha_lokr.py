@@ -9,7 +9,7 @@ import pytest
 
 from tinyft import nn, ops, peft, tensor
 from tinyft.course import referee
-from tinyft.peft.kronecker import kron, rearranged, split
+from tinyft.peft.methods.structured.kronecker import kron, rearranged, split
 
 OUT, IN, TOLERANCE = 12, 18, 1e-12
 

@@ -9,7 +9,6 @@ from tinyft.peft.combine import combine
 from tinyft.peft.delta import Delta, registry
 from tinyft.peft.full import Full
 from tinyft.peft.huggingface.files import load, save
-from tinyft.peft.kronecker import nearest_kronecker
 from tinyft.peft.merge import bake, merge, unmerge
 from tinyft.peft.methods import orthogonal
 from tinyft.peft.methods.adalora import AdaLoRA
@@ -33,6 +32,7 @@ from tinyft.peft.methods.starts.offset import OffsetLoRA
 from tinyft.peft.methods.steps.rank_allocator import RankAllocator
 from tinyft.peft.methods.steps.scaled import lora_fa, scaled_gradients
 from tinyft.peft.methods.structured.hira import HiRA
+from tinyft.peft.methods.structured.kronecker import nearest_kronecker
 from tinyft.peft.methods.structured.loha import LoHa
 from tinyft.peft.methods.structured.lokr import LoKr
 from tinyft.peft.methods.structured.miss import MiSS

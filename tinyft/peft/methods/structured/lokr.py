@@ -14,8 +14,8 @@ import math
 from tinyft.nn import init
 from tinyft.nn.shape import zeros
 from tinyft.peft.delta import Delta
-from tinyft.peft.kronecker import kron, split
 from tinyft.peft.layout import layout_of
+from tinyft.peft.methods.structured.kronecker import kron, split
 from tinyft.peft.options import check_factor, check_low_rank
 
 

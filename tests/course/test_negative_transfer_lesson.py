@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tinyft.course.lessons.safeguards import ch12_negative_transfer as lesson
-from tinyft.course.lessons.safeguards import ch12_tables
+from tinyft.course.lessons.safeguards import ch12_scores, ch12_tables
 
 
 def arrays(model):
@@ -50,8 +50,32 @@ def test_halves_splits_each_seeds_gap_by_outside(monkeypatch):
     far = {seed: np.roll([0.1, 0.2, 0.8, 0.9], seed) for seed in lesson.TEN}
     monkeypatch.setattr(ch12_tables, "outside", far.get)
     harm = np.array([far[seed] > 0.5 for seed in lesson.TEN]).astype(int)
-    errors = {lesson.SCRATCH: 0 * harm, lesson.OTHER: harm}
-    assert (ch12_tables.halves(errors, lesson.OTHER) == [0, 1]).all()
+    assert (ch12_tables.halves(harm) == [0, 1]).all()
+    errors = {lesson.SCRATCH: 1 + harm, lesson.OTHER: 2 + 2 * harm}
+    first, row = ch12_tables.by_half(errors, [lesson.OTHER])[1]
+    assert [v[:5] for v in first[1:3]] == ["1.000", "2.000"]
+    assert [v[:5] for v in row[1:]] == ["+1.00", "+2.00", "+1.00", "+1.00", "+0.00"]
+
+
+@pytest.mark.parametrize(("spread", "want"), [(1, ""), (2.6, " (a hint)")])
+def test_a_verdict_that_fails_at_the_eighth_is_a_hint(spread, want):
+    """Rows ±spread about 2, ten seeds: t = 6/spread, bounds 2.26 (5 %), 3.5 (0.05/8)."""
+    second = np.zeros((10, 50))
+    first = 2 + spread * np.array([1, -1] * 5)[:, None] + second
+    gap, verdict = ch12_tables.worded(first, second)
+    assert gap.startswith("+2.000 ±") and verdict == "negative transfer" + want
+
+
+def test_a_source_learns_its_own_images():
+    errors = [ch12_tables.own_error(lesson.OTHER, length) for length in (10, 300)]
+    assert errors[0] > 0.3 > 0.05 > errors[1]
+
+
+def test_scores_of_few_labels_are_another_draws():
+    on_many, on_few = (ch12_scores.score(lesson.NOISY, 0, few) for few in (False, True))
+    assert on_many != on_few
+    found = {"a": (1.0, 3.0), "b": (2.0, 2.0), "c": (3.0, 1.0)}
+    assert ch12_scores.taus(found, {"a": 0.0, "b": 1.0, "c": 2.0}) == [-1.0, 1.0]
 
 
 def test_the_better_recipe_has_the_smaller_error():

@@ -5,7 +5,7 @@ import numpy as np
 from tinyft import evaluation
 from tinyft.course.experiment import said
 from tinyft.course.lessons.safeguards import ch12_negative_transfer as lesson
-from tinyft.course.lessons.safeguards.ch12_scores import agreement
+from tinyft.course.lessons.safeguards.ch12_scores import taus, with_ten_labels
 from tinyft.course.lessons.safeguards.ch12_tables import sizes
 
 
@@ -83,24 +83,27 @@ def _rate(study):
 
 
 def _few(study):
+    """Ten labels in all: one rate for both arms, or a rate that two folds choose."""
     one = lesson.chosen(_arm(study, lesson.SCRATCH))[0]
-    text = []
+    crossed, fixed = [], []
     for name in (lesson.NOISY, lesson.OTHER):
-        crossed = by_crossing(study, name) - by_crossing(study, lesson.SCRATCH)
-        fixed = [
-            _arm(study, arm).where(lr=one).values("test")
-            for arm in (name, lesson.SCRATCH)
-        ]
-        fixed = said(np.subtract(*fixed), 3, sign=True)
-        text.append(
-            f"{name}: {said(crossed, 3, sign=True)}, {fixed} at {one:g} for both"
+        gap = by_crossing(study, name) - by_crossing(study, lesson.SCRATCH)
+        crossed.append(f"{name} {said(gap, 3, sign=True)}")
+        arms = (
+            _arm(study, n).where(lr=one).values("test") for n in (name, lesson.SCRATCH)
         )
+        fixed.append(f"{name} {said(np.subtract(*arms), 3, sign=True)}")
     return [
         [
-            "ten labels in all, none to validate with",
-            "cross-validate the rate on them, in both arms alike",
-            "gap then: " + "; ".join(text),
-        ]
+            "rate, with ten labels in all",
+            "one that served on a similar task, the same in both arms",
+            f"gap at {one:g}, scratch's best on validation: {'; '.join(fixed)}",
+        ],
+        [
+            "... and no such rate is known",
+            "cross-validate in both arms: two folds, five train and five judge",
+            f"gap: {'; '.join(crossed)}",
+        ],
     ]
 
 
@@ -133,15 +136,14 @@ def _length(study):
 
 def _score(errors, found):
     gaps = {n: (errors[n] - errors[lesson.SCRATCH]).mean() for n in found}
-    tau = [
-        agreement([v[k] for v in found.values()], list(gaps.values())) for k in (0, 1)
-    ]
+    leep, logme = taus(found, gaps)
+    few = with_ten_labels(gaps)[:, 1]
     return [
         [
             "which source to try first",
-            "LogME, above an untrained network's; both forgive renamed classes",
-            f"Kendall's τ with the gap, {len(found)} sources: LogME {tau[1]:.2f}, LEEP "
-            f"{tau[0]:.2f}",
+            "LogME, above an untrained network's, if you have 100 labels",
+            f"Kendall's τ with the gap, {len(found)} sources: LogME {logme:.2f}, LEEP "
+            f"{leep:.2f}; LogME from ten labels {few.min():.2f} to {few.max():.2f}",
         ]
     ]
 

@@ -1,8 +1,9 @@
 """Chapter 12: LEEP and LogME of the sources, against the measured gaps.
 
 scores(name)                   (LEEP, LogME) of a source before fine-tuning
+with_ten_labels(gaps)          Kendall's τ where a seed's ten labels are all there are
 with_new_layer(study, gaps)    the gaps, where every source gets a new output layer
-agreement(found, gaps)         Kendall's τ
+taus(found, gaps)              Kendall's τ of both
 draw_scores(found, gaps, ...)  the picture
 """
 
@@ -14,19 +15,32 @@ from tinyft.course.plot import COLOURS, show
 from tinyft.transfer import leep, logme
 
 
-def scores(name, part="valid"):
-    """(LEEP, LogME) of a source, mean over the seeds, on a part's images and labels."""
-    x, y = lesson.parts()[part]
-    both = []
-    for seed in lesson.TEN:
-        model = lesson.source(name, seed, head=True)
-        with no_grad():
-            features = tensor(lesson.flat(x))
-            for layer in list(model)[:-1]:
-                features = layer(features)
-            probabilities = ops.softmax(model(tensor(lesson.flat(x))))
-        both.append((leep(probabilities, y), logme(features, y)))
-    return tuple(np.mean(both, axis=0).tolist())
+def scores(name):
+    """(LEEP, LogME) of a source, mean over the seeds, on the validation images."""
+    return tuple(np.mean([score(name, k) for k in lesson.TEN], axis=0).tolist())
+
+
+def score(name, seed, few=False):
+    """(LEEP, LogME) of one seed's source; few: on its ten labelled images alone."""
+    images, y = lesson.labelled(2, seed) if few else lesson.parts()["valid"]
+    model, features = lesson.source(name, seed, head=True), tensor(lesson.flat(images))
+    with no_grad():
+        for layer in list(model)[:-1]:
+            features = layer(features)
+        probabilities = ops.softmax(list(model)[-1](features))
+    return leep(probabilities, y), logme(features, y)
+
+
+def with_ten_labels(gaps):
+    """Kendall's τ of each seed, (seeds, 2), of scores from its ten labels alone."""
+    return np.array(
+        [taus({n: score(n, seed, few=True) for n in gaps}, gaps) for seed in lesson.TEN]
+    )
+
+
+def taus(found, gaps):
+    """Kendall's τ with the gaps of LEEP and of LogME; found: {name: (LEEP, LogME)}."""
+    return [agreement([found[n][k] for n in gaps], list(gaps.values())) for k in (0, 1)]
 
 
 def with_new_layer(study, gaps):
@@ -74,8 +88,7 @@ def draw_scores(found, gaps, fresh, untrained, caption):
         ax.axhline(0, color="0.5", linewidth=1)
         ax.margins(x=0.28, y=0.1)
         ax.set_xlabel(f"{title} (nats), larger is better")
-        tau = agreement([v[k] for v in found.values()], [gaps[n] for n in found])
-        text.append(f"{title} τ = {tau:.2f}")
+        text.append(f"{title} τ = {taus(found, gaps)[k]:.2f}")
     both[1].axvline(untrained, color="0.5", linewidth=1, linestyle="--")
     both[0].set_ylabel("transfer gap (error rate)")
     show(

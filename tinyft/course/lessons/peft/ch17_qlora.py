@@ -1,0 +1,81 @@
+"""Chapter 17: the runs of `tinyft study 17`: LoRA on bases of 16, 4, 3 and 2 bits."""
+
+from functools import cache
+
+from tinyft import nn, peft
+from tinyft.course.experiment import loss_on, text_parts, train, windows
+from tinyft.course.lessons.peft.ch15_lora import BASE, EVERYWHERE, verses
+from tinyft.course.runs import CHOOSING
+from tinyft.quantise import CODES, Code, normal_levels
+from tinyft.training.pretrained import load_pretrained
+
+STEPS, RATES, RANK, ALPHA = 50, (2e-3, 5e-3, 1e-2), 4, 8
+BLOCKS = {"nf4": (32, 64, 128), "int4": (64, 128)}
+# fewer levels of the normal's quantiles, in the same blocks and bytes: 8 of them could be
+# stored in 3 bits, 4 in 2
+FEWER = {
+    "nf3": Code("nf3", normal_levels(above=4, below=3)),
+    "nf2": Code("nf2", normal_levels(above=2, below=1)),
+}
+BOOKS = CODES | FEWER
+
+
+# --- tinyft study 17 -------------------------------------------------------------------
+def plan():
+    """The grids of rates, two seeds each: code books, blocks, starts of LoRA."""
+    arms = [_arm("none", 0)]
+    arms += [_arm(code, block) for code, sizes in BLOCKS.items() for block in sizes]
+    arms += [_arm(code, 64) for code in FEWER]
+    arms += [_arm("nf2", 64, rounds) for rounds in (1, 5)]
+    runs = [one | {"lr": lr} for one in arms for lr in RATES]
+    return [one | {"seed": seed} for seed in CHOOSING for one in runs]
+
+
+def _arm(code, block, rounds=0):
+    return {"code": code, "block": block, "loftq": rounds}
+
+
+@cache
+def _parts():
+    return text_parts("kjv", load_pretrained(BASE)[1], verses)
+
+
+def prepared(code, block, loftq=0, seed=0):
+    """(the base with the Linear layers of its blocks in 4 bits, LoRA on each of them).
+
+    code: a key of BOOKS, or "none" for the dense base. loftq: rounds of `peft.loftq`,
+    which quantises them itself; 0 is LoRA's usual start.
+    """
+    model = load_pretrained(BASE)[0]
+    options = {"block": block, "code": BOOKS.get(code)}
+    if code != "none" and not loftq:
+        nn.quantise_linears(model, **options)
+    adapter = peft.attach(model, peft.LoRA(RANK, ALPHA), EVERYWHERE, rng=seed)
+    if loftq:
+        peft.loftq(adapter, loftq, **options)
+    return model, adapter
+
+
+def requantised(model, code, block):
+    """The model with its adapter merged into the floats, and these rounded once more."""
+    places = nn.dequantise_linears(model)
+    peft.bake(model)
+    nn.quantise_linears(model, places, block, BOOKS[code])
+    return model
+
+
+def run(lr, seed, code, block, loftq):
+    """Fine-tune once; losses in nats per token.
+
+    "valid" and "test" are of held-out windows; "merged" is "test" after merging into
+    4 bits (of a dense base: into floats).
+    """
+    parts, (model, _) = _parts(), prepared(code, block, loftq, seed)
+    losses = train(model, windows(parts["train"]), lr, STEPS, seed)
+    scores = {k: loss_on(model, parts[k]) for k in ("valid", "test")}
+    if code == "none":
+        peft.bake(model)
+    else:
+        requantised(model, code, block)
+    scores["merged"] = loss_on(model, parts["test"])
+    return scores | {"train": losses[-10:].mean()}

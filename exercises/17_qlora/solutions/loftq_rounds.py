@@ -18,9 +18,9 @@ def loftq_rounds(W, levels, block, r, rounds):
     from −1 to 1; 1 <= r < min(out, in); rounds >= 1. Returns (Q, L, errors): two matrices
     of W's shape, and the errors ‖W − Q_t − L_t‖ of all rounds, (rounds,).
 
-    Example: W = [[2.0, 0.9], [0.1, −1.0]], levels = np.linspace(-1, 1, 16), block 2,
-    r = 1, rounds = 2: the errors are [0.0625, 0.0462], and Q is [[1.8995, 0.8864],
-    [0.0768, −1.1518]].
+    Example: W = [[−0.6, −0.9, 1.0], [−1.6, 0.4, 0.2]], levels = np.linspace(-1, 1, 16),
+    block 3, r = 1, rounds = 3: the errors are [0.0249, 0.0104, 0.0108], so the second
+    round is returned, with Q = [[−0.61, −0.8811, 1.0166], [−1.6, 0.32, 0.1067]].
     """
     # YOUR CODE: (17.8)
     def rounded(M):

@@ -1,4 +1,4 @@
-"""Task 1 of 4: from stored bytes to weights.  (17.1), (17.5) of notebooks/17_qlora.ipynb."""
+"""Task 1 of 4: from stored bytes to weights.  (17.1), (17.5) of the notebook."""
 
 import numpy as np
 

@@ -4,11 +4,12 @@ from functools import cache
 
 from tinyft import nn, peft
 from tinyft.course.experiment import loss_on, text_parts, train, windows
-from tinyft.course.lessons.peft.ch15_lora import BASE, EVERYWHERE, verses
+from tinyft.course.lessons.peft.ch15_lora import EVERYWHERE, verses
 from tinyft.course.runs import CHOOSING
 from tinyft.quantise import CODES, Code, normal_levels
 from tinyft.training.pretrained import load_pretrained
 
+BASE = "gpt_text"
 STEPS, RATES, RANK, ALPHA = 50, (2e-3, 5e-3, 1e-2), 4, 8
 BLOCKS = {"nf4": (32, 64, 128), "int4": (64, 128)}
 # fewer levels of the normal's quantiles, in the same blocks and bytes: 8 of them could be

@@ -5,7 +5,7 @@ OF = "of_block = nested[np.arange(len(scales)) // group]"
 SCALE = "scale = offset + of_block * table[scales]"
 W = "W = levels[k] * scale[np.arange(n) // block]"
 SHAPE = "return W.reshape(shape)"
-SIZES = "return next(B for B in sizes if 4 + constants * constant / B <= budget)"
+SIZES = "return next(N for N in sizes if 4 + constants * constant / N <= budget)"
 ONE = "one, two = smallest(1), smallest(2)"
 END = "return one, float(absmax), two, float(affine)"
 STEP = "step = (rows.max(axis=1, keepdims=True) - low) / 15"
@@ -100,13 +100,13 @@ WRONG = {
         ),
         (
             "32 bits per constant, whatever `constant` says",
-            "constants * constant / B",
-            "constants * 32 / B",
+            "constants * constant / N",
+            "constants * 32 / N",
         ),
         (
             "16 bits per constant, whatever `constant` says",
-            "constants * constant / B",
-            "constants * 16 / B",
+            "constants * constant / N",
+            "constants * 16 / N",
         ),
         (
             "the sum of squares, not the mean",

@@ -2,12 +2,17 @@
 
 from functools import cache
 
-from tinyft import data, nn, peft
+import numpy as np
+
+from tinyft import data, nn, no_grad, peft, tensor
 from tinyft.course.experiment import loss_on, text_parts, train, windows
 from tinyft.course.lessons.peft.ch15_lora import EVERYWHERE, verses
+from tinyft.course.low_rank import truncated
 from tinyft.course.runs import CHOOSING
-from tinyft.quantise import CODES, Code, normal_levels
+from tinyft.quantise import CODES, Code, dequantise, normal_levels, quantise
+from tinyft.quantise.blocks import scales
 from tinyft.training.pretrained import load_pretrained
+from tinyft.training.recipes import lm_loss
 
 BASE = "gpt_text"
 STEPS, RATES, RANK, ALPHA = 50, (2e-3, 5e-3, 1e-2, 2e-2), 4, 8
@@ -65,6 +70,38 @@ def prepared(code, block, loftq=0, seed=0):
     if loftq:
         peft.loftq(adapter, loftq, **options)
     return model, adapter
+
+
+def first_loss(model, batches):
+    """Loss of the first batch that `train` with seed 0 sees."""
+    with no_grad():
+        return lm_loss(model, *next(batches(np.random.default_rng(0)))).item()
+
+
+def rounded(W, code, block=64):
+    """W through 4 bits and back, a float64 host array; scales in float32."""
+    packed = quantise(tensor(W).data, block, code, double=False)
+    return tensor(dequantise(packed, "float64")).numpy()
+
+
+def scales_of(packed):
+    """The scales of a Packed, (17.5) undone, a host array."""
+    return tensor(scales(packed)).numpy()
+
+
+def rises(W, fixed, r=8, rounds=8):
+    """Does a rounding of LoftQ raise the error?  fixed: keep the scales of the first."""
+    levels, L, m, last = np.array(CODES["nf4"].levels), 0 * W, None, np.inf
+    for _ in range(rounds):
+        rows = (W - L).reshape(-1, 64)
+        m = m if fixed and m is not None else np.abs(rows).max(axis=1, keepdims=True)
+        Q = m * levels[np.abs((rows / m)[..., None] - levels).argmin(-1)]
+        Q = Q.reshape(W.shape)
+        if np.linalg.norm(W - Q - L) > last * (1 + 1e-12):
+            return True
+        L = truncated(W - Q, r)
+        last = np.linalg.norm(W - Q - L)
+    return False
 
 
 def requantised(model, code, block):

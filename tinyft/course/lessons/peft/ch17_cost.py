@@ -1,7 +1,10 @@
 """Chapter 17: does it fit, what stays in memory, and what a step takes."""
 
 import gc
+import time
 import tracemalloc
+
+import numpy as np
 
 from tinyft import models, nn, peft, quantise
 from tinyft.course.lessons.peft.ch15_lora import EVERYWHERE
@@ -51,6 +54,21 @@ def resident(model, **options):
     return found, formula, sum(W.nbytes for W in weights.values())
 
 
+def processor_seconds(steps, rounds=5):
+    """{name: median processor seconds} of functions {name: step}, in alternation.
+
+    Unlike `experiment.race` it does not see what else the machine does.
+    """
+    seconds = {name: [] for name in steps}
+    for i in range(rounds + 1):
+        for name, step in steps.items():
+            began = time.process_time()
+            step()
+            if i:  # the first round warms up
+                seconds[name].append(time.process_time() - began)
+    return {name: float(np.median(values)) for name, values in seconds.items()}
+
+
 def cost_table(rest, memory, seconds, peaks):
     """(titles, rows): bytes of the matrices and the model, memory of a step, its time.
 
@@ -66,7 +84,7 @@ def cost_table(rest, memory, seconds, peaks):
         ("total at the peak", {k: whole[k] + peak[k] for k in whole}),
     ]
     lines = [[name, *_pair(v, 1e6, "MB", 2)] for name, v in rows]
-    lines.append(["time of a step", *_pair(seconds, 1e-3, "ms", 0)])
+    lines.append(["processor time of a step", *_pair(seconds, 1e-3, "ms", 0)])
     return ["", "floats + LoRA", "NF4 + LoRA", "ratio"], lines
 
 
@@ -89,8 +107,8 @@ def cost_in_words(rest, memory, seconds, peaks):
         f"{memory['packed']:,} bytes instead of {memory['dense']:,}. What is not packed "
         f"stays: {rest:,} bytes. Beside the base a step needs {peak['packed']:.1f} MB "
         f"instead of {peak['dense']:.1f}: one matrix at a time is unpacked, at most "
-        f"{largest:.2f} MB of floats. Unpacking adds {slow:.0%} to the time of a step. It "
-        "is done twice a step whatever the batch, so the share falls with more tokens."
+        f"{largest:.2f} MB of floats. Unpacking adds {slow:.0%} to the "
+        "processor time of a step. It is done twice a step whatever the batch, so the share falls with more tokens."
     )
 
 

@@ -39,7 +39,7 @@ def merged(new):
 
 WRONG = {
     "unpack_weights": [
-        ("the low four bits come first", "codes // 16, codes % 16", "codes % 16, codes // 16"),
+        ("the low four bits come first", K, K.replace("// 16, codes %", "% 16, codes //")),
         (
             "all high halves come first, then all low ones",
             "codes % 16], axis=1)",

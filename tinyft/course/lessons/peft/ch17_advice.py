@@ -146,12 +146,14 @@ def verdicts(study, base):
     for name in list(arms(study))[1:]:
         verdict = pair(study, name, NAMES["none"]).rpartition("(")[2][:-1]
         told[verdict].append(name)
-    parts = [f"**{k}**: {', '.join(v) or 'none'}" for k, v in told.items()]
+    parts = "; ".join(
+        f"**{k}**: {' · '.join(told[k]) or 'none'}" for k in ("worse", "better")
+    )
     return (
         f"The untrained base has {base:.3f}. Against LoRA on floats "
-        f"({np.mean(floats):.3f}), by five paired seeds: {'; '.join(parts)}. "
-        f"(With {len(arms(study)) - 1} comparisons, one interval in twenty leaves out zero "
-        "by chance.)"
+        f"({np.mean(floats):.3f}), five paired seeds: {parts}; **not settled**: the other "
+        f"{len(told['not settled'])}. (Of so many comparisons, one in twenty leaves out "
+        "zero by chance.)"
     )
 
 
@@ -205,8 +207,8 @@ def advice(study, memory, seconds):
         [
             "merging",
             "into floats",
-            f"into 4 bits, at rate {rates[nf4]:g}: {lost_by_merging(study, nf4)}; at 2 bits "
-            f"{lost_by_merging(study, two)}; a small ΔW loses most (section 7)",
+            f"into 4 bits, at rate {rates[nf4]:g}: {lost_by_merging(study, nf4)}; at 2 "
+            f"bits {lost_by_merging(study, two)}; a small ΔW loses most (section 7)",
         ],
         [
             "what it costs",

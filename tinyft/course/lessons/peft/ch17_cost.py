@@ -108,7 +108,8 @@ def cost_in_words(rest, memory, seconds, peaks):
         f"stays: {rest:,} bytes. Beside the base a step needs {peak['packed']:.1f} MB "
         f"instead of {peak['dense']:.1f}: one matrix at a time is unpacked, at most "
         f"{largest:.2f} MB of floats. Unpacking adds {slow:.0%} to the "
-        "processor time of a step. It is done twice a step whatever the batch, so the share falls with more tokens."
+        "processor time of a step. It is done twice a step whatever the batch, so the "
+        "share falls with more tokens."
     )
 
 

@@ -19,7 +19,7 @@ def draw_block(w, levels, caption):
     )
     ax.vlines(at, w, m * levels[k], colors="0.4", linewidth=1)
     top = int(np.abs(w).argmax())
-    ax.annotate("largest: exact", (top, w[top]), (top + 3, 0.93 * w[top]), fontsize=9)
+    ax.annotate("largest: exact", (top, w[top]), (top + 2, 0.8 * w[top]), fontsize=9)
     ax.set(xlabel="place in the block", ylabel="value", xlim=(-1, len(w)))
     ax.legend(fontsize=9, loc="lower right")
     text = f"{len(w)} points between {w.min():.2f} and {w.max():.2f} near 16 lines."
@@ -73,7 +73,7 @@ def draw_errors(lines, caption):
         ax.plot(bits, errors, marker=mark, label=names[code])
     ax.set(xlabel="bits per weight, float32 constants included")
     ax.set(ylabel="squared error / variance", xscale="log")
-    ax.set_xticks([4.125, 4.25, 4.5, 5, 6, 8], ["4.125", "4.25", "4.5", "5", "6", "8"])
+    ax.set_xticks([4.25, 4.5, 5, 6, 8], ["4.25", "4.5", "5", "6", "8"])
     ax.minorticks_off()
     ax.legend(fontsize=9)
     text = "; ".join(

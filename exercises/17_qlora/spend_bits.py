@@ -10,13 +10,13 @@ def spend_bits(w, levels, budget, constant):
     affine   ŵ = a + k · (b − a)/15,  a = min, b = max of the block, k = 0, ..., 15 the
              nearest                                                             (17.3)
 
-    Each code takes the smallest block B of 16, 32, 64, ..., 4096 at which its bits per
+    Each code takes the smallest block N of 16, 32, 64, ..., 4096 at which its bits per
     weight are at most `budget`. A weight takes 4 bits, and every constant of a block, m
     here, a and the step there, takes `constant` bits: (17.4) without double quantisation.
 
     w (n,) of floats, n a multiple of 4096, no block of equal weights; levels (16,)
     ascending from −1 to 1; budget a float large enough for both; constant 16 or 32.
-    Returns (B of absmax, its error, B of affine, its error), two ints and two floats;
+    Returns (N of absmax, its error, N of affine, its error), two ints and two floats;
     the error is the mean of (w − ŵ)² over all n weights.
 
     Example: w = np.exp(np.sin(np.arange(4096.0))), levels = np.linspace(-1, 1, 16), budget

@@ -13,6 +13,9 @@ SIZES = [  # budget, constant: met exactly in some, not in others
     (4.3, 16),
     (5.0, 32),
     (4.13, 16),
+    (6.0, 32),  # blocks of 16 and 32
+    (7.0, 16),  # nothing below 16 may be taken
+    (4.016, 32),  # blocks of 2048 and 4096
 ]
 
 

@@ -162,58 +162,62 @@ def advice(study, memory, seconds):
 
     memory: bytes {dense, packed} of the block matrices.  seconds: {name: of a step}.
     """
-    nf4, floats = "NF4, blocks of 64", NAMES["none"]
-    two = "4 levels (2 bits), blocks of 64"
-    rates = {name: arms(study)[name][0] for name in (nf4, floats)}
+    cost = (
+        f"matrices {memory['dense'] / memory['packed']:.2f} times smaller, a step "
+        f"{seconds['packed'] / seconds['dense']:.2f} times as long"
+    )
+    price = ["what it costs", "time for memory", cost]
+    return [*_storage(study), *_training(study), price]
+
+
+NF4, TWO = "NF4, blocks of 64", "4 levels (2 bits), blocks of 64"
+
+
+def _storage(study):
+    """Rows of bits, code book, block and double quantisation."""
+    floats, three = NAMES["none"], "8 levels (3 bits), blocks of 64"
+    bits = (
+        f"minus floats: 4 bits {pair(study, NF4, floats)}; 3 bits "
+        f"{pair(study, three, floats)}; 2 bits {pair(study, TWO, floats)}"
+    )
+    book = (
+        "NF4 minus affine int4 at blocks of 64: "
+        f"{pair(study, NF4, 'affine int4, blocks of 64')}; fewer constants (section 3)"
+    )
+    block = (
+        f"128 minus 64: {pair(study, 'NF4, blocks of 128', NF4)}; "
+        f"32 minus 64: {pair(study, 'NF4, blocks of 32', NF4)}"
+    )
+    double = (
+        f"{bits_per_weight():.3f} bits instead of {bits_per_weight(double=False)}; "
+        f"error of normal weights {doubled():+.2%}"
+    )
     return [
-        [
-            "bits",
-            "4",
-            f"minus floats: 4 bits {pair(study, nf4, floats)}; 3 bits "
-            f"{pair(study, '8 levels (3 bits), blocks of 64', floats)}; 2 bits "
-            f"{pair(study, two, floats)}",
-        ],
-        [
-            "code book",
-            "NF4",
-            "NF4 minus affine int4 at blocks of 64: "
-            f"{pair(study, nf4, 'affine int4, blocks of 64')}; fewer constants (section 3)",
-        ],
-        [
-            "block",
-            "64",
-            f"128 minus 64: {pair(study, 'NF4, blocks of 128', nf4)}; "
-            f"32 minus 64: {pair(study, 'NF4, blocks of 32', nf4)}",
-        ],
-        [
-            "double quantisation",
-            "on",
-            f"{bits_per_weight():.3f} bits instead of {bits_per_weight(double=False)}; "
-            f"error of normal weights {doubled():+.2%}",
-        ],
-        [
-            "rate, r, α, layers",
-            "as for LoRA (chapter 15); all linear layers",
-            f"best rate {rates[nf4]:g}, on floats {rates[floats]:g} (r = 4, α = 8, "
-            f"{STEPS} steps); all layers: by convention (Dettmers et al. 2023)",
-        ],
-        [
-            "LoftQ",
-            "off; at 2 bits at most one round",
-            f"2 bits: one round minus none {pair(study, two + ', LoftQ 1', two)}; five "
-            f"minus one {pair(study, two + ', LoftQ 5', two + ', LoftQ 1')}; at 4 bits not "
-            "measured after training",
-        ],
-        [
-            "merging",
-            "into floats",
-            f"into 4 bits, at rate {rates[nf4]:g}: {lost_by_merging(study, nf4)}; at 2 "
-            f"bits {lost_by_merging(study, two)}; a small ΔW loses most (section 7)",
-        ],
-        [
-            "what it costs",
-            "time for memory",
-            f"matrices {memory['dense'] / memory['packed']:.2f} times smaller, a step "
-            f"{seconds['packed'] / seconds['dense']:.2f} times as long",
-        ],
+        ["bits", "4", bits],
+        ["code book", "NF4", book],
+        ["block", "64", block],
+        ["double quantisation", "on", double],
+    ]
+
+
+def _training(study):
+    """Rows of rate, LoftQ and merging."""
+    rate, floats = (arms(study)[name][0] for name in (NF4, NAMES["none"]))
+    lora = (
+        f"best rate {rate:g}, on floats {floats:g} (r = 4, α = 8, {STEPS} steps); all "
+        "layers: by convention (Dettmers et al. 2023)"
+    )
+    loftq = (
+        f"2 bits: one round minus none {pair(study, f'{TWO}, LoftQ 1', TWO)}; five minus "
+        f"one {pair(study, f'{TWO}, LoftQ 5', f'{TWO}, LoftQ 1')}; at 4 bits not measured "
+        "after training"
+    )
+    merging = (
+        f"into 4 bits, at rate {rate:g}: {lost_by_merging(study, NF4)}; at 2 bits "
+        f"{lost_by_merging(study, TWO)}; a small ΔW loses most (section 7)"
+    )
+    return [
+        ["rate, r, α, layers", "as for LoRA (chapter 15); all linear layers", lora],
+        ["LoftQ", "off; at 2 bits at most one round", loftq],
+        ["merging", "into floats", merging],
     ]

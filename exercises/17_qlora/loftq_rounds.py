@@ -1,4 +1,4 @@
-"""Task 3 of 4: LoftQ, and which of its rounds to keep.  (17.8) of the notebook."""
+"""Task 4 of 4: LoftQ, and which of its rounds to keep.  (17.8) of the notebook."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Task 4 of 4: a training run on a rounded base, and its merge.  (17.6) of the notebook."""
+"""Task 3 of 4: a training run on a rounded base, and its merge.  (17.6) of the notebook."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Chapter 17: the runs of `tinyft study 17`: LoRA on bases of 16, 4, 3 and 2 bits."""
+"""Chapter 17: the runs of `tinyft study 17`: LoRA on bases of 32, 4, 3 and 2 bits."""
 
 from functools import cache
 

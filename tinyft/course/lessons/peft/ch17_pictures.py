@@ -19,7 +19,9 @@ def draw_block(w, levels, caption):
     )
     ax.vlines(at, w, m * levels[k], colors="0.4", linewidth=1)
     top = int(np.abs(w).argmax())
-    ax.text(top - 1, w[top], "largest: exact ", ha="right", va="center", fontsize=9)
+    below, arrow = (top, 0.75 * w[top]), {"arrowstyle": "->"}
+    style = {"ha": "center", "fontsize": 9, "arrowprops": arrow}
+    ax.annotate("largest: exact", (top, w[top]), below, **style)
     ax.set(xlabel="place in the block", ylabel="value", xlim=(-1, len(w)))
     ax.legend(fontsize=9, loc="lower right")
     text = f"{len(w)} points between {w.min():.2f} and {w.max():.2f} near 16 lines."

@@ -11,7 +11,7 @@ def choose_penalty(X, y, fold, penalties):
     n, x̄ and ȳ are of the fitted rows; Xᶜ = X − x̄ and Yᶜ = Y − ȳ, with Y (n, K)
     one-hot: row i is 1 at y[i], else 0. Its scores for the rows inside the fold are
     X Wᵀ + b; it predicts the class of the largest score. Of penalties with the same
-    accuracy, take the largest.
+    accuracy, take the smallest.
 
     X (N, d) features (Z in the chapter); y (N,) classes 0 ... K − 1, each of them outside
     every fold too; fold (N,) integers, which fold a row is in; penalties (p,) the λ > 0,

@@ -45,7 +45,7 @@ def answer(given, pick=None, mean=np.mean, **how):
     y, penalties = given[1], given[3]
     scores = [held_out(given, p, **how) for p in penalties]
     accuracies = np.array([mean(s.argmax(1) == y) for s in scores])
-    order = pick or (lambda i: (accuracies[i], penalties[i]))
+    order = pick or (lambda i: (accuracies[i], -penalties[i]))
     best = max(range(len(penalties)), key=order)
     return penalties[best], accuracies, scores[best]
 
@@ -68,14 +68,14 @@ def mistakes(given):
         "the features of the fold are centred with their own mean": answer(
             given, moved=True
         ),
-        "of equally good penalties the smallest": answer(
-            given, lambda i: (accuracies[i], -penalties[i])
+        "of equally good penalties the largest": answer(
+            given, lambda i: (accuracies[i], penalties[i])
         ),
         "the worst penalty is chosen": answer(
-            given, lambda i: (-accuracies[i], -penalties[i])
+            given, lambda i: (-accuracies[i], penalties[i])
         ),
         "the penalty is chosen on the fitted rows": answer(
-            given, lambda i: (training[i], penalties[i])
+            given, lambda i: (training[i], -penalties[i])
         ),
         "the mean over folds instead of rows": answer(
             given, mean=lambda hit: np.mean([hit[rows].mean() for rows in each])
@@ -124,18 +124,18 @@ def test_choice(student, rng, draw):
 
 @pytest.mark.draws(*SIZES)
 def test_ties(student, rng, draw):
-    """Classes far apart: every penalty is right, so the largest is taken."""
+    """Classes far apart: every penalty is right, so the smallest is taken."""
     N, folds, d, K = draw
     y = np.arange(N // K * K) % K  # equally many of each class, in every fold
     fold = np.arange(len(y)) // K % folds
     far = 40 * np.eye(max(K, d))[:K, :d] if d >= K else 40 * rng.normal(size=(K, d))
     given = far[y] + rng.normal(size=(len(y), d)), y, fold, GRID
     want = answer(given)
-    smallest = answer(given, lambda i: (want[1][i], -GRID[i]))
+    largest = answer(given, lambda i: (want[1][i], GRID[i]))
     compare(
         student.choose_penalty(*given),
         want=want,
-        mistakes=apart(want, {"of equally good penalties the smallest": smallest}),
+        mistakes=apart(want, {"of equally good penalties the largest": largest}),
         tol=TOL,
         equation="(4.2)",
     )

@@ -22,9 +22,9 @@ WRONG = {
             "(X[out] - X[out].mean(0))",
         ),
         (
-            "of equally good penalties the smallest",
-            "np.lexsort((penalties, accuracies))",
-            "np.lexsort((-penalties, accuracies))",
+            "of equally good penalties the largest",
+            "np.negative(penalties)",
+            "penalties",
         ),
         ("the worst penalty is chosen", "best = order[-1]", "best = order[0]"),
         (

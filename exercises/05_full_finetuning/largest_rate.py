@@ -1,4 +1,4 @@
-"""Task 3 of 4: the largest stable rate.  (5.7), (5.8) of the notebook."""
+"""Task 4 of 5: the largest stable rate.  (5.5), (5.10) of the notebook."""
 
 import numpy as np
 
@@ -6,25 +6,25 @@ import numpy as np
 def largest_rate(X):
     """The edge of stability of full fine-tuning on ‖XWᵀ − Y‖²/(2n).
 
-    2 / λmax(Σ),   Σ = XᵀX/n,   λmax the largest eigenvalue                     (5.7)
+    2 / h_max,   h_max the largest eigenvalue of Σ = XᵀX/n                     (5.5)
 
     Example: X = [[2, 0], [0, 1]] has Σ = diag(2, ½): the edge is 2/2 = 1.
 
     X (n, in). Returns a float: gradient descent converges below it, diverges above.
     """
-    # YOUR CODE: (5.7)
-    raise NotImplementedError("not implemented yet: largest_rate, (5.7)")
+    # YOUR CODE: (5.5)
+    raise NotImplementedError("not implemented yet: largest_rate, (5.5)")
 
 
 def largest_rate_lora(X, A, alpha, rslora):
     """The same for W' = W + s B A when B alone trains (A is frozen).
 
-    2 / (s² λmax(A Σ Aᵀ)),   s = alpha/r, or alpha/√r if rslora                  (5.8)
+    2 / (s² λmax(A Σ Aᵀ)),   s = alpha/r, or alpha/√r if rslora                  (5.10)
 
-    Example: X as above, A = [[1, 1]] (r = 1), alpha = 2: A Σ Aᵀ = 2.5, s = 2 and the edge
-    is 2/(4 · 2.5) = 0.2.
+    Example: X as above, A = [[1, 1], [1, 0]] (r = 2), alpha = 3: λmax(A Σ Aᵀ) = 4.2656,
+    s = 1.5 and the edge is 2/(2.25 · 4.2656) = 0.2084; with rslora s² = 4.5: 0.1042.
 
     X (n, in), A (r, in), alpha > 0 a float, rslora a bool. Returns a float.
     """
-    # YOUR CODE: (5.8)
-    raise NotImplementedError("not implemented yet: largest_rate_lora, (5.8)")
+    # YOUR CODE: (5.10)
+    raise NotImplementedError("not implemented yet: largest_rate_lora, (5.10)")

@@ -1,4 +1,4 @@
-"""Task 4 of 4: what a training step costs.  (5.9) of the notebook."""
+"""Task 5 of 5: what a training step costs.  (5.13) of the notebook."""
 import itertools
 
 
@@ -20,8 +20,8 @@ def step_work(sizes, r):
 
     sizes: a list of two or more ints; r an int. Returns (full, lora): ints.
     """
-    # YOUR CODE: (5.9)
-    raise NotImplementedError("not implemented yet: step_work, (5.9)")
+    # YOUR CODE: (5.13)
+    raise NotImplementedError("not implemented yet: step_work, (5.13)")
 
 
 def largest_cheaper_rank(sizes):
@@ -29,5 +29,5 @@ def largest_cheaper_rank(sizes):
 
     Example: sizes = [64, 64, 64, 64] gives 11: near 64/6, not near 64.
     """
-    # YOUR CODE: (5.9)
-    raise NotImplementedError("not implemented yet: largest_cheaper_rank, (5.9)")
+    # YOUR CODE: (5.13)
+    raise NotImplementedError("not implemented yet: largest_cheaper_rank, (5.13)")

@@ -64,7 +64,7 @@ def test_after_some_steps(student, rng, draw):
         want=want,
         mistakes=apart(want, mistakes(*given)),
         tol=TOL,
-        equation="(5.2)",
+        equation="(5.3)",
     )
 
 
@@ -77,7 +77,7 @@ def test_no_step(student, rng, draw):
         want=given[2],
         mistakes=apart(given[2], mistakes(*given)),
         tol=TOL,
-        equation="(5.2)",
+        equation="(5.3)",
     )
 
 
@@ -107,5 +107,5 @@ def test_the_end(student, rng, draw):
         want=want,
         mistakes=apart(want, known),
         tol=TOL,
-        equation="(5.3)",
+        equation="(5.2)",
     )

@@ -64,7 +64,7 @@ def test_full(student, rng, draw):
         want=want,
         mistakes=apart(want, known),
         tol=TOL,
-        equation="(5.7)",
+        equation="(5.5)",
     )
 
 
@@ -102,7 +102,7 @@ def test_lora(student, rng, draw):
         want=want,
         mistakes=apart(want, known),
         tol=TOL,
-        equation="(5.8)",
+        equation="(5.10)",
     )
 
 
@@ -126,6 +126,6 @@ def test_it_is_the_edge(student, rng, draw):
         want=np.array([0.0, 1.0]),
         mistakes={},
         tol=1e-3,
-        equation="(5.8)",
+        equation="(5.10)",
         called="descent at 0.97 and 1.03 of your rate (0 converges, 1 diverges)",
     )

@@ -77,7 +77,7 @@ def test_full(student, rng, draw):
         "two FLOPs per multiplication": 2 * want,
         "the last layer is left out": want - 3 * sizes[-2] * sizes[-1],
     }
-    compare(got, want=want, mistakes=apart(want, known), tol=TOL, equation="(5.9)")
+    compare(got, want=want, mistakes=apart(want, known), tol=TOL, equation="(5.13)")
 
 
 @pytest.mark.points(2)
@@ -101,7 +101,7 @@ def test_lora(student, rng, draw):
         "B A is multiplied out first": want + r * N,
         "two FLOPs per multiplication": 2 * want,
     }
-    compare(got, want=want, mistakes=apart(want, known), tol=TOL, equation="(5.9)")
+    compare(got, want=want, mistakes=apart(want, known), tol=TOL, equation="(5.13)")
 
 
 @pytest.mark.draws([64, 64, 64, 64], [48, 96, 32], [5, 3, 4], [2, 2], [40, 30])
@@ -126,5 +126,5 @@ def test_rank(student, rng, draw):
         want=want,
         mistakes=apart(want, known),
         tol=TOL,
-        equation="(5.9)",
+        equation="(5.13)",
     )

@@ -8,6 +8,10 @@ LORA = "return 2 * len(X) / (s * np.linalg.norm(X @ A.T, 2)) ** 2"
 SCALE = "s = alpha / (np.sqrt(r) if rslora else r)"
 BETTER = "if V(theta) < least:"
 COUNT = "lora += a * b * (1 + below) + 3 * r * b + r * a * (2 + below)"
+FRESH = (
+    "for rate in rates:\n        model = network(start)\n"
+    "        origin = transfer.snapshot(model)\n"
+)
 LARGER = "step_work(sizes, r + 1)[1] < step_work(sizes, r + 1)[0]"
 
 
@@ -95,6 +99,33 @@ WRONG = {
         ("the edge of full fine-tuning", LORA, "return largest_rate(X)"),
         ("ten times the edge of full fine-tuning", LORA, "return 10 * largest_rate(X)"),
         ("r is not the rank: the width of the input", "r = len(A)", "r = A.shape[1]"),
+    ],
+    "fine_tune": [
+        ("the distance of the last weights", "    return best\n",
+         "    return (*best[:3], transfer.distance(model, origin))\n"),
+        ("the distance is squared", "transfer.distance(model, origin)",
+         "transfer.distance(model, origin) ** 2"),
+        ("the norms of the two matrices are added", "transfer.distance(model, origin)",
+         "sum(transfer.distances(model, origin).values())"),
+        ("the step is one too many", "best = rate, step, now",
+         "best = rate, step + 1, now"),
+        ("the steps are not looked at: only the last of each rate", "if now > best[2]:",
+         "if now > best[2] and step == steps:"),
+        ("train instead of valid", "accuracy(model, *valid)", "accuracy(model, *train)"),
+        ("the loss on valid instead of the accuracy", "accuracy(model, *valid)",
+         "-ops.cross_entropy(model(tensor(valid[0])), valid[1]).item()"),
+        ("of equal accuracies the latest step", "if now > best[2]:",
+         "if now > best[2] or now == best[2] and rate == best[0]:"),
+        ("of equal accuracies the last rate", "if now > best[2]:",
+         "if now > best[2] or now == best[2] and rate != best[0]:"),
+        ("each rate goes on from the weights of the one before", FRESH,
+         "model = network(start)\n    origin = transfer.snapshot(model)\n"
+         "    for rate in rates:\n"),
+        ("AdamW's weight decay is on", "weight_decay=0.0", "weight_decay=0.01"),
+        ("the gradients are not set to zero", "            rule.zero_grad()\n", ""),
+        ("the last step is not looked at", "range(steps + 1)", "range(steps)"),
+        ("the start is not a candidate", "if now > best[2]:",
+         "if step > 0 and now > best[2]:"),
     ],
     "step_work": [
         ("the first layer's input gets a gradient too", "int(i > 0)", "1"),

@@ -1,10 +1,10 @@
-"""Task 1 of 3: what the task still needs.  (7.3) of notebooks/07_which_layers.ipynb."""
+"""Task 1 of 4: what the task still needs.  (7.5), (7.6) of the notebook."""
 
 import numpy as np
 
 
 def missing_frequencies(X, y, kernel, readout):
-    """Which frequencies the residual still contains, estimated from examples.   (7.3)
+    """Which frequencies the residual still contains, from examples.   (7.5), (7.6)
 
     The model is f(x) = Σ_i w_i (k∗x)_i with the circular correlation
     (k∗x)_i = Σ_l k_l x_{i+l}, where the lag l runs from −h to h and kernel[h] is k_0.
@@ -17,5 +17,5 @@ def missing_frequencies(X, y, kernel, readout):
     Example: kernel [0, 1, 1], readout [1, 0, 0, 0], X = [[1, 0, 0, 0], [0, 1, 0, 0]] and
     y = [3, 2]: f(x) is [1, 1], rho = [1, 0.5, 0, 0], energy = [0.5625, 0.625, 0.0625].
     """
-    # YOUR CODE: equation (7.3)
-    raise NotImplementedError("not implemented yet: missing_frequencies, equation (7.3)")
+    # YOUR CODE: (7.5), (7.6)
+    raise NotImplementedError("not implemented yet: missing_frequencies, (7.5), (7.6)")

@@ -92,7 +92,7 @@ def test_examples(student, rng, draw):
         want=want,
         mistakes=apart(want, mistakes(*given)),
         tol=TOL,
-        equation="(7.3)",
+        equation="(7.5)",
     )
 
 
@@ -110,5 +110,5 @@ def test_white_inputs(student, rng, draw):
         want=want,
         mistakes=apart(want, mistakes(*given)),
         tol=TOL,
-        equation="(7.3)",
+        equation="(7.5)",
     )

@@ -10,6 +10,14 @@ FIRST = "h = len(kernel) // 2\n    lags"
 START = "g_kernel ="
 OTHER = '{"early": "late", "late": "early", "both": "early"}'
 BLOCK = f'g_readout = {G_READOUT}\n        if part != "late":\n{NEW}'
+PULL = "2 * len(A) * share * spread"
+BEST = "right[accuracies.argmax()]"
+MARGIN = "2 * d.std(ddof=1) / np.sqrt(len(d))"
+UNPAIRED = (
+    "2 * np.sqrt((right[accuracies.argmax()].var(ddof=1)"
+    " + right[-1].var(ddof=1)) / len(d))"
+)
+FITS = "right, Y = []"
 RATIO = "np.sqrt(slope / size)"
 RATE = "return lr * np.where(share < least, 0.0, share)"
 
@@ -148,6 +156,42 @@ WRONG = {
             RATIO,
             "sum(np.sum(abs(g)) for _, g in group if g is not None) "
             "/ sum(np.sum(abs(p)) for p, _ in group)",
+        ),
+    ],
+    "probe_depths": [
+        ("not 2nλ: the n is missing", PULL, "2 * share * spread"),
+        ("nλ instead of 2nλ", PULL, "len(A) * share * spread"),
+        ("λ is the share itself, without the spread", PULL, "2 * len(A) * share"),
+        ("the penalty is left out", PULL, "1e-12"),
+        ("ȳ is missing from the scores", "@ W + Y.mean(axis=0)", "@ W"),
+        (
+            "the validation features are centred with their own mean",
+            "(V - center) @ W",
+            "(V - V.mean(axis=0)) @ W",
+        ),
+        (
+            "accuracies of the training images",
+            FITS,
+            f"valid, y_valid = train, y\n    {FITS}",
+        ),
+        ("errors instead of accuracies", "return accuracies", "return 1 - accuracies"),
+        ("the end minus the best", "d.mean()", "-d.mean()"),
+        ("the best depth minus the first, not the last", "- right[-1]", "- right[0]"),
+        ("the deepest minus the one before it", BEST, "right[-2]"),
+        (
+            "of equally good depths the last",
+            "accuracies.argmax()",
+            "len(accuracies) - 1 - accuracies[::-1].argmax()",
+        ),
+        ("one standard error", MARGIN, MARGIN[4:]),
+        ("the standard deviation, not the standard error", MARGIN, "2 * d.std(ddof=1)"),
+        ("divided by m, not by m − 1", "ddof=1", "ddof=0"),
+        ("unpaired: as if two other sets of images had been used", MARGIN, UNPAIRED),
+        ("n images instead of m", "np.sqrt(len(d))", "np.sqrt(len(y))"),
+        (
+            "lost and margin are returned in the wrong order",
+            f"d.mean(), {MARGIN}",
+            f"{MARGIN}, d.mean()",
         ),
     ],
 }

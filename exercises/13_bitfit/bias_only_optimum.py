@@ -1,4 +1,4 @@
-"""Task 1 of 3: what a bias can learn.  (13.3), (13.4) of notebooks/13_bitfit.ipynb."""
+"""Task 1 of 4: what a bias can learn.  (13.3), (13.4) of notebooks/13_bitfit.ipynb."""
 
 import numpy as np
 

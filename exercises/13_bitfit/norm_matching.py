@@ -1,4 +1,4 @@
-"""Task 2 of 3: scale and shift of a norm.  (13.5), (13.6) of notebooks/13_bitfit.ipynb."""
+"""Task 2 of 4: scale and shift of a norm.  (13.5), (13.6) of notebooks/13_bitfit.ipynb."""
 
 import numpy as np
 

@@ -17,6 +17,17 @@ def mean(of, text):
     return of, of.replace(MEAN, text)
 
 
+COUNT = "np.add.at(C, (predicted, labels), weight)"
+OVER = "C / np.sum(weight)"
+RIDGE = "strength * np.eye(len(mu))"
+SHARES = "C.sum(axis=0) * w"
+FIT = """ones = np.ones(len(mu))
+    rest = mu - C @ ones
+    theta = np.linalg.solve(C.T @ C + strength * np.eye(len(mu)), C.T @ rest)
+    w = 1 + theta
+"""
+RETURN = "return w, pi / pi.sum()"
+
 WRONG = {
     "bias_only_optimum": [
         (
@@ -325,5 +336,89 @@ WRONG = {
             "return b - b.mean()\n",
             "return b\n",
         ),
+    ],
+    "black_box_shift": [
+        (
+            "rows are the classes, columns the predictions",
+            "(predicted, labels)",
+            "(labels, predicted)",
+        ),
+        (
+            "the weights are left out",
+            f"{COUNT}\n    return {OVER}",
+            "np.add.at(C, (predicted, labels), 1)\n    return C / len(labels)",
+        ),
+        (
+            "rows of weight 0 are dropped, the others count once",
+            f"{COUNT}\n    return {OVER}",
+            COUNT.replace("weight", "weight > 0")
+            + "\n    return C / np.sum(weight > 0)",
+        ),
+        ("sums, not shares", OVER, "C"),
+        ("divided by n, not by the sum of the weights", OVER, "C / len(labels)"),
+        (
+            "each column has sum 1: p(prediction | class)",
+            OVER,
+            "C / np.maximum(C.sum(axis=0), 1e-9)",
+        ),
+        (
+            "each row has sum 1: p(class | prediction)",
+            OVER,
+            "C / np.maximum(C.sum(axis=1, keepdims=True), 1e-9)",
+        ),
+        (
+            "only one of several examples of an entry counts",
+            COUNT,
+            "C[predicted, labels] += weight",
+        ),
+        ("θ, not 1 + θ", "w = 1 + theta", "w = theta"),
+        (
+            "shrunk towards 0, not towards 1",
+            FIT,
+            FIT.replace("mu - C @ ones", "mu").replace("1 + theta", "theta"),
+        ),
+        ("the strength is ignored", RIDGE, f"0 * {RIDGE}"),
+        ("the strength is squared", RIDGE, f"strength * {RIDGE}"),
+        ("the square root of the strength", RIDGE, "strength**0.5 * np.eye(len(mu))"),
+        ("twice the strength", RIDGE, f"2 * {RIDGE}"),
+        ("half the strength", RIDGE, f"0.5 * {RIDGE}"),
+        (
+            "the matrix is transposed",
+            FIT,
+            f"prior, C = C, C.T\n    {FIT}    C = prior\n",
+        ),
+        (
+            "C·1 is taken over the columns: π_s, not the predictions",
+            "mu - C @ ones",
+            "mu - ones @ C",
+        ),
+        ("Cᵀ is missing on the right", "C.T @ rest", "rest"),
+        (
+            "the strength is added to C itself",
+            f"C.T @ C + {RIDGE}, C.T @ rest",
+            f"C + {RIDGE}, rest",
+        ),
+        ("the strength is added to every entry", RIDGE, "strength"),
+        ("1 − θ: the sign", "w = 1 + theta", "w = 1 - theta"),
+        ("no shift at all", "w = 1 + theta", "w = ones"),
+        ("the shares are not divided by their sum", RETURN, "return w, pi"),
+        (
+            "negative shares are left",
+            f"pi = np.maximum({SHARES}, 0)\n    {RETURN}",
+            f"return w, {SHARES}",
+        ),
+        ("negative shares are left, sum 1", f"np.maximum({SHARES}, 0)", SHARES),
+        (
+            "the size of a negative share",
+            f"np.maximum({SHARES}, 0)",
+            f"np.abs({SHARES})",
+        ),
+        (
+            "multiplied by the predictions' shares, not by π_s",
+            SHARES,
+            "C.sum(axis=1) * w",
+        ),
+        ("w itself, with sum 1: π_s is forgotten", SHARES, "1.0 * w"),
+        ("the shares μ that are predicted", RETURN, "return w, mu"),
     ],
 }

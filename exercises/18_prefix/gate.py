@@ -1,4 +1,4 @@
-"""Task 2 of 4: a prefix is a gated addition.  (18.2) of notebooks/18_prefix.ipynb."""
+"""Task 2 of 5: a prefix is a gated addition.  (18.2) of notebooks/18_prefix.ipynb."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Task 1 of 4: attention with a prefix in front.  (18.1) of notebooks/18_prefix.ipynb."""
+"""Task 1 of 5: attention with a prefix in front.  (18.1) of notebooks/18_prefix.ipynb."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Task 3 of 4: gradients and training of a prefix.  (18.6) of notebooks/18_prefix.ipynb."""
+"""Task 3 of 5: gradients and training of a prefix.  (18.6) of notebooks/18_prefix.ipynb."""
 
 import numpy as np
 

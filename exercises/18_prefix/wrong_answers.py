@@ -8,6 +8,10 @@ AGAIN = """w = np.exp(q @ np.concatenate([P_k, k]).T / np.sqrt(q.shape[1]))
         o = w @ np.concatenate([P_v, v]) / w.sum(axis=1, keepdims=True)
         gP_v = prefix_gradients(q, k, v, P_k, P_v, (o - target) / len(q))[1]"""
 
+MEAN_G = "np.tensordot(weight / np.sum(weight), G, axes=1)"
+FORBID = """change[:, ~allowed] = np.inf
+    change[np.arange(len(ids)), ids] = np.inf
+    t, v = np.unravel_index(np.argmin(change), change.shape)"""
 BACK = "[part.swapaxes(0, 1) for pair in pairs for part in pair]"
 
 WRONG = {
@@ -388,8 +392,8 @@ WRONG = {
         ),
         (
             "all keys first, then all values",
-            BACK, BACK.replace("pairs for",
-            "zip(*pairs) for"),
+            BACK,
+            BACK.replace("pairs for", "zip(*pairs) for"),
         ),
         ("keys and values are swapped", "for part in pair]", "for part in pair[::-1]]"),
         ("the layers are in reverse", "for pair in pairs", "for pair in pairs[::-1]"),
@@ -414,5 +418,67 @@ WRONG = {
             "for part in parts], axis=1)",
             "for part in parts], axis=1).T",
         ),
+    ],
+    "hard_prompt": [
+        ("words that are not allowed come in", "change[:, ~allowed] = np.inf", "pass"),
+        (
+            "the swap that raises the loss most",
+            FORBID,
+            FORBID.replace("np.inf", "-np.inf").replace("argmin", "argmax"),
+        ),
+        ("the weights are left out", MEAN_G, "np.mean(G, axis=0)"),
+        ("only the first text counts", MEAN_G, "G[0]"),
+        (
+            "a sum over the texts, not a weighted mean",
+            "weight / np.sum(weight)",
+            "weight",
+        ),
+        (
+            "divided by the number of texts",
+            "weight / np.sum(weight)",
+            "weight / len(weight)",
+        ),
+        (
+            "the sign of the change",
+            "return t, v, change[t, v]",
+            "return t, v, -change[t, v]",
+        ),
+        (
+            "the old word's share is left out",
+            "g @ E.T - np.sum(g * E[ids], axis=1)[:, None]",
+            "g @ E.T",
+        ),
+        (
+            "a word is swapped for itself",
+            "change[np.arange(len(ids)), ids] = np.inf",
+            "pass",
+        ),
+        ("the plain distance: scales are left out", "np.std(E, axis=0)", "1.0"),
+        (
+            "multiplied by the spread, not divided",
+            "(P[:, None] - E) / scale",
+            "(P[:, None] - E) * scale",
+        ),
+        ("divided by the variance", "np.std(E, axis=0)", "np.var(E, axis=0)"),
+        ("the farthest word", "np.argmin(apart, axis=1)", "np.argmax(apart, axis=1)"),
+        (
+            "the largest product, not the nearest",
+            "np.argmin(apart, axis=1)",
+            "np.argmax(P @ E.T, axis=1)",
+        ),
+        (
+            "the squared distance",
+            "np.sqrt(apart[np.arange(len(P)), ids])",
+            "apart[np.arange(len(P)), ids]",
+        ),
+        ("the spread with V − 1", "np.std(E, axis=0)", "np.std(E, axis=0, ddof=1)"),
+        ("a mean over the coordinates", "np.sum(((P", "np.mean(((P"),
+        (
+            "the sum of absolute differences",
+            "np.sum(((P[:, None] - E) / scale) ** 2, axis=2)",
+            "np.sum(np.abs(P[:, None] - E) / scale, axis=2) ** 2",
+        ),
+        ("one spread for all coordinates", "np.std(E, axis=0)", "np.std(E)"),
+        ("the spread of P, not of the words", "np.std(E, axis=0)", "np.std(P, axis=0)"),
     ],
 }

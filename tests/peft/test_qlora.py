@@ -9,9 +9,9 @@ import pytest
 
 from tinyft import data, nn, peft, tensor
 from tinyft.course import runs
-from tinyft.course.lessons.peft import ch17_advice as advice
-from tinyft.course.lessons.peft import ch17_cost as cost
-from tinyft.course.lessons.peft import ch17_qlora as lesson
+from tinyft.course.lessons.quantise import ch17_advice as advice
+from tinyft.course.lessons.quantise import ch17_cost as cost
+from tinyft.course.lessons.quantise import ch17_qlora as lesson
 from tinyft.quantise import CODES
 
 

@@ -1,6 +1,11 @@
-"""L4: what a comparison of two models, or of two ways to train them, has shown."""
+"""L4: what a comparison of two models, or of two ways to train them, has shown.
 
+And what a classifier's probabilities are worth on data with other class frequencies.
+"""
+
+from tinyft.evaluation.calibration import Calibration, bcts
 from tinyft.evaluation.decision import Decision, decide, student
+from tinyft.evaluation.prior_shift import bbse, confusion, em_prior
 from tinyft.evaluation.significance import (
     KINDS,
     Pairs,
@@ -13,9 +18,14 @@ from tinyft.evaluation.significance import (
 
 __all__ = [
     "KINDS",
+    "Calibration",
     "Decision",
     "Pairs",
+    "bbse",
+    "bcts",
+    "confusion",
     "decide",
+    "em_prior",
     "mcnemar",
     "paired",
     "paired_bootstrap",

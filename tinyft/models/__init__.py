@@ -29,6 +29,7 @@ from tinyft.models.resnet_cost import (
     resnet_layers,
 )
 from tinyft.models.transformer import Transformer
+from tinyft.models.words import nearest_words, swap_scores
 
 
 def generate(*inputs, **options):
@@ -55,6 +56,7 @@ __all__ = [
     "llama",
     "llama_tiny",
     "mlp",
+    "nearest_words",
     "prefix_lm",
     "receptive_field",
     "receptive_fields",
@@ -68,4 +70,5 @@ __all__ = [
     "resnet_tiny",
     "sinusoidal",
     "sliding_window",
+    "swap_scores",
 ]

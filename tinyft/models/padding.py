@@ -3,8 +3,9 @@
     position of a token = tokens before it - padding before it        (a decoder)
 
 So a text gives the same result alone and padded on the left in a batch. In an encoder
-only the padding in front of the first token is left out, as in transformers; RoBERTa
-counts the ids that are not its padding id, from pad + 1.
+only the padding in front of the first token is left out: the gaps after it count, as in
+transformers, whose BERT counts the padding in front too. RoBERTa counts the ids that are
+not its padding id, from pad + 1.
 """
 
 from tinyft import backend, nn, ops
@@ -26,6 +27,7 @@ class Positions(nn.Positions):
         self.start = config.pad + 1 if roberta else 0
 
     def forward(self, ids, past=0, real=None):
+        self.past = past
         if self.pad is None and (real is None or _ends_padded(real)):
             return steps(past, past + ids.shape[1], ids)
         xp, tokens = backend.xp_of(ids._data), True
@@ -95,13 +97,14 @@ def attention_mask(mask, real, past, config, x):
     or the caller's own, and what ALiBi adds to the scores. x (B, T, C): T counts vectors
     that were put in front of the tokens too."""
     new = x.shape[1]
+    places = _places(real, past + new, config.causal, x)
     if real is not None:
         mask = Tensor._of(backend.to(real[:, None, None, :], x.device), None)
         mask = widen(mask, 0, past + new) if mask.shape[-1] < new else mask
-    mask = _windowed(mask, new, past, config.window, x)
+    mask = _windowed(mask, new, places, config.window)
     if config.positions != "alibi":
         return mask
-    bias = alibi(config.heads, past, new, x)
+    bias = alibi(config.heads, past, new, x, places)
     if mask is None:
         return bias
     mask = widen(read_mask("Transformer", mask), new, past + new)
@@ -110,15 +113,31 @@ def attention_mask(mask, real, past, config, x):
     return mask + bias
 
 
-def _windowed(mask, new, past, window, like):
+def _places(real, keys, causal, like):
+    """Where each key stands, from 0, padding not counted: (S,), or (B, S) where the rows
+    differ. A prompt stands in front of the padding, and must not be further away for it.
+    """
+    places = steps(0, keys, like)
+    if real is None or _ends_padded(real):
+        return places
+    xp = backend.xp_of(real)
+    tokens = real if causal else xp.cumsum(real, axis=1) > 0
+    hidden = backend.to(xp.cumsum(~tokens, axis=1), like.device)
+    hidden = ops.pad(Tensor._of(hidden, None), [(0, 0), (keys - hidden.shape[1], 0)])
+    return places - hidden
+
+
+def _windowed(mask, new, places, window):
     """`mask` without the keys that lie `window` or more tokens back."""
-    if window is None or past + new <= window:
+    keys = places.shape[-1]
+    if window is None or keys <= window:
         return mask
-    rows = steps(past, past + new, like)._data[:, None]
-    near = Tensor._of(rows - steps(0, past + new, like)._data < window, None)
+    rows = ops.expand_dims(places[..., keys - new :], -1)
+    near = rows - ops.expand_dims(places, -2) < window
+    near = ops.expand_dims(near, 1) if near.ndim > 2 else near  # (B, 1, T, S)
     if mask is None:
         return near
-    mask = widen(mask, new, past + new)
+    mask = widen(mask, new, keys)
     if mask.dtype.kind == "b":
         return ops.logical_and(mask, near)
     return ops.where(near, mask, -float("inf"))

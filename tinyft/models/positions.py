@@ -41,14 +41,17 @@ def _geometric(n):
     return [2.0 ** (-8 * h / n) for h in range(1, n + 1)]
 
 
-def alibi(heads, past, new, like):
+def alibi(heads, past, new, like, places=None):
     """What ALiBi adds to the scores of `new` queries after `past` keys: (1, H, new, S),
     S = past + new, in the dtype and on the device of `like`.
 
-    Distances count places in the row: padding on the left changes none of them.
+    places: where the keys stand, (S,) or (B, S) for (B, H, new, S); by default 0, 1, ….
     """
-    queries = steps(past, past + new, like, "float64")
-    keys = steps(0, past + new, like, "float64")
-    distance = ops.abs(ops.expand_dims(queries, 1) - keys)  # (new, S)
-    slopes = [-m * distance for m in alibi_slopes(heads)]
-    return ops.expand_dims(ops.stack(slopes, axis=0), 0).astype(like.dtype)
+    places = steps(0, past + new, like) if places is None else wrap(places)
+    places = places.astype("float64")
+    queries = ops.expand_dims(places[..., past:], -1)
+    distance = ops.abs(queries - ops.expand_dims(places, -2))  # ([B,] new, S)
+    slopes = ops.stack([-m * distance for m in alibi_slopes(heads)], axis=-3)
+    return (slopes if slopes.ndim > 3 else ops.expand_dims(slopes, 0)).astype(
+        like.dtype
+    )

@@ -32,16 +32,12 @@ class Shift(Companion):
 
 
 class Extend(Companion):
-    """Positions 0 .. T+n−1 at the first call; a cache knows of the prompt afterwards.
-
-    Training has no cache; in evaluation the first position tells (one synchronisation).
-    """
+    """Positions 0 .. T+n−1 at the first call; a cache holds the prompt afterwards."""
 
     def output(self, x, y):
         start, T = self.site.start, self.length
-        first = self.training or not y.size or int(y.reshape(-1)[0]) <= start
-        self.shared["first"] = first
-        if not first:
+        self.shared["first"] = not self.site.past
+        if self.site.past:
             return y
         lead = steps(start, start + T, y)
         if y.ndim == 2:  # padded rows have positions of their own

@@ -6,9 +6,9 @@ A signal x of N samples, a filter k (circular correlation), a readout w:
     loss ½(f − y)², x + ε·wave:  mean over the phase ΔL = ½ε² S,  S = g²|ŵ|²/N         (2)
     residual correlation  ρ = E[(y − f) x] = β* − β  for x ~ N(0, I), y = ⟨β*, x⟩      (3)
 
-S says what the model uses, ρ what the task lacks: where the gain is 0, S is 0 too, and
-that is where the filter must be tuned. Least excess risk |β* − β|² of tuning one part:
-late (w) must leave what lies where g = 0; early (k) reaches the shifts of w alone.  (4)
+S says what the model uses, whatever the task; ρ says what the task lacks. Least excess
+risk |β* − β|² of tuning one part: late (w) must leave what lies where g = 0, and early
+(k) reaches the shifts of w alone.                                                   (4)
 
 Bin j stands for ω = 2πj/N, j cycles in N samples, 0 to Nyquist's N/2. Beyond it a wave
 has the samples of a slower one (Shannon 1949), so it is refused.
@@ -66,7 +66,7 @@ def gain(kernel, shape):
 
 
 def sensitivity(kernel, readout):
-    """S of (2), (N//2 + 1,): taps (k,), readout w (N,)."""
+    """S = g²|ŵ|²/N at every frequency, (N//2 + 1,): taps (k,), readout w (N,)."""
     xp, n = backend.xp_of(readout), len(readout)
     return (gain(kernel, n) * xp.abs(xp.fft.rfft(readout))) ** 2 / n
 

@@ -1,4 +1,4 @@
-"""Task 4 of 4: what a training step costs.  (5.9) of the notebook."""
+"""Task 5 of 5: what a training step costs.  (5.13) of the notebook."""
 import itertools
 
 
@@ -20,7 +20,7 @@ def step_work(sizes, r):
 
     sizes: a list of two or more ints; r an int. Returns (full, lora): ints.
     """
-    # YOUR CODE: (5.9)
+    # YOUR CODE: (5.13)
     full = lora = 0
     for i, (a, b) in enumerate(itertools.pairwise(sizes)):
         below = int(i > 0)  # the first layer's input needs no gradient
@@ -35,7 +35,7 @@ def largest_cheaper_rank(sizes):
 
     Example: sizes = [64, 64, 64, 64] gives 11: near 64/6, not near 64.
     """
-    # YOUR CODE: (5.9)
+    # YOUR CODE: (5.13)
     r = 0
     while step_work(sizes, r + 1)[1] < step_work(sizes, r + 1)[0]:
         r += 1

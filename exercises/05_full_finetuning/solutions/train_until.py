@@ -1,4 +1,4 @@
-"""Task 2 of 4: a training run that stops early.  Section 4 of the notebook."""
+"""Task 1 of 5: a training run that stops early.  Section 4 of the notebook."""
 
 import numpy as np
 

@@ -1,15 +1,16 @@
-"""Task 3 of 3: learning rates from relative gradients.  (7.6) of the notebook."""
+"""Task 3 of 4: learning rates from relative gradients.  (7.7) of the notebook."""
 
 import numpy as np
 
 
 def auto_rgn(groups, lr, least):
-    """One learning rate per group: lr × RGN / the largest RGN, 0 below `least`.   (7.6)
+    """One learning rate per group: lr × RGN / the largest RGN, 0 below `least`.   (7.7)
 
     RGN of a group is ‖∇‖ / ‖θ‖, each norm over all numbers of all its arrays together.
     A group without any gradient (all its gradients are None) is frozen: rate 0. A single
     None inside another group counts as a gradient of zeros. A group whose RGN is smaller
-    than `least` times the largest is not trained: rate 0.
+    than `least` times the largest is not trained: rate 0. (It would hardly move, and a
+    frozen group needs no gradient and no optimiser state.)
 
     groups: a list of groups, each a list of pairs (parameter, gradient or None), arrays
     of one shape; no group is all zeros. lr and least floats, 0 <= least <= 1.
@@ -19,7 +20,7 @@ def auto_rgn(groups, lr, least):
     Example: [[([3.0, 4.0], [0.0, 1.0])], [([1.0], [0.1])]], lr 0.01, least 0.2: the RGN
     are 0.2 and 0.1, the rates 0.01 and 0.005.
     """
-    # YOUR CODE: equation (7.6)
+    # YOUR CODE: equation (7.7)
     ratios = []
     for group in groups:
         size = sum(np.sum(p**2) for p, _ in group)

@@ -1,4 +1,4 @@
-"""Task 3 of 3: repair a prior shift.  (13.7), (13.9) of notebooks/13_bitfit.ipynb."""
+"""Task 3 of 4: repair a prior shift.  (13.7), (13.9) of notebooks/13_bitfit.ipynb."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Task 4 of 4: from a file's matrix to keys and values, and back.  Section 10 of
+"""Task 4 of 5: from a file's matrix to keys and values, and back.  Section 10 of
 notebooks/18_prefix.ipynb."""
 
 import numpy as np

@@ -32,6 +32,8 @@ class Positions(Module):
     """The positions of the new tokens, after those that are already in a cache."""
 
     start = 0  # of the first token
+    past = 0  # how many were in the cache at the last call: a prompt reads it
 
     def forward(self, ids, past=0):
+        self.past = past
         return steps(past, past + ids.shape[1], ids)

@@ -8,21 +8,24 @@ import numpy as np
 
 from tinyft import transfer
 from tinyft.course.lessons.transfer import ch04_linear_probe as lesson
+from tinyft.evaluation import student
 from tinyft.training.metrics import accuracy, evaluate
 
 
 def on_folds(Z, y, relative, folds=5):
-    """(accuracy, −squared error) of predictions for each row by the other folds' probe.
+    """Accuracy over all rows, each predicted by the probe of the other folds.
 
     Row i is in fold i modulo `folds`: with rows sorted by class and as many per class as
-    folds, one of each class. The squared error decides between equal accuracies.
+    folds, one of each class.
     """
-    fold, scores, Y = np.arange(len(y)) % folds, np.empty((len(y), 4)), np.eye(4)[y]
+    fold, got = np.arange(len(y)) % folds, np.empty(len(y), int)
     for k in range(folds):
         out = fold == k
         scale = transfer.spread(Z[~out])
-        scores[out] = transfer.linear_probe(Z[~out], y[~out], relative * scale)(Z[out])
-    return np.mean(scores.argmax(axis=1) == y), -np.mean((scores - Y) ** 2)
+        got[out] = transfer.linear_probe(Z[~out], y[~out], relative * scale).predict(
+            Z[out]
+        )
+    return np.mean(got == y)
 
 
 def cross_validated(stages, per_class=5):
@@ -38,7 +41,7 @@ def _choose(stages, rows):
         Z = view["pool"][rows]
         Z = Z @ np.linalg.qr(Z.T)[0]  # the same probes in at most 20 dimensions
         tried += [(on_folds(Z, y, r), name, r) for r in lesson.RELATIVE]
-    return (*max(tried)[1:], rows)
+    return (*max(tried, key=lambda one: one[0])[1:], rows)  # of equal ones the first
 
 
 def _test(view, rows, relative):
@@ -52,9 +55,26 @@ def fixed(view, per_class, relative=0.01):
     return np.array([_test(view, rows, relative) for rows in draws])
 
 
-def by_fold(view, rows, relative=0.01, folds=5):
+def gain(d):
+    """(mean, half): the 95 % interval of differences d, one per fold."""
+    return np.mean(d), student(0.95, len(d) - 1) * np.std(d, ddof=1) / len(d) ** 0.5
+
+
+def counted(view, other, task, sizes=(5, 10, 20, 40)):
+    """Rows [labels per class, mean half, draws of ten with the whole interval above 0]."""
+    found = []
+    for n in sizes:
+        draws = [lesson.draw(n, seed, task) for seed in lesson.DRAWS]
+        both = [[by_fold(v, rows, task=task) for v in (view, other)] for rows in draws]
+        means, halves = np.transpose([gain(a - b) for a, b in both])
+        yes = f"{np.sum(means > halves)} of {len(draws)}"
+        found.append([n, f"{means.mean():+.2f}", f"{halves.mean():.2f}", yes])
+    return found
+
+
+def by_fold(view, rows, relative=0.01, folds=5, task=lesson.NEW):
     """Accuracy on each fold of the probe on the other folds, the penalty given."""
-    Z, y = view["pool"][rows], lesson.parts()["pool"][1][rows]
+    Z, y = view["pool"][rows], lesson.parts(task)["pool"][1][rows]
     fold, found = np.arange(len(rows)) % folds, []
     for k in range(folds):
         scale = transfer.spread(Z[fold != k])

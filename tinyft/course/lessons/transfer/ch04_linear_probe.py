@@ -55,6 +55,13 @@ def flat(z):
     return backend.asnumpy(z).reshape(len(z), -1)
 
 
+def grid(z):
+    """(n, channels · 16): means over the cells of a 4 × 4 grid of positions."""
+    z = backend.asnumpy(z)
+    n, c, h, w = z.shape
+    return z.reshape(n, c, 4, h // 4, 4, w // 4).mean(axis=(3, 5)).reshape(n, -1)
+
+
 def pooled(z):
     """(n, channels): the mean over positions."""
     return backend.asnumpy(z).mean(axis=(2, 3))
@@ -87,27 +94,15 @@ def swept(view, per_class, seed, loss="squared", task=NEW):
 
 
 def chosen(view, per_class, seed, loss="squared", part="test", task=NEW):
-    """Accuracy at the penalty that is best on valid; of equal ones the largest."""
+    """Accuracy at the penalty that is best on valid; of equal ones the smallest."""
     valid, test = swept(view, per_class, seed, loss, task)
-    best = len(valid) - 1 - np.argmax(valid[::-1])
-    return {"valid": valid, "test": test}[part][best]
+    return {"valid": valid, "test": test}[part][np.argmax(valid)]
 
 
 def over_draws(view, per_class, loss="squared", part="test", task=NEW):
     """`chosen` for each draw of labels: an array (10,)."""
     how = loss, part, task
     return np.array([chosen(view, per_class, seed, *how) for seed in DRAWS])
-
-
-def swapped(view, per_class):
-    """Share of the test 6s and 9s taken for one another, λ from valid, for each draw."""
-    x, y, found = view["test"], parts()["test"][1], []
-    for seed in DRAWS:
-        valid = swept(view, per_class, seed)[0]
-        relative = RELATIVE[len(valid) - 1 - np.argmax(valid[::-1])]
-        got = fitted(view, draw(per_class, seed), relative).predict(x)
-        found.append(np.mean(got[y % 3 == 0] == 3 - y[y % 3 == 0]))
-    return np.array(found)
 
 
 def fitted(view, rows, relative):
@@ -168,7 +163,7 @@ def score(model, part="test", task=NEW):
 
 
 def head_probe(model, x, y, task=NEW):
-    """A probe on what `fc` reads, its penalty the best on valid."""
+    """A probe on what `fc` reads, its penalty the best on valid; ties: the smallest."""
     valid, labels = parts(task)["valid"]
     Z, V = (pooled(transfer.features(model, a, "layer3")) for a in (x, valid))
     scale = transfer.spread(Z)
@@ -223,12 +218,12 @@ def run(start, labels, lr, seed, task=NEW):
 def at_rate_of_draw(study, start):
     """Test accuracies on "odd or even": each draw at its own best rate on valid (10,).
 
-    Of equally good rates the largest.
+    Of equally good rates the smallest.
     """
     arm, found = study.where(start=start, task=PARITY), []
     for seed in DRAWS:
         runs = arm.where(seed=seed)
-        best = min(runs, key=lambda r: (r["scores"]["valid"], -r["settings"]["lr"]))
+        best = min(runs, key=lambda r: (r["scores"]["valid"], r["settings"]["lr"]))
         found.append(best["scores"]["test"])
     return np.array(found)
 

@@ -3,126 +3,236 @@
 import numpy as np
 
 from tinyft.course.experiment import interval, said
-from tinyft.course.lessons.transfer.ch05_full_finetuning import (
-    COUNTS,
-    RATES,
-    STEPS,
-    WAYS,
-)
+from tinyft.course.lessons.transfer import ch05_full_finetuning as lesson
 
-END, STOPPED, HALVED = WAYS
+COUNTS, RATES, END, FOLDS = lesson.COUNTS, lesson.RATES, lesson.END, lesson.FOLDS
+LOSS, RIGHT, HALVED = lesson.LOSS, lesson.RIGHT, lesson.HALVED
+DEFAULT, SHOWN = 1e-3, RATES[:3]  # DEFAULT: what PyTorch's AdamW takes unless told
 
 
-def at(study, way, labels):
-    """The five runs at the best rate."""
-    return study.where(way=way, labels=labels).at_best_rate()
+def get(study, score, way, labels, lr):
+    """The five values of a score, one per seed."""
+    return np.array(study.where(way=way, labels=labels, lr=lr).values(score))
 
 
-def rate(study, way, labels):
-    """Their rate."""
-    return study.where(way=way, labels=labels).best_rate()
+def gap(study, score, way, labels, lr, other=END):
+    """The five differences between two ways at one rate: draw by draw."""
+    return get(study, score, way, labels, lr) - get(study, score, other, labels, lr)
 
 
-def ways(study):
-    """(titles, rows): for every number of labels, what each way reaches."""
+def settled(gaps):
+    """−1, 0 or 1: the side of 0 on which the 95 % interval lies; 0: not settled."""
+    mean, half = interval(gaps)
+    return int(np.sign(mean)) if abs(mean) > half else 0
+
+
+def points(gaps, unit=100, digits=1):
+    """Differences of shares in points (unit=1: as they are), with their interval."""
+    text = said(unit * np.asarray(gaps), digits, sign=True)
+    return text + ("" if settled(gaps) else " (not settled)")
+
+
+# --- distance ---------------------------------------------------------------------------
+def travelled(study, size, labels=16):
+    """(titles, rows): distance after 100 steps, also relative to |θ0| = size, by rate."""
+    rows = []
+    for lr in RATES:
+        gone, wrong = (get(study, k, END, labels, lr) for k in ("distance", "valid"))
+        share = f"{gone.mean() / size:.0%}"
+        rows.append([f"{lr:g}", said(gone, 1), share, said(100 * (1 - wrong), 0)])
+    return ["rate", "distance", "of the start's size", "accuracy on valid, %"], rows
+
+
+def equal_loss(study):
+    """(titles, rows): what it takes to reach one training loss, by rule and rate."""
+    rows = []
+    for way, rates in ((lesson.PLAIN, (1e-3, 3e-3, 1e-2)), (lesson.ADAMW, RATES)):
+        for lr in rates:
+            names = "step", "distance", "valid"
+            step, gone, wrong = (get(study, name, way, 16, lr) for name in names)
+            right = said(100 * (1 - wrong), 0)
+            rows.append([way, f"{lr:g}", f"{step.mean():.0f}", said(gone), right])
+    return ["", "rate", "steps", "distance", "accuracy on valid, %"], rows
+
+
+# --- when to stop -----------------------------------------------------------------------
+def stops(study, rates=RATES[1:2]):
+    """(titles, rows): stopped minus trained to the end, at one and the same rate."""
     rows = []
     for n in COUNTS:
-        first = at(study, END, n)
-        for way in WAYS:
-            found = at(study, way, n)
-            row = [n, way, f"{rate(study, way, n):g}"]
-            row.append(f"{np.mean(found.values('step')):.0f}")
-            row += [said(found.values("loss")), said(found.values("test"), 3)]
-            gap = minus(found.values("test"), first.values("test"))
-            row.append(gap if way != END else "—")
-            rows.append(row)
-    head = ["labels", "way", "rate", "steps used", "held-out loss", "accuracy"]
-    return [*head, "accuracy minus the first way, paired"], rows
+        for way in (LOSS, RIGHT, HALVED):
+            for lr in rates:
+                right, loss = (gap(study, k, way, n, lr) for k in ("test", "loss"))
+                rows.append([n, way, f"{lr:g}", points(right), points(loss, 1, 2)])
+    return ["labels", "way", "rate", "accuracy, points", "held-out loss, nats"], rows
 
 
-def minus(values, others):
-    """The paired difference with its interval, and whether the seeds settle it."""
-    gap = np.subtract(values, others)
-    mean, half = interval(gap)
-    return said(gap, 3, sign=True) + ("" if abs(mean) > half else " (not settled)")
+def turns(study, labels=8, lr=DEFAULT):
+    """In words: when the loss and the accuracy on valid were best, and what came after."""
+    loss, right = (get(study, "step", way, labels, lr) for way in (LOSS, RIGHT))
+    rose = points(-gap(study, "test", LOSS, labels, lr)).lstrip("+")
+    return (
+        f"**When?** {labels} labels, rate {lr:g}: of the 100 steps the loss on valid was "
+        f"least at step {said(loss, 0)}, the accuracy best at step {said(right, 0)}. From "
+        f"the least loss to the end the accuracy on test still rose by {rose} points."
+    )
 
 
-def verdict(study):
-    """In words: what stopping early does to the loss, and to the accuracy."""
+def more(study, lr=DEFAULT):
+    """In words: training on the 120 further labels, minus both uses of fewer."""
     lines = []
+    for other in (RIGHT, END):
+        gaps = [points(gap(study, "test", lesson.MORE, n, lr, other)) for n in COUNTS]
+        each = "; ".join(f"{n} labels {text}" for n, text in zip(COUNTS, gaps))
+        lines.append(f"minus {other}, points: {each}")
+    head = f"**Or train on the 120 as well** (to the end, rate {lr:g}): "
+    return head + ". And ".join(lines) + "."
+
+
+# --- what the start bought -------------------------------------------------------------
+def bought(study):
+    """(titles, rows): test accuracy in % from scratch, by a probe, and fine-tuned.
+
+    Each rate is the one of 0.001 and 0.003 that the 120 labels choose. In the last row
+    training takes three epochs in batches of 32, full fine-tuning only at 0.001.
+    """
+    rows = []
+    for n in (*COUNTS, lesson.ALL):
+        three = n == lesson.ALL
+        way = f"batches of 32, {lesson.EPOCHS[1]} epochs" if three else END
+        scratch = f"{lesson.SCRATCH}, {way}" if three else lesson.SCRATCH
+        fresh = accuracy(study, n, choose(study, scratch, n, RATES[1:3]), scratch)
+        rates = RATES[1:2] if three else RATES[1:3]
+        full = accuracy(study, n, choose(study, way, n, rates), way)
+        probe = get(study, "test", lesson.PROBE, n, 0.0)
+        row = [said(100 * v, 1) for v in (fresh, probe, full)]
+        rows.append([n, *row, points(full - fresh), points(full - probe)])
+    gaps = "full minus scratch", "full minus probe"
+    return ["labels", "from scratch", "linear probe", "full", *gaps], rows
+
+
+# --- which rate -------------------------------------------------------------------------
+def right_by_rate(study, labels):
+    """Accuracy in % on the 120 validation images, (seeds, rates), trained to the end."""
+    return np.transpose(
+        [100 * (1 - get(study, "valid", END, labels, lr)) for lr in RATES]
+    )
+
+
+def choose(study, judge, labels, rates=RATES):
+    """The rate that each of the five draws would choose; judge: `END`, by the 120
+    validation labels, or `FOLDS`, by its own labels. The smallest of equally good ones."""
+    wrong = [get(study, "valid", judge, labels, lr) for lr in rates]
+    return [rates[i] for i in np.argmin(np.round(wrong, 9), axis=0)]
+
+
+def accuracy(study, labels, rates, way=END):
+    """Test accuracy of the five draws, each trained by `way` at its own rate."""
+    every = {lr: get(study, "test", way, labels, lr) for lr in set(rates)}
+    return np.array([every[lr][seed] for seed, lr in enumerate(rates)])
+
+
+def chosen(study, labels):
+    """{who chooses: test accuracy of the five draws}."""
+    fixed = {f"always {lr:g}": [lr] * 5 for lr in SHOWN}
+    judged = {"four folds": FOLDS} if labels in lesson.FOLDED else {}
+    judged |= {"120 labels": END}
+    judged = {name: choose(study, judge, labels) for name, judge in judged.items()}
+    return {k: accuracy(study, labels, v) for k, v in (fixed | judged).items()}
+
+
+def choices(study):
+    """(titles, rows): test accuracy in % of rates fixed, or chosen by either judge."""
+    names, rows = list(chosen(study, lesson.FOLDED[0])), []
     for n in COUNTS:
-        a, b = at(study, END, n), at(study, STOPPED, n)
-        loss = minus(b.values("loss"), a.values("loss"))
-        right = minus(b.values("test"), a.values("test"))
-        lines.append(f"{n} labels: loss {loss}, accuracy {right}")
-    title = "**Stopped with 120 more labels, minus trained to the end.** "
-    return title + "; ".join(lines) + "."
+        found = chosen(study, n)
+        row = [said(100 * found[k], 1) if k in found else "not run" for k in names]
+        judges = "four folds", "120 labels"
+        gaps = [points(_gain(found, k)) if k in found else "" for k in judges]
+        rows.append([n, *row, *gaps])
+    last = f"minus always {DEFAULT:g}"
+    return ["labels", *names, f"four folds {last}", f"120 labels {last}"], rows
 
 
-def travelled(study):
-    """(titles, rows): the distance to the start when training ends, by rate and labels."""
-    runs = {n: study.where(way=END, labels=n).by("lr", "distance") for n in COUNTS}
-    rows = [
-        [f"{lr:g}", *(f"{np.mean(runs[n][lr][:2]):.1f}" for n in COUNTS)]
-        for lr in RATES
-    ]
-    return ["rate", *(f"{n} labels" for n in COUNTS)], rows
+def _gain(found, judge):
+    return found[judge] - found[f"always {DEFAULT:g}"]
 
 
-def advice(study, edges, costs):
+def many(study, lr=1e-3):
+    """(titles, rows): test accuracy and steps of all labels, by batch and epochs."""
+    rows = []
+    for size in lesson.BATCHES:
+        row = [size]
+        for n in lesson.EPOCHS:
+            way = f"batches of {size}, {n} epochs"
+            step, right = (get(study, k, way, lesson.ALL, lr) for k in ("step", "test"))
+            row.append(f"{said(100 * right, 1)} ({step.mean():.0f} steps)")
+        rows.append(row)
+    return ["batch", *(f"{n} epoch{'s' * (n > 1)}" for n in lesson.EPOCHS)], rows
+
+
+# --- what to set ------------------------------------------------------------------------
+def advice(study):
     """Rows (what, start with, measured here) of "What to set"."""
-    full, lora = costs
-    factors = ", ".join(f"{v:.0f}" for v in edges)
-    return [
-        *_from_study(study),
-        [
-            "rate of LoRA against full's",
-            "sweep again; no fixed factor",
-            f"edges on real features, LoRA over full, r = 1 to 8 under α/r: {factors}",
-        ],
-        [
-            "weight decay, warm-up",
-            "0.01 and a tenth of the steps, by convention",
-            "not measured here; decay pulls to zero, not to the start (chapter 09)",
-        ],
-        [
-            "memory, time",
-            "16 bytes per parameter (Adam, float32), and the activations",
-            f"computed, not measured; time: LoRA, r = 4, takes {lora / full:.0%} of "
-            "full's in section 7",
-        ],
-    ]
+    return [*_rate(study), *_length(study), *_step(study)]
 
 
-def _from_study(study):
+def _listed(values):
+    """A text per count of labels; values: labels -> differences of shares."""
+    return "; ".join(f"{n} labels {points(values(n))}" for n in COUNTS)
+
+
+def _at(study, way, lr):
+    return _listed(lambda n: gap(study, "test", way, n, lr))
+
+
+def _rate(study):
     n = COUNTS[-1]
-    middle = rate(study, END, n)
-    grid = study.where(way=END, labels=n).by("lr", "valid")
-    means = {lr: np.mean(v[:2]) for lr, v in grid.items()}
-    gaps = [f"{k:g}: {v - means[middle]:+.1%}" for k, v in means.items() if k != middle]
-    best = [f"{count} labels: {rate(study, END, count):g}" for count in COUNTS]
-    ends = at(study, END, n).values("train")
+    curve = zip(RATES, right_by_rate(study, n).mean(0))
+    shown = ", ".join(f"{lr:g}: {v:.0f}" for lr, v in curve)
+    gains = _listed(lambda n: _gain(chosen(study, n), "120 labels"))
+    with_labels = (
+        f"sweep {RATES[0]:g} to {RATES[-1]:g} in factors of 3, keep the best on valid; "
+        "a large Transformer: 1e-6 to 1e-4"
+    )
+    without = (
+        f"a network of this size: {DEFAULT:g}, AdamW's default. **A large Transformer: "
+        "1e-5 to 5e-5**, by custom: the first step has length η√N, and N is huge"
+    )
     return [
         [
-            "learning rate (AdamW, constant), this ResNet",
-            f"{middle:g}; sweep by factors of 3 on validation data",
-            f"best at {', '.join(best)}; with {n} labels, wrong on validation, minus the "
-            f"best: {', '.join(gaps)}",
+            "rate, with validation labels",
+            with_labels,
+            f"on valid, %, {n} labels: {shown}",
         ],
-        [
-            "how long",
-            "until the validation *metric you care about* is no better",
-            f"{STEPS} steps bring the training loss to {np.mean(ends):.0e}; see section 4",
-        ],
-        [
-            "labels for validation",
-            "other labels than those you train on; with very few, do not split them",
-            f"half held back, accuracy: {'; '.join(_halved(study))}",
-        ],
+        ["rate, without", without, f"by 120 labels minus {DEFAULT:g}, points: {gains}"],
     ]
 
 
-def _halved(study):
-    for n in COUNTS:
-        half, every = (at(study, way, n).values("test") for way in (HALVED, END))
-        yield f"{n} labels {minus(half, every)}"
+def _length(study):
+    ends = np.mean(get(study, "train", END, 16, DEFAULT))
+    way, epochs = "batches of 32, {} epochs", lesson.EPOCHS
+    right = [get(study, "test", way.format(n), lesson.ALL, 1e-3) for n in epochs]
+    shown = ", ".join(f"{n}: {100 * v.mean():.1f}" for n, v in zip(epochs, right))
+    few = "until the training loss is near 0, on *all* labels"
+    many = "3 to 10 epochs; hold a tenth back, `EarlyStopping` on what you care about"
+    half = f"{lesson.STEPS} steps end at {ends:.0e}; half held back instead, points: "
+    return [
+        ["how long, few labels", few, half + _at(study, HALVED, DEFAULT)],
+        ["from about 500 labels", many, f"{lesson.ALL} labels, %, by epochs: {shown}"],
+    ]
+
+
+def _step(study):
+    warm = _at(study, lesson.COSINE, 3e-3)
+    moved = _at(study, lesson.UPDATED, DEFAULT)
+    batch = (
+        "all labels up to 32; beyond, by memory, if the steps suffice; then sweep again"
+    )
+    schedule = "a tenth of the steps warm-up, then the cosine; constant is close"
+    norms = "hold its statistics for small batches; more in chapter 10"
+    return [
+        ["batch", batch, "last table of section 6"],
+        ["schedule", schedule, f"minus constant, rate 0.003, points: {warm}"],
+        ["BatchNorm", norms, f"updated minus held, points: {moved}"],
+    ]

@@ -1,209 +1,246 @@
 """Chapter 07: pictures of the tasks, and the runs of `tinyft study 07` read in words."""
 
+import math
+
 import numpy as np
 
-from tinyft import nn, ops, tensor, transfer
-from tinyft.course.experiment import SEEDS, interval, said
-from tinyft.course.lessons.transfer.ch07_which_layers import (
-    ARMS,
-    FITTED,
-    HEAD_FIRST,
-    STUDIED,
-    TASKS,
-    groups,
-    network,
-    relative_gradients,
-    task,
-)
-from tinyft.course.plot import curves, show
-
-GAP = 0.05  # more than the noise of 400 validation images, which is 0.025
-
-
-def roll(x, shift):
-    """x (N,), a Tensor, moved on by `shift` places around the circle."""
-    return ops.roll(x, shift)
+from tinyft import nn, ops, optim, tensor, transfer
+from tinyft.course.experiment import SEEDS, interval, race, said, step_memory
+from tinyft.course.lessons.transfer import ch07_which_layers as lesson
+from tinyft.course.plot import curves
 
 
 def toy_gradients(kernel, readout, target):
     """‖∇‖/‖θ‖ of the two parts of ⟨w, k∗x⟩ at the loss ½|β − β*|²."""
     k, w = (nn.Parameter(p.copy(), dtype="float64") for p in (kernel, readout))
-    beta = sum(k[i] * roll(w, i - len(k) // 2) for i in range(len(k)))
+    beta = sum(k[i] * ops.roll(w, i - len(k) // 2) for i in range(len(k)))
     (((beta - tensor(target)) ** 2).sum() * 0.5).backward()
     return transfer.relative_gradients({"early": [k], "late": [w]})
 
 
-def show_tasks():
-    """One digit as it is, and as each task shows it."""
-    import matplotlib.pyplot as plt
-
-    fig, axes = plt.subplots(1, 4, figsize=(7.2, 2.1))
-    for ax, name in zip(axes, TASKS):
-        x, y = task(name, "test")
-        ax.imshow(x[6, 0], cmap="gray", vmin=0, vmax=1)
-        ax.set_title(f"{name}: class {y[6]}", fontsize=9)
-        ax.axis("off")
-    text = "The same digit in four tasks, with the class it has in each."
-    show(fig, f"Four small grey images. {text}", text)
-
-
-def best(study, name):
-    """{part: its five test accuracies} of a task, each part at its best rate."""
-    return {b: _at_best(study, name, b).values("test") for b in ARMS}
-
-
-def _at_best(study, name, block):
-    return study.where(task=name, block=block).at_best_rate()
+# --- the study -------------------------------------------------------------------------
+def of(study, name, part):
+    """The five runs of a part at its best rate, in the order of the seeds."""
+    return study.where(task=name, block=part).at_best_rate()
 
 
 def accuracies(study):
-    """Rows of test accuracy: a task, then every part."""
-    return [[n, *(said(v, 3) for v in best(study, n).values())] for n in STUDIED]
-
-
-def draw(study):
-    """Test accuracy of the parts, a line per task."""
-    curves(
-        {n: np.transpose(list(best(study, n).values())) for n in STUDIED},
-        "part trained alone: 1 layer1, 2 layer3, 3 the head",
-        "test accuracy",
-        "Figure 3. One line per task, from the earliest part to the head. Bands: 95 %, "
-        "five seeds.",
-        x=range(1, 4),
-    )
-
-
-def choices(study, probes):
-    """Rows: what the probes and auto-RGN say, and what trying says of the head."""
-    rows = []
-    for name in STUDIED:
-        lost = max(probes[name].values()) - probes[name]["pooled"]
-        says = "earlier" if lost > GAP else "head"
-        other = max(ARMS[:2], key=lambda b: np.mean(best(study, name)[b]))
-        trying = f"{_minus(study, name, 'head', other)}, {other}"
-        rows.append([name, f"{lost:.2f}", says, _votes(name), trying])
-    return rows
-
-
-def _agree(study, probes):
-    """In how many tasks a probe at the end within GAP means a head within GAP."""
-    found = 0
-    for name in STUDIED:
-        lost = max(probes[name].values()) - probes[name]["pooled"]
-        tried = {b: np.mean(v) for b, v in best(study, name).items()}
-        found += (lost > GAP) == (max(tried.values()) - tried["head"] > GAP)
+    """Rows of test accuracy: a task, then every part that was tried."""
+    found = []
+    for n, tried in lesson.STUDIED.items():
+        at = {b: said(of(study, n, b).values("test"), 3) for b in tried}
+        found.append([n, *(at.get(b, "") for b in lesson.ARMS)])
     return found
 
 
-def _picks(name):
-    """The part of largest relative gradient, for each seed's 100 examples."""
+def draw(study):
+    """Test accuracy of the parts tried on all tasks, a line per task."""
+    parts = lesson.ARMS[:4]
+    curves(
+        {
+            n: np.transpose([of(study, n, b).values("test") for b in parts])
+            for n in lesson.STUDIED
+        },
+        "part trained alone, from input to output",
+        "test accuracy",
+        "Figure 3. One line per task, from the earliest part to the head. Bands: 95 %, "
+        "five seeds.",
+        xticks=range(len(parts)),
+        xticklabels=parts,
+    )
+
+
+def difference(study, name, one, other, by=None):
+    """(mean, half) of the test accuracy of `one` minus `other`, paired by seed.
+
+    Each at its best rate; by: the rate of `one`.
+    """
+    found = study.where(task=name, block=one)
+    found = found.where(lr=by) if by else found.at_best_rate()
+    gaps = np.subtract(found.values("test"), of(study, name, other).values("test"))
+    return interval(gaps)
+
+
+def points(mean, half):
+    """A difference in percentage points, and whether its interval leaves out 0."""
+    word = "settled" if abs(mean) > half else "not settled"
+    return f"{100 * mean:+.1f} ± {100 * half:.1f} ({word})"
+
+
+def rates(study, part):
+    """The best rate of a part on each task where its grid was tried: {task: rate}."""
+    tasks = [n for n, parts in lesson.STUDIED.items() if part in parts]
+    return {n: study.where(task=n, block=part).best_rate() for n in tasks}
+
+
+# --- the criteria against trying -------------------------------------------------------
+def lost(right, end="pooled"):
+    """(lost, margin, depth): how much better the best depth does than the end.   (7.8)
+
+    right: {depth: which of the validation images its readout gets right}, bools (m,).
+    """
+    depth = max(right, key=lambda k: right[k].mean())
+    d = right[depth].astype(float) - right[end]
+    return float(d.mean()), float(2 * d.std(ddof=1) / math.sqrt(len(d))), depth
+
+
+def verdict(right):
+    """ "earlier" if the best depth beats the end by more than the margin, else "head"."""
+    gap, margin, _ = lost(right)
+    return "earlier" if gap > margin else "head"
+
+
+def votes(found):
+    """What the seeds pick: "layer1 3 of 5, head 2 of 5"."""
+    return ", ".join(
+        f"{p} {found.count(p)} of {len(found)}" for p in dict.fromkeys(found)
+    )
+
+
+def auto_rgn(name):
+    """The part of largest relative gradient, for each seed's 100 images."""
     found = [relative_gradients(name, seed) for seed in SEEDS]
     return [max(one, key=one.get) for one in found]
 
 
-def _votes(name):
-    """What auto-RGN picks, by seed: "layer1 5 of 5"."""
-    picks = _picks(name)
-    return ", ".join(
-        f"{p} {picks.count(p)} of {len(picks)}" for p in dict.fromkeys(picks)
-    )
+def relative_gradients(name, seed):
+    """‖∇‖/‖θ‖ of every part of the untouched network on the 100 labelled examples."""
+    net, batch = lesson.network(), lesson.labelled(name, seed)["train"]
+    lesson.cross_entropy(net, *map(tensor, batch)).backward()
+    return transfer.relative_gradients(lesson.groups(net))
 
 
-def _minus(study, name, one, other):
-    both = best(study, name)
-    mean, half = interval(np.subtract(both[one], both[other]))
-    word = "settled" if abs(mean) > half else "not settled"
-    return f"{100 * mean:+.1f} ± {100 * half:.1f} points ({word})"
+def winner(study, name, parts=lesson.LAYERS):
+    """The part of best validation accuracy, each at its best rate."""
+    return min(parts, key=lambda b: np.mean(of(study, name, b).values("valid")))
 
 
-def conclusion(study, probes):
-    """What the study says, in words."""
-    wavering = sum(len(set(_picks(name))) > 1 for name in STUDIED)
-    return (
-        "**Read it so.** Whether the head is enough, the probes say as trying does in "
-        f"{_agree(study, probes)} of {len(STUDIED)} tasks. Texture against shape is a "
-        "crossing: layer1 minus the head is "
-        f"{_minus(study, 'fine texture', 'layer1', 'head')} on fine textures and "
-        f"{_minus(study, 'shape', 'layer1', 'head')} on shapes. High against low "
-        "*frequency* is not: on coarse textures it is "
-        f"{_minus(study, 'coarse texture', 'layer1', 'head')}, for the early part again. "
-        "The probes suggest why: of either texture, much does not reach the end. "
-        f"Auto-RGN changes its mind with the 100 examples in {wavering} tasks. (It "
-        "is not the choice of the rate: the best mean that the head has on fine textures "
-        f"at any rate of the grid, picked on the test images, is {_ceiling(study):.3f}.)"
-    )
+def readouts(study, found):
+    """Rows: task, depth, a frozen readout's test accuracy, the best part's, difference.
+
+    found: {task: [(depth, test accuracy) of each seed]}.
+    """
+    table = []
+    for name, pairs in found.items():
+        depths, got = zip(*pairs)
+        part = winner(study, name, lesson.STUDIED[name])
+        then = of(study, name, part).values("test")
+        gap = points(*interval(np.subtract(got, then)))
+        table.append([name, votes(depths), said(got, 3)])
+        table[-1] += [f"{said(then, 3)}, {part}", gap]
+    return table
 
 
-def _ceiling(study):
-    """The head's best mean test accuracy on fine textures, whatever the rate."""
-    by_rate = study.where(task="fine texture", block="head").by("lr", "test")
-    return max(np.mean(values) for values in by_rate.values())
+def choices(study, rights):
+    """Rows: a task, what probes and auto-RGN say of its five draws, and trying."""
+    rows = []
+    for name in lesson.STUDIED:
+        gaps = np.array([lost(right)[:2] for right in rights[name]]).mean(axis=0)
+        part = winner(study, name)
+        rows.append(
+            [
+                name,
+                "{:.2f} against {:.2f}".format(*gaps),
+                votes([verdict(right) for right in rights[name]]),
+                votes(auto_rgn(name)),
+                f"{points(*difference(study, name, 'head', part))}, {part}",
+            ]
+        )
+    return rows
+
+
+def agreement(study, rights):
+    """In how many tasks most probes and the trial say the same of the head."""
+    found = 0
+    for name in lesson.STUDIED:
+        said_ = [verdict(right) for right in rights[name]].count("earlier") > 2
+        mean, half = difference(study, name, "head", winner(study, name))
+        found += said_ == (mean < -half)
+    return found
 
 
 def after_head(study):
-    """Rows: test accuracy of a part that is tuned after the head, at every rate."""
-    return [
-        [name, block, *(said(v, 3) for v in _after(study, name, block).values())]
-        for name in FITTED
-        for block in HEAD_FIRST
-    ]
+    """Rows: task, part, rate, test accuracy after a fitted head, what that gains on the
+    same part with the old head, and on the head alone."""
+    found = []
+    for name, part in ((n, p) for n, ps in lesson.HEAD_FIRST.items() for p in ps):
+        lr, alone = lesson.after_rate(part), part.rpartition(" ")[2]
+        got = said(study.where(task=name, block=part).values("test"), 3)
+        gaps = (difference(study, name, part, b, by=lr) for b in (alone, "head"))
+        found.append([name, part, f"{lr:g}", got, *(points(*gap) for gap in gaps)])
+    return found
 
 
-def _after(study, name, block):
-    return study.where(task=name, block=block).by("lr", "test")
+# --- cost ------------------------------------------------------------------------------
+def costs(name="shape"):
+    """{part: (parameters, seconds, MB)} of a training step on 32 images.
 
-
-def protocol(study):
-    """How much of the crossing was the frozen old head, in words."""
-    after = _after(study, "shape", HEAD_FIRST[0]).values()
-    means, head = [np.mean(v) for v in after], np.mean(best(study, "shape")["head"])
-    fine = {b: _after(study, "fine texture", b)[3e-3] for b in HEAD_FIRST}
-    mean, half = interval(np.subtract(*fine.values()))
-    word = "settled" if abs(mean) > half else "not settled"
-    return (
-        "**Why.** After a head that was fitted first, layer1 gives "
-        f"{min(means):.3f} to {max(means):.3f} on shapes (the head alone: {head:.3f}): "
-        f"what was {_minus(study, 'shape', 'layer1', 'head')} is "
-        f"{100 * (max(means) - head):+.1f} at the smallest rate. So the crossing was "
-        "nearly all the *old head*: layer1 alone had to move the images to where a "
-        "frozen head puts other names. Fine textures go on "
-        "to favour the early part: after the head, layer1 minus layer3 is "
-        f"{100 * mean:+.1f} ± {100 * half:.1f} points ({word}) at the rate 0.003. "
-        'A sentence like "early layers are better for this task" is worth nothing '
-        "without the words *what was frozen, and in which state*."
-    )
-
-
-def rows(study, probes):
-    """Rows (what, do, measured) of "What to set"."""
-    lost = {n: max(p.values()) - p["pooled"] for n, p in probes.items()}
-    gaps = ", ".join(f"{n} {v:.2f}" for n, v in lost.items())
-    net = network()
-    size = {k: sum(p.size for p in ps) for k, ps in groups(net).items()}
-    shape = _minus(study, "shape", "head", "layer1")
-    fine = _minus(study, "fine texture", "layer1", "head")
-    rates = {
-        n: {b: study.where(task=n, block=b).best_rate() for b in ("head", "layer1")}
-        for n in ("shape", "fine texture")
+    What lies below the part is computed beforehand, as `fit` does. MB: gradients,
+    stored outputs and the optimiser's state at the peak, beyond the network itself.
+    """
+    x, y = (a[:32] for a in lesson.labelled(name, 0)["train"])
+    steps = {part: one_step(part, x, y) for part in lesson.ARMS}
+    seconds = race({part: step for part, (step, _) in steps.items()}, rounds=5)
+    return {
+        part: (count, seconds[part], step_memory(step)[1] * 2**20 / 1e6)
+        for part, (step, count) in steps.items()
     }
-    listed = "; ".join(
-        f"{n}: " + ", ".join(f"{b} {rate:g}" for b, rate in both.items())
-        for n, both in rates.items()
+
+
+def one_step(part, x, y):
+    """(a function that trains the part for one step, how many numbers it trains)."""
+    net = lesson.network()
+    transfer.freeze(net, ".*")
+    transfer.unfreeze(net, lesson.BLOCKS[part])
+    adam = optim.AdamW([p for p in net.parameters() if p.requires_grad], lr=1e-4)
+    h, loss = lesson.below(net, part, x), lesson.above(part)
+
+    def step():
+        loss(net, tensor(h), tensor(y)).backward()
+        adam.step()
+        adam.zero_grad()
+
+    return step, sum(p.size for p in net.parameters() if p.requires_grad)
+
+
+ADVICE = (  # (what, do)
+    ("first", "probe the depths, on validation images"),
+    (
+        "cheapest candidate",
+        "freeze all, read out the best depth: more inputs, no old end",
+    ),
+    ("gap within the margin", "fit the head; it may be enough"),
+    ("gap beyond it", "also try earlier parts, and all"),
+    ("rate", "its own for each part and task; of nearly equal ones the smaller"),
+    ("the run you keep", "look at its own validation accuracy"),
+    ("cost", "head and readout are nearly free, an early part is not"),
+    ("two tasks", "after a head or a readout one forward pass serves both"),
+)
+
+
+def rows(study, rights, cost, found):
+    """Rows (what, do, measured) of "What to set"; found as in `readouts`."""
+    gaps = {n: np.mean([lost(r)[0] for r in some]) for n, some in rights.items()}
+    (_, t0, m0), (_, t1, m1), (_, t, m) = (cost[b] for b in ("head", "layer1", "all"))
+    ahead = difference(study, "shape", "head, then layer1", "head", by=0.01)
+    bad = max(of(study, "fine texture", "all").values("valid"))
+    measured = (
+        "best depth − end: " + ", ".join(f"{n} {v:.2f}" for n, v in gaps.items()),
+        "readout − best part, points: "
+        + "; ".join(f"{row[0]} {row[-1]}" for row in readouts(study, found)),
+        f"shape, layer1 tuned after the head − head: {points(*ahead)} points",
+        "fine texture, layer1 − head: "
+        f"{points(*difference(study, 'fine texture', 'layer1', 'head'))} points",
+        "best: " + "; ".join(f"{b} {span(rates(study, b))}" for b in lesson.ARMS),
+        f"all, fine texture: the worst of five seeds shows {1 - bad:.2f} there",
+        f"time of a step: layer1 {t1 / t:.0%} of all, head {t0 / t:.0%}; "
+        f"memory {m1 / m:.0%} and {m0 / m:.0%}",
+        "layer1 tuned: everything runs once per task",
     )
-    return [
-        ["first", "probe the depths", f"best depth − end: {gaps}"],
-        [
-            "end as good",
-            "head; fit it before any other part",
-            f"shape, minus layer1: {shape}",
-        ],
-        ["far below", "an early part", f"fine texture, minus the head: {fine}"],
-        ["which early part", "try, on validation data", "the table of section 6"],
-        ["learning rate", "its own for each part", f"best: {listed}"],
-        [
-            "cost of early",
-            "few parameters, but the whole backward pass",
-            f"layer1 {size['layer1']:,}, layer3 {size['layer3']:,} parameters; the "
-            "gradient must travel through all layers to reach layer1",
-        ],
-    ]
+    return [[*pair, value] for pair, value in zip(ADVICE, measured)]
+
+
+def span(rates):
+    """The values of {task: rate} as text: "0.01" or "0.01 to 1"."""
+    low, high = min(rates.values()), max(rates.values())
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"

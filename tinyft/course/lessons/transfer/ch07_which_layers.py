@@ -1,9 +1,9 @@
 """Chapter 07: new tasks for a trained digit network, and the runs of `tinyft study 07`.
 
 task(name, split, seed)          (x, y): texture (fine or coarse), shape, inverted
-tuned(name, block, lr, seed)     the network after training one block alone
-probe(name, seed)                how well a linear readout of each depth does
-picture(...), draw_...           the chapter's figures
+fit(net, part, lr, x, y)         one part of any such network, trained on 100 images
+tuned(name, block, lr, seed)     the shipped network after that, on a task
+outputs(net, x, depth)           what a linear readout may read at a depth
 """
 
 from functools import cache
@@ -12,28 +12,45 @@ import numpy as np
 
 from tinyft import backend, data, no_grad, ops, tensor, transfer
 from tinyft.course.experiment import SEEDS, train
+from tinyft.course.plot import show
 from tinyft.course.runs import CHOOSING
 from tinyft.training.pretrained import load_pretrained
-from tinyft.transfer.drift import features
 from tinyft.transfer.freeze import matching
+from tinyft.transfer.linear_probe import features
 
 BASE = "resnet_digits"
 TASKS = ("fine texture", "coarse texture", "shape", "inverted")
-STUDIED, ARMS = TASKS[:3], ("layer1", "layer3", "head")  # of the study
-FITTED = ("fine texture", "shape")  # also with a head that is fitted first
-HEAD_FIRST = ("head, then layer1", "head, then layer3")
+ARMS = ("layer1", "layer2", "layer3", "head", "all")
+STUDIED = {"fine texture": ARMS, "coarse texture": ARMS[:4], "shape": ARMS}
+HEAD_FIRST = {  # also with a head that is fitted first
+    "fine texture": ("head, then layer1", "head, then layer3"),
+    "shape": ("head, then layer1", "head, then all"),
+}
 BLOCKS = {  # what trains; all the rest is frozen
-    "head": "^fc",
     "layer1": r"^conv1|^bn1|^layer1",
     "layer2": "^layer2",
     "layer3": "^layer3",
+    "head": "^fc",
+    "all": ".*",
 }
-DEPTHS = ("conv1", "layer1", "layer2", "layer3")
+LAYERS = ("layer1", "layer2", "layer3")
+DEPTHS = ("conv1", *LAYERS)
+BELOW = {"layer2": "layer1", "layer3": "layer2", "head": "layer3"}  # frozen up to there
 LABELS, STEPS, AMOUNT = 100, 100, 0.15
-HEAD_RATE = 1e-2  # of a head that is fitted first: its best rate in the study
-RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1)
-HEAD_RATES = (3e-3, 1e-2, 3e-2, 0.1, 0.3)
-AFTER_RATES = (1e-3, 3e-3, 1e-2)  # of a part that is tuned after the head
+HEAD_RATE = 0.1  # of a head that is fitted first
+RATES = {part: (3e-3, 1e-2, 3e-2, 0.1) for part in ARMS} | {
+    "layer3": (1e-3, 3e-3, 1e-2, 3e-2, 0.1),
+    "head": (3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0),
+    "all": (3e-4, 1e-3, 3e-3, 1e-2, 3e-2),
+}
+AFTER = {"layer1": 1e-2, "layer3": 1e-2, "all": 3e-3}  # rates after the head
+DOUBTED = {"task": "fine texture", "block": "all"}  # five seeds at these rates too
+SMALLER = (1e-3, 3e-3)
+TRIALS = {  # (part, rate) worth trying after each verdict of the probes
+    "head": (("head", 0.03), ("head", 0.3)),
+    "earlier": (("layer1", 0.03), ("layer2", 0.01), ("layer3", 0.01), ("head", 0.3))
+    + (("all", 0.003),),
+}
 
 
 # --- tasks -----------------------------------------------------------------------------
@@ -79,6 +96,27 @@ def labelled(name, seed):
     }
 
 
+def show_tasks():
+    """One digit as each task shows it; below, the four patterns of the fine texture."""
+    import matplotlib.pyplot as plt
+
+    fig, axes = plt.subplots(2, 4, figsize=(7.2, 4.0))
+    for ax, name in zip(axes[0], TASKS):
+        x, y = task(name, "test")
+        ax.imshow(x[6, 0], cmap="gray", vmin=0, vmax=1)
+        ax.set_title(f"{name}: class {y[6]}", fontsize=9)
+    for i, (ax, pattern) in enumerate(zip(axes[1], waves("fine texture"))):
+        ax.imshow(pattern, cmap="gray", vmin=-2, vmax=2)
+        ax.set_title(f"fine pattern {i}", fontsize=9)
+    for ax in axes.flat:
+        ax.axis("off")
+    text = (
+        "Above: one digit in four tasks, with its class in each. Below: the four fine "
+        "patterns, one of which is added, or subtracted, with a small contrast."
+    )
+    show(fig, f"Eight small grey images. {text}", text)
+
+
 # --- the network -----------------------------------------------------------------------
 def network():
     """The shipped ResNet of 174,970 parameters; its BatchNorm statistics are frozen."""
@@ -88,8 +126,9 @@ def network():
 
 
 def groups(net):
-    """{block: its parameters}."""
-    return {name: [*matching(net, p).values()] for name, p in BLOCKS.items()}
+    """{part: its parameters}, without "all"."""
+    parts = list(BLOCKS.items())[:-1]
+    return {name: [*matching(net, p).values()] for name, p in parts}
 
 
 def cross_entropy(net, x, y):
@@ -108,17 +147,44 @@ def batches(x, y, size=32):
     return endless
 
 
-def tuned(name, block, lr, seed, steps=STEPS):
-    """The network after training one block; the others stay frozen, the head too.
+def fit(net, part, lr, x, y, seed=0, steps=STEPS):
+    """Train one part ("head", "layer1", ..., "all") on images x, y; the rest is frozen.
+
+    AdamW, batches of 32. What lies below the part never changes, so it is computed once.
+    In place; returns the network.
+    """
+    transfer.freeze(net, ".*")
+    transfer.unfreeze(net, BLOCKS[part])
+    train(net, batches(below(net, part, x), y), lr, steps, seed, above(part))
+    return net
+
+
+def below(net, part, x):
+    """What a part reads: the outputs for images x of all that lies below it, (N, ...)."""
+    if part not in BELOW:
+        return x
+    return backend.asnumpy(features(net, x, BELOW[part]))
+
+
+def above(part):
+    """(net, h, y) → the mean cross-entropy, from what the part reads on."""
+
+    def loss(net, h, y):
+        for name in LAYERS[LAYERS.index(BELOW[part]) + 1 :]:
+            h = getattr(net, name)(h)
+        return ops.cross_entropy(net.fc(h.mean(axis=(2, 3))), y)
+
+    return loss if part in BELOW else cross_entropy
+
+
+def tuned(name, block, lr, seed):
+    """The shipped network after training one part on a task's 100 images.
 
     "head, then layer1": the head is fitted first, at HEAD_RATE, and frozen again.
     """
     net, (*first, last) = network(), block.split(", then ")
-    drawn = batches(*labelled(name, seed)["train"])
     for part, rate in [(b, HEAD_RATE) for b in first] + [(last, lr)]:
-        transfer.freeze(net, ".*")
-        transfer.unfreeze(net, BLOCKS[part])
-        train(net, drawn, rate, steps, seed, cross_entropy)
+        fit(net, part, rate, *labelled(name, seed)["train"], seed)
     return net
 
 
@@ -130,62 +196,50 @@ def evaluate(net, x, y):
         return loss, float((logits.numpy().argmax(1) == y).mean())
 
 
-def relative_gradients(name, seed):
-    """Auto-RGN of the untouched network on the 100 labelled examples."""
-    net = network()
-    cross_entropy(net, *map(tensor, labelled(name, seed)["train"])).backward()
-    return transfer.relative_gradients(groups(net))
-
-
 # --- what each depth still knows -------------------------------------------------------
-def ridge(F, y, G, penalty=1e-2):
-    """Class scores on features G of least squares on (F, one-hot y), in dual form."""
-    F, G = (backend.asnumpy(a).reshape(len(a), -1).astype(float) for a in (F, G))
-    mean = F.mean(0)
-    F, G = F - mean, G - mean
-    K = F @ F.T
-    share = penalty * np.trace(K) / len(K)
-    Y = np.eye(10)[y] - np.eye(10)[y].mean(0)
-    return G @ F.T @ np.linalg.solve(K + share * np.eye(len(K)), Y)
+def outputs(net, x, depth):
+    """(n, d): what a depth of the frozen network gives for images x, one row per image.
 
-
-def probe(name, seed):
-    """{depth: accuracy of a linear readout there}, on the validation part.
-
-    Fitted on the 100 examples; "pixels" is the input, "pooled" what the head reads.
+    "pixels" is the input, "pooled" what the head reads; the others are all numbers of
+    one of DEPTHS, flattened.
     """
-    (x, y), (xv, yv) = (labelled(name, seed)[k] for k in ("train", "valid"))
-    net = network()
-    F, G = ({"pixels": a} | features(net, a, DEPTHS) for a in (x, xv))
-    F["pooled"], G["pooled"] = (h["layer3"].mean((2, 3)) for h in (F, G))
-    return {k: float((ridge(F[k], y, G[k]).argmax(1) == yv).mean()) for k in (*F,)}
+    if depth == "pixels":
+        return x.reshape(len(x), -1)
+    found = backend.asnumpy(features(net, x, "layer3" if depth == "pooled" else depth))
+    return found.mean((2, 3)) if depth == "pooled" else found.reshape(len(x), -1)
 
 
 # --- tinyft study 07 -------------------------------------------------------------------
 def plan():
-    """Every task and block on the grid of rates, two seeds each.
-
-    After the head, all seeds at all rates: the smallest rate, hardly any tuning, would
-    win on shapes, so there is none to choose.
-    """
+    """The parts of every task on their grids of rates, two seeds each; after the head,
+    all seeds at one rate."""
     grid = [
         {"task": name, "block": block, "lr": rate, "seed": seed}
         for seed in CHOOSING
-        for name in STUDIED
-        for block in ARMS
-        for rate in (HEAD_RATES if block == "head" else RATES)
+        for name, parts in STUDIED.items()
+        for block in parts
+        for rate in RATES[block]
     ]
+    grid += [DOUBTED | {"lr": r, "seed": s} for s in SEEDS[2:] for r in SMALLER]
     return grid + [
-        {"task": name, "block": block, "lr": rate, "seed": seed}
+        {"task": name, "block": block, "lr": after_rate(block), "seed": seed}
         for seed in SEEDS
-        for name in FITTED
-        for block in HEAD_FIRST
-        for rate in AFTER_RATES
+        for name, parts in HEAD_FIRST.items()
+        for block in parts
     ]
+
+
+def after_rate(block):
+    """The rate of the part that is tuned last: "head, then layer1"."""
+    return AFTER[block.rpartition(" ")[2]]
 
 
 def run(task, block, lr, seed):
-    """One fine-tuning run: {"valid": loss, "test": accuracy}."""
+    """One fine-tuning run: {"valid": error rate, "valid loss", "test": accuracy}.
+
+    The smallest mean of "valid" chooses the rate, so it is chosen by accuracy.
+    """
     net, parts = tuned(task, block, lr, seed), labelled(task, seed)
-    valid = evaluate(net, *parts["valid"])[0]
-    return {"valid": valid, "test": evaluate(net, *parts["test"])[1]}
+    loss, right = evaluate(net, *parts["valid"])
+    test = evaluate(net, *parts["test"])[1]
+    return {"valid": 1 - right, "valid loss": loss, "test": test}

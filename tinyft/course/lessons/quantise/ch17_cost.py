@@ -8,7 +8,7 @@ import numpy as np
 
 from tinyft import models, nn, peft, quantise
 from tinyft.course.lessons.peft.ch15_lora import EVERYWHERE
-from tinyft.course.lessons.peft.ch17_advice import linears
+from tinyft.course.lessons.quantise.ch17_advice import linears
 from tinyft.quantise.packed import bits_per_weight, packed_bytes
 
 DIM = 384

@@ -5,7 +5,7 @@ import numpy as np
 from tinyft import nn, quantise, tensor
 from tinyft.course.experiment import interval, loss_on, said, text_parts
 from tinyft.course.lessons.peft.ch15_advice import minus
-from tinyft.course.lessons.peft.ch17_qlora import BASE, STEPS
+from tinyft.course.lessons.quantise.ch17_qlora import BASE, STEPS
 from tinyft.course.plot import curves
 from tinyft.course.prose import table
 from tinyft.quantise.packed import bits_per_weight

@@ -156,7 +156,8 @@ def features(x, batch=256):
 Z, Y = features(x), torch.nn.functional.one_hot(y).double()
 Zc, Yc = Z - Z.mean(0), Y - Y.mean(0)
 c = 2 * relative * (Zc**2).sum()               # 2nλ: this sum is n spreads
-W = torch.linalg.solve(Zc @ Zc.T + c * torch.eye(len(Z)), Yc).T @ Zc  # (K, d)
+A = Zc @ Zc.T + c * torch.eye(len(Z)).double()
+W = torch.linalg.solve(A, Yc).T @ Zc            # (K, d)
 b = Y.mean(0) - W @ Z.mean(0)
 classes = (features(x_new) @ W.T + b).argmax(1)
 ```

@@ -179,9 +179,10 @@ def verdict(study, base):
     means = [np.mean(v) for v in scores(study).values()]
     return (
         "*Settled* means that the 95 % interval of the paired difference excludes zero. "
-        f"Of six shapes {len(worse)} end worse than LoRA, settled: {', '.join(worse)}; "
-        f"{len(better)} better, {len(rest)} open. "
-        "But these are six intervals at once: widened so that all six hold together with "
+        f"{len(worse)} of six shapes end worse than LoRA, settled: {', '.join(worse)}. "
+        + (f"Better: {', '.join(better)}. " if better else "")
+        + (f"Not settled: {', '.join(rest)}. " if rest else "")
+        + "But these are six intervals at once: widened so that all six hold together with "
         f"95 %, {', '.join(barely(study)) or 'none'} would no longer be settled. From the "
         f"best to the worst shape it is {max(means) - min(means):.3f} nats, "
         f"{(max(means) - min(means)) / (base - min(means)):.0%} of the "
@@ -193,15 +194,15 @@ def tiny_lora(study):
     """In words: LoRA of rank 1 against each shape at the whole budget."""
     tiny, test = _lora(1).at_best_rate().values("test"), scores(study)
     found = {"ahead of": [], "level (not settled) with": [], "behind": []}
-    for name in SHAPES:
+    for name in [name for name in SHAPES if name != "LoRA"]:
         mean, half = interval(np.subtract(tiny, test[name]))
         words = list(found)[1 if abs(mean) <= half else 0 if mean < 0 else 2]
         found[words].append(name)
     told = [f"{words} {', '.join(names)}" for words, names in found.items() if names]
     whole, few = (attached("LoRA", size=r)[1].count() for r in (4, 1))
     return (
-        f"**LoRA at r = 1** ({few:,} numbers, {said(tiny, 3)}) is {'; '.join(told)}, "
-        f"which have {whole / few:.0f} times its numbers."
+        f"**LoRA at r = 1** ({few:,} numbers, {said(tiny, 3)}) is {'; '.join(told)}: "
+        f"shapes of {whole / few:.0f} times its numbers."
     )
 
 

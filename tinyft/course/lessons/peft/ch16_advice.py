@@ -179,7 +179,8 @@ def verdict(study, base):
     means = [np.mean(v) for v in scores(study).values()]
     return (
         "*Settled* means that the 95 % interval of the paired difference excludes zero. "
-        f"{len(worse)} of six shapes end worse than LoRA, settled: {', '.join(worse)}. "
+        f"{len(worse)} of the {len(SHAPES) - 1} rivals end worse than LoRA, settled: "
+        f"{', '.join(worse)}. "
         + (f"Better: {', '.join(better)}. " if better else "")
         + (f"Not settled: {', '.join(rest)}. " if rest else "")
         + "But these are six intervals at once: widened so that all six hold together with "

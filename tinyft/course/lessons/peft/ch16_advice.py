@@ -5,7 +5,7 @@ import numpy as np
 from tinyft.course import runs
 from tinyft.course.experiment import interval, said, student
 from tinyft.course.lessons.peft.ch15_advice import minus
-from tinyft.course.lessons.peft.ch16_loha_lokr import SHAPES, STEPS, attached
+from tinyft.course.lessons.peft.ch16_loha_lokr import MORE, SHAPES, STEPS, attached
 from tinyft.course.plot import per_seed
 
 NAMES = {  # with the size that the budget gives
@@ -35,17 +35,38 @@ def rates(study):
 
 
 def protocol(study):
-    """In words: what was run."""
-    found = {name: grid(study, name).by("lr", "valid") for name in SHAPES}
-    grids = "; ".join(
-        f"{name}: {', '.join(f'{lr:g}' for lr in one)}" for name, one in found.items()
-    )
-    study = study.where(experiment="verses")
+    """In words: what was run, for the table of one budget and for the other sizes."""
+    first = [f"{n}: {_rates(grid(study, n))}" for n in SHAPES]
+    sizes = {(n, s): study.where(method=n, size=s) for n, s in _others()}
+    more_ = [f"{sized(*k)}: {_rates(found)}" for k, found in sizes.items()]
+    lora = [f"{sized('LoRA', r)}: {_rates(_lora(r))}" for r in (1, 16)]
     return (
-        f"**{len(study)} runs**, each {STEPS} steps of 4 × 64 tokens from the same base. "
-        "Two seeds at each rate of a grid; the rate with the least *validation* loss gets "
-        f"five seeds; the *test* chapters are read at that rate only. Grids: {grids}."
+        f"**{len(study.where(experiment='verses'))} runs**, each {STEPS} steps of "
+        "4 × 64 tokens from the same base. Two seeds at each rate of a grid; the rate with "
+        "the least *validation* loss gets five seeds; the *test* chapters are read at that "
+        f"rate only. Grids: {'; '.join(first)}. The second table, in the same way: "
+        f"{sum(map(len, sizes.values()))} runs, {'; '.join(more_)}; and from chapter 15's "
+        f"study {'; '.join(lora)}."
     )
+
+
+def _rates(found):
+    return ", ".join(f"{lr:g}" for lr in found.by("lr", "valid"))
+
+
+def _others():
+    return [key for found in MORE.values() for key in found]
+
+
+def _lora(r):
+    """LoRA's runs at another rank, in the study of chapter 15."""
+    rank = runs.load("15_lora").where(experiment="rank", places="everywhere")
+    return rank.where(r=r)
+
+
+def sized(name, size):
+    """A method with its size, as in the tables."""
+    return f"{name}, {'factor' if name == 'LoKr' else 'r ='} {size}"
 
 
 def results(study, counts, base):
@@ -57,18 +78,8 @@ def results(study, counts, base):
     full = runs.load("15_lora").where(experiment="full").at_best_rate()
     head = ["", "numbers", "s", "best rate", "test loss", "minus LoRA, paired"]
     head += ["plain Bible", "minus LoRA's"]
-    rows = [
-        [
-            "the base",
-            "0",
-            "",
-            "",
-            f"{base['test']:.3f}",
-            "",
-            f"{base['before']:.2f}",
-            "",
-        ]
-    ]
+    text, plain = f"{base['test']:.3f}", f"{base['before']:.2f}"
+    rows = [["the base", "0", "", "", text, "", plain, ""]]
     rows += [
         [
             NAMES[name],
@@ -87,16 +98,15 @@ def results(study, counts, base):
     return head, [*rows, ["every weight (chapter 15)", "all", "", f"{rate:g}", *last]]
 
 
-def scale_of(name):
+def scale_of(name, size=None):
     """The constant s = α/r in front of a method's change, "" where it has none."""
-    make, size = SHAPES[name]
-    return f"{make(size).scale:g}" if name in ("LoRA", "LoHa", "LoKr") else ""
+    make, usual = SHAPES[name]
+    return f"{make(size or usual).scale:g}" if name in ("LoRA", "LoHa", "LoKr") else ""
 
 
 def other_sizes(study):
     """(titles, rows): larger and smaller sizes beside the LoRA of chapter 15's study."""
-    rank = runs.load("15_lora").where(experiment="rank", places="everywhere")
-    lora = {r: rank.where(r=r).at_best_rate() for r in (1, 16)}
+    lora = {r: _lora(r).at_best_rate() for r in (1, 16)}
     usual, rows = scores(study), []
     pairs = {"LoHa": (8, 16), "MiSS": (32, 16), "LoKr": (2, 16)}
     for name, size, r in [("LoRA", 16, 16), *((n, *v) for n, v in pairs.items())] + [
@@ -108,15 +118,16 @@ def other_sizes(study):
         against = "—" if name == "LoRA" else minus(values, lora[r].values("test"))
         rows.append(
             [
-                f"{name}, {'factor' if name == 'LoKr' else 'r ='} {size}",
+                sized(name, size),
                 f"{attached(name, size=size)[1].count():,}",
+                scale_of(name, size),
                 f"{own[0]['settings']['lr']:g}",
                 said(values, 3),
                 minus(values, usual[name]),
                 f"{against} (r = {r})" if name != "LoRA" else against,
             ]
         )
-    head = ["", "numbers", "best rate", "test loss", "minus its own size above"]
+    head = ["", "numbers", "s", "best rate", "test loss", "minus its own size above"]
     return [*head, "minus LoRA"], rows
 
 
@@ -165,18 +176,34 @@ def verdict(study, base):
     clear, rest = settled(study)
     worse = [f"{n} ({d:+.3f})" for n, d in clear.items() if d > 0]
     better = [f"{n} ({d:+.3f})" for n, d in clear.items() if d < 0]
-    means, best = [np.mean(v) for v in scores(study).values()], rates(study).values()
+    means = [np.mean(v) for v in scores(study).values()]
     return (
         "*Settled* means that the 95 % interval of the paired difference excludes zero. "
-        f"Worse than LoRA, settled: {', '.join(worse) or 'none'}. "
-        f"Better, settled: {', '.join(better) or 'none'}. "
-        f"Not settled: {', '.join(rest) or 'none'}. But these are six intervals at once: "
-        f"widened so that all six hold together with 95 %, {', '.join(barely(study))} "
-        "would no longer be settled. "
-        f"The best rates span a factor of {max(best) / min(best):.0f}. From the best to "
-        f"the worst shape it is {max(means) - min(means):.3f} nats, "
+        f"{len(worse)} of the {len(SHAPES) - 1} rivals end worse than LoRA, settled: "
+        f"{', '.join(worse)}. "
+        + (f"Better: {', '.join(better)}. " if better else "")
+        + (f"Not settled: {', '.join(rest)}. " if rest else "")
+        + "But these are six intervals at once: widened so that all six hold together with "
+        f"95 %, {', '.join(barely(study)) or 'none'} would no longer be settled. From the "
+        f"best to the worst shape it is {max(means) - min(means):.3f} nats, "
         f"{(max(means) - min(means)) / (base - min(means)):.0%} of the "
         f"{base - min(means):.2f} that LoRA gains over the base; {wrong_rate(study)}."
+    )
+
+
+def tiny_lora(study):
+    """In words: LoRA of rank 1 against each shape at the whole budget."""
+    tiny, test = _lora(1).at_best_rate().values("test"), scores(study)
+    found = {"ahead of": [], "level (not settled) with": [], "behind": []}
+    for name in [name for name in SHAPES if name != "LoRA"]:
+        mean, half = interval(np.subtract(tiny, test[name]))
+        words = list(found)[1 if abs(mean) <= half else 0 if mean < 0 else 2]
+        found[words].append(name)
+    told = [f"{words} {', '.join(names)}" for words, names in found.items() if names]
+    whole, few = (attached("LoRA", size=r)[1].count() for r in (4, 1))
+    return (
+        f"**LoRA at r = 1** ({few:,} numbers, {said(tiny, 3)}) is {'; '.join(told)}: "
+        f"shapes of {whole / few:.0f} times its numbers."
     )
 
 

@@ -148,7 +148,7 @@ def noise_of(changes):
 
 def draw_spectra(W, D):
     """Figure 3: the singular values of one change and of its best fits."""
-    found = {"the free change": D, **best_fits(W, D)}
+    found = {"full fine-tuning": D, **best_fits(W, D)}
     curves(
         {name: np.linalg.svd(M)[1] + 1e-12 for name, M in found.items()},
         "index",

@@ -7,9 +7,9 @@ At the start neighbouring vectors are equal, and two equal reflections are the i
 r is even. The product is computed in one step (Bischof and Van Loan 1987), Û the unit
 vectors as columns:
 
-    H_1 ... H_r = I − Û S⁻¹ Ûᵀ,   S = ½ I + the part of ÛᵀÛ above its diagonal
+    H_1 ... H_r = I − Û T⁻¹ Ûᵀ,   T = ½ I + the part of ÛᵀÛ above its diagonal
 
-so W' = W − (W Û S⁻¹) Ûᵀ is a change of rank r at most, with r·in numbers to train. Only
+so W' = W − (W Û T⁻¹) Ûᵀ is a change of rank r at most, with r·in numbers to train. Only
 directions matter: the gradient of u is orthogonal to u, and as 1/‖u‖.
 """
 
@@ -59,9 +59,9 @@ class HRA(Delta, kind="HRA"):
 
     def weight(self, W):
         U = self.U / ops.norm(self.U, axis=0)  # (in, r)
-        S = ops.triu(U.T @ U, 1)
-        half = backend.xp_of(S.data).eye(self.r, dtype=S.dtype) / 2
-        return W - (W @ U) @ ops.solve(S + half, U.T)
+        half = backend.xp_of(U.data).eye(self.r, dtype=U.dtype) / 2
+        T = half + ops.triu(U.T @ U, 1)
+        return W - (W @ U) @ ops.solve(T, U.T)
 
     def extra_repr(self):
         return f"r={self.r}"

@@ -60,7 +60,7 @@ class HRA(Delta, kind="HRA"):
     def weight(self, W):
         U = self.U / ops.norm(self.U, axis=0)  # (in, r)
         half = backend.xp_of(U.data).eye(self.r, dtype=U.dtype) / 2
-        T = half + ops.triu(U.T @ U, 1)
+        T = ops.triu(U.T @ U, 1) + half
         return W - (W @ U) @ ops.solve(T, U.T)
 
     def extra_repr(self):

@@ -1,0 +1,137 @@
+"""Chapter 19: every method on one task, at the same batches: `tinyft study 19`.
+
+Text: the shipped GPT learns the verses of chapter 15, 30 steps of 4 windows of 64
+tokens. Images: the shipped ResNet learns the noisy sensor of chapter 13 from 60 labelled
+images, 20 steps. A rate is chosen for each method on the validation part, from a grid of
+1 and 3 in every decade.
+"""
+
+from functools import cache
+
+import numpy as np
+
+from tinyft import no_grad, peft, tensor
+from tinyft.course.experiment import text_parts, train, trained_parameters, windows
+from tinyft.course.lessons.peft import ch13_bitfit as sensor
+from tinyft.course.lessons.peft.ch15_lora import BASE, EVERYWHERE, verses
+from tinyft.course.runs import CHOOSING
+from tinyft.efficiency import cost
+from tinyft.training.pretrained import load_pretrained
+
+STEPS, BATCH, LENGTH = 30, 4, 64
+LAST = r"blocks\.2\.(attn\.\w|mlp\.\w+|norm\d)"
+CONVS = r"conv\d|downsample\.0"
+TEXT = {  # name: (the method, its sites or None for its own)
+    "full": None,
+    "last block": (peft.Full(), LAST),
+    "LoRA r=1": (peft.LoRA(1, 2), EVERYWHERE),
+    "LoRA r=4": (peft.LoRA(4, 8), EVERYWHERE),
+    "LoRA r=16": (peft.LoRA(16, 32), EVERYWHERE),
+    "LoRA r=4, q v": (peft.LoRA(4, 8), r"attn\.(q|v)"),
+    "LoRA-FA": (peft.LoRA(4, 8), EVERYWHERE),
+    "DoRA": (peft.DoRA(4, 8), EVERYWHERE),
+    "PiSSA": (peft.PiSSA(4, 8), EVERYWHERE),
+    "AdaLoRA": (peft.AdaLoRA(4, 8), EVERYWHERE),
+    "VeRA": (peft.VeRA(64), EVERYWHERE),
+    "IA3": (peft.IA3("down"), r"attn\.(k|v)|mlp\.down"),
+    "BitFit": (peft.BitFit(), None),
+    "norms": (peft.NormTuning("layer"), None),
+    "Houlsby": (peft.houlsby(16), None),
+    "Pfeiffer": (peft.pfeiffer(32), None),
+    "parallel": (peft.parallel(32), None),
+    "prefix": (peft.Prefix(10), None),
+    "prompt": (peft.Prompt(10), None),
+    "prompt, words": (peft.Prompt(10, words=tuple(range(300, 310))), None),
+    "P-tuning": (peft.PTuning(10, hidden=64), None),
+}
+IMAGES = {
+    "full": None,
+    "last layer": (peft.Full(), "fc"),
+    "LoRA r=4": (peft.LoRA(4, 8), f"{CONVS}|fc"),
+    "DoRA": (peft.DoRA(4, 8), f"{CONVS}|fc"),
+    "IA3": (peft.IA3(), f"{CONVS}|fc"),
+    "BitFit": (peft.BitFit(), None),
+    "norms": (peft.NormTuning("batch"), None),
+    "adapters": (peft.Bottleneck(4), r"layer\d\.\d"),
+}
+
+
+def base(images=False):
+    """A fresh copy of the model that everything starts from."""
+    return sensor.source_model() if images else load_pretrained(BASE)[0]
+
+
+def prepared(name, seed=0, images=False):
+    """The base with the method of that name on it."""
+    model, row = base(images), (IMAGES if images else TEXT)[name]
+    if row is not None:
+        adapter = peft.attach(model, *row, rng=seed)
+        if name == "LoRA-FA":
+            peft.lora_fa(adapter)
+    return model
+
+
+@cache
+def texts():
+    """{"train", "valid", "test": token ids of the verses}."""
+    return text_parts("kjv", load_pretrained(BASE)[1], verses)
+
+
+def judged(model, ids, count=32):
+    """(loss in nats, share of the next tokens that are guessed) on `count` windows."""
+    starts = np.arange(count) * ((len(ids) - LENGTH - 1) // count)
+    rows = ids[starts[:, None] + np.arange(LENGTH + 1)]
+    with no_grad(), model.evaluating():
+        z = model(tensor(rows[:, :-1])).numpy()[:, -LENGTH:].astype(float)
+    z -= z.max(-1, keepdims=True)
+    log_p = z - np.log(np.exp(z).sum(-1, keepdims=True))
+    true = np.take_along_axis(log_p, rows[:, 1:, None], -1)
+    return float(-true.mean()), float((z.argmax(-1) == rows[:, 1:]).mean())
+
+
+def tuned(method, lr, seed, experiment="text"):
+    """The model that a method makes of the base."""
+    if experiment == "images":
+        model, (x, y) = prepared(method, seed, True), sensor.target(seed)["train"]
+        return sensor.tune(model, trained_parameters(model), x, y, lr)
+    model = prepared(method, seed)
+    train(model, windows(texts()["train"], BATCH, LENGTH), lr, STEPS, seed)
+    return model
+
+
+def run(experiment, method, lr, seed):
+    """{"valid", "test": loss in nats, "accuracy": of the test part, "before": the base's}."""
+    if experiment == "images":
+        model, parts = tuned(method, lr, seed, "images"), sensor.target(seed)
+        before = _on_images(base(images=True), parts["test"])[0]
+        (accuracy, test), valid = (_on_images(model, parts[k]) for k in ("test", "valid"))
+        return _scores(valid[1], test, accuracy, before)
+    model = tuned(method, lr, seed)
+    test, accuracy = judged(model, texts()["test"])
+    return _scores(judged(model, texts()["valid"])[0], test, accuracy, _before())
+
+
+@cache
+def _before():
+    """The base's accuracy on the verses."""
+    return judged(base(), texts()["test"])[1]
+
+
+def _on_images(model, part):
+    """(accuracy, loss) on weighted images."""
+    return sensor.scores(sensor.logits(model, part[0]), *part[1:])
+
+
+def _scores(valid, test, accuracy, before):
+    return {"valid": valid, "test": test, "accuracy": accuracy, "before": before}
+
+
+def plan():
+    """Every method at every rate of its grid, the two choosing seeds."""
+    return [
+        {"experiment": experiment, "method": method, "lr": lr, "seed": seed}
+        for experiment, grids in (("text", TEXT_RATES), ("images", IMAGE_RATES))
+        for method, rates in grids.items()
+        for lr in rates
+        for seed in CHOOSING
+    ]

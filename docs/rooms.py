@@ -30,7 +30,12 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
     ["transfer/norms"],
     ["models", "peft", "transfer", "objectives", "evaluation", "optim"],
     ["peft/methods", "io/huggingface"],
-    ["peft/methods/starts", "peft/methods/steps"],
+    [
+        "peft/methods/orthogonal",
+        "peft/methods/starts",
+        "peft/methods/steps",
+        "peft/methods/structured",
+    ],
     ["peft/huggingface/codecs"],
     ["peft/huggingface"],
     ["efficiency/ledger"],

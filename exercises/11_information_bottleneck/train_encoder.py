@@ -1,4 +1,4 @@
-"""Task 3 of 3: a training run with the penalty.  (11.5), (11.6) of the notebook."""
+"""Task 3 of 4: a training run with the penalty.  (11.5), (11.6) of the notebook."""
 
 import numpy as np
 

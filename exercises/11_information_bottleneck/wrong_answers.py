@@ -12,6 +12,8 @@ LOSS = "np.sum((X @ W.T @ readout - y) ** 2) / (2 * n)"
 END = "return W, np.array(losses), np.mean((X @ (W - W0).T) ** 2, axis=0)"
 FAR = "np.mean((X @ (W - W0).T) ** 2, axis=0)"
 
+CHOICE = "float(strengths[cost <= error].max())"
+
 
 def end(losses, far=FAR):
     return END, f"return W, {losses}, {far}"
@@ -149,5 +151,40 @@ WRONG = {
             *end("np.array(losses)", "np.sum((W - W0) ** 2, axis=1)"),
         ),
         ("moved is divided by 2 sd²", *end("np.array(losses)", f"{FAR} / (2 * sd**2)")),
+    ],
+    "choose_strength": [
+        ("the differences are not paired by fold", "worse.std(", "losses.std("),
+        ("n instead of n − 1", "ddof=1", "ddof=0"),
+        ("the error is not divided by √n", " / np.sqrt(len(losses))", ""),
+        ("divided by n, not √n", "np.sqrt(len(losses))", "len(losses)"),
+        (
+            "the variance, not the deviation",
+            CHOICE + ", cost, error",
+            CHOICE + ", cost, error**2",
+        ),
+        ("the λ of the smallest loss", CHOICE, "float(strengths[best])"),
+        ("the smallest λ that passes", ".max()), cost", ".min()), cost"),
+        (
+            "the last column that passes",
+            CHOICE,
+            "float(strengths[cost <= error][-1])",
+        ),
+        ("the largest λ of all", CHOICE, "float(strengths.max())"),
+        (
+            "the index is returned, not λ",
+            CHOICE,
+            f"float(np.argmax(strengths == {CHOICE}))",
+        ),
+        (
+            "the cost is the loss itself",
+            CHOICE + ", cost",
+            CHOICE + ", losses.mean(axis=0)",
+        ),
+        ("the cost has the wrong sign", CHOICE + ", cost", CHOICE + ", -cost"),
+        (
+            "the median, not the mean",
+            "cost = worse.mean(axis=0)",
+            "cost = np.median(worse, axis=0)",
+        ),
     ],
 }

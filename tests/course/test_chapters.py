@@ -16,6 +16,7 @@ COMING = {"15b_lora_variants"}  # in the table before its exercises
 LIBRARY = {  # PyTorch's shorter name; what the file measures
     "01_optimisers": "optim",
     "07_which_layers": "frequency",
+    "16_loha_lokr": "loha",
 }
 EVERY = [c for c in chapters.every() if c.name not in COMING]
 each = pytest.mark.parametrize("chapter", EVERY, ids=lambda c: c.name)

@@ -317,6 +317,18 @@ INDEXING = [
         lambda w: w[np.zeros((0, 2), int)], (5, 3)),
 ]  # fmt: skip
 
+
+def _shifted(A):
+    """A + 4 I: far from singular for entries of size one."""
+    return A + here(4 * np.eye(A.shape[-1], dtype=A.dtype), A)
+
+
+SOLVES = {
+    "solve": ((3, 3), (3, 2)), "solve vector": ((3, 3), (3,)),
+    "solve batch": ((5, 3, 3), (5, 3, 2)), "solve broadcast": ((3, 3), (5, 3, 2)),
+    "solve both": ((4, 1, 3, 3), (5, 3, 2)), "solve one": ((5, 3, 3), (3, 1)),
+    "solve none": ((0, 3, 3), (3, 2)),
+}  # fmt: skip
 MATMULS = [
     ((2, 3), (3, 4)), ((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 4)), ((5, 2, 3), (3, 4)),
     ((5, 2, 3), (5, 3, 4)), ((2, 3), (5, 3, 4)), ((5, 1, 2, 3), (6, 3, 4)),
@@ -350,6 +362,9 @@ LINALG = [
     *[Row(f"einsum {spec}", lambda *xs, s=spec: ops.einsum(s, *xs),
           lambda *xs, s=spec: np.einsum(s, *xs), *shapes, rtol32=1e-5)
       for spec, shapes in EINSUMS.items()],
+    *[Row(name, lambda A, b: ops.solve(_shifted(A), b),
+          lambda A, b: np.linalg.inv(_shifted(A)) @ b, *shapes, rtol32=1e-5)
+      for name, shapes in SOLVES.items()],
     pair("outer", lambda xp, x, y: xp.outer(x, y), (2,), (3,)),
     pair("dot", lambda xp, x, y: xp.dot(x, y), (4,), (4,), rtol32=1e-5),
 ]  # fmt: skip

@@ -23,9 +23,9 @@ SIZES = {
     "float16": [1e-3, 1.0, 100.0, 3e3, 2e4],
     "float32": [1e-37, 1e-30, 1e-20, 1.0, 1e12, 1e20, 1e30, 1e37],
 }
-# The terms of a matrix product are products: their sum is left to the library. Groups
-# of two entries have gradients that cancel to nothing but rounding.
-LEFT_OUT = ("matmul", "einsum", "linear", "dot", "group_norm plain")
+# The terms of a matrix product are products: their sum is left to the library, as is a
+# solve. Groups of two entries have gradients that cancel to nothing but rounding.
+LEFT_OUT = ("matmul", "einsum", "linear", "dot", "solve", "group_norm plain")
 
 
 def KEYS(v):

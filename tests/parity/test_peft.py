@@ -5,6 +5,7 @@ float64 networks, and float64 in the files: outputs agree to 1e-12 of their size
 few hundred products in another order. Where PEFT rounds to float32, the test says so.
 """
 
+import json
 import warnings
 
 import numpy as np
@@ -14,6 +15,7 @@ import tinyft
 from tinyft import io, models, nn, ops, peft
 from tinyft.io.huggingface import to_bert, to_gpt2, to_llama
 from tinyft.nn.select import pattern_value
+from tinyft.peft.huggingface.names import _pieces
 from tinyft.peft.huggingface.rules import Rules
 
 hf = pytest.importorskip("peft", reason="parity tests compare with Hugging Face PEFT")
@@ -134,6 +136,16 @@ def L(**options):
     return lambda: hf.LoraConfig(r=3, lora_alpha=5, **options)
 
 
+def _far_beyond():
+    """r = 500: whole matrices, and r only divides α."""
+    return hf.LoKrConfig(r=500, alpha=250, target_modules=["fc"])
+
+
+def turned(block, **options):
+    options = {"use_cayley_neumann": False} | options
+    return lambda: hf.OFTConfig(r=0, oft_block_size=block, **options)
+
+
 EMB, MLP = ["emb"], ["fc", "up"]
 CASES = {  # network, ours, its target and options, PEFT's config
     "lora": ("words", peft.LoRA(3, 5), "fc|up", {}, L(target_modules=MLP)),
@@ -224,6 +236,101 @@ CASES = {  # network, ours, its target and options, PEFT's config
             init_r=3, lora_alpha=5, total_step=9, target_modules=MLP
         ),
     ),
+    "loha": (
+        "words",
+        peft.LoHa(3, 6),
+        "fc|up",
+        {"rank_pattern": {"up": 2}, "alpha_pattern": {"up": 5}},
+        lambda: hf.LoHaConfig(
+            r=3,
+            alpha=6,
+            target_modules=MLP,
+            rank_pattern={"up": 2},
+            alpha_pattern={"up": 5},
+        ),
+    ),
+    "loha conv": (
+        "images",
+        peft.LoHa(2, 7),
+        "conv|pw",
+        {},
+        lambda: hf.LoHaConfig(r=2, alpha=7, target_modules=["conv", "pw"]),
+    ),
+    "lokr whole": (
+        "words",
+        peft.LoKr(6, 7),
+        "fc|up",
+        {},
+        lambda: hf.LoKrConfig(r=6, alpha=7, target_modules=MLP),
+    ),
+    "lokr products": (
+        "words",
+        peft.LoKr(1, 7, decompose_both=True),
+        "fc|up|head",
+        {},
+        lambda: hf.LoKrConfig(
+            r=1, alpha=7, target_modules=[*MLP, "head"], decompose_both=True
+        ),
+    ),
+    "lokr factor": (
+        "words",
+        peft.LoKr(2, 7, factor=2),
+        "fc|up",
+        {"rank_pattern": {"up": 1}},
+        lambda: hf.LoKrConfig(
+            r=2, alpha=7, target_modules=MLP, decompose_factor=4, init_weights="lycoris"
+        ),
+    ),
+    "lokr far beyond": ("words", peft.LoKr(1, 7), "fc", {}, _far_beyond),
+    "lokr conv": (
+        "images",
+        peft.LoKr(1, 7),
+        "conv|pw",
+        {},
+        lambda: hf.LoKrConfig(r=1, alpha=7, target_modules=["conv", "pw"]),
+    ),
+    "lokr conv whole": (
+        "images",
+        peft.LoKr(3, 7),
+        "conv|pw",
+        {},
+        lambda: hf.LoKrConfig(r=3, alpha=7, target_modules=["conv", "pw"]),
+    ),
+    "hira": (
+        "words",
+        peft.HiRA(3),
+        "fc|up",
+        {},
+        lambda: hf.HiraConfig(r=3, target_modules=MLP),
+    ),
+    "hira embedding": (
+        "words",
+        peft.HiRA(3),
+        "emb",
+        {},
+        lambda: hf.HiraConfig(r=3, target_modules=EMB),
+    ),
+    "hira conv": (
+        "images",
+        peft.HiRA(3),
+        "conv|pw",
+        {},
+        lambda: hf.HiraConfig(r=3, target_modules=["conv", "pw"]),
+    ),
+    "miss": (
+        "words",
+        peft.MiSS(2),
+        "fc|up",
+        {},
+        lambda: hf.MissConfig(r=2, target_modules=MLP),
+    ),
+    "miss with a rest": (
+        "words",
+        peft.MiSS(4),
+        "fc|up",
+        {},
+        lambda: hf.MissConfig(r=4, target_modules=MLP),
+    ),
     "ia3": (
         "words",
         peft.IA3("up"),
@@ -239,6 +346,53 @@ CASES = {  # network, ours, its target and options, PEFT's config
         lambda: hf.IA3Config(
             target_modules=["conv", "pw", "head"], feedforward_modules=["pw"]
         ),
+    ),
+    "oft": ("words", peft.OFT(2), "fc|up", {}, turned(2, target_modules=MLP)),
+    "oft block": ("words", peft.OFT(5), "up", {}, turned(5, target_modules=["up"])),
+    "oft shared": (
+        "words",
+        peft.OFT(4, share=True),
+        "head",
+        {},
+        turned(4, target_modules=["head"], block_share=True),
+    ),
+    "oft truncated": (
+        "words",
+        peft.OFT(5, terms=5),
+        "up",
+        {},
+        turned(5, target_modules=["up"], use_cayley_neumann=True),
+    ),
+    "oft six terms": (
+        "words",
+        peft.OFT(3, terms=6),
+        "fc",
+        {},
+        turned(
+            3,
+            target_modules=["fc"],
+            use_cayley_neumann=True,
+            num_cayley_neumann_terms=6,
+        ),
+    ),
+    "oft three are four": (
+        "words",
+        peft.OFT(3, terms=4),
+        "fc",
+        {},
+        turned(
+            3,
+            target_modules=["fc"],
+            use_cayley_neumann=True,
+            num_cayley_neumann_terms=3,
+        ),
+    ),
+    "hra": (
+        "words",
+        peft.HRA(4),
+        "fc|up|head",
+        {},
+        lambda: hf.HRAConfig(r=4, target_modules=["fc", "up", "head"]),
     ),
     "vera": (
         "words",
@@ -573,6 +727,18 @@ def test_all_biases_in_bert(tmp_path):
     assert far(run(load(theirs, folder), x), run(ours, x)) < TOLERANCE
 
 
+@pytest.mark.parametrize("method", [peft.OFT(4), peft.OFT(4, terms=5), peft.HRA(4)])
+def test_turned_inputs_in_bert(method, tmp_path):
+    ours, theirs, x = bert()
+    randomise(peft.attach(ours, method, r"attn\.q|up", rng=1).parameters())
+    folder = peft.save(ours, tmp_path / "a", names="bert")
+    want = run(ours, x)
+    assert far(run(load(theirs, folder), x), want) < TOLERANCE
+    again = bert()[0]
+    peft.load(again, folder, names="bert")
+    assert far(run(again, x), want) < TOLERANCE
+
+
 @pytest.mark.parametrize("case", OURS_IN_GPT2)
 def test_our_adapters_in_gpt2(case, tmp_path):
     ours, theirs, x = gpt2()
@@ -658,6 +824,13 @@ PUBLIC = {  # model, the part that is adapted, PEFT's config, how it saves
         {"save_embedding_layers": True},
     ),
     "without a head": (bert, "bert", L(target_modules=["dense"]), {}),
+    "rotations": (bert, "", turned(4, target_modules=["query", "dense"]), {}),
+    "reflections": (
+        llama,
+        "",
+        lambda: hf.HRAConfig(r=4, target_modules=["q_proj", "lm_head"]),
+        {},
+    ),
     "all biases": (bert, "", L(target_modules=["query"], bias="all"), {}),
     "a container": (
         gpt2,
@@ -787,6 +960,106 @@ def test_a_square_weight_of_a_file_of_two_layouts(tmp_path):
     assert far(run(ours, x), want) < TOLERANCE
 
 
+FUSED = {
+    "loha": lambda: hf.LoHaConfig(r=2, alpha=6, target_modules=["qkv"]),
+    "hira": lambda: hf.HiraConfig(r=2, target_modules=["qkv"]),
+    "miss": lambda: hf.MissConfig(r=2, target_modules=["qkv"]),
+}
+
+
+@pytest.mark.parametrize("kind", FUSED)
+def test_a_fused_layer_splits_by_its_outputs(kind, tmp_path):
+    """The rows of the change of a fused layer are those of q, k and v, of each method."""
+    theirs = torch.nn.Sequential()
+    theirs.add_module("qkv", torch.nn.Linear(4, 9, bias=False))
+    W = theirs.double().qkv.weight.detach().numpy().copy()
+    model = hf.get_peft_model(theirs, FUSED[kind](), autocast_adapter_dtype=False)
+    randomise(trained(model.double()))
+    model.save_pretrained(tmp_path / "a")
+    want = model.merge_and_unload().qkv.weight.detach().numpy()
+    state = io.load(tmp_path / "a" / "adapter_model.safetensors")
+    config = json.loads((tmp_path / "a" / "adapter_config.json").read_text())
+    parts = {p: nn.Linear(4, 3, bias=False, dtype="float64") for p in "qkv"}
+    ours = nn.Sequential(parts)
+    for i, part in enumerate("qkv"):
+        ours.get_submodule(part).weight.data = W[3 * i : 3 * i + 3].copy()
+    pieces = {p: {} for p in "qkv"}
+    for key, array in state.items():
+        name = key.rpartition(".")[2]
+        for part, piece in zip("qkv", _pieces(name, array, 3, False)):
+            pieces[part][f"base_model.model.{part}.{name}"] = piece
+    io.save(tmp_path / "w", {k: v for p in pieces.values() for k, v in p.items()})
+    folder = peft.save(_attached_like(ours, config), tmp_path / "b")
+    (tmp_path / "w").replace(folder / "adapter_model.safetensors")
+    peft.detach(peft.attached(ours)["default"])
+    peft.load(ours, folder)
+    got = np.concatenate([ours.get_submodule(p).weight.numpy() for p in "qkv"])
+    assert far(got, want) < TOLERANCE
+
+
+def _attached_like(model, config):
+    made = {"LOHA": lambda: peft.LoHa(2, 6), "HIRA": lambda: peft.HiRA(2)}
+    made |= {"MISS": lambda: peft.MiSS(2)}
+    peft.attach(model, made[config["peft_type"]](), ["q", "k", "v"])
+    return model
+
+
+@pytest.mark.parametrize(
+    "method", [peft.LoHa(2, 6), peft.LoKr(2, 6), peft.HiRA(2), peft.MiSS(2)]
+)
+def test_their_names_of_a_llama_and_back(method, tmp_path):
+    sizes = {"vocab": 13, "dim": 12, "heads": 6, "kv_heads": 2, "hidden": 10}
+    ours, again = (models.llama_tiny(0, "float64", **sizes) for _ in range(2))
+    ids = np.random.default_rng(0).integers(0, 13, (2, 5))
+    randomise(peft.attach(ours, method, r"attn\.(q|v)|mlp\.up", rng=1).parameters())
+    peft.save(ours, tmp_path / "a", names="llama")
+    names = io.load(tmp_path / "a" / "adapter_model.safetensors")
+    assert all(".self_attn." in n or ".mlp.up_proj" in n for n in names)
+    peft.load(again, tmp_path / "a")
+    assert far(run(again, ids), run(ours, ids)) < TOLERANCE
+
+
+def test_a_fused_lokr_is_refused():
+    with pytest.raises(ValueError, match=r"lokr_w1 of a fused layer cannot be split"):
+        _pieces("lokr_w1", np.ones((3, 2)), 3, False)
+
+
+def test_hira_has_one_rank_since_peft_reads_one(tmp_path):
+    """PEFT 0.21 keeps rank_pattern in the config of a HiRA and makes every site with r."""
+    ours, theirs, _ = pair("words")
+    config = hf.HiraConfig(r=3, target_modules=MLP, rank_pattern={"up": 2})
+    model = hf.get_peft_model(theirs, config, autocast_adapter_dtype=False)
+    assert len(model.base_model.model.up.hira_A["default"]) == 3  # not 2: their defect
+    model.save_pretrained(tmp_path / "a")
+    with pytest.raises(ValueError, match=r"not read: rank_pattern=\{'up': 2\}"):
+        peft.load(ours, tmp_path / "a")
+    peft.attach(ours, peft.HiRA(3), "fc|up", rank_pattern={"up": 2})
+    with pytest.raises(ValueError, match=r"HiRA at 'up' has r=2 .* one rank for all"):
+        peft.save(ours, tmp_path / "b")
+
+
+def test_loha_s_scale_is_a_float32_in_peft(tmp_path):
+    """α/r = 5/3 costs PEFT eight digits even in float64; ours is the float64 number."""
+    ours, theirs, x = pair("words")
+    randomise(peft.attach(ours, peft.LoHa(3, 5), "fc", rng=1).parameters())
+    loaded = load(theirs, peft.save(ours, tmp_path / "a"))
+    assert 1e-12 < far(run(loaded, x), run(ours, x)) < 2**-23
+
+
+def test_what_changes_numbers_in_training_only_is_refused_by_name(tmp_path):
+    made = {
+        "rank_dropout=0.1": hf.LoHaConfig(target_modules=MLP, rank_dropout=0.1),
+        "module_dropout=0.2": hf.LoKrConfig(target_modules=MLP, module_dropout=0.2),
+        "hira_dropout=0.3": hf.HiraConfig(target_modules=MLP, hira_dropout=0.3),
+        "'mini'": hf.MissConfig(r=2, target_modules=["fc"], init_weights="mini"),
+    }
+    for i, (word, config) in enumerate(made.items()):
+        ours, theirs, _ = pair("words")
+        hf.get_peft_model(theirs, config).save_pretrained(tmp_path / str(i))
+        with pytest.raises(ValueError, match=word):
+            peft.load(ours, tmp_path / str(i))
+
+
 def test_a_tied_head_is_refused_with_both_names(tmp_path):
     ours, theirs, _ = gpt2()
     config = hf.LoraConfig(r=3, target_modules=["lm_head"])
@@ -795,6 +1068,26 @@ def test_a_tied_head_is_refused_with_both_names(tmp_path):
         hf.get_peft_model(theirs, config).save_pretrained(tmp_path / "a")
     with pytest.raises(ValueError, match=r"head.weight is tied.*embed.weight and head"):
         peft.load(ours, tmp_path / "a")
+
+
+@pytest.mark.parametrize("kind", ["oft", "hra"])
+def test_two_that_turn_one_layer(kind, tmp_path):
+    """W' = W R_1ᵀ R_2ᵀ in order of attachment: what PEFT merges. PEFT's unmerged OFT
+    turns the inputs by R_1 first, the other order, and differs from what it merges."""
+    ours, theirs, x = pair("words")
+    make = CASES[kind][4]
+    model = hf.get_peft_model(theirs, make(), "one", autocast_adapter_dtype=False)
+    model.add_adapter("two", make(), autocast_adapter_dtype=False)
+    model.double().base_model.set_adapter(["one", "two"])
+    randomise(p for n, p in model.named_parameters() if "oft_R" in n or "hra_u" in n)
+    model.save_pretrained(tmp_path)
+    live = run(model, x)
+    for name in ("one", "two"):
+        peft.load(ours, tmp_path / name, name)
+    merged = run(model.merge_and_unload(adapter_names=["one", "two"]), x)
+    assert far(run(ours, x), merged) < TOLERANCE
+    if kind == "hra":
+        assert far(live, merged) < TOLERANCE
 
 
 # --- formulas alone: kinds whose weights can be read without a method -----------------

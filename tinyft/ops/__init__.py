@@ -30,7 +30,7 @@ __getattr__, __dir__ = later.names(
         "tinyft.ops.array.join": (
             "astype clone concatenate detach pad split stack to_device"
         ),
-        "tinyft.ops.array.linalg": "dot matmul outer",
+        "tinyft.ops.array.linalg": "dot matmul outer solve",
         "tinyft.ops.array.reduce": "amax amin cumsum max mean min prod sum",
         "tinyft.ops.array.shape": (
             "broadcast_to expand_dims flatten flip moveaxis repeat reshape roll "

@@ -56,6 +56,12 @@ class Layout:
         """B A x, by way of the r numbers A x."""
         return ops.linear(self.through(x, A), B)
 
+    def kron(self, x, W1, W2):
+        """(W₁ ⊗ W₂) x by way of X (m, n), x cut into m pieces: W₁ X W₂ᵀ."""
+        pieces = x.reshape((*x.shape[:-1], W1.shape[1], -1))
+        y = W1 @ self.through(pieces, W2)
+        return y.reshape((*x.shape[:-1], -1))
+
     def refuse_rank(self, who, r):
         """Raise ValueError for a rank above the weight's."""
         rows, columns = self.sides
@@ -77,6 +83,13 @@ class Convolution(Layout):
 
     def low(self, x, A, B):
         return ops.conv2d(self.through(x, A), B)
+
+    def kron(self, x, W1, W2):
+        """The same: W₂ convolves each of the m pieces of the channels, W₁ mixes them."""
+        (l, m), (N, _, *size) = W1.shape, x.shape
+        y = self.through(x.reshape((N * m, -1, *size)), W2)
+        mixed = W1 @ y.reshape((N, m, -1))
+        return mixed.reshape((N, l * y.shape[1], *y.shape[2:]))
 
 
 class Lookup(Layout):

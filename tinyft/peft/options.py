@@ -12,6 +12,8 @@ from numbers import Real
 LARGEST = 3.4e38  # of float32: a larger scale overflows at the first product
 THEIRS = {  # PEFT's name: ours
     "rank": "r",
+    "decompose_factor": "factor",
+    "miss_dropout": "dropout",
     "lora_alpha": "alpha",
     "lora_dropout": "dropout",
     "vera_dropout": "dropout",
@@ -22,6 +24,10 @@ THEIRS = {  # PEFT's name: ours
     "encoder_num_layers": "layers",
     "encoder_reparameterization_type": "encoder",
     "feedforward_modules": "feedforward",
+    "oft_block_size": "block",
+    "block_share": "share",
+    "use_cayley_neumann": "terms",
+    "num_cayley_neumann_terms": "terms",
     "use_dora": "the method peft.DoRA(...)",
     "init_lora_weights": "a method of its own, such as peft.PiSSA(...)",
     "target_modules": "target, an argument of attach(model, delta, target)",
@@ -82,6 +88,24 @@ def check_low_rank(method, r, alpha, dropout):
             "values lie between r and 4 r"
         )
     return alpha if isinstance(alpha, int) else float(alpha)  # not a NumPy scalar
+
+
+def check_factor(who, factor, sides=()):
+    """Raise ValueError for a factor that is neither -1 nor a divisor of both `sides`."""
+    whole = isinstance(factor, int) and not isinstance(factor, bool)
+    if not whole or (factor != -1 and factor < 1):
+        raise ValueError(
+            f"{who}: factor is a positive integer, or -1 for the divisor nearest the "
+            f"square root of each side, got {factor!r}"
+        )
+    if factor != -1 and any(side % factor for side in sides):
+        out, inp = sides
+        both = math.gcd(out, inp)
+        common = [str(n) for n in range(1, both + 1) if both % n == 0]
+        raise ValueError(
+            f"{who}: factor {factor} does not divide both its {out} outputs and its {inp} "
+            f"inputs; choose one of {', '.join(common)}, or -1 for a cut of each side alone"
+        )
 
 
 def check_dropout(method, p):

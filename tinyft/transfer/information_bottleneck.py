@@ -57,14 +57,14 @@ class WeightedKL:
 
 
 def penalty_weights(caller, strength, scores, sd):
-    """λ(1 − s_k)/2τ_k², (d,); refuses what would make (1) unbounded below."""
+    """λ(1 − s_k)/2τ_k², (d,); refuses scores that are not shares."""
     if not strength >= 0:
         raise ValueError(f"{caller}: strength={strength} should be >= 0")
     if not ((scores >= 0) & (scores <= 1)).all():
         raise ValueError(
             f"{caller}: scores must lie in [0, 1], got {float(scores.min()):g} to "
-            f"{float(scores.max()):g}; divide the information by H(Y) (relevance does), "
-            "else 1 − s is negative and the penalty has no minimum"
+            f"{float(scores.max()):g}; they are I/H(Y) cut to [0, 1], as relevance gives "
+            "them (above 1, the weight 1 − s would reward moving away)"
         )
     tau = sd + 0 * scores
     if not (tau > 0).all():

@@ -1,4 +1,4 @@
-"""Task 1 of 3: how much does a feature tell?  (11.1), (11.2) of the notebook."""
+"""Task 1 of 4: how much does a feature tell?  (11.1), (11.2) of the notebook."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Task 2 of 3: the weighted penalty.  (11.3), (11.4) of the notebook."""
+"""Task 2 of 4: the weighted penalty.  (11.3), (11.4) of the notebook."""
 
 import numpy as np
 
@@ -8,8 +8,8 @@ def kl_penalty(mean, sd, mean0, sd0, scores, strength):
 
     KL(N(m, v²) ‖ N(m0, v0²)) = ½ [ln(v0²/v²) + (v² + (m − m0)²)/v0² − 1]       (11.3)
 
-    Features are averaged over nothing and summed; examples are averaged. A score may
-    come out of an estimate slightly outside [0, 1]: cut it to [0, 1] first.
+    Sum over features, mean over examples. A score that was estimated may lie slightly
+    outside [0, 1]: cut it to [0, 1] first (the library refuses it instead).
 
     mean, sd, mean0, sd0 (n, d): means and standard deviations of feature k of example i,
     now and at the start; scores (d,), strength λ a float >= 0. Returns a float.

@@ -28,6 +28,8 @@ TYPES = {
     **dict.fromkeys(("lora_alpha", "alpha", "lora_dropout"), Real),
     **dict.fromkeys(("use_rslora", "use_dora", "lora_bias", "fan_in_fan_out"), bool),
     **dict.fromkeys(("save_projection", "prefix_projection"), bool),
+    **dict.fromkeys(("block_share", "coft", "use_cayley_neumann", "apply_GS"), bool),
+    **dict.fromkeys(("oft_block_size", "num_cayley_neumann_terms"), int),
     **dict.fromkeys(("r", "num_virtual_tokens", "num_layers", "token_dim"), int),
     "layers_to_transform": (int, list),
     "modules_to_save": list,

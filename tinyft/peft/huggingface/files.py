@@ -99,7 +99,12 @@ def template_of(config, folder="the folder"):
 
 
 def _refuse_large(config, state, folder):
-    """Reject sizes larger than any tensor in the file, before anything is made."""
+    """Reject sizes larger than any tensor in the file, before anything is made.
+
+    A LoKr with whole matrices has no tensor with a side r, and makes none.
+    """
+    if config.get("peft_type") == "LOKR":
+        return
     asked = {name: config.get(name) or 0 for name in ("r", "num_virtual_tokens")}
     ranks = config.get("rank_pattern") or {}
     asked |= {f"rank_pattern[{k!r}]": r for k, r in ranks.items() if isinstance(r, int)}

@@ -22,6 +22,7 @@ from tinyft.peft.huggingface.codecs.vera import SHARED
 from tinyft.peft.huggingface.names import PARTS
 
 BIAS, BASE = "base_layer.bias", "base_model."
+ADAPTED = ("lora_", "ia3_", "vera_", "oft_", "hra_", "hada_", "lokr_", "hira_", "miss_")
 
 
 def exported(names, state, config):
@@ -50,7 +51,7 @@ def exported(names, state, config):
         parts, rank = (
             (held[0], own[0]) if len(ours) == 1 else _joined(held, own, config)
         )
-        if any(part.startswith(("lora_", "ia3_", "vera_")) for part in parts):
+        if any(part.startswith(ADAPTED) for part in parts):
             ranks[name] = rank
         for part, array in parts.items():
             turned = part == "weight" and transposed
@@ -82,7 +83,7 @@ def prompt_state(state):
 
 
 def _rank(config, path):
-    r, alpha = config.get("r"), config.get("lora_alpha")
+    r, alpha = config.get("r"), config.get("lora_alpha", config.get("alpha"))
     return (
         pattern_value(config.get("rank_pattern"), path, r),
         pattern_value(config.get("alpha_pattern"), path, alpha),
@@ -99,7 +100,7 @@ def _config(config, renamed, ranks, fused):
     config["target_modules"] = list(ranks)
     for field, at, key in (
         ("r", 0, "rank_pattern"),
-        ("lora_alpha", 1, "alpha_pattern"),
+        ("lora_alpha" if "lora_alpha" in config else "alpha", 1, "alpha_pattern"),
     ):
         if key in config:
             exact = {n: found[at] for n, found in ranks.items()}

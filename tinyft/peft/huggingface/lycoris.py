@@ -1,8 +1,11 @@
-"""LoHa and LoKr as formulas on the tensors of their files, until they are methods.
+"""LoHa and LoKr as formulas on the tensors of their files, core tensors included.
 
     LOHA   ΔW = s (w1a w1b) ∘ (w2a w2b)             LOKR   ΔW = s kron(w1, w2)
 
-Layouts and scales are Hugging Face PEFT's. `is_turned` tells which way a weight lies.
+The methods (peft/methods) lack the core tensors hada_t1, hada_t2 and lokr_t2, which PEFT
+writes for a convolution under use_effective_conv2d. Layouts and scales are PEFT's; its
+0.21 pairs the axes of a Conv1d's LoKr wrongly, and no Conv1d is read. `is_turned` tells
+which way a weight lies.
 """
 
 import math

@@ -18,10 +18,12 @@ from tinyft.peft.huggingface.codecs.codec import PREFIX
 
 PARTS = re.compile(
     r"(?P<path>.*?)\.(?P<part>lora_[AB]\.\w+|lora_embedding_[AB]|lora_magnitude_vector|ia3_l|"
-    r"vera_lambda_[bd]|hada_\w+|lokr_\w+|base_layer\.\w+|\w+)"
+    r"vera_lambda_[bd]|hada_\w+|lokr_\w+|oft_\w+\.\w+|hra_u|base_layer\.\w+|\w+)"
 )
 
 
+SAME = "lora_A.weight", "hada_w1_b", "hada_w2_b", "hira_A", "oft_R.weight", "hra_u"
+UNSPLIT = "vera", "lokr"
 BARE = tuple({head for form in FORMATS.values() for head in form.bare})
 TIED = {"cls.predictions": "cls.predictions.decoder"}  # two names of BERT's last bias
 
@@ -132,13 +134,14 @@ def _pieces(part, array, count, transposed):
         array = array.T
     if count == 1:
         return [array]
-    if part.startswith("vera"):
+    if part.startswith(UNSPLIT):
         raise ValueError(
-            "peft.load: VeRA on a fused layer takes rows of B by their place in it, and "
-            "cannot be split"
+            f"peft.load: {part} of a fused layer cannot be split into q, k and v: VeRA "
+            "takes rows of B by their place, and LoKr's blocks cross the parts"
         )
-    same = part == "lora_A.weight" or (part == "ia3_l" and len(array) == 1)
-    return [array] * count if same else backend.xp_of(array).split(array, count)
+    same = part in SAME or (part == "ia3_l" and len(array) == 1)
+    axis = 1 if part == "miss_block" else 0
+    return [array] * count if same else backend.xp_of(array).split(array, count, axis)
 
 
 def _table(kind, config):

@@ -3,9 +3,9 @@
     changes = read(folder)                     {"fc.weight": f}
     changes["fc.weight"](W)                    W' − W, float64
 
-For LoRA, DoRA, AdaLoRA, IA3 and VeRA the method itself computes W', on a layer that is
-made of W alone; LoHa and LoKr, which have no method here, are formulas (lycoris.py). What
-is stored whole (modules_to_save, biases) changes by saved − base.
+The method itself computes W', on a layer that is made of W alone; LoHa and LoKr are
+formulas (lycoris.py), which know their core tensors of convolutions too. What is stored
+whole (modules_to_save, biases) changes by saved − base.
 
 Which way a weight lies, its shape tells, and fan_in_fan_out for a square one. PEFT changes
 the flag while it wraps, so a file of GPT-2's layers and its lm_head has the flag of
@@ -30,7 +30,7 @@ from tinyft.peft.huggingface.names import PARTS
 from tinyft.peft.huggingface.rules import Rules
 
 MAGNITUDE = "lora_magnitude_vector"
-OF_A_METHOD = re.compile("(lora|ia3|hada|lokr|vera|base_layer)[_.]")
+OF_A_METHOD = re.compile("(lora|ia3|hada|lokr|vera|hira|miss|oft|hra|base_layer)[_.]")
 
 
 def read(folder):
@@ -47,8 +47,9 @@ def read(folder):
             f"peft.huggingface.read: {folder} is a {kind}, not a change of weights "
             f"that is read here ({', '.join(READERS)}); attach it: peft.load(model, folder)"
         )
-    codec = codec_for(config)
-    refuse_unread(config, folder, codec.known() if codec else lycoris.FIELDS.split())
+    formula = READERS[kind].__module__ == lycoris.__name__
+    known = lycoris.FIELDS.split() if formula else codec_for(config).known()
+    refuse_unread(config, folder, known)
     sites, changes, unread = _sorted(config, state)
     if "lm_head" in sites and any(re.search(r"\.c_\w+$", path) for path in sites):
         config["fan_in_fan_out"] = "unknown"
@@ -153,6 +154,36 @@ def _adalora(config, path, parts, shared):
     return {"weight": partial(_changed, config, path, tensors, sides, False)}
 
 
+def _hira(config, path, parts, shared):
+    lookup = "hira_embedding_A" in parts
+    parts.pop("base_layer.weight", None)  # the base embedding, which PEFT may add
+    names = [f"hira_{'embedding_' if lookup else ''}{n}" for n in "AB"]
+    tensors = {name: parts.pop(name) for name in names}
+    A, B = tensors.values()
+    lycoris.check_rank(config | {"r": config.get("r", 32)}, path, len(A), B.shape[1])
+    sides = len(B), math.prod(A.shape[1:])
+    return {"weight": partial(_changed, config, path, tensors, sides, lookup)}
+
+
+def _miss(config, path, parts, shared):
+    tensors = {"miss_block": parts.pop("miss_block")}
+    r, out = tensors["miss_block"].shape
+    lycoris.check_rank(config | {"r": config.get("r", 64)}, path, r)
+    sides = out, None
+    return {"weight": partial(_changed, config, path, tensors, sides, False)}
+
+
+def _turned(part):
+    """The reader of a method that turns the inputs: one tensor, `part`."""
+
+    def read_site(config, path, parts, shared):
+        tensors = {part: parts.pop(part)}
+        sides = None, codec_for(config).inputs(config, tensors[part])
+        return {"weight": partial(_changed, config, path, tensors, sides, False)}
+
+    return read_site
+
+
 def _changed(config, path, tensors, sides, lookup, W):
     """W' − W by the method itself, on a layer that is made of W."""
     turned = lycoris.is_turned(
@@ -203,4 +234,6 @@ def _moved(step, new, base):
 
 
 READERS = {"IA3": _ia3, "LOHA": lycoris.loha, "LOKR": lycoris.lokr}
+READERS |= {"OFT": _turned("oft_R.weight"), "HRA": _turned("hra_u")}
 READERS |= {"LORA": _lora, "VERA": _vera, "ADALORA": _adalora}
+READERS |= {"HIRA": _hira, "MISS": _miss}

@@ -1,157 +1,237 @@
-"""Chapter 11: the runs of `tinyft study 11` read, drawn, and put into words."""
+"""Chapter 11: the runs of `tinyft study 11` read and put into words."""
 
 import numpy as np
 
-from tinyft.course.experiment import SEEDS, interval
+from tinyft import transfer
+from tinyft.course.experiment import SEEDS, interval, said
 from tinyft.course.lessons.safeguards.ch11_information_bottleneck import (
+    CHOOSING,
+    FASTER,
+    METHODS,
+    RATE,
+    RATES,
+    TEN,
     base,
+    features,
+    known_relevances,
     relevances,
+    task,
 )
-from tinyft.course.plot import COLOURS, DASHES, MARKS, show
 
-OLD = 0.88  # the old accuracy at which methods are compared
+PAIRS = {  # what is tested: one method minus another
+    "features, not weights": ("flat", "L2-SP"),
+    "relevance": ("1 − s", "flat"),
+    "relevance, stretched": ("1 − s/max", "flat"),
+    "the direction": ("1 − s/max", "reversed"),
+    "stretched, s from all labels": ("all labels", "flat"),
+}
 
 
 # --- reading the study -----------------------------------------------------------------
-def best_runs(study, method):
-    """{strength: its runs at the best rate} of a method."""
-    arms = study.where(method=method)
-    found = sorted({run["settings"]["strength"] for run in arms})
-    return {lam: arms.where(strength=lam).at_best_rate() for lam in found}
+def arms(study, method, lr=RATE):
+    """{λ: a method's runs} at one rate, ten seeds; lr=None: each at its own best, five."""
+    runs = study.where(method=method)
+    found = {}
+    for lam in sorted({run["settings"]["strength"] for run in runs}):
+        arm = runs.where(strength=lam)
+        arm = arm.at_best_rate() if lr is None else arm.where(lr=lr)
+        seeds = SEEDS if lr is None else TEN
+        found[lam] = type(arm)(r for r in arm if r["settings"]["seed"] in seeds)
+    return found
 
 
-def at_equal(study, method, score, by, value):
-    """A score of every seed, where the method's `by` has that value, interpolated.
-
-    by: "moved" or "source", which λ changes. NaN where no λ of the study reaches it.
-    """
-    arms = best_runs(study, method).values()
-    xs, ys = (np.array([arm.values(k) for arm in arms]).T for k in (by, score))
-    orders = np.argsort(xs, axis=1)
-    return [
-        np.interp(value, x[i], y[i], left=np.nan, right=np.nan)
-        for x, y, i in zip(xs, ys, orders)
+def common_rate(study):
+    """The rate with the lowest validation loss, the mean over all penalties and λ."""
+    runs = [
+        run
+        for method in METHODS
+        for run in study.where(method=method)
+        if run["settings"]["seed"] in CHOOSING
     ]
+    losses = {
+        lr: np.mean([r["scores"]["valid"] for r in runs if r["settings"]["lr"] == lr])
+        for lr in RATES
+    }
+    return min(losses, key=losses.get), losses
+
+
+def gains(study, one, other, by="source", lr=RATE, other_lr=RATE, score="target"):
+    """A score of one method minus another's, a difference per seed, (seeds,).
+
+    Each method's score is drawn as a line over `by` ("source", "moved", ...) through its
+    λ; the difference of the lines is averaged over the values of `by` that both reach.
+    """
+    one = _lines(arms(study, one, lr), by, score)
+    other = _lines(arms(study, other, other_lr), by, score)
+    return np.array([_gap(a, b) for a, b in zip(one, other)])
+
+
+def _lines(found, by, score):
+    xs, ys = (np.array([a.values(k) for a in found.values()]).T for k in (by, score))
+    return [(x[np.argsort(x)], y[np.argsort(x)]) for x, y in zip(xs, ys)]
+
+
+def _gap(a, b):
+    low, high = max(a[0][0], b[0][0]), min(a[0][-1], b[0][-1])
+    if not low < high:
+        return np.nan
+    grid = np.linspace(low, high, 201)
+    return np.mean(np.interp(grid, *a) - np.interp(grid, *b))
 
 
 def verdict(difference):
-    """Paired differences in words: their interval, and whether it excludes 0."""
-    missing = int(np.isnan(difference).sum())
-    if missing:
-        return f"not reached by {missing} of {len(difference)} seeds"
-    mean, half = interval(difference)
+    """Paired differences in words: their 95 % interval, and whether it excludes 0.
+
+    NaN: a seed in which the two methods have no common range; it is left out and told.
+    """
+    found = difference[~np.isnan(difference)]
+    mean, half = interval(found)
     text = f"{100 * mean:+.1f} ± {100 * half:.1f} points"
-    return f"{text} ({'settled' if abs(mean) > half else 'not settled'} by five seeds)"
+    seeds = f"{len(found)} of {len(difference)} seeds"
+    if len(found) == len(difference):
+        seeds = f"{len(found)} seeds"
+    return f"{text} ({'settled' if abs(mean) > half else 'not settled'}, {seeds})"
 
 
-def paired(study, one, other, value=OLD):
-    """New accuracy of one method minus another's, at equal old accuracy, by seed."""
-    a, b = (at_equal(study, m, "target", "source", value) for m in (one, other))
-    return np.subtract(a, b)
+def strength(study, method="flat"):
+    """The largest λ whose validation loss lies within one standard error of the best."""
+    losses = {
+        lam: np.array(a.values("valid")) for lam, a in arms(study, method).items()
+    }
+    low = min(losses, key=lambda lam: losses[lam].mean())
+    worse = {lam: losses[lam] - losses[low] for lam in losses}
+    error = {lam: d.std(ddof=1) / len(d) ** 0.5 for lam, d in worse.items()}
+    return max(lam for lam, d in worse.items() if d.mean() <= error[lam])
+
+
+def shuffled(seed, draws=50, bins=4):
+    """The scores of the base's features for labels in random order, (draws, 16)."""
+    x, y = task(seed)["train"]
+    z, rng = features(base(seed), x), np.random.default_rng(seed)
+    return np.array(
+        [transfer.relevance(z, rng.permutation(y), bins) for _ in range(draws)]
+    )
+
+
+# --- tables ----------------------------------------------------------------------------
+def grid(study, score, digits=3):
+    """Rows (method, mean at each λ) of a score, at RATE, ten seeds."""
+    return [
+        [
+            m,
+            *(
+                f"{np.mean(a.values(score)):.{digits}f}"
+                for a in arms(study, m).values()
+            ),
+        ]
+        for m in METHODS
+    ]
+
+
+def everything(study):
+    """Rows (method, λ, best rate, new, old, distance), each at its own best rate."""
+    return [
+        [
+            method,
+            lam,
+            f"{arm[0]['settings']['lr']:g}",
+            *(said(arm.values(k), 3) for k in ("target", "source")),
+            said(arm.values("moved"), 1),
+        ]
+        for method in ("none", *METHODS)
+        for lam, arm in arms(study, method, None).items()
+    ]
+
+
+def differences(study):
+    """Rows of the main table: PAIRS, new accuracy and old, at RATE, ten seeds."""
+    return [
+        [
+            why,
+            f"{a} minus {b}",
+            verdict(gains(study, a, b)),
+            verdict(gains(study, a, b, "moved")),
+            verdict(gains(study, a, b, "target", score="source")),
+        ]
+        for why, (a, b) in PAIRS.items()
+    ]
+
+
+def other_rates(study):
+    """Rows (compared, new accuracy at equal old): does the verdict hang on the rate?"""
+    rows = [
+        [
+            f"flat, rate {RATE:g}, minus L2-SP, rate {lr:g}",
+            verdict(gains(study, "flat", "L2-SP", other_lr=lr)),
+        ]
+        for lr in (RATE, *FASTER)
+    ]
+    own = {"lr": None, "other_lr": None}
+    rows += [
+        [f"{a} minus {b}, each λ at its best rate", verdict(gains(study, a, b, **own))]
+        for a, b in PAIRS.values()
+        if a != "all labels"
+    ]
+    return rows
+
+
+def score_table(seeds):
+    """Rows (seed, mean s, largest s, both for shuffled labels, correlation)."""
+    rows = []
+    for k in seeds:
+        s, mixed = relevances(k), shuffled(k)
+        with_all = np.corrcoef(s, known_relevances(k))[0, 1]
+        numbers = (s.mean(), s.max(), mixed.mean(), mixed.max(axis=1).mean())
+        rows.append([k, *(f"{v:.2f}" for v in numbers), f"{with_all:.2f}"])
+    return rows
 
 
 def conclusion(study):
-    """What the table of differences says, in words."""
-    held, weighed, stretched = (
-        verdict(paired(study, *pair))
-        for pair in (("flat", "L2-SP"), ("1 − s", "flat"), ("1 − s/max", "flat"))
-    )
-    s = np.mean([relevances(seed) for seed in SEEDS])
+    """What the main table says, in words."""
+    found = {why: verdict(gains(study, *pair)) for why, pair in PAIRS.items()}
+    old = verdict(gains(study, *PAIRS["the direction"], "target", score="source"))
     return (
-        f"**Read it so.** At an old accuracy of {OLD:.0%}, holding features instead of "
-        f"weights changes the new accuracy by {held}; weighing them by relevance, by "
-        f"{weighed}; with stretched scores: {stretched}. (A method that does not reach "
-        "that old accuracy holds too little at every λ of the study.) The scores do steer "
-        "*which* features move, as the correlations show and section 4 says they must. But "
-        f"their mean is only {s:.2f}, so the weights 1 − s are nearly alike; perhaps that "
-        "is why their effect on accuracy is so small."
+        "**So:** holding features instead of weights changes the new accuracy by "
+        f"{found['features, not weights']}. Weighing by relevance: {found['relevance']}; "
+        f"stretched: {found['relevance, stretched']}, and with scores known from all "
+        f"labels: {found['stretched, s from all labels']}. The direction shows, if "
+        f"anywhere, in how much of the old task is kept at equal new accuracy: {old}."
     )
 
 
 def advice(study):
     """Rows (what, start with, measured) of "What to set"."""
-    far = best_runs(study, "flat")
-    old = ", ".join(
-        f"{np.mean(a.values('source')):.2f} at λ = {k:g}" for k, a in far.items()
+    far, lam = arms(study, "τ = sd"), strength(study, "τ = sd")
+    old, new = (
+        ", ".join(f"{np.mean(a.values(k)):.2f}" for a in far.values())
+        for k in ("source", "target")
     )
-    new = ", ".join(f"{np.mean(a.values('target')):.2f}" for a in far.values())
-    rates = ", ".join(f"{a[0]['settings']['lr']:g}" for a in far.values())
-    held = verdict(paired(study, "flat", "L2-SP"))
-    low = min(far, key=lambda lam: np.mean(far[lam].values("valid")))
-    last = list(far)[-1]
-    none = best_runs(study, "none")[0.0].values("target")
-    gain = "flat minus none " + verdict(np.subtract(far[last].values("target"), none))
-    weighed = verdict(paired(study, "1 − s", "flat"))
+    held, weighed, scaled = (
+        verdict(gains(study, *pair))
+        for pair in (("flat", "L2-SP"), ("1 − s", "flat"), ("τ = sd", "flat"))
+    )
+    rates = [f"{a[0]['settings']['lr']:g}" for a in arms(study, "flat", None).values()]
+    none, frozen = (
+        np.mean(arms(study, m)[0.0].values("target")) for m in ("none", "frozen")
+    )
     return [
-        ["penalty", "on features, flat", f"minus L2-SP, at equal old accuracy: {held}"],
-        ["weights 1 − s", "leave them out", f"minus flat: {weighed}"],
+        ["penalty", "on features, flat", f"minus L2-SP: {held}"],
+        ["scores s", "leave them out", f"1 − s minus flat: {weighed}"],
+        ["τ", "the sd of each feature at the start", f"minus τ = 1: {scaled}"],
         [
-            "strength λ",
-            f"{low:g}, τ = 1; larger holds more",
-            f"flat: lowest validation loss of the new task; old {old}; new {new}",
+            "λ, for that τ",
+            f"{lam:g}; then choose by (11.7)",
+            f"λ = {', '.join(f'{k:g}' for k in far)}: old {old}; new {new}",
         ],
         [
             "learning rate",
-            "find it again for each λ",
-            f"flat, best for each λ: {rates}",
+            "find it again for your λ",
+            f"flat, the best for each λ: {', '.join(rates)}",
         ],
-        ["bins", "4 with 50 examples", "figure 1: more bins, more excess; by custom"],
-        ["τ", "1; it only scales λ by 1/τ²", "equation (11.4)"],
+        ["bins, if you want scores", "4 with 50 examples", "by custom; see figure 1"],
         [
             "if the old task does not matter",
-            "compare with no penalty",
-            f"λ = {last:g}: {gain}",
-        ],
-        [
-            "cost",
-            "one more forward pass of the encoder per step",
-            f"and a copy of it: {encoder_size():,} numbers of the net's {net_size():,}",
+            "still compare",
+            f"new: {none:.2f} without penalty, {frozen:.2f} frozen, at the same rate",
         ],
     ]
-
-
-def encoder_size():
-    """Parameters of the encoder."""
-    return base(0).encoder.count()
-
-
-def net_size():
-    """Parameters of the net."""
-    return base(0).count()
-
-
-# --- pictures --------------------------------------------------------------------------
-def draw_movement(groups, s, caption):
-    """Points (s_k, movement of feature k) of {name: movement (16,)}."""
-    import matplotlib.pyplot as plt
-
-    fig, ax = plt.subplots(figsize=(6.4, 3.6))
-    text = []
-    for (name, away), mark, colour in zip(groups.items(), MARKS, COLOURS.values()):
-        ax.plot(s, away, mark, color=colour, label=name)
-        text.append(f"{name}: correlation {np.corrcoef(s, away)[0, 1]:+.2f}")
-    ax.set(xlabel="relevance s of the feature", ylabel="mean (z − z0)²", yscale="log")
-    ax.legend(fontsize=9)
-    show(
-        fig,
-        f"Movement of each feature against s. {'; '.join(text)}. {caption}",
-        caption,
-    )
-
-
-def draw_trade(study, methods, caption):
-    """New accuracy against old accuracy, a line per method through its strengths."""
-    import matplotlib.pyplot as plt
-
-    fig, ax = plt.subplots(figsize=(6.4, 3.8))
-    text = []
-    for i, name in enumerate(methods):
-        arms = best_runs(study, name).values()
-        x, y = ([np.mean(arm.values(k)) for arm in arms] for k in ("source", "target"))
-        look = {"color": list(COLOURS.values())[i], "linestyle": DASHES[i]}
-        ax.plot(x, y, marker=MARKS[i], label=name, **look)
-        ends = f"({x[0]:.2f}, {y[0]:.2f}) to ({x[-1]:.2f}, {y[-1]:.2f})"
-        text.append(f"{name} from {ends}")
-    ax.set(xlabel="accuracy on the old task", ylabel="accuracy on the new task")
-    ax.legend(fontsize=9)
-    show(fig, f"New against old accuracy: {'; '.join(text)}. {caption}", caption)

@@ -1,6 +1,15 @@
 """One small codec per method or family that Hugging Face PEFT knows; see codec.py."""
 
-from tinyft.peft.huggingface.codecs import adalora, ia3, lora, prompts, vera
+from tinyft.peft.huggingface.codecs import (
+    adalora,
+    ia3,
+    lora,
+    lycoris,
+    miss,
+    orthogonal,
+    prompts,
+    vera,
+)
 from tinyft.peft.huggingface.codecs.codec import (
     PREFIX,
     codec_for,
@@ -15,6 +24,9 @@ __all__ = [
     "codec_of",
     "ia3",
     "lora",
+    "lycoris",
+    "miss",
+    "orthogonal",
     "prompts",
     "readable",
     "vera",

@@ -97,5 +97,17 @@ class Codec:
             yield f"{PREFIX}{path}{suffix}", name
 
 
+def refuse_ranks(method, deltas):
+    """Raise ValueError if sites differ in rank where the file has one for all."""
+    for d in deltas:
+        if d.r != method.r:
+            name = type(method).__name__
+            raise ValueError(
+                f"peft.save: {name} at {d.path!r} has r={d.r} and the others "
+                f"r={method.r}; PEFT reads one rank for all sites of a {name}. Attach it "
+                "without rank_pattern"
+            )
+
+
 def _hashable(value):
     return tuple(value) if isinstance(value, list) else value

@@ -152,9 +152,7 @@ def test_front(student, rng, draw):
     compare(
         np.asarray(student.front(gain, cost), dtype=float),
         want=want.astype(float),
-        mistakes={
-            k: v.astype(float) for k, v in known.items() if (v != want).any()
-        },
+        mistakes={k: v.astype(float) for k, v in known.items() if (v != want).any()},
         tol=TOL,
         equation="the front",
         called="front",

@@ -112,7 +112,9 @@ def longest(f, model, r, batch, recompute, memory):
 
 
 def widest(f, model, length, batch, recompute, memory, most):
-    fits = [r for r in range(1, most + 1) if f(model, r, length, batch, recompute) <= memory]
+    fits = [
+        r for r in range(1, most + 1) if f(model, r, length, batch, recompute) <= memory
+    ]
     return max(fits, default=0)
 
 
@@ -120,8 +122,14 @@ MORE = [0, 1, -1]  # bytes beside an exact fit
 
 
 @pytest.mark.points(2)
-@pytest.mark.draws(*[(*m, flag, more) for m, flag, more in zip(
-    MODELS + MODELS[:2], (False, True, True, False, True, False), MORE + MORE)])
+@pytest.mark.draws(
+    *[
+        (*m, flag, more)
+        for m, flag, more in zip(
+            MODELS + MODELS[:2], (False, True, True, False, True, False), MORE + MORE
+        )
+    ]
+)
 def test_length(student, draw):
     """Exactly full, one byte more and one byte less."""
     *sizes, recompute, more = draw
@@ -146,9 +154,17 @@ def test_length(student, draw):
 
 
 @pytest.mark.points(2)
-@pytest.mark.draws(*[(*m, flag, more, room) for m, flag, more, room in zip(
-    MODELS + MODELS[1:3], (True, False, True, False, False, True), MORE + MORE,
-    (3, -1, 9, 0, 4, -2))])
+@pytest.mark.draws(
+    *[
+        (*m, flag, more, room)
+        for m, flag, more, room in zip(
+            MODELS + MODELS[1:3],
+            (True, False, True, False, False, True),
+            MORE + MORE,
+            (3, -1, 9, 0, 4, -2),
+        )
+    ]
+)
 def test_rank(student, draw):
     """The same for the rank; `most` may be smaller than what fits."""
     *sizes, recompute, more, room = draw
@@ -160,7 +176,9 @@ def test_rank(student, draw):
     known |= {
         "one too large": want + 1,
         "an exact fit does not count": want - (more == 0),
-        "`most` itself is not tried": widest(reference, model, *rest[:-1], r + room - 1),
+        "`most` itself is not tried": widest(
+            reference, model, *rest[:-1], r + room - 1
+        ),
         "`most` is not heeded": widest(reference, model, *rest[:-1], 400),
     }
     compare(

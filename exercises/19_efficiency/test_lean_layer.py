@@ -62,7 +62,11 @@ def apart(want, known):
 def test_forward(student, rng, draw):
     """y, and r numbers per token."""
     given = x, W, A, B, s = problem(rng, *draw)
-    want, base, low = output(*given), output(x, W, A, 0 * B, s), output(x, 0 * W, A, B, s)
+    want, base, low = (
+        output(*given),
+        output(x, W, A, 0 * B, s),
+        output(x, 0 * W, A, B, s),
+    )
     known = {
         "the scale is left out": base + low / s,
         "the frozen weight is left out": low,
@@ -157,8 +161,14 @@ def test_training(student, rng, draw):
         g2, gh = _backward(student, gy, kept2, W2, A2, B2, s)
         g1, _ = _backward(student, gh * (1 - h**2), kept1, W1, A1, B1, s)
         B1, B2 = B1 - lr * g1, B2 - lr * g2
-    compare((B1, B2), want=want, mistakes={}, tol=TOL, equation=EQUATION,
-            called=f"B of both layers after {steps} steps")
+    compare(
+        (B1, B2),
+        want=want,
+        mistakes={},
+        tol=TOL,
+        equation=EQUATION,
+        called=f"B of both layers after {steps} steps",
+    )
 
 
 def _backward(student, gy, kept, W, A, B, s):

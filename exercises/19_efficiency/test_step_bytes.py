@@ -80,7 +80,11 @@ def mistakes(sites, others, tokens, r, itemsize, bits):
         "a master copy in float32 too": (w, g, 12 * trained, a),
         "one state per number": (w, g, s - 4 * trained, a),
         "states in the numbers' own format": (
-            w, g, s - (8 - 2 * itemsize) * trained, a),
+            w,
+            g,
+            s - (8 - 2 * itemsize) * trained,
+            a,
+        ),
         "the inputs alone are kept: A x is forgotten": (w, g, s, wide * itemsize),
         "only A x is kept": (w, g, s, low * itemsize),
         "the outputs are kept, not the inputs": (w, g, s, (outputs + low) * itemsize),

@@ -21,14 +21,23 @@ INSIDE = 'inside = model["inside"] + r * model["sites"]'
 BLOCKS = 'blocks_inside = 1 if recompute else model["layers"]'
 SUM = 'model["layers"] * model["width"] + blocks_inside * inside + model["logits"]'
 LENGTH = "return max(0, (memory - fixed) // each)"
-RANK = "while r < most and total_bytes(model, r + 1, length, batch, recompute) <= memory:"
+RANK = (
+    "while r < most and total_bytes(model, r + 1, length, batch, recompute) <= memory:"
+)
 
 WRONG = {
     "step_bytes": [
-        ("gradients and states of all numbers", TRAINED,
-         "trained = matrices + others + factors"),
+        (
+            "gradients and states of all numbers",
+            TRAINED,
+            "trained = matrices + others + factors",
+        ),
         ("one factor is forgotten", "r * (a + b) for", "r * a for"),
-        ("r² numbers per site", "sum(r * (a + b) for a, b in sites)", "r * r * len(sites)"),
+        (
+            "r² numbers per site",
+            "sum(r * (a + b) for a, b in sites)",
+            "r * r * len(sites)",
+        ),
         ("the factors are no weights", "(others + factors) *", "others *"),
         ("the others have no bytes", "(others + factors) *", "factors *"),
         ("the frozen weights are left out", "matrices * packed / 8 + ", ""),
@@ -36,22 +45,45 @@ WRONG = {
         ("no master copy", MASTER, "master = 0"),
         ("a master copy in float32 too", MASTER, "master = 4"),
         ("one state per number", "(8 + master)", "(4 + master)"),
-        ("states in the numbers' own format", "(8 + master)", "(2 * itemsize + master)"),
+        (
+            "states in the numbers' own format",
+            "(8 + master)",
+            "(2 * itemsize + master)",
+        ),
         ("the inputs alone are kept: A x is forgotten", "sum(a + r for", "sum(a for"),
         ("only A x is kept", "sum(a + r for a, _", "sum(r for _, _"),
-        ("the outputs are kept, not the inputs", "sum(a + r for a, _", "sum(b + r for _, b"),
+        (
+            "the outputs are kept, not the inputs",
+            "sum(a + r for a, _",
+            "sum(b + r for _, b",
+        ),
         ("activations of one token", "kept = tokens * sum", "kept = sum"),
         ("activations count numbers, not bytes", "kept * itemsize", "kept"),
-        ("4.0 bits: the scales are forgotten", PACKED,
-         "packed = 4 if bits == 4 else 8 * itemsize"),
-        ("4.5 bits: the scales are in float32", PACKED,
-         "packed = 4.5 if bits == 4 else 8 * itemsize"),
-        ("4.25 bits: the scales are in 16 bits", PACKED,
-         "packed = 4.25 if bits == 4 else 8 * itemsize"),
-        ("the others are packed too", WEIGHTS,
-         "weights = (matrices + others) * packed / 8 + factors * itemsize"),
-        ("the factors are packed too", WEIGHTS,
-         "weights = (matrices + factors) * packed / 8 + others * itemsize"),
+        (
+            "4.0 bits: the scales are forgotten",
+            PACKED,
+            "packed = 4 if bits == 4 else 8 * itemsize",
+        ),
+        (
+            "4.5 bits: the scales are in float32",
+            PACKED,
+            "packed = 4.5 if bits == 4 else 8 * itemsize",
+        ),
+        (
+            "4.25 bits: the scales are in 16 bits",
+            PACKED,
+            "packed = 4.25 if bits == 4 else 8 * itemsize",
+        ),
+        (
+            "the others are packed too",
+            WEIGHTS,
+            "weights = (matrices + others) * packed / 8 + factors * itemsize",
+        ),
+        (
+            "the factors are packed too",
+            WEIGHTS,
+            "weights = (matrices + factors) * packed / 8 + others * itemsize",
+        ),
         ("nothing is packed", PACKED, "packed = 8 * itemsize"),
     ],
     "lean_layer": [
@@ -75,23 +107,45 @@ WRONG = {
         ("√(p + c) instead of √(p c)", "np.sqrt(p * c)", "np.sqrt(p + c)"),
         ("the compute is left out", "np.sqrt(p * c)", "np.sqrt(p)"),
         ("the parameters are left out", "np.sqrt(p * c)", "np.sqrt(c)"),
-        ("p and c are no shares of the budget", "gain / np.sqrt(p * c)",
-         "gain / np.sqrt(parameters * flops)"),
-        ("shares of the largest method, not of the budget", "gain / np.sqrt(p * c)",
-         "gain / np.sqrt(parameters / parameters.max() * flops / flops.max())"),
+        (
+            "p and c are no shares of the budget",
+            "gain / np.sqrt(p * c)",
+            "gain / np.sqrt(parameters * flops)",
+        ),
+        (
+            "shares of the largest method, not of the budget",
+            "gain / np.sqrt(p * c)",
+            "gain / np.sqrt(parameters / parameters.max() * flops / flops.max())",
+        ),
         ("methods beyond the budget stay in", ALLOWED, "allowed = gain > 0"),
-        ("only the parameters have a budget", ALLOWED, "allowed = (p <= 1) & (gain > 0)"),
+        (
+            "only the parameters have a budget",
+            ALLOWED,
+            "allowed = (p <= 1) & (gain > 0)",
+        ),
         ("only the compute has a budget", ALLOWED, "allowed = (c <= 1) & (gain > 0)"),
         ("methods that lose stay in", ALLOWED, "allowed = (p <= 1) & (c <= 1)"),
-        ("the budget itself counts as beyond it", ALLOWED,
-         "allowed = (p < 1) & (c < 1) & (gain > 0)"),
-        ("equal points push each other out", FRONT,
-         "return ~(no_worse & ~np.eye(len(gain), dtype=bool)).any(0)"),
-        ("better in everything is asked", BETTER,
-         "better = (values[:, None] > values[None]).all(-1)"),
-        ("better in one thing is enough", NO_WORSE,
-         "no_worse = (gain[:, None] >= gain[None]) | (cost[:, None] <= cost[None])"
-         ".all(-1)\n    better = no_worse = no_worse & ~np.eye(len(gain), dtype=bool)"),
+        (
+            "the budget itself counts as beyond it",
+            ALLOWED,
+            "allowed = (p < 1) & (c < 1) & (gain > 0)",
+        ),
+        (
+            "equal points push each other out",
+            FRONT,
+            "return ~(no_worse & ~np.eye(len(gain), dtype=bool)).any(0)",
+        ),
+        (
+            "better in everything is asked",
+            BETTER,
+            "better = (values[:, None] > values[None]).all(-1)",
+        ),
+        (
+            "better in one thing is enough",
+            NO_WORSE,
+            "no_worse = (gain[:, None] >= gain[None]) | (cost[:, None] <= cost[None])"
+            ".all(-1)\n    better = no_worse = no_worse & ~np.eye(len(gain), dtype=bool)",
+        ),
         ("a lower gain is better", "[gain[:, None], -cost]", "[-gain[:, None], -cost]"),
         ("a higher cost is better", "[gain[:, None], -cost]", "[gain[:, None], cost]"),
         ("the gain is left out", BUILT, "values = -cost"),
@@ -104,24 +158,49 @@ WRONG = {
         ("no master copy: 12 bytes per LoRA number", "16 * trained", "12 * trained"),
         ("no gradients: 14 bytes per LoRA number", "16 * trained", "14 * trained"),
         ("LoRA in one block only", 'model["ends"] * model["layers"]', 'model["ends"]'),
-        ("LoRA's own r numbers per site are forgotten", INSIDE, 'inside = model["inside"]'),
+        (
+            "LoRA's own r numbers per site are forgotten",
+            INSIDE,
+            'inside = model["inside"]',
+        ),
         ("the logits are forgotten", ' + model["logits"]', ""),
         ("the batch is forgotten", "2 * batch * length * kept", "2 * length * kept"),
-        ("activations in float32", "2 * batch * length * kept", "4 * batch * length * kept"),
+        (
+            "activations in float32",
+            "2 * batch * length * kept",
+            "4 * batch * length * kept",
+        ),
         ("frozen numbers cost nothing", '2 * model["frozen"] + 16', "16"),
         ("frozen numbers in float32", '2 * model["frozen"]', '4 * model["frozen"]'),
-        ("states for the frozen numbers too", '2 * model["frozen"]', '16 * model["frozen"]'),
+        (
+            "states for the frozen numbers too",
+            '2 * model["frozen"]',
+            '16 * model["frozen"]',
+        ),
         ("recompute is ignored", BLOCKS, 'blocks_inside = model["layers"]'),
-        ("the block that is made again is forgotten", BLOCKS,
-         'blocks_inside = 0 if recompute else model["layers"]'),
-        ("the blocks' inputs are forgotten", SUM,
-         'blocks_inside * inside + model["logits"] + '
-         '(0 if recompute else model["layers"] * model["width"])'),
-        ("one block's inside, though nothing is recomputed", BLOCKS, "blocks_inside = 1"),
+        (
+            "the block that is made again is forgotten",
+            BLOCKS,
+            'blocks_inside = 0 if recompute else model["layers"]',
+        ),
+        (
+            "the blocks' inputs are forgotten",
+            SUM,
+            'blocks_inside * inside + model["logits"] + '
+            '(0 if recompute else model["layers"] * model["width"])',
+        ),
+        (
+            "one block's inside, though nothing is recomputed",
+            BLOCKS,
+            "blocks_inside = 1",
+        ),
         ("one too long", LENGTH, "return max(0, (memory - fixed) // each) + 1"),
         ("one too short", LENGTH, "return max(0, (memory - fixed) // each - 1)"),
-        ("an exact fit does not count", LENGTH,
-         "return max(0, (memory - 1 - fixed) // each)"),
+        (
+            "an exact fit does not count",
+            LENGTH,
+            "return max(0, (memory - 1 - fixed) // each)",
+        ),
         ("a negative length", LENGTH, "return (memory - fixed) // each"),
         ("at least 1", LENGTH, "return max(1, (memory - fixed) // each)"),
         ("one too large", "return r\n", "return r + 1\n"),

@@ -10,16 +10,19 @@ from functools import cache
 
 import numpy as np
 
-from tinyft import no_grad, peft, tensor
+from tinyft import no_grad, ops, optim, peft, tensor
 from tinyft.course.experiment import text_parts, train, trained_parameters, windows
 from tinyft.course.lessons.peft import ch13_bitfit as sensor
 from tinyft.course.lessons.peft.ch15_lora import BASE, EVERYWHERE, verses
 from tinyft.course.runs import CHOOSING
 from tinyft.efficiency import cost
+from tinyft.optim.schedule import warmup_cosine
 from tinyft.training.pretrained import load_pretrained
+from tinyft.training.recipes import lm_loss
 
 STEPS, BATCH, LENGTH = 30, 4, 64
 LAST = r"blocks\.2\.(attn\.\w|mlp\.\w+|norm\d)"
+LINEARS = r"attn\.(q|k|v|o)|mlp\.(up|gate|down)"  # of a block of any shape
 CONVS = r"conv\d|downsample\.0"
 TEXT = {  # name: (the method, its sites or None for its own)
     "full": None,
@@ -31,8 +34,14 @@ TEXT = {  # name: (the method, its sites or None for its own)
     "LoRA-FA": (peft.LoRA(4, 8), EVERYWHERE),
     "DoRA": (peft.DoRA(4, 8), EVERYWHERE),
     "PiSSA": (peft.PiSSA(4, 8), EVERYWHERE),
-    "AdaLoRA": (peft.AdaLoRA(4, 8), EVERYWHERE),
+    "AdaLoRA": (peft.AdaLoRA(8, 8), EVERYWHERE),
     "VeRA": (peft.VeRA(64), EVERYWHERE),
+    "LoHa": (peft.LoHa(4, 8), EVERYWHERE),
+    "LoKr": (peft.LoKr(160, 160, factor=5), EVERYWHERE),
+    "HiRA": (peft.HiRA(4), EVERYWHERE),
+    "MiSS": (peft.MiSS(8), EVERYWHERE),
+    "OFT": (peft.OFT(16), EVERYWHERE),
+    "HRA": (peft.HRA(8), EVERYWHERE),
     "IA3": (peft.IA3("down"), r"attn\.(k|v)|mlp\.down"),
     "BitFit": (peft.BitFit(), None),
     "norms": (peft.NormTuning("layer"), None),
@@ -43,6 +52,17 @@ TEXT = {  # name: (the method, its sites or None for its own)
     "prompt": (peft.Prompt(10), None),
     "prompt, words": (peft.Prompt(10, words=tuple(range(300, 310))), None),
     "P-tuning": (peft.PTuning(10, hidden=64), None),
+}
+SHAPES = {  # on a single layer: section 4
+    "LoRA": peft.LoRA(4, 8),
+    "LoRA-FA": peft.LoRA(4, 8),
+    "MiSS": peft.MiSS(4),
+    "IA3": peft.IA3(),
+    "DoRA": peft.DoRA(4, 8),
+    "LoHa": peft.LoHa(4, 8),
+    "HiRA": peft.HiRA(4),
+    "OFT": peft.OFT(10),
+    "HRA": peft.HRA(4),
 }
 IMAGES = {
     "full": None,
@@ -94,8 +114,24 @@ def tuned(method, lr, seed, experiment="text"):
     if experiment == "images":
         model, (x, y) = prepared(method, seed, True), sensor.target(seed)["train"]
         return sensor.tune(model, trained_parameters(model), x, y, lr)
-    model = prepared(method, seed)
-    train(model, windows(texts()["train"], BATCH, LENGTH), lr, STEPS, seed)
+    model, batches = prepared(method, seed), windows(texts()["train"], BATCH, LENGTH)
+    if method == "AdaLoRA":
+        return train_allocated(model, batches, lr, seed)
+    train(model, batches, lr, STEPS, seed)
+    return model
+
+
+def train_allocated(model, batches, lr, seed):
+    """As `train`, and after each step AdaLoRA keeps the best: half of its triplets."""
+    adapter = peft.attached(model)["default"]
+    budget = sum(d.r for d in adapter.deltas.values()) // 2
+    ranks = peft.RankAllocator(adapter, budget, STEPS, STEPS // 10, STEPS // 3)
+    step = optim.AdamW(adapter.parameters(), lr=lr, weight_decay=0.0)
+    rate = optim.Schedule(step, warmup_cosine, warmup=STEPS // 10, total=STEPS)
+    for _, (x, y) in zip(range(STEPS), batches(np.random.default_rng(seed))):
+        (lm_loss(model, tensor(x), tensor(y)) + adapter.penalty()).backward()
+        for act in (step.step, ranks.step, step.zero_grad, rate.step):
+            act()
     return model
 
 
@@ -104,7 +140,9 @@ def run(experiment, method, lr, seed):
     if experiment == "images":
         model, parts = tuned(method, lr, seed, "images"), sensor.target(seed)
         before = _on_images(base(images=True), parts["test"])[0]
-        (accuracy, test), valid = (_on_images(model, parts[k]) for k in ("test", "valid"))
+        (accuracy, test), valid = (
+            _on_images(model, parts[k]) for k in ("test", "valid")
+        )
         return _scores(valid[1], test, accuracy, before)
     model = tuned(method, lr, seed)
     test, accuracy = judged(model, texts()["test"])
@@ -135,3 +173,20 @@ def plan():
         for lr in rates
         for seed in CHOOSING
     ]
+
+
+def one_loss(model, images=False):
+    """The loss of the first batch of the study."""
+    if images:
+        x, y = sensor.target(0)["train"]
+        return ops.cross_entropy(model(tensor(x)), y)
+    batch = next(windows(texts()["train"], BATCH, LENGTH)(np.random.default_rng(0)))
+    return lm_loss(model, *map(tensor, batch))
+
+
+@cache
+def price(name, images=False):
+    """The Cost of a step of the study: AdamW, its batch and its length."""
+    return cost(
+        prepared(name, 0, images), *((sensor.LABELS, 8) if images else (BATCH, LENGTH))
+    )

@@ -137,8 +137,10 @@ def descend(W1, A1, B1, W2, A2, B2, X, Y, s, lr, steps):
         return np.sum((output(h, W2, A2, b2, s) - Y) ** 2) / (2 * len(X))
 
     for _ in range(steps):
-        g1, g2 = slope(lambda b: loss(b, B2), B1), slope(lambda b: loss(B1, b), B2)
-        B1, B2 = B1 - lr * g1, B2 - lr * g2
+        first, second = B1, B2
+        g1 = slope(lambda b, other=second: loss(b, other), first)
+        g2 = slope(lambda b, other=first: loss(other, b), second)
+        B1, B2 = first - lr * g1, second - lr * g2
     return B1, B2
 
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from tinyft import efficiency
 from tinyft.course.experiment import interval
 from tinyft.course.lessons.peft import ch19_efficiency as lesson
-from tinyft.efficiency import plan
 
 SEVEN = {"batch": 1, "length": 512}
 
@@ -15,10 +15,10 @@ def gb(size):
 
 def advice(found):
     """Rows [question, answer, from]; found: tables.results."""
-    full = plan("llama-7b", "full", **SEVEN)
-    lora = plan("llama-7b", "lora", r=16, target=lesson.LINEARS, **SEVEN)
-    packed = plan("llama-7b", "qlora", r=16, **SEVEN)
-    again = plan("llama-7b", "qlora", r=16, recompute=True, **SEVEN)
+    full = efficiency.plan("llama-7b", "full", **SEVEN)
+    lora = efficiency.plan("llama-7b", "lora", r=16, target=lesson.LINEARS, **SEVEN)
+    packed = efficiency.plan("llama-7b", "qlora", r=16, **SEVEN)
+    again = efficiency.plan("llama-7b", "qlora", r=16, recompute=True, **SEVEN)
     return [
         [
             "will it fit?",
@@ -113,7 +113,7 @@ def _full(found):
     word = "settled" if abs(mean) > half else "not settled"
     ratio = np.divide(*(found[n]["cost"].bytes for n in ("full", "LoRA r=4")))
     return (
-        f"not here: the best method is {mean:+.1f} ± {half:.1f} points from it ({word}; the "
-        f"best of many is flattered), at {ratio:.1f} × LoRA's memory. A task far from what "
-        "the model knows, or long training, is another matter: not measured"
+        f"not here: the best method is {mean:+.1f} ± {half:.1f} points from it ({word}; "
+        f"the best of many is flattered), at {ratio:.1f} × LoRA's memory. A task far from "
+        "what the model knows, or long training, is another matter: not measured"
     )

@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 
-from tinyft import no_grad, ops, optim, peft, tensor
+from tinyft import nn, no_grad, ops, optim, peft, tensor
 from tinyft.course.experiment import text_parts, train, trained_parameters, windows
 from tinyft.course.lessons.peft import ch13_bitfit as sensor
 from tinyft.course.lessons.peft.ch15_lora import BASE, EVERYWHERE, verses
@@ -75,6 +75,46 @@ IMAGES = {
     "adapters": (peft.Bottleneck(4), r"layer\d\.\d"),
 }
 
+TEXT_RATES = {
+    "full": (0.0001, 0.0003, 0.001),
+    "last block": (0.0003, 0.001, 0.003, 0.01),
+    "LoRA r=1": (0.001, 0.003, 0.01, 0.03),
+    "LoRA r=4": (0.001, 0.003, 0.01, 0.03),
+    "LoRA r=16": (0.001, 0.003, 0.01),
+    "LoRA r=4, q v": (0.001, 0.003, 0.01, 0.03, 0.1),
+    "LoRA-FA": (0.001, 0.003, 0.01, 0.03, 0.1),
+    "DoRA": (0.001, 0.003, 0.01, 0.03),
+    "PiSSA": (0.001, 0.003, 0.01),
+    "AdaLoRA": (0.003, 0.01, 0.03, 0.1, 0.3),
+    "VeRA": (0.01, 0.03, 0.1, 0.3),
+    "LoHa": (0.003, 0.01, 0.03, 0.1),
+    "LoKr": (0.003, 0.01, 0.03, 0.1),
+    "HiRA": (0.01, 0.03, 0.1, 0.3),
+    "MiSS": (0.0003, 0.001, 0.003, 0.01),
+    "OFT": (0.001, 0.003, 0.01),
+    "HRA": (0.003, 0.01, 0.03, 0.1),
+    "IA3": (0.01, 0.03, 0.1, 0.3, 1),
+    "BitFit": (0.003, 0.01, 0.03, 0.1),
+    "norms": (0.003, 0.01, 0.03, 0.1, 0.3),
+    "Houlsby": (0.001, 0.003, 0.01, 0.03),
+    "Pfeiffer": (0.001, 0.003, 0.01, 0.03),
+    "parallel": (0.001, 0.003, 0.01, 0.03),
+    "prefix": (0.01, 0.03, 0.1, 0.3, 1),
+    "prompt": (0.03, 0.1, 0.3, 1),
+    "prompt, words": (0.03, 0.1, 0.3),
+    "P-tuning": (0.001, 0.003, 0.01, 0.03, 0.1),
+}
+IMAGE_RATES = {
+    "full": (3e-05, 0.0001, 0.0003, 0.001),
+    "last layer": (0.001, 0.003, 0.01),
+    "LoRA r=4": (0.0003, 0.001, 0.003, 0.01),
+    "DoRA": (0.0003, 0.001, 0.003, 0.01),
+    "IA3": (0.003, 0.01, 0.03, 0.1),
+    "BitFit": (0.003, 0.01, 0.03),
+    "norms": (0.003, 0.01, 0.03),
+    "adapters": (0.001, 0.003, 0.01),
+}
+
 
 def base(images=False):
     """A fresh copy of the model that everything starts from."""
@@ -136,7 +176,7 @@ def train_allocated(model, batches, lr, seed):
 
 
 def run(experiment, method, lr, seed):
-    """{"valid", "test": loss in nats, "accuracy": of the test part, "before": the base's}."""
+    """{"valid", "test": loss, "accuracy" on the test part, "before": the base's}."""
     if experiment == "images":
         model, parts = tuned(method, lr, seed, "images"), sensor.target(seed)
         before = _on_images(base(images=True), parts["test"])[0]
@@ -173,6 +213,22 @@ def plan():
         for lr in rates
         for seed in CHOOSING
     ]
+
+
+def single(method, inputs=40, outputs=30):
+    """One linear layer without bias: "trained", "frozen", or with a method of SHAPES."""
+    model = nn.Sequential(nn.Linear(inputs, outputs, bias=False, rng=0))
+    model.requires_grad_(method == "trained")
+    if method in SHAPES:
+        adapter = peft.attach(model, SHAPES[method], r"\d", rng=0)
+        if method == "LoRA-FA":
+            peft.lora_fa(adapter)
+    return model
+
+
+def gradient(model):
+    """All gradients of a model, end to end."""
+    return np.concatenate([p.grad.numpy().ravel() for p in model.parameters()])
 
 
 def one_loss(model, images=False):

@@ -32,7 +32,7 @@ def draw_front(found, caption):
     import matplotlib.pyplot as plt
 
     fig, both = plt.subplots(1, 2, figsize=(9.6, 4.4), sharey=True)
-    named = points(found)
+    named = {name: point for name, point in points(found).items() if point[0] > 0}
     for ax, k, label in zip(both, (1, 3), ("trained numbers", "MB of a training step")):
         scale = 1e6 if k == 3 else 1
         seen = {name: (p[0], p[k] / scale) for name, p in named.items()}

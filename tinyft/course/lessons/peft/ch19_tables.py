@@ -6,6 +6,7 @@ from tinyft import efficiency
 from tinyft.course.experiment import interval, said
 from tinyft.course.lessons.peft import ch13_bitfit as sensor
 from tinyft.course.lessons.peft import ch19_efficiency as lesson
+from tinyft.course.prose import table
 
 WORDS = {  # what each trains, for readers who have not met it
     "full": "every number of the model",
@@ -169,6 +170,30 @@ def spread(study, experiment="text"):
     return found
 
 
+def reading(priced):
+    """Three rows of the table in words; priced: {method: its Cost}."""
+    full, bias, loha = (priced[name] for name in ("full", "BitFit", "LoHa"))
+    least = min(priced, key=lambda name: priced[name].flops)
+    return (
+        f"Three rows. *BitFit* trains {bias.trainable / full.trainable:.1%} of the "
+        f"numbers and still takes {bias.flops / full.flops:.0%} of the arithmetic: almost "
+        f"the whole signal goes back. *{least}* takes least, "
+        f"{priced[least].flops / full.flops:.0%}, as nothing below the first place where "
+        f"it sits wants a gradient. *LoHa* trains {loha.trainable / full.trainable:.0%} of "
+        f"the numbers and keeps {loha.activations / full.activations:.1f} times what full "
+        "fine-tuning keeps."
+    )
+
+
+def side_by_side(found):
+    """Show {what: {arm: number}} with a column for LoRA / full."""
+    shown = []
+    for what, row in found.items():
+        values = [f"{v:,}" if isinstance(v, int) else f"{v:.3g}" for v in row.values()]
+        shown.append([what, *values, f"{row['LoRA r=4'] / row['full']:.0%}"])
+    table(["measured on our GPT", "full", "LoRA r=4", "LoRA / full"], shown)
+
+
 def benchmark_plan(row):
     """Weights, gradients and states of one of PEFT's runs: full ones keep no float32."""
     optimizer = "adamw16" if row["method"] == "full" else "adamw"
@@ -205,7 +230,7 @@ def plan_rows(asked):
         plan = efficiency.plan(model, method, **options)
         parts = [f"{getattr(plan, part) / 1e9:.1f}" for part in PARTS]
         shown.append(
-            [name, *parts, f"**{plan.total / 1e9:.1f}**", f"{100 * plan.share:.2g} %"]
+            [name, *parts, f"**{plan.total / 1e9:.1f}**", f"{100 * plan.share:.3g} %"]
         )
     return shown
 

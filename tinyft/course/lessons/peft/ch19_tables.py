@@ -235,9 +235,9 @@ def plan_rows(asked):
     return shown
 
 
-def claim_rows():
+def claim_rows(claims):
     """The sources' claims: verdict and the condition."""
     return [
         [f"{c.source}, line {c.line}", c.claim, f"**{c.verdict}**", c.says]
-        for c in efficiency.claims()
+        for c in claims
     ]

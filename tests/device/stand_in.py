@@ -22,6 +22,7 @@ import contextlib
 import ctypes as C
 import json
 import types
+import weakref
 from collections import Counter
 from pathlib import Path
 
@@ -98,6 +99,9 @@ class Device:
         return None
 
 
+owners = weakref.WeakValueDictionary()  # id of a NumPy array: the ndarray around it
+
+
 class ndarray:
     """A device array. Everything it can do goes through `library`, and is counted."""
 
@@ -109,6 +113,7 @@ class ndarray:
     dtype = property(lambda self: self._a.dtype)
     ndim = property(lambda self: self._a.ndim)
     size = property(lambda self: self._a.size)
+    base = property(lambda self: owners.get(id(self._a.base)))  # of a view, as in CuPy
 
     @classmethod
     def _of(cls, a):
@@ -117,6 +122,8 @@ class ndarray:
             raise OutOfMemoryError(f"Out of memory allocating {a.nbytes:,} bytes")
         self = object.__new__(cls)
         self._a = a
+        if a.base is None:
+            owners[id(a)] = self
         return self
 
     def __array__(self, *args, **options):

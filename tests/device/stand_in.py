@@ -99,13 +99,13 @@ class Device:
         return None
 
 
-owners = weakref.WeakValueDictionary()  # id of a NumPy array: the ndarray around it
+owners = weakref.WeakValueDictionary()  # id of a NumPy array: the first ndarray on it
 
 
 class ndarray:
     """A device array. Everything it can do goes through `library`, and is counted."""
 
-    __slots__ = ("__weakref__", "_a")
+    __slots__ = ("__weakref__", "_a", "base")
     __array_priority__ = 100
     __hash__ = None
     device = Device(0)
@@ -113,7 +113,6 @@ class ndarray:
     dtype = property(lambda self: self._a.dtype)
     ndim = property(lambda self: self._a.ndim)
     size = property(lambda self: self._a.size)
-    base = property(lambda self: owners.get(id(self._a.base)))  # of a view, as in CuPy
 
     @classmethod
     def _of(cls, a):
@@ -122,8 +121,10 @@ class ndarray:
             raise OutOfMemoryError(f"Out of memory allocating {a.nbytes:,} bytes")
         self = object.__new__(cls)
         self._a = a
-        if a.base is None:
-            owners[id(a)] = self
+        memory = id(a if a.base is None else a.base)
+        self.base = owners.get(memory)  # of a view: what it looks into, as in CuPy
+        if self.base is None:
+            owners[memory] = self
         return self
 
     def __array__(self, *args, **options):

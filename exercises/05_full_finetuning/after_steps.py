@@ -7,10 +7,10 @@ def after_steps(X, y, theta0, lr, steps):
     """θ after `steps` of gradient descent on L = ‖Xθ − y‖²/(2n), without a loop.
 
     X = U diag(σ) Vᵀ (np.linalg.svd(X, full_matrices=False));  r0 = y − Xθ0
-    Along direction v_i the way to the end is u_iᵀr0 / σ_i, the curvature h_i = σ_i²/n;
-    after t steps the share 1 − (1 − lr h_i)^t of the way is done.              (5.3)
+    Along direction v_i the gap between start and end is u_iᵀr0 / σ_i, the curvature
+    h_i = σ_i²/n; after t steps the share 1 − (1 − lr h_i)^t of it is closed.    (5.3)
 
-    Example: X = [[2, 0, 0], [0, 1, 0]], y = [4, 3], θ0 = [0, 7, 5], lr = 0.2. The ways
+    Example: X = [[2, 0, 0], [0, 1, 0]], y = [4, 3], θ0 = [0, 7, 5], lr = 0.2. The gaps
     are 2 and −4 along the first two axes, h = (2, ½): a step does 0.4 and 0.1 of them.
     steps = 1 gives [0.8, 6.6, 5], steps = 2 gives [1.28, 6.24, 5].
 

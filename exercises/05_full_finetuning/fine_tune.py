@@ -22,9 +22,10 @@ def fine_tune(start, train, valid, rates, steps):
     """Fine-tune a network at each rate, keep the best point of the sweep, and report it.
 
     For each rate: a fresh network, AdamW without weight decay, `steps` steps on the mean
-    cross-entropy of all of `train`. The accuracy on `valid` is taken at the start (step
-    0) and after every step. The point with the highest accuracy wins; of equal ones that
-    of the rate that comes first in `rates`, and of its steps the earliest.
+    cross-entropy of all of `train`, ops.cross_entropy(model(tensor(x)), y). The accuracy
+    on `valid` is taken at the start (step 0) and after every step. The point with the
+    highest accuracy wins; of equal ones that of the rate that comes first in `rates`,
+    and of its steps the earliest.
 
     Example: rates [0.1, 0.3], two steps, accuracies 0.25, 0.5, 0.5 at rate 0.1 and 0.25,
     0.5, 0.75 at rate 0.3 give (0.3, 2, 0.75, ‖θ − θ0‖ after step 2 at rate 0.3).

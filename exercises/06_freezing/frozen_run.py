@@ -8,11 +8,13 @@ def frozen_run(X, y, theta, v, thaw, lr, mu, decay, first, last):
 
     In step t only the entries with thaw <= t train. For these
         g = X ᵀ(Xθ − y)/n + decay·θ,   v ← mu·v + g,   θ ← θ − lr·v
-    The others stay as they are, θ and v alike: no decay, no momentum, no memory.
+    The others stay as they are, θ and v alike: no decay and no step, and v is kept until
+    the entry thaws.
 
-    Example: X = [[1, 1]], y = [0], θ = [1, 1], v = [0, 0], thaw = [0, 1], lr = 0.1, mu = 0,
-    decay = 0. Step 0: Xθ − y = 2, so g = 2 for both, but only entry 0 moves: [0.8, 1].
-    Step 1 moves both: Xθ − y = 1.8, so θ = [0.62, 0.82].
+    Example: X = [[1, 1], [1, 0]], y = [0, 2], θ = [1, 1], v = [1, 1], thaw = [0, 1],
+    lr = 0.1, mu = 0.5, decay = 0.2. Step 0: Xθ − y = [2, −1], so g = [0.7, 1.2], but only
+    entry 0 trains: v = [1.2, 1], θ = [0.88, 1]. Step 1 trains both: Xθ − y =
+    [1.88, −1.12], g = [0.556, 1.14], v = [1.156, 1.64], θ = [0.7644, 0.836].
 
     A run can be cut anywhere: first = 0, last = 9 is the same as first = 0, last = 4 and
     then first = 4, last = 9 from the θ and v that came back.

@@ -1,4 +1,4 @@
-"""Task 3 of 4: bias and variance from repeated runs.  (6.4) of the notebook."""
+"""Task 4 of 4: bias and variance from repeated runs.  (6.4) of the notebook."""
 
 import numpy as np
 
@@ -13,7 +13,8 @@ def measured(outputs, truth):
     would count as bias. Both are then averaged over the points. bias² may come out
     slightly below 0.
 
-    Example: outputs = [[1], [3]], truth = [1]: mean 2, variance 2, bias² = 1 − 2/2 = 0.
+    Example: outputs = [[1, 4], [3, 8]], truth = [1, 5]. Means 2 and 6, variances 2 and 8,
+    bias² = 1 − 2/2 = 0 and 1 − 8/2 = −3. Averaged over the two points: (−1.5, 5).
 
     outputs (K, points) with K >= 2, truth (points,). Returns (bias², variance), floats.
     """

@@ -1,4 +1,4 @@
-"""Task 2 of 4: bias and variance of a choice.  (6.2), (6.3) of the notebook."""
+"""Task 3 of 4: bias and variance of a choice.  (6.2), (6.3) of the notebook."""
 
 import numpy as np
 
@@ -12,8 +12,11 @@ def risk(Phi, M, delta, tuned, sigma):
         b_F = −delta_F,   b_T = P Phi_F delta_F − (I − P Phi_T) delta_T          (6.2)
         bias² = bᵀ M b,   variance = sigma² tr(M_TT P Pᵀ)                        (6.3)
 
-    Example: one column Phi = [[1], [1]], M = [[1]], delta = [3], sigma = 2. Not tuned:
-    (9, 0). Tuned: P = [½, ½], bias² = 0 and variance = 4 · ½ = 2.
+    Phi_T⁺ is the pseudo-inverse, (Phi_TᵀPhi_T)⁻¹Phi_Tᵀ for independent columns.
+
+    Example: Phi = [[1, 1], [1, 0]], M = [[1, ½], [½, 2]], delta = [1, 2], sigma = 2, and
+    the first column is tuned: P = [[½, ½]], b = [1, −2], bias² = 1 − 2 + 8 = 7 and
+    variance = 4 · ½ = 2. Nothing tuned: b = [−1, −2], bias² = 1 + 2 + 8 = 11, variance 0.
 
     Phi (n, p), M (p, p) the mean of φφᵀ over test points, delta (p,), tuned (p,) bools,
     sigma a float. Returns (bias², variance), floats.
@@ -27,7 +30,8 @@ def best_choice(Phi, M, delta, groups, sigma):
 
     groups: (p,) ints, the group of each column. Returns a sorted list of group numbers;
     it can be empty.
-    Example: Phi, M, delta, sigma as above and groups = [0]: 9 untuned, 2 tuned, so [0].
+    Example: Phi, M, delta, sigma as above and groups = [0, 1]: 11 for none, 9 for [0],
+    10 for [1], 16 for both, so [0].
     """
     # YOUR CODE: try them all
     raise NotImplementedError("not implemented yet: best_choice, try them all")

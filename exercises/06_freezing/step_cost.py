@@ -1,4 +1,4 @@
-"""Task 4 of 4: what a step costs when some layers are frozen.  Section 7."""
+"""Task 2 of 4: what a step costs when some layers are frozen.  Section 8."""
 import itertools
 
 
@@ -19,5 +19,5 @@ def step_cost(sizes, trains):
     sizes: a list of ints; trains: a list of len(sizes) − 1 bools, at least one true.
     Returns (multiplications, kept): ints.
     """
-    # YOUR CODE: section 7
-    raise NotImplementedError("not implemented yet: step_cost, section 7")
+    # YOUR CODE: section 8
+    raise NotImplementedError("not implemented yet: step_cost, section 8")

@@ -77,12 +77,12 @@ def test_work_and_memory(student, rng, draw):
     sizes, trains = draw[0], list(draw[1])
     want = reference(sizes, trains)
     known = {k: v for k, v in mistakes(sizes, trains).items() if v != want}
-    got = take(student.step_cost(list(sizes), trains), "section 7", work=(), kept=())
+    got = take(student.step_cost(list(sizes), trains), "section 8", work=(), kept=())
     compare(
         np.array(got, dtype=float),
         want=np.array(want, dtype=float),
         mistakes={k: np.array(v, dtype=float) for k, v in known.items()},
         tol=TOL,
-        equation="section 7",
+        equation="section 8",
         called="step_cost: multiplications, numbers kept",
     )

@@ -18,7 +18,7 @@ def probe_depths(train, y, valid, y_valid, share):
     lost, how much larger the best of them is than the last; margin, two standard errors
     of that difference, 2 s/√m, where d_i = (the best depth is right on image i) − (the
     end is), 1, 0 or −1, and s is their standard deviation with m − 1. Of equally good
-    depths the first is the best. The head is enough if lost <= margin.
+    depths the first is the best. The head may be enough if lost <= margin.
 
     Example: two depths of one feature each, share 0.25. train [[[0], [0], [2]], [[1],
     [1], [1.5]]], y [0, 0, 1], valid [[[0.2], [1.9], [0.1]], [[1.5], [1.4], [1]]],

@@ -1,4 +1,4 @@
-"""Task 3 of 4: a training run with the penalty.  (11.5), (11.6) of the notebook."""
+"""Task 3 of 4: a training run with the penalty.  Section 4 of the notebook."""
 
 import numpy as np
 
@@ -19,5 +19,5 @@ def train_encoder(X, y, W0, readout, strength, scores, sd, lr, steps):
     s = [0.5, 0.0], sd = [1.0, 1.0], lr 0.25, two steps: W = [[1.375], [0.25]],
     losses [1.25, 0.25, 0.390625], moved [0.28125, 0.125].
     """
-    # YOUR CODE: (11.5)
-    raise NotImplementedError("not implemented yet: train_encoder, (11.5)")
+    # YOUR CODE: section 4
+    raise NotImplementedError("not implemented yet: train_encoder, section 4")

@@ -1,4 +1,4 @@
-"""Task 2 of 4: does this source harm?  (12.7), (12.8) of the notebook."""
+"""Task 4 of 4: does this source harm?  (12.7), (12.8) of the notebook."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Task 3 of 4: pretraining that stops for the target's sake.  (12.10) of the notebook."""
+"""Task 3 of 4: pretraining that stops for the target's sake.  Section 7."""
 
 import numpy as np
 
@@ -22,5 +22,5 @@ def stop_pretraining(X, y, X_valid, y_valid, theta, lr, steps, patience):
     θ = [0.875, 0.875] at step 2, and V = [1.25, 0.5625, 0.457, 0.6086, 0.8521]: after two
     steps without a new smallest V it stops.
     """
-    # YOUR CODE: (12.10)
-    raise NotImplementedError("not implemented yet: stop_pretraining, (12.10)")
+    # YOUR CODE: section 7
+    raise NotImplementedError("not implemented yet: stop_pretraining, section 7")

@@ -119,7 +119,7 @@ def test_smallest(student, rng, draw):
     }
     known = {k: v for k, v in known.items() if not np.allclose(v, want, 1e-6)}
     compare(student.examples_needed(*given), want=want, mistakes=known, tol=TOL,
-            equation="(12.3)")
+            equation="(12.5)")
 
 
 def needed_before(gap, psi, power, rejects, N):
@@ -135,4 +135,4 @@ def test_all_on_one_side(student, rng, draw):
     want = math.ceil(1 - math.log2(alpha)), 1.0
     known = {"one-sided p-values": (want[0] - 1, 1.0)}
     compare(student.examples_needed(gap, 1.0, power, alpha), want=want, mistakes=known,
-            tol=TOL, equation="(12.3)")
+            tol=TOL, equation="(12.5)")

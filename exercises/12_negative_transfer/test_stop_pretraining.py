@@ -102,7 +102,7 @@ def test_best(student, rng, draw):
     want = reference(given)[:2]
     known = {k: v[:2] for k, v in mistakes(given).items() if not same(v[:2], want)}
     got = student.stop_pretraining(*given)[:2]
-    compare(got, want=want, mistakes=known, tol=TOL, equation="(12.10)")
+    compare(got, want=want, mistakes=known, tol=TOL, equation="section 7")
 
 
 @pytest.mark.points(2)
@@ -120,7 +120,7 @@ def test_losses(student, rng, draw):
         "only the smallest V": want.min(),
     }
     got = student.stop_pretraining(*given)[2]
-    compare(got, want=want, mistakes=known, tol=TOL, equation="(12.10)")
+    compare(got, want=want, mistakes=known, tol=TOL, equation="section 7")
 
 
 @pytest.mark.draws((2.0, 1.0, 0.3), (1.0, 3.0, 0.7), (4.0, 1.5, 0.2))
@@ -155,5 +155,5 @@ def test_an_equal_loss_is_no_smaller(student, rng, draw):
         want=(theta, 0, V),
         mistakes={"an equal V counts as smaller": (theta, steps, late)},
         tol=TOL,
-        equation="(12.10)",
+        equation="section 7",
     )

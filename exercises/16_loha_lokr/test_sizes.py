@@ -5,13 +5,16 @@ import pytest
 
 from tinyft.grading import compare
 
-SIZES = [  # out, inp, budget: 3 divides one side of the first two, and would win
-    (96, 50, 700),
+SIZES = [  # out, inp, budget
+    (6, 12, 40),  # LoKr's largest factor, 6, takes the most numbers
+    (8, 10, 81),  # its smallest, 1; and OFT's block is all ten inputs
+    (96, 50, 700),  # 3 divides one side of this and the next, and would win
     (50, 96, 700),
     (96, 144, 2000),
     (160, 640, 3200),
     (48, 36, 500),
     (120, 90, 1500),
+    (120, 90, 1000),  # a large factor again, 30
 ]
 
 
@@ -89,7 +92,7 @@ def judged(student, method, out, inp, budget):
         want=np.array(want),
         mistakes={name: np.array(v) for name, v in known.items() if v != want},
         tol=0,
-        equation="section 10",
+        equation="sections 2 to 5",
         called=f"size({method!r}, {out}, {inp}, {budget})",
     )
 
@@ -97,10 +100,11 @@ def judged(student, method, out, inp, budget):
 @pytest.mark.points(2)
 @pytest.mark.draws(*SIZES)
 def test_size(student, rng, draw):
-    """Every method, the budget moved a little by the draw."""
+    """Every method; a budget above 100 is moved a little by the draw."""
     out, inp, budget = draw
+    more = int(rng.integers(0, 40)) if budget > 100 else 0
     for method in METHODS:
-        judged(student, method, out, inp, budget + int(rng.integers(0, 40)))
+        judged(student, method, out, inp, budget + more)
 
 
 @pytest.mark.draws((48, 36), (30, 42), (64, 80))

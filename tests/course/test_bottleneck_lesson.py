@@ -8,6 +8,7 @@ import pytest
 
 from tinyft.course.lessons.safeguards import ch11_advice as advice
 from tinyft.course.lessons.safeguards import ch11_information_bottleneck as lesson
+from tinyft.course.lessons.safeguards import ch11_setting as setting
 from tinyft.course.runs import Runs
 
 EXACT = {"abs": 1e-12}
@@ -85,7 +86,24 @@ def test_strength_takes_the_largest_within_one_paired_standard_error(spread, wan
         swing = spread * (-1) ** seed if lam == 0.1 else 0.0
         return {"valid": 1.0 + seed + worse[lam] + swing}
 
-    assert advice.strength(Runs(made("flat", scores))) == want
+    both = Runs(made("flat", scores) + made("τ = sd", scores))
+    assert setting.strength(both) == want
+    words = {row[0]: row[3] for row in setting.choice(both)[1]}
+    assert words[want] == "chosen" and words[0.6] == "no"
+    assert words[0.02] in ("yes", "chosen")
+
+
+def test_weights_held_stops_gradient_descent_of_l2sp_where_asked():
+    """Its gradient is 0 for one λ, and it leaves the asked share; 1e-6: 100 halvings."""
+    rng = np.random.default_rng(0)
+    X, W0 = rng.normal(size=(20, 3)) * [3.0, 1.0, 0.3], rng.normal(size=(2, 3))
+    a, y = np.array([1.0, -0.5]), X @ [1.0, -2.0, 0.5]
+    W = lesson.weights_held(X, y, W0, a, 0.2)
+    e, start = X @ W.T @ a - y, X @ W0.T @ a - y
+    assert e @ e / (start @ start) == pytest.approx(0.2, rel=1e-6)
+    ratio = -np.outer(a, X.T @ e / len(X)) / (W - W0)  # 2λ, everywhere
+    assert ratio == pytest.approx(np.full((2, 3), ratio[0, 0]), rel=1e-6)
+    assert ratio[0, 0] > 0
 
 
 def test_the_study_has_what_the_plan_asks():

@@ -13,10 +13,11 @@ from tinyft.peft.delta import registry
 PACKAGE = Path(tinyft.__file__).parent
 ROOT = PACKAGE.parent
 COMING = {"15b_lora_variants"}  # in the table before its exercises
-LIBRARY = {  # PyTorch's shorter name; what the file measures
+LIBRARY = {  # PyTorch's shorter name; what the file measures or holds
     "01_optimisers": "optim",
     "07_which_layers": "frequency",
     "16_loha_lokr": "loha",
+    "17_qlora": "packed",  # what the weights are
 }
 EVERY = [c for c in chapters.every() if c.name not in COMING]
 each = pytest.mark.parametrize("chapter", EVERY, ids=lambda c: c.name)

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from tinyft import optim, transfer
+from tinyft import nn, optim, tensor, transfer
 from tinyft.course import runs
 from tinyft.course.lessons.transfer import ch05_advice as told
 from tinyft.course.lessons.transfer import ch05_digits as digits
@@ -53,7 +53,11 @@ def test_every_way_has_every_seed_at_every_rate():
     assert {one["way"] for one in runs} >= set(lesson.WAYS)
 
 
-@pytest.mark.parametrize("way", [lesson.END, lesson.HALVED, lesson.MORE, lesson.COSINE])
+SHORT = lesson.END, lesson.HALVED, lesson.MORE, lesson.COSINE
+ANEW = lesson.SCRATCH, lesson.UPDATED
+
+
+@pytest.mark.parametrize("way", SHORT + ANEW)
 def test_a_run_of_the_study(short, way):
     found = lesson.run(way=way, labels=8, lr=1e-3, seed=0)
     assert found["step"] in (0, 5, 10) and 0 < found["distance"] < 5
@@ -107,8 +111,79 @@ def test_all_labels_in_epochs(monkeypatch):
     monkeypatch.setattr(lesson, "EPOCHS", (1, 2))
     lesson._many.cache_clear()
     found = lesson.run("batches of 32, 2 epochs", 90, 1e-3, 0)
-    assert found["step"] == 6 and found["distance"] > 0
+    fresh = lesson.run("from scratch, batches of 32, 1 epochs", 90, 1e-3, 0)
+    assert found["step"] == 6 and fresh["step"] == 3
+    assert 0 < fresh["distance"] < 5
     lesson._many.cache_clear()
+
+
+def test_scratch_is_a_network_of_the_seed_and_of_the_bases_shape():
+    """Random weights of about the base's number, and not the base's; its norms learn."""
+    base, (model, _) = digits.base(), lesson._fresh(lesson.SCRATCH, 3)
+    shapes = [[p.shape for p in net.parameters()] for net in (base, model)]
+    assert shapes[0] == shapes[1]
+    again, other = (digits.untrained(seed).fc.weight.numpy() for seed in (3, 4))
+    assert np.array_equal(model.fc.weight.numpy(), again)
+    assert abs(again - other).max() > 0.01
+    assert abs(again - base.fc.weight.numpy()).max() > 0.01
+
+
+@pytest.mark.parametrize(
+    ("way", "moves"), [(lesson.END, False), (lesson.UPDATED, True)]
+)
+def test_statistics_move_only_where_it_says_so(way, moves):
+    model, _ = lesson._fresh(way)
+    before = model.bn1.running_mean.numpy().copy()
+    lesson.follow(model, digits.few_labels("inverted", 8, 0), 1e-3, 0, {}, steps=1)
+    assert (abs(model.bn1.running_mean.numpy() - before).max() > 1e-3) == moves
+
+
+def test_the_probe_is_chosen_on_valid(monkeypatch):
+    """Fifteen stand-ins: the seventh is best on valid, the ninth on test."""
+
+    class Fixed:
+        def __init__(self, right):
+            self.right = right
+
+        def predict(self, F):
+            part = {120: "valid", 239: "test"}[len(F)]
+            y = digits.held_out("inverted")[part][1]
+            return np.where(np.arange(len(y)) < self.right[part], y, (y + 1) % 10)
+
+    rights = [{"valid": 10, "test": 20} for _ in range(15)]
+    rights[6], rights[8] = {"valid": 60, "test": 100}, {"valid": 59, "test": 200}
+    probes = iter(map(Fixed, rights))
+    monkeypatch.setattr(transfer, "linear_probe", lambda *given: next(probes))
+    x, y = digits.few_labels("inverted", 40, 0)
+    assert set(y) == set(range(10))
+    found = digits.probe((x, y))
+    assert found == pytest.approx({"valid": 0.5, "test": 100 / 239}, abs=1e-12)
+
+
+def test_the_probe_never_names_a_class_that_has_no_label():
+    x, y = digits.few_labels("inverted", 60, 0)
+    few = y < 2
+    found = digits.probe((x[few], y[few]))
+    labels = digits.held_out("inverted")["test"][1]
+    assert 0.1 < found["test"] <= (labels < 2).mean() + 1e-12
+
+
+def test_outputs_are_scaled_by_what_valid_prefers():
+    """Outputs (4, 0) for two classes: right always: as large as can be; half: small."""
+    model = nn.Linear(2, 2, bias=False)
+    model.weight.data = tensor(np.eye(2, dtype="f4")).data
+    x = np.tile(np.array([[4.0, 0.0]], "f4"), (4, 1))
+    right, half = np.zeros(4, int), np.array([0, 1, 0, 1])
+    sure = digits.scaled(model, {"valid": (x, right), "test": (x, half)})
+    assert sure == (1.0, pytest.approx(np.log1p(np.exp(-4.0)) + 2.0, rel=1e-6))
+    calm = digits.scaled(model, {"valid": (x, half), "test": (x, right)})
+    assert calm == (0.1, pytest.approx(np.log1p(np.exp(-0.4)), rel=1e-6))
+
+
+def test_what_the_start_bought_is_a_row_for_each_count():
+    names, rows = told.bought(runs.load("05_full_finetuning"))
+    assert [row[0] for row in rows] == [8, 16, 64, 1438]
+    assert all(len(row) == len(names) for row in rows)
 
 
 def test_no_step_moves_nothing():

@@ -58,6 +58,14 @@ METHODS = {
     "OffsetLoRA": lambda: peft.OffsetLoRA(r=4, alpha=7),
     "BitFit": lambda: peft.BitFit(),
     "biases": lambda: peft.Full(only=("bias",)),
+    "LoHa": lambda: peft.LoHa(r=3, alpha=7),
+    "LoKr": lambda: peft.LoKr(r=2, alpha=7, factor=4),
+    "LoKr whole": lambda: peft.LoKr(r=48, alpha=48, factor=4),
+    "HiRA": lambda: peft.HiRA(r=4),
+    "MiSS": lambda: peft.MiSS(r=5),
+    "OFT": lambda: peft.OFT(block=8),
+    "OFT cut": lambda: peft.OFT(block=8, terms=6),
+    "HRA": lambda: peft.HRA(r=4),
 }
 
 

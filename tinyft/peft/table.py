@@ -22,7 +22,9 @@ Not rows, because they are no deltas:
 - **QLoRA** is any method above on a base in 4 bits, `nn.quantise_linears(model)` before
   `peft.attach`: y = x Ŵᵀ + (α/r) x Aᵀ Bᵀ with Ŵ packed. It does not merge into 4 bits
   (`nn.dequantise_linears` first); `Full` and LoRA-GA's start refuse such a layer.
+  Chapter `17_qlora`.
 - **LoftQ** is a start of LoRA beside that base, `peft.loftq(adapter, rounds)`.
+  Chapter `17_qlora`.
 - **LoRA-GA, EVA, CorDA** are starts of `OffsetLoRA`, `peft.start_from(adapter, ...)`.
 """
 COLUMNS = (

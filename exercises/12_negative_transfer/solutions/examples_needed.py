@@ -1,4 +1,4 @@
-"""Task 4 of 4: how large must the test set be?  (12.3) and section 7 of the notebook."""
+"""Task 2 of 4: how large must the test set be?  (12.3), (12.5) of the notebook."""
 
 import math
 
@@ -8,17 +8,21 @@ def examples_needed(gap, discordance, power, alpha):
 
     Each test example is discordant with probability ψ = `discordance`, and then it is the
     first model's error with the probability that makes the expected gap, P(only the first
-    is wrong) − P(only the second is), equal to `gap`. The exact two-sided test (12.3)
-    rejects when p ≤ alpha; without discordant examples it never does.
+    is wrong) − P(only the second is), equal to `gap`: q = (1 + gap/ψ)/2. The exact
+    two-sided test (12.3) rejects when p ≤ alpha; without discordant examples it never
+    does.
 
-    Go up from N = 1 and stop at the first N whose probability to reject is ≥ `power`.
+    Go up from N = 1 and stop at the first N whose probability to reject (12.5), with
+    `alpha` for 0.05, is ≥ `power`.
 
     0 < gap ≤ discordance ≤ 1, 0 < power < 1, 0 < alpha < 1, floats. Returns (N, the
     probability to reject at this N), an int and a float.
 
     Example: gap = 0.2, discordance = 0.4, power = 0.5, alpha = 0.05 gives (46, 0.5076).
+    (Here N stays below 160. Above 1000, math.comb times a float overflows: use logarithms,
+    by math.lgamma.)
     """
-    # YOUR CODE: (12.3)
+    # YOUR CODE: (12.3), (12.5)
     share = (1 + gap / discordance) / 2
 
     def binomial(n, i, chance):

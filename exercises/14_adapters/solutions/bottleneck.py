@@ -14,6 +14,10 @@ def bottleneck(h, y, adapters, parallel=False):
     axes; adapters a list, perhaps empty, of (D, b, U, c, s): D (m, d), or (m, k) if
     parallel, b (m,), U (d, m), c (d,), s a float; m is the adapter's own.
     Returns a new (..., d) array.
+
+    Example: h = [[2, 1], [0, 1]], y = [[1, 0], [0, 2]] and one adapter with
+    D = [[1, −1]], b = [0.5], U = [[2], [1]], c = [0, 1], s = 3 give
+    [[6.431, 5.715], [−5.431, 2.285]]; with parallel the second row is [−2.773, 3.614].
     """
     # YOUR CODE: equation (14.1)
     out = y.copy()

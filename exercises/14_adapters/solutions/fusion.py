@@ -13,6 +13,10 @@ def fusion(y, A, Q, K, V, on):
     0 and take no part in the softmax; a row that may use none stays y, all weights 0.
     Returns y' (B, d) and the weights w (B, N). No temperature, no 1/√d. Scores may be
     large, of either sign: there must be no overflow and no NaN.
+
+    Example: y = [[2, 1], [0, 1]], A = [[[1, 0], [0, 1]], [[2, 2], [0, −1]]], Q = K = I,
+    V = 2 I and on = [[True, True], [True, False]] give y' = [[3.462, 1.538], [4, 5]]
+    and w = [[0.731, 0.269], [1, 0]].
     """
     # YOUR CODE: equation (14.7)
     query = y @ Q.T
@@ -30,7 +34,8 @@ def fusion(y, A, Q, K, V, on):
 def value_penalty(V, strength):
     """strength·‖V − I‖²: keeps V (d, d) near the identity, where it starts.
 
-    The squared Frobenius norm: a sum, not a mean.
+    The squared Frobenius norm: a sum, not a mean. Example: ([[1, 2], [0, 3]], 0.01)
+    gives 0.08.
     """
     # YOUR CODE: ‖V − I‖²
     return strength * np.sum((V - np.eye(len(V))) ** 2)

@@ -6,8 +6,8 @@ import numpy as np
 def nearest_kronecker(D, l, m):
     """The matrices W1 (l, m) and W2 with the least ‖D − W1 ⊗ W2‖².          (16.9)
 
-    Write block (i, j) of D as one row of R(D), the blocks in reading order; then
-    R(W1 ⊗ W2) = vec(W1) vec(W2)ᵀ has rank 1.
+    Write block (i, j) of D as one row of rows(D), the blocks in reading order; then
+    rows(W1 ⊗ W2) = vec(W1) vec(W2)ᵀ has rank 1.
 
     D (out, in), l divides out and m divides in. Returns (W1, W2, error): any pair with
     the right product, and the squared error that is left, a float.

@@ -1,14 +1,11 @@
-"""Chapter 16: the tables of the study and of "What to set", every number computed.
-
-protocol(study), results(study, counts)    section 8
-prices(counts, seconds, peaks), advice(study), verdict(study)    section 9
-"""
+"""Chapter 16, section 9: the tables and sentences of the study, every number computed."""
 
 import numpy as np
 
-from tinyft.course.experiment import interval, said
+from tinyft.course import runs
+from tinyft.course.experiment import interval, said, student
 from tinyft.course.lessons.peft.ch15_advice import minus
-from tinyft.course.lessons.peft.ch16_loha_lokr import LARGER, SHAPES, STEPS
+from tinyft.course.lessons.peft.ch16_loha_lokr import SHAPES, STEPS, attached
 from tinyft.course.plot import per_seed
 
 NAMES = {  # with the size that the budget gives
@@ -51,15 +48,32 @@ def protocol(study):
     )
 
 
-def results(study, counts):
-    """(titles, rows) of the comparison; counts: {method: trained numbers}."""
+def results(study, counts, base):
+    """(titles, rows) of the comparison.
+
+    counts: {method: trained numbers}; base: {"test", "before": loss of the base}.
+    """
     test, before, best = scores(study), scores(study, "before"), rates(study)
-    head = ["", "numbers", "best rate", "test loss", "minus LoRA, paired"]
+    full = runs.load("15_lora").where(experiment="full").at_best_rate()
+    head = ["", "numbers", "s", "best rate", "test loss", "minus LoRA, paired"]
     head += ["plain Bible", "minus LoRA's"]
     rows = [
         [
+            "the base",
+            "0",
+            "",
+            "",
+            f"{base['test']:.3f}",
+            "",
+            f"{base['before']:.2f}",
+            "",
+        ]
+    ]
+    rows += [
+        [
             NAMES[name],
             f"{counts[name]:,}",
+            scale_of(name),
             f"{best[name]:g}",
             said(test[name], 3),
             minus(test[name], test["LoRA"]),
@@ -68,7 +82,47 @@ def results(study, counts):
         ]
         for name in SHAPES
     ]
-    return head, rows
+    rate, values = full[0]["settings"]["lr"], full.values("test")
+    last = [said(values, 3), minus(values, test["LoRA"]), "not measured", ""]
+    return head, [*rows, ["every weight (chapter 15)", "all", "", f"{rate:g}", *last]]
+
+
+def scale_of(name):
+    """The constant s = α/r in front of a method's change, "" where it has none."""
+    make, size = SHAPES[name]
+    return f"{make(size).scale:g}" if name in ("LoRA", "LoHa", "LoKr") else ""
+
+
+def other_sizes(study):
+    """(titles, rows): larger and smaller sizes beside the LoRA of chapter 15's study."""
+    rank = runs.load("15_lora").where(experiment="rank", places="everywhere")
+    lora = {r: rank.where(r=r).at_best_rate() for r in (1, 16)}
+    usual, rows = scores(study), []
+    pairs = {"LoHa": (8, 16), "MiSS": (32, 16), "LoKr": (2, 16)}
+    for name, size, r in [("LoRA", 16, 16), *((n, *v) for n, v in pairs.items())] + [
+        ("LoRA", 1, 1),
+        ("LoKr", 16, 1),
+    ]:
+        own = lora[size] if name == "LoRA" else more(study, name, size)
+        values = own.values("test")
+        against = "—" if name == "LoRA" else minus(values, lora[r].values("test"))
+        rows.append(
+            [
+                f"{name}, {'factor' if name == 'LoKr' else 'r ='} {size}",
+                f"{attached(name, size=size)[1].count():,}",
+                f"{own[0]['settings']['lr']:g}",
+                said(values, 3),
+                minus(values, usual[name]),
+                f"{against} (r = {r})" if name != "LoRA" else against,
+            ]
+        )
+    head = ["", "numbers", "best rate", "test loss", "minus its own size above"]
+    return [*head, "minus LoRA"], rows
+
+
+def more(study, name, size):
+    """The runs of another size of a method, at its best rate."""
+    return study.where(method=name, size=size).at_best_rate()
 
 
 def forgetting(study, base):
@@ -98,23 +152,31 @@ def settled(study, other="LoRA", score="test"):
     return clear, open_
 
 
-def verdict(study):
-    """In words: which shapes differ from LoRA, and what a wrong rate costs instead."""
+def barely(study):
+    """The settled methods whose interval holds zero if all six are to hold together."""
+    test, others = scores(study), len(SHAPES) - 1
+    wider = student(1 - 0.05 / others, 4) / student(0.95, 4)  # Bonferroni
+    found = {n: interval(np.subtract(test[n], test["LoRA"])) for n in settled(study)[0]}
+    return [name for name, (mean, half) in found.items() if abs(mean) < wider * half]
+
+
+def verdict(study, base):
+    """In words: which shapes differ from LoRA; base: test loss before any training."""
     clear, rest = settled(study)
     worse = [f"{n} ({d:+.3f})" for n, d in clear.items() if d > 0]
     better = [f"{n} ({d:+.3f})" for n, d in clear.items() if d < 0]
-    parts = [
-        f"Worse than LoRA, settled by five seeds: {', '.join(worse) or 'none'}.",
-        f"Better, settled: {', '.join(better) or 'none'}.",
-        f"Not settled: {', '.join(rest) or 'none'}.",
-    ]
-    means = [np.mean(v) for v in scores(study).values()]
-    best = rates(study).values()
-    parts.append(f"The best rates span a factor of {max(best) / min(best):.0f}.")
+    means, best = [np.mean(v) for v in scores(study).values()], rates(study).values()
     return (
-        " ".join(parts)
-        + f" From the best to the worst shape it is {max(means) - min(means):.3f} nats; "
-        f"{wrong_rate(study)}."
+        "*Settled* means that the 95 % interval of the paired difference excludes zero. "
+        f"Worse than LoRA, settled: {', '.join(worse) or 'none'}. "
+        f"Better, settled: {', '.join(better) or 'none'}. "
+        f"Not settled: {', '.join(rest) or 'none'}. But these are six intervals at once: "
+        f"widened so that all six hold together with 95 %, {', '.join(barely(study))} "
+        "would no longer be settled. "
+        f"The best rates span a factor of {max(best) / min(best):.0f}. From the best to "
+        f"the worst shape it is {max(means) - min(means):.3f} nats, "
+        f"{(max(means) - min(means)) / (base - min(means)):.0%} of the "
+        f"{base - min(means):.2f} that LoRA gains over the base; {wrong_rate(study)}."
     )
 
 
@@ -133,12 +195,12 @@ def wrong_rate(study):
 
 
 def draw_differences(study):
-    """Figure 6: the paired differences to LoRA."""
+    """Figure 5: the paired differences to LoRA."""
     test = scores(study)
     per_seed(
         {n: np.subtract(v, test["LoRA"]) for n, v in test.items() if n != "LoRA"},
         "test loss minus LoRA's (nats)",
-        "Figure 6. Paired differences of five seeds, and their 95 % intervals; below zero "
+        "Figure 5. Paired differences of five seeds, and their 95 % intervals; below zero "
         "is better than LoRA.",
     )
 
@@ -151,60 +213,7 @@ def turned_by(adapter):
     ]
     t = max(sizes)
     return (
-        f"After training, the largest $\\|Q\\|$ of a layer lies between {min(sizes):.2f} "
-        f"and {t:.2f}: there 5 terms are off by up to {2 * t**4 - t**8:.1g}, 6 terms by "
-        f"{t**10:.1g}."
+        f"After this OFT run the largest $\\|Q\\|$ of a layer lies between "
+        f"{min(sizes):.2f} and {t:.2f}. There the series of section 8 is off by up to "
+        f"{2 * t**4 - t**8:.1g} with 5 terms, and by {t**10:.1g} with 6."
     )
-
-
-def prices(counts, seconds, peaks, floors):
-    """Rows (method, numbers, time of a step, memory, merged) of the table of costs.
-
-    seconds: of a step; peaks: MiB at the peak of a step; floors: of LoRA.
-    """
-    return [
-        [
-            NAMES[name],
-            f"{counts[name]:,}",
-            f"{seconds[name] / floors[0]:.2f}",
-            f"{peaks[name] - floors[1]:+.1f} MiB",
-            "0",
-        ]
-        for name in SHAPES
-    ]
-
-
-def _larger(study):
-    """In words: what four to six times the numbers gained, paired by seed."""
-    test, found = scores(study), []
-    for name, (size, _) in LARGER.items():
-        more = grid(study, name, "larger").at_best_rate().values("test")
-        found.append(f"{name} {size}: {minus(more, test[name])}")
-    return f"minus the size at the budget: {', '.join(found)}"
-
-
-def advice(study):
-    """Rows (what, start with, why) of "What to set"."""
-    best, test = rates(study), scores(study)
-    ratio = {name: best[name] / best["LoRA"] for name in SHAPES}
-    swift = ", ".join(f"{n} {r:g}×" for n, r in ratio.items() if n != "LoRA")
-    lead = min(test, key=lambda name: np.mean(test[name]))
-    return [
-        [
-            "which shape",
-            "LoRA",
-            f"least mean test loss here: {lead}; see the paired differences above",
-        ],
-        ["rate (AdamW)", "sweep it per shape", f"best rate over LoRA's here: {swift}"],
-        ["LoHa: r", "half of the LoRA rank", "same count: 2 r (in + out)"],
-        ["LoHa, LoKr: α", "a constant; then tune the rate", "by custom: s = α/r"],
-        [
-            "LoKr: factor",
-            "a common divisor near 4 to 16",
-            "count f² + (out/f)(in/f): a larger factor is smaller, up to √out",
-        ],
-        ["LoKr: r", "large, for whole W₁ and W₂", "a small r factors W₂ again"],
-        ["HiRA, MiSS: r", "HiRA as LoRA's, MiSS twice it", "same count; no α exists"],
-        ["OFT: block", "16 to 32, exact inverse", "count in (block − 1)/2"],
-        ["HRA: r", "an even number", "r in numbers; an odd r cannot start at W"],
-    ]

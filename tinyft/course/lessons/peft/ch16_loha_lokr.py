@@ -28,26 +28,26 @@ RATES = {  # of the grid; the best is inside
 }
 
 
-LARGER = {  # name: (another size, rates): four to six times the numbers
-    "LoHa": (8, (2e-3, 5e-3, 1e-2, 2e-2)),
-    "LoKr": (2, (5e-3, 1e-2, 2e-2, 5e-2)),
-    "MiSS": (32, (5e-4, 1e-3, 2e-3, 5e-3)),
+MORE = {  # experiment: {(name, size): rates}; chapter 15's study has LoRA at 1 and 16
+    "larger": {  # four to six times the numbers
+        ("LoHa", 8): (2e-3, 5e-3, 1e-2, 2e-2),
+        ("LoKr", 2): (5e-3, 1e-2, 2e-2, 5e-2),
+        ("MiSS", 32): (5e-4, 1e-3, 2e-3, 5e-3),
+    },
+    "tiny": {("LoKr", 16): (1e-2, 2e-2, 5e-2, 1e-1)},  # a quarter of them
 }
 
 
 def plan():
-    """The seven shapes at one budget on the verses, then three of them larger."""
-    runs = [
-        {"experiment": "verses", "method": name, "size": size, "lr": lr}
-        for name, (_, size) in SHAPES.items()
-        for lr in RATES[name]
-    ]
-    runs += [
-        {"experiment": "larger", "method": name, "size": size, "lr": lr}
-        for name, (size, rates) in LARGER.items()
+    """The seven shapes at one budget on the verses, then MORE."""
+    grids = {"verses": {(n, size): RATES[n] for n, (_, size) in SHAPES.items()}} | MORE
+    return [
+        {"experiment": what, "method": name, "size": size, "lr": lr, "seed": seed}
+        for what, found in grids.items()
+        for seed in CHOOSING
+        for (name, size), rates in found.items()
         for lr in rates
     ]
-    return [one | {"seed": seed} for seed in CHOOSING for one in runs]
 
 
 @cache
@@ -60,8 +60,8 @@ def texts():
 
 def attached(method, seed=0, size=None):
     """(a fresh base, the adapter of a shape on all its linear layers)."""
-    make, usual = SHAPES[method]
     model = load_pretrained(BASE)[0]
+    make, usual = SHAPES[method]
     return model, peft.attach(model, make(size or usual), EVERYWHERE, rng=seed)
 
 

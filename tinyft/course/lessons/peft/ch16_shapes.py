@@ -101,35 +101,42 @@ def shares(weights, changes):
 
 
 # --- pictures ----------------------------------------------------------------------------
-def _image(ax, matrix, title, top=None):
-    top = np.abs(matrix).max() if top is None else top
+def _image(ax, matrix, title, every=(0, 0)):
+    """A heat map with thin lines after every so many rows and columns (0: none)."""
+    top = np.abs(matrix).max()
     ax.imshow(matrix, cmap="RdBu_r", vmin=-top, vmax=top)
+    for line, step, size in zip((ax.axhline, ax.axvline), every, matrix.shape):
+        for at in range(step, size if step else 0, step or 1):
+            line(at - 0.5, color="black", linewidth=0.7)
     ax.set_title(title, fontsize=9)
     ax.axis("off")
 
 
-def draw_changes(changes, caption):
-    """Figure 2, from {title: ΔW}: red is positive, blue negative, white zero."""
+def draw_changes(changes, every, caption):
+    """Figure 2, from {title: ΔW}: red is positive, blue negative, white zero.
+
+    every: {name: (rows, columns)}: thin lines every so many, on the map of that name.
+    """
     import matplotlib.pyplot as plt
 
     fig, axes = plt.subplots(2, 4, figsize=(8.4, 4.9))
     for ax in axes.flat:
         ax.axis("off")
     for ax, (title, D) in zip(axes.flat, changes.items()):
-        _image(ax, D, title)
+        _image(ax, D, title, every.get(title.split(":")[0], (0, 0)))
     names = "; ".join(title.replace("\n", ", ") for title in changes)
     show(fig, f"Heat maps of one change for each method: {names}. {caption}", caption)
 
 
 def draw_blocks(pairs, shape, caption):
-    """Figure of R(D) beside D, from {name: D}; `shape`: of the grid of blocks."""
+    """Figure of rows(D) beside D, from {name: D}; `shape`: of the grid of blocks."""
     import matplotlib.pyplot as plt
 
     fig, axes = plt.subplots(len(pairs), 2, figsize=(8.4, 2.6 * len(pairs)))
     for (left, right), (name, D) in zip(np.atleast_2d(axes), pairs.items()):
         _image(left, D, name)
-        _image(right, rearranged(D, shape), "R(D): a block per row")
-    alt = f"Heat maps of {' and '.join(pairs)}, each beside its R(D). {caption}"
+        _image(right, rearranged(D, shape), "rows(ΔW): a block per row")
+    alt = f"Heat maps of {' and '.join(pairs)}, each beside its rows. {caption}"
     show(fig, alt, caption)
 
 
@@ -144,7 +151,7 @@ def draw_spectra(W, D):
     found = {"the free change": D, **best_fits(W, D)}
     curves(
         {name: np.linalg.svd(M)[1] + 1e-12 for name, M in found.items()},
-        "number",
+        "index",
         "singular value",
         "Figure 3. One 160 × 160 change and its best fits at equal numbers of parameters. "
         "LoRA keeps the 4 largest values, MiSS has 8; LoKr and OFT act in many "

@@ -14,6 +14,7 @@ import numpy as np
 from tinyft import data, models, nn, no_grad, ops, tensor, transfer
 from tinyft.course.experiment import train
 from tinyft.course.runs import CHOOSING
+from tinyft.transfer.l2sp import closed_form
 
 METHODS = ("L2-SP", "flat", "1 − s", "1 − s/max", "reversed")
 ASIDE = ("τ = sd", "all labels")  # two questions beside the main one, at RATE only
@@ -156,6 +157,21 @@ def accuracy(net, x, y):
     """The share of rows x whose largest logit is that of y."""
     with no_grad():
         return float((net(tensor(x)).numpy().argmax(1) == y).mean())
+
+
+def weights_held(X, y, W0, readout, left):
+    """L2-SP's encoder W (d, in) of z = W x that leaves the share `left` of the loss.
+
+    It minimises |X Wᵀa − y|²/2n + λ|W − W0|²; the λ is found by halving, 0 < left < 1.
+    """
+    b0, size = W0.T @ readout, readout @ readout
+    low, high = 1e-9, 1e9
+    for _ in range(100):
+        lam = (low * high) ** 0.5
+        move = closed_form(X, y, b0, lam / size) - b0
+        share = np.sum((X @ (b0 + move) - y) ** 2) / np.sum((X @ b0 - y) ** 2)
+        low, high = (lam, high) if share < left else (low, lam)
+    return W0 + np.outer(readout, move) / size
 
 
 def movement(net, seed):

@@ -1,10 +1,18 @@
-"""Chapter 11: its two pictures of its own."""
+"""Chapter 11: its two pictures of its own, and pure noise for figure 1."""
 
 import numpy as np
 
+from tinyft import transfer
 from tinyft.course.lessons.safeguards.ch11_advice import arms
 from tinyft.course.lessons.safeguards.ch11_information_bottleneck import METHODS
 from tinyft.course.plot import COLOURS, DASHES, MARKS, show
+
+
+def noise(n, corrected, bins=8, classes=10, draws=100):
+    """The mean I, in nats, of `draws` features of n examples that tell nothing."""
+    z = np.random.default_rng(n).normal(size=(n, draws))
+    y = np.arange(n) % classes
+    return transfer.mutual_information(z, y, bins, corrected).mean()
 
 
 def draw_movement(groups, s, caption):

@@ -5,16 +5,23 @@ import numpy as np
 from tinyft import evaluation
 from tinyft.course.experiment import said
 from tinyft.course.lessons.safeguards import ch12_negative_transfer as lesson
-from tinyft.course.lessons.safeguards.ch12_tables import agreement, sizes
+from tinyft.course.lessons.safeguards.ch12_scores import taus, with_ten_labels
+from tinyft.course.lessons.safeguards.ch12_tables import sizes
 
 
 def advice(study, errors, found):
-    """Rows (what, start with, measured here) of section 10.
+    """Rows (what, start with, measured here) of section 9.
 
     errors: {name: (seeds, examples)}.  found: {name: (LEEP, LogME)}.
     """
-    rows = [*_test(), *_seeds(errors), *_examples(errors)]
-    return [*rows, *_rate(study), *_length(study), *_score(errors, found)]
+    rows = [*_test(), *_seeds(errors), *_examples(errors), *_rate(study)]
+    return [
+        *rows,
+        *_few(study),
+        *_layer(study),
+        *_length(study),
+        *_score(errors, found),
+    ]
 
 
 def _test():
@@ -27,7 +34,7 @@ def _test():
     return [
         [
             "two fixed models",
-            f"McNemar, exact; {least} discordant examples at least",
+            f"McNemar, exact; below {least} discordant images it cannot reject",
             f"largest false-alarm rate at 5 %, up to 100 discordant: {text}",
         ]
     ]
@@ -40,7 +47,7 @@ def _seeds(errors):
     return [
         [
             "two ways to train: seeds",
-            "five; ten where runs are cheap",
+            "five; ten where runs are cheap; fix the number beforehand",
             f"{lesson.OTHER}: half width {few.half:.3f} with five, {all_ten.half:.3f} "
             "with ten",
         ]
@@ -48,22 +55,20 @@ def _seeds(errors):
 
 
 def _examples(errors):
-    psi = discordance(errors)
+    psi = discordance(errors[lesson.OTHER], errors[lesson.SCRATCH])
     text = ", ".join(f"{N} for a gap of {gap}" for gap, N in sizes(psi))
     return [
         [
-            "test examples, two fixed models",
+            "test images, two fixed models",
             text,
-            f"power 80 % where {psi:.0%} are discordant, as here",
+            f"power 80 % where {psi:.0%} are discordant, as in section 2",
         ]
     ]
 
 
-def discordance(errors):
-    """The mean share of test examples that one model of a pair alone gets wrong."""
-    names = (lesson.OTHER, lesson.RANDOM)
-    scratch = errors[lesson.SCRATCH]
-    return float(np.mean([abs(errors[name] - scratch).mean() for name in names]))
+def discordance(other, scratch):
+    """The mean share of test images that only one model of a pair gets wrong."""
+    return float(abs(other - scratch).mean())
 
 
 def _rate(study):
@@ -77,6 +82,45 @@ def _rate(study):
     ]
 
 
+def _few(study):
+    """Ten labels in all: one rate for both arms, or a rate that two folds choose."""
+    one = lesson.chosen(_arm(study, lesson.SCRATCH))[0]
+    crossed, fixed = [], []
+    for name in (lesson.NOISY, lesson.OTHER):
+        gap = by_crossing(study, name) - by_crossing(study, lesson.SCRATCH)
+        crossed.append(f"{name} {said(gap, 3, sign=True)}")
+        arms = (
+            _arm(study, n).where(lr=one).values("test") for n in (name, lesson.SCRATCH)
+        )
+        fixed.append(f"{name} {said(np.subtract(*arms), 3, sign=True)}")
+    return [
+        [
+            "rate, with ten labels in all",
+            "one that served on a similar task, the same in both arms",
+            f"gap at {one:g}, scratch's best on validation: {'; '.join(fixed)}",
+        ],
+        [
+            "... and no such rate is known",
+            "cross-validate in both arms: two folds, five train and five judge",
+            f"gap: {'; '.join(crossed)}",
+        ],
+    ]
+
+
+def _layer(study):
+    def new(name):
+        old, fresh = (_chosen(study, n) for n in (name, name + lesson.NEW))
+        return f"{name} {said(fresh - old, 3, sign=True)}"
+
+    return [
+        [
+            "output layer of the source",
+            "keep it if its classes are the target's, else draw a new one",
+            f"error with a new one minus kept: {new(lesson.NOISY)}, {new(lesson.NAMES)}",
+        ]
+    ]
+
+
 def _length(study):
     valid, test = by_length(study)
     best, last = min(valid, key=valid.get), max(valid)
@@ -85,22 +129,21 @@ def _length(study):
         [
             "steps on the source",
             "stop by the target's validation error",
-            f"{lesson.MIXED}: best after {best}; after {last} the error is {worse}",
+            f"{lesson.MIXED}: best after {best}; error after {last} minus that: {worse}",
         ]
     ]
 
 
 def _score(errors, found):
     gaps = {n: (errors[n] - errors[lesson.SCRATCH]).mean() for n in found}
-    tau = [
-        agreement([v[k] for v in found.values()], list(gaps.values())) for k in (0, 1)
-    ]
+    leep, logme = taus(found, gaps)
+    few = with_ten_labels(gaps)[:, 1]
     return [
         [
             "which source to try first",
-            "LogME; LEEP forgives renamed classes, fine-tuning does not",
-            f"Kendall's τ with the gap, {len(found)} sources: LogME {tau[1]:.2f}, LEEP "
-            f"{tau[0]:.2f}",
+            "LogME, above an untrained network's, if you have 100 labels",
+            f"Kendall's τ with the gap, {len(found)} sources: LogME {logme:.2f}, LEEP "
+            f"{leep:.2f}; LogME from ten labels {few.min():.2f} to {few.max():.2f}",
         ]
     ]
 
@@ -113,6 +156,33 @@ def by_length(study):
         rate, test[length] = lesson.chosen(arm)
         valid[length] = float(np.mean(arm.where(lr=rate).values("valid error")))
     return valid, test
+
+
+def by_crossing(study, name):
+    """Test errors (seeds,) at rates that each seed chose with its ten labels alone."""
+    losses = study.where(source=name, labels=1).by("lr", "valid")
+    tests = _arm(study, name).by("lr", "test")
+    best = np.argmin(list(losses.values()), axis=0)
+    return np.array([list(tests.values())[k][s] for s, k in enumerate(best)])
+
+
+def saved_sweep(study, count=2):
+    """(arms, those that `count` seeds give the same rate as ten, {arm: change of error}).
+
+    The change: test error, mean of ten seeds, at that rate minus at the one of all ten.
+    """
+    names, same, worse = (lesson.SCRATCH, *lesson.SOURCES), 0, {}
+    for name in names:
+        found = _arm(study, name)
+        mean = {k: np.mean(v[:count]) for k, v in found.by("lr", "valid error").items()}
+        few, (rate, errors) = min(mean, key=mean.get), lesson.chosen(found)
+        same += few == rate
+        worse[name] = np.mean(found.where(lr=few).values("test")) - np.mean(errors)
+    return len(names), same, worse
+
+
+def _chosen(study, name):
+    return lesson.chosen(_arm(study, name))[1]
 
 
 def _arm(study, name, length=lesson.LENGTH):

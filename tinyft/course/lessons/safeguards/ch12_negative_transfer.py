@@ -18,6 +18,7 @@ NOISY, ROTATED, SHIFTED = "5–9, noisy", "5–9, rotated", "5–9, shifted"
 NAMES, MIXED = "5–9, wrong names", "5–9, 40 % mislabelled"
 OTHER, INVERTED, RANDOM = "0–4", "0–4, inverted", "0–4, random labels"
 SOURCES = (NOISY, ROTATED, MIXED, NAMES, SHIFTED, RANDOM, OTHER, INVERTED)
+NEW = ", new layer"  # behind a name: without the source's own output layer
 LENGTHS, LABELS = (10, 30, 100, 300, 1000, 3000), (2, 5, 20)
 
 
@@ -46,7 +47,7 @@ def labelled(count, seed):
 
 def source_task(name, seed):
     """(x (N, 64), y (N,)): the images and labels that a source is trained on."""
-    rng = np.random.default_rng(1000 + seed)
+    rng, name = np.random.default_rng(1000 + seed), name.removesuffix(NEW)
     x, y = parts()["5-9" if name.startswith("5") else "0-4"]
     wrong = 5 + (y + rng.integers(1, 5, len(y))) % 5  # never the right one
     x = {
@@ -83,8 +84,8 @@ def source(name, seed, length=LENGTH, head=None):
     head: keep the source's output layer; by default where its classes are the target's.
     """
     model = network(seed)
-    keep = name.startswith("5") if head is None else head
-    stored = _pretrained(name, seed, length)
+    keep = name.startswith("5") and not name.endswith(NEW) if head is None else head
+    stored = _pretrained(name.removesuffix(NEW), seed, length)
     fresh = network(7000 + seed).state_dict()  # another draw: the new head
     for key, value in model.state_dict().items():
         new = key.startswith("4.") and not keep and name != SCRATCH
@@ -100,12 +101,17 @@ def fine_tuned(name, seed, lr, labels=2, length=LENGTH, steps=STEPS):
 
 
 def fitted(length, seed=0):
-    """(right, wrong): the shares of MIXED's labels that the source repeats, by kind."""
+    """(right, wrong, error): what a source trained on MIXED says, before fine-tuning.
+
+    right, wrong: the shares of its right and of its wrong labels that it repeats.
+    error: its error rate on the validation images, which it was not trained on.
+    """
     x, y = source_task(MIXED, seed)
     truth, model = parts()["5-9"][1], source(MIXED, seed, length)
     with no_grad():
         said = model(tensor(x)).numpy().argmax(axis=1)
-    return tuple(float((said == y)[kind].mean()) for kind in (y == truth, y != truth))
+    repeated = [float((said == y)[kind].mean()) for kind in (y == truth, y != truth)]
+    return (*repeated, float(errors(model, "valid").mean()))
 
 
 def batches(x, y, size=32):
@@ -144,10 +150,13 @@ def flat(x):
 
 
 def plan():
-    """Rates for each source; for some of them with more labels; for lengths of one."""
-    arms = [(name, 2, LENGTH) for name in (SCRATCH, *SOURCES)]
-    arms += [(name, k, LENGTH) for name in (SCRATCH, NOISY, OTHER) for k in LABELS[1:]]
+    """Rates for each source, some with a new layer, other labels, other lengths."""
+    fresh = [name + NEW for name in SOURCES if name.startswith("5")]
+    arms = [(name, 2, LENGTH) for name in (SCRATCH, *SOURCES, *fresh)]
+    counts = (1, *LABELS[1:])
+    arms += [(name, k, LENGTH) for name in (SCRATCH, NOISY, OTHER) for k in counts]
     arms += [(MIXED, 2, length) for length in LENGTHS if length != LENGTH]
+    arms += [(OTHER, 2, length) for length in LENGTHS if length < LENGTH]
     names = "source", "labels", "length"
     return [
         dict(zip(names, arm)) | {"lr": lr, "seed": seed}
@@ -158,13 +167,37 @@ def plan():
 
 
 def run(source, labels, length, lr, seed):
-    """One fine-tuned source: its validation loss, and its two error rates."""
+    """One fine-tuned source: its validation loss, and its two error rates.
+
+    labels=1 chooses without validation images: see `crossed`.
+    """
+    if labels == 1:
+        return crossed(source, length, lr, seed)
     model = fine_tuned(source, seed, lr, labels, length)
     x, y = parts()["valid"]
     with no_grad():
         valid = loss(model, tensor(flat(x)), tensor(y)).item()
     wrong = {"valid error": errors(model, "valid").mean(), "test": errors(model).mean()}
     return {k: round(float(v), 4) for k, v in ({"valid": valid} | wrong).items()}
+
+
+def crossed(name, length, lr, seed):
+    """Two-fold cross-validation on the ten labelled images of a seed.
+
+    One image of each digit trains, the other one judges, and the other way round: the
+    mean loss and error of both, on five images each. "test" is theirs, too.
+    """
+    x, y = labelled(2, seed)
+    rows, scores = np.arange(len(y)), []
+    for fold in (0, 1):
+        model, keep = source(name, seed, length), rows % 2 == fold
+        train(model, batches(x[keep], y[keep]), lr, STEPS, seed, loss)
+        with no_grad():
+            valid = loss(model, tensor(x[~keep]), tensor(y[~keep])).item()
+            said = 5 + model(tensor(x[~keep])).numpy()[:, 5:].argmax(axis=1)
+        scores.append((valid, (said != y[~keep]).mean(), errors(model).mean()))
+    means = np.mean(scores, axis=0).round(4).tolist()
+    return dict(zip(("valid", "valid error", "test"), means))
 
 
 def chosen(found):

@@ -5,6 +5,7 @@ what a random and a fitted head do to the features; the recipe in PyTorch.
 import numpy as np
 
 from tinyft import backend, optim, tensor, transfer
+from tinyft.course.experiment import said
 from tinyft.course.lessons.transfer import ch04_linear_probe as lesson
 from tinyft.training.pretrained import load_pretrained
 
@@ -22,14 +23,22 @@ def full_step(x, y):
     return step
 
 
-def probe_step(model, x, y, penalties=lesson.RELATIVE[3:4]):
-    """A function: features of layer1 once, then a probe for each penalty."""
+def probe_step(model, x, y, penalties=lesson.RELATIVE[3:4], valid=None):
+    """A function: features of layer1 once, then a probe for each penalty.
+
+    valid (images, labels): their features too, and each probe is judged on them.
+    """
+
+    def read(images):
+        return lesson.flat(transfer.features(model, images, "layer1"))
 
     def step():
-        Z = lesson.flat(transfer.features(model, x, "layer1"))
-        scale = transfer.spread(Z)
+        Z = read(x)
+        scale, V = transfer.spread(Z), None if valid is None else read(valid[0])
         for relative in penalties:
-            transfer.linear_probe(Z, y, relative * scale)
+            probe = transfer.linear_probe(Z, y, relative * scale)
+            if valid is not None:
+                probe.accuracy(V, valid[1])
 
     return step
 
@@ -39,12 +48,14 @@ def size(model):
     return sum(p.numpy().nbytes for p in model.state_dict().values())
 
 
-def rows(trained, ms, peak, disk, steps=60):
+def rows(trained, ms, memory, disk, steps=60):
     """Rows of the table of costs: what, whole network, probe, ratio.
 
-    trained, peak (MiB), disk (bytes): {"full", "probe"}; ms: {"full" (one step), "probe"
-    (features and one fit), "sweep" (features and seven fits)}.
+    trained, disk (bytes): {"full", "probe"}; memory: (MiB kept between steps, at the
+    peak); ms: {"full" (one step), "probe" (features and one fit), "sweep" (features of
+    valid too, and seven fits, each judged on it)}.
     """
+    kept, peak = ({k: pair[i] for k, pair in memory.items()} for i in (0, 1))
     full, sweep = steps * ms["full"], len(lesson.RATES[lesson.NEW]) * steps * ms["full"]
     kilo = {name: size / 1000 for name, size in disk.items()}
     return [
@@ -55,10 +66,13 @@ def rows(trained, ms, peak, disk, steps=60):
             ms["probe"],
             "{:.1f} ms",
         ),
-        _row(f"until trained: {steps} steps / one fit", full, ms["probe"], "{:.0f} ms"),
-        _row("with the sweep: 5 rates / 7 penalties", sweep, ms["sweep"], "{:.0f} ms"),
-        _row("memory", peak["full"], peak["probe"], "{:.1f} MiB"),
-        _row("file", kilo["full"], kilo["probe"], "{:.0f} kB"),
+        _row(f"until trained: {steps} steps / one fit", full, ms["probe"], "{:.1f} ms"),
+        _row("with the sweep: 5 rates / 7 penalties", sweep, ms["sweep"], "{:.1f} ms"),
+        _row("memory at the peak", peak["full"], peak["probe"], "{:.1f} MiB"),
+        ["of it kept between steps", *(f"{kept[k]:.1f} MiB" for k in disk), "–"],
+        _row(
+            "file (float32; probe: float64)", kilo["full"], kilo["probe"], "{:.0f} kB"
+        ),
     ]
 
 
@@ -66,16 +80,33 @@ def _row(what, full, probe, form):
     return [what, form.format(full), form.format(probe), f"{full / probe:.1f}"]
 
 
+def averaged(model, view):
+    """What `layer1` averaged to 4 × 4 saves for a large network, and what it does here.
+
+    view: the flat features of `layer1`. Memory: images × channels × positions × 4 bytes.
+    """
+    GiB = 10_000 * 256 * 4 / 2**30
+    small, gains = lesson.views(model, "layer1", lesson.grid), []
+    for part in ("valid", "test"):
+        both = (lesson.over_draws(v, 5, part=part) for v in (small, view))
+        gains.append(f"on {part} {lesson.paired(*both)}")
+    return (
+        f"10,000 images, 256 channels of 56 × 56: {GiB * 56**2:.0f} GiB; averaged to "
+        f"4 × 4: {GiB * 16:.2f} GiB. Here 4 × 4 minus flat, in points: {'; '.join(gains)}."
+    )
+
+
 # --- a head's first push --------------------------------------------------------------
 
 
-def pushes(per_class, lr, seed, task):
+def pushes(per_class, lr, seeds, task):
     """Rows of a table, for a random and a fitted head: the mean length of an image's
     error p − y, and of (p − y) V, the gradient of its features, before any step; how far
-    the features of the test images then move, in roots of their spread; the accuracy."""
+    the features of the test images then move, in roots of their spread; the accuracy.
+    Each is a mean over seeds ± half its interval."""
     rows = {"random": "random", "fitted": "probe"}.items()
-    found = {k: _pushed(start, per_class, lr, seed, task) for k, start in rows}
-    return [[k, *(f"{value:.3f}" for value in row)] for k, row in found.items()]
+    found = {k: [_pushed(s, per_class, lr, n, task) for n in seeds] for k, s in rows}
+    return [[k, *(said(v, 3) for v in np.transpose(f))] for k, f in found.items()]
 
 
 def _pushed(start, per_class, lr, seed, task):
@@ -107,18 +138,33 @@ def _error(model, x, y):
 # --- in PyTorch -----------------------------------------------------------------------
 
 PYTORCH = """
-The same in PyTorch, for your `model`, images `x` and labels `y` = 0, 1, …:
+The same in PyTorch, for your `model`, labelled images `x` with `y` = 0, 1, …, and new
+images `x_new`:
 
 ```python
-kept, relative = [], 0.01                      # λ in spreads, as chosen on valid
-model.eval()
-model.layer1.register_forward_hook(lambda m, i, out: kept.append(out.flatten(1)))
-with torch.no_grad():
-    model(x)
-Z, Y = kept[0].double(), torch.nn.functional.one_hot(y).double()
+layer, relative = model.layer1, 0.01           # λ in spreads; both as chosen on valid
+
+def features(x, batch=256):
+    kept, _ = [], model.eval()
+    hook = layer.register_forward_hook(lambda m, i, out: kept.append(out.flatten(1)))
+    with torch.no_grad():
+        for part in x.split(batch):
+            model(part)
+    hook.remove()
+    return torch.cat(kept).double()            # (n, d)
+
+Z, Y = features(x), torch.nn.functional.one_hot(y).double()
 Zc, Yc = Z - Z.mean(0), Y - Y.mean(0)
 c = 2 * relative * (Zc**2).sum()               # 2nλ: this sum is n spreads
-W = Zc.T @ torch.linalg.solve(Zc @ Zc.T + c * torch.eye(len(Z)), Yc)  # (d, K)
-b = Y.mean(0) - Z.mean(0) @ W                  # scores: Z @ W + b
+A = Zc @ Zc.T + c * torch.eye(len(Z)).double()
+W = torch.linalg.solve(A, Yc).T @ Zc            # (K, d)
+b = Y.mean(0) - W @ Z.mean(0)
+classes = (features(x_new) @ W.T + b).argmax(1)
 ```
+
+To average to 4 × 4, keep `adaptive_avg_pool2d(out, 4).flatten(1)` (it is in
+`torch.nn.functional`). In a Transformer cut after each block and average the outputs `h`
+(n, tokens, d) over the tokens that are not padding, where `mask` is 1:
+`(h * mask[..., None]).sum(1) / mask.sum(1)[:, None]`. Its raw input are the token
+embeddings, averaged in the same way.
 """

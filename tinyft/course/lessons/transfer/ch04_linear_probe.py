@@ -216,22 +216,32 @@ def run(start, labels, lr, seed, task=NEW):
 
 
 def at_rate_of_draw(study, start):
-    """Test accuracies on "odd or even": each draw at its own best rate on valid (10,).
+    """Test accuracies on "odd or even": each draw at its own best rate on valid (10,)."""
+    return np.array([run["scores"]["test"] for run in _best_runs(study, start)])
 
-    Of equally good rates the smallest.
-    """
-    arm, found = study.where(start=start, task=PARITY), []
-    for seed in DRAWS:
-        runs = arm.where(seed=seed)
-        best = min(runs, key=lambda r: (r["scores"]["valid"], r["settings"]["lr"]))
-        found.append(best["scores"]["test"])
-    return np.array(found)
+
+def rates_of_draws(study, start):
+    """The rate that each draw of "odd or even" chose on valid (10,)."""
+    return np.array([run["settings"]["lr"] for run in _best_runs(study, start)])
+
+
+def _best_runs(study, start):
+    """One run for each draw; of equally good rates the smallest."""
+
+    def errors(run):
+        return run["scores"]["valid"], run["settings"]["lr"]
+
+    arm = study.where(start=start, task=PARITY)
+    return [min(arm.where(seed=seed), key=errors) for seed in DRAWS]
 
 
 def paired(a, b):
-    """The mean of a − b and its half interval, in points of accuracy."""
+    """The mean of a − b ± half its interval, in points of accuracy.
+
+    "not settled" follows where 0 lies in the interval.
+    """
     mean, half = interval(100 * (np.asarray(a) - np.asarray(b)))
-    return f"{mean:+.1f} ± {half:.1f}"
+    return f"{mean:+.1f} ± {half:.1f}" + ", not settled" * (abs(mean) <= half)
 
 
 def percent(values):

@@ -3,7 +3,6 @@
 import numpy as np
 
 from tinyft.course.experiment import interval, said
-from tinyft.course.lessons.transfer import ch05_digits as digits
 from tinyft.course.lessons.transfer import ch05_full_finetuning as lesson
 
 COUNTS, RATES, END, FOLDS = lesson.COUNTS, lesson.RATES, lesson.END, lesson.FOLDS
@@ -57,45 +56,59 @@ def equal_loss(study):
 
 
 # --- when to stop -----------------------------------------------------------------------
-def stops(study, score):
-    """(titles, rows): stopped minus trained to the end, at one and the same rate.
-
-    score: "test", in points of accuracy, or "loss", in nats.
-    """
-    how, rows = {"test": (100, 1), "loss": (1, 2)}[score], []
+def stops(study, rates=RATES[1:2]):
+    """(titles, rows): stopped minus trained to the end, at one and the same rate."""
+    rows = []
     for n in COUNTS:
         for way in (LOSS, RIGHT, HALVED):
-            gaps = [points(gap(study, score, way, n, lr), *how) for lr in SHOWN]
-            rows.append([n, way, *gaps])
-    return ["labels", "way", *(f"rate {lr:g}" for lr in SHOWN)], rows
+            for lr in rates:
+                right, loss = (gap(study, k, way, n, lr) for k in ("test", "loss"))
+                rows.append([n, way, f"{lr:g}", points(right), points(loss, 1, 2)])
+    return ["labels", "way", "rate", "accuracy, points", "held-out loss, nats"], rows
 
 
-def sides(study, score, way):
-    """(cells of `stops` that lie below 0, cells above 0)."""
-    found = [settled(gap(study, score, way, n, lr)) for n in COUNTS for lr in SHOWN]
-    return found.count(-1), found.count(1)
-
-
-def verdict(study):
-    """In words: what each way of stopping did, and training on the 120 labels instead."""
-    down, up = sides(study, "test", RIGHT)
-    lines = [
-        "**Of the 9 cells** of each way: stopping on the loss lowered the held-out loss in "
-        f"{sides(study, 'loss', LOSS)[0]} and the accuracy in "
-        f"{sides(study, 'test', LOSS)[0]}. Stopping on the accuracy raised it in {up} and "
-        f"lowered it in {down}. Holding half back lowered the accuracy in "
-        f"{sides(study, 'test', HALVED)[0]}."
-    ]
-    for lr in SHOWN[1:]:
-        extra = [
-            f"{n} labels {points(gap(study, 'test', lesson.MORE, n, lr, RIGHT))}"
-            for n in COUNTS
-        ]
-        lines.append(f"Rate {lr:g}: {'; '.join(extra)}.")
-    head = (
-        "\n\n**Train on the 120 further labels** instead of stopping by them, points: "
+def turns(study, labels=8, lr=DEFAULT):
+    """In words: when the loss and the accuracy on valid were best, and what came after."""
+    loss, right = (get(study, "step", way, labels, lr) for way in (LOSS, RIGHT))
+    rose = points(-gap(study, "test", LOSS, labels, lr)).lstrip("+")
+    return (
+        f"**When?** {labels} labels, rate {lr:g}: of the 100 steps the loss on valid was "
+        f"least at step {said(loss, 0)}, the accuracy best at step {said(right, 0)}. From "
+        f"the least loss to the end the accuracy on test still rose by {rose} points."
     )
-    return lines[0] + head + " ".join(lines[1:])
+
+
+def more(study, lr=DEFAULT):
+    """In words: training on the 120 further labels, minus both uses of fewer."""
+    lines = []
+    for other in (RIGHT, END):
+        gaps = [points(gap(study, "test", lesson.MORE, n, lr, other)) for n in COUNTS]
+        each = "; ".join(f"{n} labels {text}" for n, text in zip(COUNTS, gaps))
+        lines.append(f"minus {other}, points: {each}")
+    head = f"**Or train on the 120 as well** (to the end, rate {lr:g}): "
+    return head + ". And ".join(lines) + "."
+
+
+# --- what the start bought -------------------------------------------------------------
+def bought(study):
+    """(titles, rows): test accuracy in % from scratch, by a probe, and fine-tuned.
+
+    Each rate is the one of 0.001 and 0.003 that the 120 labels choose. In the last row
+    training takes three epochs in batches of 32, full fine-tuning only at 0.001.
+    """
+    rows = []
+    for n in (*COUNTS, lesson.ALL):
+        three = n == lesson.ALL
+        way = f"batches of 32, {lesson.EPOCHS[1]} epochs" if three else END
+        scratch = f"{lesson.SCRATCH}, {way}" if three else lesson.SCRATCH
+        fresh = accuracy(study, n, choose(study, scratch, n, RATES[1:3]), scratch)
+        rates = RATES[1:2] if three else RATES[1:3]
+        full = accuracy(study, n, choose(study, way, n, rates), way)
+        probe = get(study, "test", lesson.PROBE, n, 0.0)
+        row = [said(100 * v, 1) for v in (fresh, probe, full)]
+        rows.append([n, *row, points(full - fresh), points(full - probe)])
+    gaps = "full minus scratch", "full minus probe"
+    return ["labels", "from scratch", "linear probe", "full", *gaps], rows
 
 
 # --- which rate -------------------------------------------------------------------------
@@ -106,16 +119,16 @@ def right_by_rate(study, labels):
     )
 
 
-def choose(study, judge, labels):
+def choose(study, judge, labels, rates=RATES):
     """The rate that each of the five draws would choose; judge: `END`, by the 120
     validation labels, or `FOLDS`, by its own labels. The smallest of equally good ones."""
-    wrong = [get(study, "valid", judge, labels, lr) for lr in RATES]
-    return [RATES[i] for i in np.argmin(np.round(wrong, 9), axis=0)]
+    wrong = [get(study, "valid", judge, labels, lr) for lr in rates]
+    return [rates[i] for i in np.argmin(np.round(wrong, 9), axis=0)]
 
 
-def accuracy(study, labels, rates):
-    """Test accuracy of the five draws, each trained to the end at its own rate."""
-    every = {lr: get(study, "test", END, labels, lr) for lr in RATES}
+def accuracy(study, labels, rates, way=END):
+    """Test accuracy of the five draws, each trained by `way` at its own rate."""
+    every = {lr: get(study, "test", way, labels, lr) for lr in set(rates)}
     return np.array([every[lr][seed] for seed, lr in enumerate(rates)])
 
 
@@ -161,86 +174,65 @@ def many(study, lr=1e-3):
 # --- what to set ------------------------------------------------------------------------
 def advice(study):
     """Rows (what, start with, measured here) of "What to set"."""
-    return [*_rate(study), *_length(study), *_custom()]
+    return [*_rate(study), *_length(study), *_step(study)]
+
+
+def _listed(values):
+    """A text per count of labels; values: labels -> differences of shares."""
+    return "; ".join(f"{n} labels {points(values(n))}" for n in COUNTS)
+
+
+def _at(study, way, lr):
+    return _listed(lambda n: gap(study, "test", way, n, lr))
 
 
 def _rate(study):
     n = COUNTS[-1]
     curve = zip(RATES, right_by_rate(study, n).mean(0))
     shown = ", ".join(f"{lr:g}: {v:.0f}" for lr, v in curve)
-    gains = {k: points(_gain(chosen(study, k), "120 labels")) for k in COUNTS}
+    gains = _listed(lambda n: _gain(chosen(study, n), "120 labels"))
+    with_labels = (
+        f"sweep {RATES[0]:g} to {RATES[-1]:g} in factors of 3, keep the best on valid; "
+        "a large Transformer: 1e-6 to 1e-4"
+    )
+    without = (
+        f"a network of this size: {DEFAULT:g}, AdamW's default. **A large Transformer: "
+        "1e-5 to 5e-5**, by custom: the first step has length η√N, and N is huge"
+    )
     return [
         [
-            "rate of AdamW, with validation labels",
-            f"sweep {RATES[0]:g} to {RATES[-1]:g} in factors of 3, keep the best on valid "
-            "(large Transformers: 1e-5 to 5e-5, by custom)",
-            f"accuracy on valid, %, {n} labels, {shown}",
+            "rate, with validation labels",
+            with_labels,
+            f"on valid, %, {n} labels: {shown}",
         ],
-        [
-            "rate, without",
-            f"{DEFAULT:g}, AdamW's default; a few labels cannot choose it",
-            f"chosen by 120 labels minus {DEFAULT:g}, points: {_list(gains)}",
-        ],
+        ["rate, without", without, f"by 120 labels minus {DEFAULT:g}, points: {gains}"],
     ]
-
-
-def _list(found):
-    return "; ".join(f"{n} labels {text}" for n, text in found.items())
 
 
 def _length(study):
-    lr, ends = DEFAULT, get(study, "train", END, 16, DEFAULT)
-    half = {n: points(gap(study, "test", HALVED, n, lr)) for n in COUNTS}
+    ends = np.mean(get(study, "train", END, 16, DEFAULT))
     way, epochs = "batches of 32, {} epochs", lesson.EPOCHS
     right = [get(study, "test", way.format(n), lesson.ALL, 1e-3) for n in epochs]
-    shown = [f"{n}: {100 * v.mean():.1f}" for n, v in zip(epochs, right)]
-    warm = {n: points(gap(study, "test", lesson.COSINE, n, 3e-3)) for n in COUNTS}
+    shown = ", ".join(f"{n}: {100 * v.mean():.1f}" for n, v in zip(epochs, right))
+    few = "until the training loss is near 0, on *all* labels"
+    many = "3 to 10 epochs; hold a tenth back, `EarlyStopping` on what you care about"
+    half = f"{lesson.STEPS} steps end at {ends:.0e}; half held back instead, points: "
     return [
-        [
-            "how long, few labels",
-            "until the training loss is near 0, on *all* labels",
-            f"{lesson.STEPS} steps end at {np.mean(ends):.0e}; half held back instead, "
-            f"points: {_list(half)}",
-        ],
-        [
-            "how long, thousands of labels",
-            "3 to 10 epochs; hold a tenth back, `EarlyStopping` on what you care about",
-            f"{lesson.ALL} labels, batches of 32, test accuracy in %, by epochs: "
-            f"{', '.join(shown)}",
-        ],
-        [
-            "batch",
-            "all labels up to 32; beyond, what memory allows if the steps suffice",
-            "last table of section 6",
-        ],
-        [
-            "schedule",
-            "a tenth of the steps warm-up, then the cosine; constant is close",
-            f"minus constant, rate 0.003, points: {_list(warm)}",
-        ],
+        ["how long, few labels", few, half + _at(study, HALVED, DEFAULT)],
+        ["from about 500 labels", many, f"{lesson.ALL} labels, %, by epochs: {shown}"],
     ]
 
 
-def _custom():
-    return [
-        [
-            "weight decay",
-            "0 to 0.01, by custom",
-            "not measured; it pulls to zero, not to the start (chapter 09)",
-        ],
-        [
-            "memory",
-            "16 bytes per parameter (Adam, float32), and the activations",
-            "computed in section 7",
-        ],
-    ]
-
-
-def report(history, models, test):
-    """Print where a run of `fit` stopped, and the test accuracy of {name: model}."""
-    best = history["step"][int(np.argmax(history["accuracy"]))]
-    print(
-        f"stopped after step {history['step'][-1]} of at most 100; best at step {best}"
+def _step(study):
+    warm = _at(study, lesson.COSINE, 3e-3)
+    moved = _at(study, lesson.UPDATED, DEFAULT)
+    batch = (
+        "all labels up to 32; beyond, by memory, if the steps suffice; then sweep again"
     )
-    right = {k: f"{digits.scores(m, test)[1]:.1%}" for k, m in models.items()}
-    print("test accuracy:", ", ".join(f"{k} {v}" for k, v in right.items()))
+    schedule = "a tenth of the steps warm-up, then the cosine; constant is close"
+    norms = "hold its statistics for small batches; more in chapter 10"
+    return [
+        ["batch", batch, "last table of section 6"],
+        ["schedule", schedule, f"minus constant, rate 0.003, points: {warm}"],
+        ["BatchNorm", norms, f"updated minus held, points: {moved}"],
+    ]

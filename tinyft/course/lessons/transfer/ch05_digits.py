@@ -12,9 +12,10 @@ from functools import cache
 
 import numpy as np
 
-from tinyft import data, no_grad, ops, tensor, transfer
+from tinyft import backend, data, no_grad, ops, tensor, transfer
 from tinyft.course.experiment import train
 from tinyft.data.digits import translate
+from tinyft.models import ResNet
 from tinyft.training.pretrained import load_pretrained
 
 BASE = "resnet_digits"
@@ -32,6 +33,11 @@ def base():
     model = load_pretrained(BASE)[0]
     transfer.batchnorm(model, "freeze")
     return model
+
+
+def untrained(seed):
+    """A network of the base's shape with random weights; its BatchNorm learns."""
+    return ResNet(base(), rng=seed)
 
 
 @cache
@@ -58,6 +64,39 @@ def held_out(shift):
 def loss(model, x, y):
     """Mean cross-entropy: what is trained."""
     return ops.cross_entropy(model(x), y)
+
+
+@cache
+def _held_features(layer):
+    held = held_out("inverted")
+    return {part: (_flat(x, layer), y) for part, (x, y) in held.items()}
+
+
+def _flat(x, layer):
+    maps = backend.asnumpy(transfer.features(base(), x, layer))
+    return maps.reshape(len(x), -1).astype(float)
+
+
+def probe(few):
+    """The linear probe of chapter 04 on inverted digits: {"valid": error, "test": right}.
+
+    Its layer and its penalty are those that are best on valid; of equal ones the first.
+    A class without a label is never predicted.
+    """
+    classes, y = np.unique(few[1], return_inverse=True)
+    found = []
+    for layer in ("layer1", "layer2", "layer3"):
+        Z = _flat(few[0], layer)
+        for relative in (1e-5, 1e-4, 1e-3, 1e-2, 0.1):  # in spreads
+            fitted = transfer.linear_probe(Z, y, relative * transfer.spread(Z))
+            found.append(
+                {
+                    part: float((classes[fitted.predict(F)] == labels).mean())
+                    for part, (F, labels) in _held_features(layer).items()
+                }
+            )
+    best = max(found, key=lambda right: right["valid"])
+    return {"valid": 1 - best["valid"], "test": best["test"]}
 
 
 def batches(few, size=32):
@@ -94,3 +133,31 @@ def wrong(model, part):
         out = model(tensor(x))
         each = ops.cross_entropy(out, y, reduction="none").numpy()
     return float(each[out.numpy().argmax(1) != y].mean())
+
+
+def scaled(model, parts, factors=(1.0, 0.7, 0.5, 0.4, 0.3, 0.2, 0.1)):
+    """(factor, loss on test): all outputs times the factor with the least loss on valid.
+
+    One factor for all outputs changes how certain the model is, and none of its answers.
+    """
+    losses = {}
+    with no_grad(), model.evaluating():
+        outputs = {part: model(tensor(x)) for part, (x, _) in parts.items()}
+        for factor in factors:
+            losses[factor] = {
+                part: ops.cross_entropy(out * factor, parts[part][1]).item()
+                for part, out in outputs.items()
+            }
+    best = min(factors, key=lambda factor: losses[factor]["valid"])
+    return best, losses[best]["test"]
+
+
+def report(history, models, test):
+    """Print where a run of `fit` stopped, and the test accuracy of {name: model}."""
+    best = int(np.argmax(history["accuracy"]))
+    print(
+        f"stopped after step {history['step'][-1]}; best at step {history['step'][best]}, "
+        f"{history['accuracy'][best]:.1%} on the held-back tenth"
+    )
+    right = {k: f"{scores(m, test)[1]:.1%}" for k, m in models.items()}
+    print("test accuracy:", ", ".join(f"{k} {v}" for k, v in right.items()))

@@ -108,22 +108,25 @@ def draw_edges(full, plain, root):
 
 
 def draw_run(rows):
-    """Figure 1: the training loss beside two held-out losses, in panels of their own."""
+    """Figure 1: the training loss, two held-out losses and the accuracy, a panel each."""
     import matplotlib.pyplot as plt
 
-    fig, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.4))
+    fig, (left, right, last) = plt.subplots(1, 3, figsize=(9.6, 3.2))
     left.plot(rows["step"], rows["training loss"], color=COLOURS["black"])
     left.set(xlabel="training step", yscale="log", ylabel="training loss (nats)")
     dashes = {"held-out loss": "-", "loss of the wrong answers": "--"}
     for (name, dash), colour in zip(dashes.items(), ("blue", "vermilion")):
         right.plot(rows["step"], rows[name], dash, color=COLOURS[colour], label=name)
     right.set(xlabel="training step", ylabel="held-out loss (nats)", ylim=(0, None))
-    right.legend(fontsize=9)
+    right.legend(fontsize=8)
+    last.plot(rows["step"], rows["accuracy"], color=COLOURS["green"])
+    last.set(xlabel="training step", ylabel="held-out accuracy", ylim=(0, 1))
     caption = (
         "Figure 1. Sixteen labels, all parameters trained. Left: the training loss goes "
-        "to zero (logarithmic axis). Right: the held-out loss falls, then rises again."
+        "to zero (logarithmic axis). Middle: the held-out loss falls, then rises again. "
+        "Right: the accuracy rises and stays."
     )
-    show(fig, f"Two panels of loss against training step. {caption}", caption)
+    show(fig, f"Three panels against training step. {caption}", caption)
 
 
 def draw_way(theta0, end, paths, line):

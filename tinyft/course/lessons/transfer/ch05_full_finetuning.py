@@ -21,6 +21,7 @@ RATES, MORE_LABELS, ALL = (3e-4, 1e-3, 3e-3, 1e-2), 120, 1438
 END, LOSS, RIGHT = "to the end", "stopped on loss", "stopped on accuracy"
 HALVED, FOLDS, MORE = "half held back", "four folds", "120 more trained on"
 COSINE, PLAIN, ADAMW = "warm-up and cosine", "plain descent", "AdamW"
+SCRATCH, UPDATED, PROBE = "from scratch", "BatchNorm updates", "linear probe"
 WAYS = {  # what is done with the labels; plain descent and AdamW end at an equal loss
     END: "all train, 100 steps",
     LOSS: "all train, the loss of 120 further ones decides when to stop",
@@ -31,6 +32,9 @@ WAYS = {  # what is done with the labels; plain descent and AdamW end at an equa
     COSINE: "all train, 100 steps, a rate that rises for ten and then falls to 0",
     PLAIN: "all train without AdamW until the training loss is below 0.05",
     ADAMW: "all train until the training loss is below 0.05",
+    SCRATCH: "all train, 100 steps, from an untrained network of the same shape",
+    PROBE: "nothing but a linear layer on frozen features (chapter 04); no rate: lr is 0",
+    UPDATED: "all train, 100 steps, BatchNorm's statistics follow the batches",
 }
 BATCHES, EPOCHS, ENOUGH = (32, 128), (1, 3, 10), 0.05
 FOLDED = COUNTS  # labels of which a part is left out in turn
@@ -66,10 +70,12 @@ def plan():
     grids |= {HALVED: (COUNTS, RATES[:3]), COSINE: (COUNTS, RATES[2:3])}
     grids |= {FOLDS: (FOLDED, RATES), MORE: (COUNTS, RATES[1:3])}
     grids |= {PLAIN: ((16,), (1e-3, 3e-3, 1e-2)), ADAMW: ((16,), RATES)}
-    many = [
-        (f"batches of {size}, {n} epochs", size) for size in BATCHES for n in EPOCHS
-    ]
-    grids |= {way: ((ALL,), (1e-3,)) for way, _ in many}
+    grids |= {SCRATCH: (COUNTS, RATES[1:3]), UPDATED: (COUNTS, RATES[1:2])}
+    many = [f"batches of {size}, {n} epochs" for size in BATCHES for n in EPOCHS]
+    grids |= {way: ((ALL,), (1e-3,)) for way in many}
+    fresh = [f"{SCRATCH}, {way}" for way in many[:2]]  # batches of 32
+    grids |= {way: ((ALL,), RATES[1:3]) for way in fresh}
+    grids |= {PROBE: ((*COUNTS, ALL), (0.0,))}
     return [
         {"way": way, "labels": n, "lr": lr, "seed": seed}
         for seed in SEEDS
@@ -89,20 +95,23 @@ def run(way, labels, lr, seed):
     if way in (END, LOSS, RIGHT):
         return _three_ends(labels, lr, seed)[way]
     few = digits.few_labels(SHIFT, labels, seed)
+    if way == PROBE:
+        return digits.probe(few)
     if way == FOLDS:
         return {"valid": fold_error(few, lr, seed)}
     if labels == ALL:
-        return _many(lr, seed, int(way.split()[2].strip(",")))[int(way.split()[3])]
+        return _all(way, lr, seed)
     if way == HALVED:
         return _halved(few, lr, seed)
     if way in (PLAIN, ADAMW):
         return _until(few, lr, seed, {PLAIN: optim.SGD, ADAMW: optim.AdamW}[way])
-    model, start = _fresh()
+    model, start = _fresh(way, seed)
     if way == COSINE:
         losses = digits.tune(model, few, lr, STEPS, seed)
         return _reached(model, start, STEPS, float(losses[-1]))
-    more = digits.few_labels(SHIFT, labels + MORE_LABELS, seed)
-    rows = follow(model, more, lr, seed, {})
+    if way == MORE:
+        few = digits.few_labels(SHIFT, labels + MORE_LABELS, seed)
+    rows = follow(model, few, lr, seed, {})
     return _reached(model, start, STEPS, rows["training loss"][-1])
 
 
@@ -127,8 +136,10 @@ def _rows(part, which):
     return part[0][which], part[1][which]
 
 
-def _fresh():
-    model = digits.base()
+def _fresh(way=END, seed=0):
+    model = digits.untrained(seed) if way.startswith(SCRATCH) else digits.base()
+    if way == UPDATED:
+        transfer.batchnorm(model, "update")
     return model, transfer.snapshot(model)
 
 
@@ -187,14 +198,21 @@ def _until(few, lr, seed, rule, most=3000):
     return _reached(model, start, taken, loss.item())
 
 
+def _all(way, lr, seed):
+    *_, size, epochs, _ = way.split()  # "... batches of 32, 3 epochs"
+    fresh = SCRATCH if way.startswith(SCRATCH) else END
+    most = EPOCHS[1] if fresh == SCRATCH else EPOCHS[-1]
+    return _many(lr, seed, int(size.strip(",")), fresh, most)[int(epochs)]
+
+
 @cache
-def _many(lr, seed, size):
+def _many(lr, seed, size, way, most):
     """{epochs: scores} of one run over all labels in batches of `size`."""
-    model, start = _fresh()
+    model, start = _fresh(way, seed)
     x, y = digits.few_labels(SHIFT, ALL, seed)
     step = optim.AdamW(model.parameters(), lr=lr, weight_decay=0.0)
     rng, found, steps = np.random.default_rng(seed), {}, 0
-    for epoch in range(1, max(EPOCHS) + 1):
+    for epoch in range(1, most + 1):
         for batch in data.batches(rng, x, y, batch_size=size):
             loss = digits.loss(model, *batch)
             loss.backward()

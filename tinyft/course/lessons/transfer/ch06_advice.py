@@ -1,60 +1,246 @@
-"""Chapter 06: the tables of `tinyft study 06`, every number computed."""
+"""Chapter 06: the tables of `tinyft study 06`, every number computed.
+
+What is called chosen has the least mean validation loss; the accuracy that is shown
+comes from test pictures on which nothing was chosen.
+"""
 
 import numpy as np
 
 from tinyft.course.experiment import interval, said
 from tinyft.course.lessons.transfer import ch05_digits as digits
-from tinyft.course.lessons.transfer.ch06_freezing import BLOCKS
+from tinyft.course.lessons.transfer.ch06_freezing import BLOCKS, LONG, PACES, STEPS
+from tinyft.course.runs import CHOOSING
+
+
+# --- reading the study ---------------------------------------------------------------
+def finished(study, **settings):
+    """The five runs, one per seed, at the best rate of these settings."""
+    return study.where(**settings).at_best_rate()
 
 
 def accuracy(study, **settings):
-    """Five accuracies at the best rate of these settings."""
-    return study.where(**settings).at_best_rate().values("test")
+    """Their five test accuracies."""
+    return finished(study, **settings).values("test")
+
+
+def chosen(options):
+    """The key whose runs have the least mean validation loss; options: {name: Runs}."""
+    return min(options, key=lambda k: np.mean(options[k].values("valid")))
 
 
 def minus(values, others):
     """The paired difference with its interval; marked where it contains zero."""
+    if list(values) == list(others):
+        return "—"
     mean, half = interval(np.subtract(values, others))
     text = said(np.subtract(values, others), 3, sign=True)
     return text + ("" if abs(mean) > half else " (not settled)")
 
 
+def _gap(options, one, other):
+    return minus(options[one].values("test"), options[other].values("test"))
+
+
+# --- which part ----------------------------------------------------------------------
+def before(base, held):
+    """(titles, rows): what each shift does, and the base's accuracy under it."""
+    x, y = held["renamed"]["test"]
+    what = (
+        "x → 1 − x",
+        "every second pixel is inverted, as on a chess board",
+        "the picture moves down by two pixels",
+        "the labels: y → y + 3 mod 10",
+    )
+    rows = [
+        ["(none)", "the digits as they are", digits.scores(base, (x, (y - 3) % 10))]
+    ]
+    rows += [
+        [shift, text, digits.scores(base, held[shift]["test"])]
+        for shift, text in zip(digits.SHIFTS, what)
+    ]
+    titles = ["shift", "what changes", "accuracy of the base"]
+    return titles, [[shift, text, f"{score[1]:.0%}"] for shift, text, score in rows]
+
+
+def parts(study, shift):
+    """{part: its five runs} of 100 labels."""
+    return {
+        k: finished(study, experiment="block", shift=shift, trains=k) for k in BLOCKS
+    }
+
+
 def blocks(study):
-    """(titles, rows): the accuracy of every block on every shift; the best is bold."""
+    """(titles, rows): test accuracy of every part on every shift; the chosen is bold."""
     rows = []
     for shift in digits.SHIFTS:
-        found = {
-            k: accuracy(study, experiment="block", shift=shift, trains=k)
-            for k in BLOCKS
-        }
-        best = max(found, key=lambda k: np.mean(found[k]))
-        cells = [
-            f"**{said(v, 3)}**" if k == best else said(v, 3) for k, v in found.items()
-        ]
-        rows.append([shift, *cells])
+        found = parts(study, shift)
+        texts = {k: said(v.values("test"), 3) for k, v in found.items()}
+        texts[chosen(found)] = f"**{texts[chosen(found)]}**"
+        rows.append([shift, *texts.values()])
     return ["shift", *BLOCKS], rows
 
 
-def crossing(study):
-    """(titles, rows): early minus late on every shift, paired, and best part minus all."""
+def choices(study):
+    """(titles, rows): the chosen single part minus each other part and everything."""
     rows = []
     for shift in digits.SHIFTS:
-        found = {
-            k: accuracy(study, experiment="block", shift=shift, trains=k)
-            for k in BLOCKS
-        }
-        first, top, every = (found[k] for k in ("stem + layer1", "fc", "everything"))
-        best = max(list(found)[:-1], key=lambda k: np.mean(found[k]))
-        rows.append([shift, minus(first, top), best, minus(found[best], every)])
-    return [
-        "shift",
-        "stem + layer1 minus fc",
-        "best part",
-        "best part minus everything",
-    ], rows
+        found = parts(study, shift)
+        part = single(study, shift)
+        rows.append([shift, part, *(_gap(found, part, k) for k in BLOCKS)])
+    return ["shift", "chosen part", *(f"− {k}" for k in BLOCKS)], rows
 
 
+def single(study, shift):
+    """The part that validation chooses, everything left aside."""
+    found = parts(study, shift)
+    return chosen({k: v for k, v in found.items() if k != "everything"})
+
+
+def longer(study):
+    """(titles, rows): `renamed` after 60 and 240 steps: training loss, test accuracy."""
+    short = {"experiment": "block", "shift": "renamed"}
+    runs = [
+        (name, steps, finished(study, trains=name, **where))
+        for name in ("fc", "everything")
+        for steps, where in ((STEPS, short), (LONG, {"experiment": "long"}))
+    ]
+    titles = ["trains", "steps", "loss on the training labels", "test accuracy"]
+    return titles, [
+        [name, steps, said(r.values("train"), 3), said(r.values("test"), 3)]
+        for name, steps, r in runs
+    ]
+
+
+def swept(study):
+    """(titles, rows): `renamed`, 60 steps: training loss at each rate, two seeds."""
+    found = study.where(experiment="block", shift="renamed")
+    found = {k: found.where(trains=k).by("lr", "train") for k in ("fc", "everything")}
+    few = {
+        k: {r: f"{np.mean(v[: len(CHOOSING)]):.3f}" for r, v in one.items()}
+        for k, one in found.items()
+    }
+    rates = sorted({rate for one in few.values() for rate in one})
+    rows = [[k, *(one.get(rate, "—") for rate in rates)] for k, one in few.items()]
+    return ["trains", *(f"{rate:g}" for rate in rates)], rows
+
+
+# --- how deep, and when --------------------------------------------------------------
 def depths(study, shift, labels):
-    """{k: five accuracies} of the last k groups."""
-    found = study.where(experiment="depth", shift=shift, labels=labels)
-    return {k: accuracy(found, trains=f"last {k}") for k in (1, 2, 3, 4, 5)}
+    """{k: five runs} of the last k groups."""
+    where = {"experiment": "depth", "shift": shift, "labels": labels}
+    return {k: finished(study, trains=f"last {k}", **where) for k in (1, 2, 3, 4, 5)}
+
+
+def deep(found):
+    """(titles, rows) of {task: depths}: the chosen k against the two ends."""
+    rows = [
+        [task, chosen(v), _gap(v, chosen(v), 1), _gap(v, chosen(v), 5), _peak(v)]
+        for task, v in found.items()
+    ]
+    titles = ["task", "chosen k", "− k = 1", "− everything (k = 5)"]
+    return [*titles, "k of the highest test mean (not used)"], rows
+
+
+def _peak(options):
+    return max(options, key=lambda k: np.mean(options[k].values("test")))
+
+
+def _paces(study, shift):
+    where = {"experiment": "thaw", "shift": shift}
+    return {n: finished(study, every=n, **where) for n in PACES}
+
+
+def thawed(study):
+    """(titles, rows): gradual unfreezing at two paces beside parts trained at once."""
+    rows = []
+    for shift in digits.SHIFTS:
+        runs = [*_paces(study, shift).values()]
+        runs += [parts(study, shift)[k] for k in ("everything", "fc", "layer3")]
+        rows.append([shift, *(said(r.values("test"), 3) for r in runs)])
+    paces = [f"thawed, one per {n} steps" for n in PACES]
+    return ["shift", *paces, "everything at once", "fc alone", "layer3 alone"], rows
+
+
+def thaw_gaps(study):
+    """(titles, rows): the chosen pace against everything, fc, and the chosen part."""
+    rows = []
+    for shift in digits.SHIFTS:
+        paces, found = _paces(study, shift), parts(study, shift)
+        found["thawed"] = paces[chosen(paces)]
+        part = single(study, shift)
+        gaps = [_gap(found, "thawed", k) for k in ("everything", "fc", part)]
+        gaps[2] += f" ({part})"
+        rows.append([shift, chosen(paces), *gaps])
+    return ["shift", "chosen pace", "− everything", "− fc", "− the chosen part"], rows
+
+
+def thaw_long(study):
+    """`renamed` after 240 steps: thawed (a part per 12 steps) minus everything at once."""
+    long = study.where(experiment="long", shift="renamed")
+    found = {k: finished(long, trains=k) for k in ("thawed", "everything")}
+    return _gap(found, "thawed", "everything")
+
+
+# --- what to set ---------------------------------------------------------------------
+def picked(study, *shifts):
+    """ "inverted: layer2 0.882 ± 0.056; …": the single part that validation chooses."""
+    texts = []
+    for shift in shifts:
+        part = single(study, shift)
+        values = parts(study, shift)[part].values("test")
+        texts.append(f"{shift}: {part} {said(values, 3)}")
+    return "; ".join(texts)
+
+
+def picked_depths(study):
+    """ "moved: 3 and 3; inverted: …": the k chosen with 20 and with 100 labels."""
+    return "; ".join(
+        f"{shift}: "
+        + " and ".join(str(chosen(depths(study, shift, n))) for n in (20, 100))
+        for shift in ("moved", "inverted")
+    )
+
+
+def picked_paces(study):
+    """ "6 (inverted), …": the steps per part that validation chooses."""
+    paces = {shift: chosen(_paces(study, shift)) for shift in digits.SHIFTS}
+    return ", ".join(f"{pace} ({shift})" for shift, pace in paces.items())
+
+
+def rates(study):
+    """ "layer2 0.01 to 0.02, …": the best rates over the four shifts."""
+    found = _best_rates(study)
+    return ", ".join(f"{k} {min(v):g} to {max(v):g}" for k, v in found.items())
+
+
+def factors(study):
+    """ "2 to 10 (fc: 2 to 25)": a part's best rate over everything's, same shift."""
+    found = {k: np.array(v) for k, v in _best_rates(study).items()}
+    whole = found.pop("everything")
+    head, rest = found.pop("fc") / whole, np.array([*found.values()]) / whole
+    return (
+        f"{rest.min():.2g} to {rest.max():.2g} (fc: {head.min():.2g} to "
+        f"{head.max():.2g})"
+    )
+
+
+def _best_rates(study):
+    block = study.where(experiment="block")
+    return {
+        k: [block.where(shift=s, trains=k).best_rate() for s in digits.SHIFTS]
+        for k in BLOCKS
+    }
+
+
+def fitted(study):
+    """ "inverted 0.019, …": training loss of the chosen part after 60 steps."""
+    return ", ".join(
+        f"{s} {np.mean(parts(study, s)[single(study, s)].values('train')):.3f}"
+        for s in digits.SHIFTS
+    )
+
+
+def thaw_verdict(study):
+    """ "minus everything: inverted +0.019 ± 0.056 (not settled); …"."""
+    rows = thaw_gaps(study)[1]
+    return "minus everything: " + "; ".join(f"{row[0]} {row[2]}" for row in rows)

@@ -5,7 +5,6 @@ import math
 import numpy as np
 
 from tinyft import nn, ops, optim, tensor, transfer
-from tinyft.course import runs
 from tinyft.course.experiment import SEEDS, interval, race, said, step_memory
 from tinyft.course.lessons.transfer import ch07_which_layers as lesson
 from tinyft.course.plot import curves
@@ -25,15 +24,6 @@ def of(study, name, part):
     return study.where(task=name, block=part).at_best_rate()
 
 
-def live(study, name, part):
-    """Test accuracy of seed 0, (trained again now, as the study has it)."""
-    net = lesson.tuned(
-        name, part, study.where(task=name, block=part).best_rate(), seed=0
-    )
-    then = of(study, name, part).where(seed=0)[0]["scores"]["test"]
-    return lesson.evaluate(net, *lesson.task(name, "test"))[1], then
-
-
 def accuracies(study):
     """Rows of test accuracy: a task, then every part that was tried."""
     found = []
@@ -45,13 +35,13 @@ def accuracies(study):
 
 def draw(study):
     """Test accuracy of the parts tried on all tasks, a line per task."""
-    parts = lesson.THREE
+    parts = lesson.ARMS[:4]
     curves(
         {
             n: np.transpose([of(study, n, b).values("test") for b in parts])
             for n in lesson.STUDIED
         },
-        "part trained alone",
+        "part trained alone, from input to output",
         "test accuracy",
         "Figure 3. One line per task, from the earliest part to the head. Bands: 95 %, "
         "five seeds.",
@@ -60,14 +50,15 @@ def draw(study):
     )
 
 
-def difference(study, name, one, other, lr=None):
+def difference(study, name, one, other, by=None):
     """(mean, half) of the test accuracy of `one` minus `other`, paired by seed.
 
-    lr: the rate of `other`; left out, its best.
+    Each at its best rate; by: the rate of `one`.
     """
-    b = study.where(task=name, block=other)
-    b = b.where(lr=lr) if lr else b.at_best_rate()
-    return interval(np.subtract(of(study, name, one).values("test"), b.values("test")))
+    found = study.where(task=name, block=one)
+    found = found.where(lr=by) if by else found.at_best_rate()
+    gaps = np.subtract(found.values("test"), of(study, name, other).values("test"))
+    return interval(gaps)
 
 
 def points(mean, half):
@@ -76,29 +67,10 @@ def points(mean, half):
     return f"{100 * mean:+.1f} ± {100 * half:.1f} ({word})"
 
 
-def by_loss(study):
-    """Rows: where validation loss would have chosen another rate, and what it costs."""
-    rows = []
-    for name, parts in lesson.STUDIED.items():
-        for part in parts:
-            found = study.where(task=name, block=part)
-            lr, other = found.best_rate(), _loss_rate(found)
-            if other != lr:
-                means = [np.mean(_first(found, r).values("test")) for r in (lr, other)]
-                rows.append([name, part, f"{lr:g}", f"{other:g}"])
-                rows[-1] += [f"{m:.3f}" for m in means]
-    return rows
-
-
-def _first(found, lr):
-    """The runs at a rate of the two seeds that every rate has."""
-    kept = [r for r in found.where(lr=lr) if r["settings"]["seed"] in runs.CHOOSING]
-    return runs.Runs(kept)
-
-
-def _loss_rate(found):
-    rates = {run["settings"]["lr"] for run in found}
-    return min(rates, key=lambda r: np.mean(_first(found, r).values("valid loss")))
+def rates(study, part):
+    """The best rate of a part on each task where its grid was tried: {task: rate}."""
+    tasks = [n for n, parts in lesson.STUDIED.items() if part in parts]
+    return {n: study.where(task=n, block=part).best_rate() for n in tasks}
 
 
 # --- the criteria against trying -------------------------------------------------------
@@ -127,15 +99,36 @@ def votes(found):
 
 def auto_rgn(name):
     """The part of largest relative gradient, for each seed's 100 images."""
-    found = [lesson.relative_gradients(name, seed) for seed in SEEDS]
+    found = [relative_gradients(name, seed) for seed in SEEDS]
     return [max(one, key=one.get) for one in found]
 
 
-def earlier(study, name):
-    """The best of layer1 and layer3, by validation accuracy."""
-    return min(
-        lesson.THREE[:2], key=lambda b: np.mean(of(study, name, b).values("valid"))
-    )
+def relative_gradients(name, seed):
+    """‖∇‖/‖θ‖ of every part of the untouched network on the 100 labelled examples."""
+    net, batch = lesson.network(), lesson.labelled(name, seed)["train"]
+    lesson.cross_entropy(net, *map(tensor, batch)).backward()
+    return transfer.relative_gradients(lesson.groups(net))
+
+
+def winner(study, name, parts=lesson.LAYERS):
+    """The part of best validation accuracy, each at its best rate."""
+    return min(parts, key=lambda b: np.mean(of(study, name, b).values("valid")))
+
+
+def readouts(study, found):
+    """Rows: task, depth, a frozen readout's test accuracy, the best part's, difference.
+
+    found: {task: [(depth, test accuracy) of each seed]}.
+    """
+    table = []
+    for name, pairs in found.items():
+        depths, got = zip(*pairs)
+        part = winner(study, name, lesson.STUDIED[name])
+        then = of(study, name, part).values("test")
+        gap = points(*interval(np.subtract(got, then)))
+        table.append([name, votes(depths), said(got, 3)])
+        table[-1] += [f"{said(then, 3)}, {part}", gap]
+    return table
 
 
 def choices(study, rights):
@@ -143,7 +136,7 @@ def choices(study, rights):
     rows = []
     for name in lesson.STUDIED:
         gaps = np.array([lost(right)[:2] for right in rights[name]]).mean(axis=0)
-        part = earlier(study, name)
+        part = winner(study, name)
         rows.append(
             [
                 name,
@@ -161,23 +154,21 @@ def agreement(study, rights):
     found = 0
     for name in lesson.STUDIED:
         said_ = [verdict(right) for right in rights[name]].count("earlier") > 2
-        mean, half = difference(study, name, "head", earlier(study, name))
+        mean, half = difference(study, name, "head", winner(study, name))
         found += said_ == (mean < -half)
     return found
 
 
 def after_head(study):
-    """Rows: task, part, its test accuracy after a fitted head, the head minus that."""
-    return [
-        [
-            name,
-            part,
-            said(study.where(task=name, block=part).values("test"), 3),
-            points(*difference(study, name, "head", part, lesson.AFTER_RATE)),
-        ]
-        for name, parts in lesson.HEAD_FIRST.items()
-        for part in parts
-    ]
+    """Rows: task, part, rate, test accuracy after a fitted head, what that gains on the
+    same part with the old head, and on the head alone."""
+    found = []
+    for name, part in ((n, p) for n, ps in lesson.HEAD_FIRST.items() for p in ps):
+        lr, alone = lesson.after_rate(part), part.rpartition(" ")[2]
+        got = said(study.where(task=name, block=part).values("test"), 3)
+        gaps = (difference(study, name, part, b, by=lr) for b in (alone, "head"))
+        found.append([name, part, f"{lr:g}", got, *(points(*gap) for gap in gaps)])
+    return found
 
 
 # --- cost ------------------------------------------------------------------------------
@@ -212,38 +203,44 @@ def one_step(part, x, y):
     return step, sum(p.size for p in net.parameters() if p.requires_grad)
 
 
-def rows(study, rights, cost):
-    """Rows (what, do, measured) of "What to set"."""
-    gaps = {n: np.mean([lost(r)[0] for r in found]) for n, found in rights.items()}
-    head, first, whole = (cost[part] for part in ("head", "layer1", "all"))
-    rates = "; ".join(
-        f"{part} {study.where(task=n, block=part).best_rate():g}"
-        for n, part in (("shape", "head"), ("fine texture", "layer1"))
+ADVICE = (  # (what, do)
+    ("first", "probe the depths, on validation images"),
+    (
+        "cheapest candidate",
+        "freeze all, read out the best depth: more inputs, no old end",
+    ),
+    ("gap within the margin", "fit the head; it may be enough"),
+    ("gap beyond it", "also try earlier parts, and all"),
+    ("rate", "its own for each part and task; of nearly equal ones the smaller"),
+    ("the run you keep", "look at its own validation accuracy"),
+    ("cost", "head and readout are nearly free, an early part is not"),
+    ("two tasks", "after a head or a readout one forward pass serves both"),
+)
+
+
+def rows(study, rights, cost, found):
+    """Rows (what, do, measured) of "What to set"; found as in `readouts`."""
+    gaps = {n: np.mean([lost(r)[0] for r in some]) for n, some in rights.items()}
+    (_, t0, m0), (_, t1, m1), (_, t, m) = (cost[b] for b in ("head", "layer1", "all"))
+    ahead = difference(study, "shape", "head, then layer1", "head", by=0.01)
+    bad = max(of(study, "fine texture", "all").values("valid"))
+    measured = (
+        "best depth − end: " + ", ".join(f"{n} {v:.2f}" for n, v in gaps.items()),
+        "readout − best part, points: "
+        + "; ".join(f"{row[0]} {row[-1]}" for row in readouts(study, found)),
+        f"shape, layer1 tuned after the head − head: {points(*ahead)} points",
+        "fine texture, layer1 − head: "
+        f"{points(*difference(study, 'fine texture', 'layer1', 'head'))} points",
+        "best: " + "; ".join(f"{b} {span(rates(study, b))}" for b in lesson.ARMS),
+        f"all, fine texture: the worst of five seeds shows {1 - bad:.2f} there",
+        f"time of a step: layer1 {t1 / t:.0%} of all, head {t0 / t:.0%}; "
+        f"memory {m1 / m:.0%} and {m0 / m:.0%}",
+        "layer1 tuned: everything runs once per task",
     )
-    ahead = difference(study, "shape", "head", "head, then layer1", lesson.AFTER_RATE)
-    fine = difference(study, "fine texture", "layer1", "head")
-    return [
-        [
-            "first",
-            "probe the depths",
-            "best depth − end: " + ", ".join(f"{n} {v:.2f}" for n, v in gaps.items()),
-        ],
-        [
-            "gap within the margin",
-            "the head alone",
-            f"shape, head − (head, then layer1 at 0.01): {points(*ahead)} points",
-        ],
-        [
-            "gap beyond it",
-            "try earlier parts, and all, on validation images",
-            f"fine texture, layer1 − head: {points(*fine)} points",
-        ],
-        ["rate", "its own for each part, by validation accuracy", f"best: {rates}"],
-        [
-            "cost",
-            "the head is nearly free; an early part is not",
-            f"time of a step: layer1 {first[1] / whole[1]:.0%} of all, head "
-            f"{head[1] / whole[1]:.0%}; memory {first[2] / whole[2]:.0%} and "
-            f"{head[2] / whole[2]:.0%}",
-        ],
-    ]
+    return [[*pair, value] for pair, value in zip(ADVICE, measured)]
+
+
+def span(rates):
+    """The values of {task: rate} as text: "0.01" or "0.01 to 1"."""
+    low, high = min(rates.values()), max(rates.values())
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"

@@ -21,11 +21,10 @@ from tinyft.transfer.linear_probe import features
 BASE = "resnet_digits"
 TASKS = ("fine texture", "coarse texture", "shape", "inverted")
 ARMS = ("layer1", "layer2", "layer3", "head", "all")
-THREE = ("layer1", "layer3", "head")
-STUDIED = {"fine texture": ARMS, "coarse texture": THREE, "shape": ARMS}
+STUDIED = {"fine texture": ARMS, "coarse texture": ARMS[:4], "shape": ARMS}
 HEAD_FIRST = {  # also with a head that is fitted first
     "fine texture": ("head, then layer1", "head, then layer3"),
-    "shape": ("head, then layer1",),
+    "shape": ("head, then layer1", "head, then all"),
 }
 BLOCKS = {  # what trains; all the rest is frozen
     "layer1": r"^conv1|^bn1|^layer1",
@@ -44,7 +43,9 @@ RATES = {part: (3e-3, 1e-2, 3e-2, 0.1) for part in ARMS} | {
     "head": (3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0),
     "all": (3e-4, 1e-3, 3e-3, 1e-2, 3e-2),
 }
-AFTER_RATE = 1e-2  # of a part that is tuned after the head
+AFTER = {"layer1": 1e-2, "layer3": 1e-2, "all": 3e-3}  # rates after the head
+DOUBTED = {"task": "fine texture", "block": "all"}  # five seeds at these rates too
+SMALLER = (1e-3, 3e-3)
 TRIALS = {  # (part, rate) worth trying after each verdict of the probes
     "head": (("head", 0.03), ("head", 0.3)),
     "earlier": (("layer1", 0.03), ("layer2", 0.01), ("layer3", 0.01), ("head", 0.3))
@@ -195,13 +196,6 @@ def evaluate(net, x, y):
         return loss, float((logits.numpy().argmax(1) == y).mean())
 
 
-def relative_gradients(name, seed):
-    """Auto-RGN of the untouched network on the 100 labelled examples."""
-    net = network()
-    cross_entropy(net, *map(tensor, labelled(name, seed)["train"])).backward()
-    return transfer.relative_gradients(groups(net))
-
-
 # --- what each depth still knows -------------------------------------------------------
 def outputs(net, x, depth):
     """(n, d): what a depth of the frozen network gives for images x, one row per image.
@@ -226,12 +220,18 @@ def plan():
         for block in parts
         for rate in RATES[block]
     ]
+    grid += [DOUBTED | {"lr": r, "seed": s} for s in SEEDS[2:] for r in SMALLER]
     return grid + [
-        {"task": name, "block": block, "lr": AFTER_RATE, "seed": seed}
+        {"task": name, "block": block, "lr": after_rate(block), "seed": seed}
         for seed in SEEDS
         for name, parts in HEAD_FIRST.items()
         for block in parts
     ]
+
+
+def after_rate(block):
+    """The rate of the part that is tuned last: "head, then layer1"."""
+    return AFTER[block.rpartition(" ")[2]]
 
 
 def run(task, block, lr, seed):

@@ -3,8 +3,8 @@
     (A ⊗ B)[i b₁ + k, j b₂ + l] = A[i, j] B[k, l]        A (a₁, a₂), B (b₁, b₂)
 
 A ⊗ B is a grid of blocks, block (i, j) is A[i, j] B. Write every block of a matrix D as
-one row: R(D)[(i, j), :] = vec D_ij. Then R(A ⊗ B) = vec A (vec B)ᵀ has rank 1, and the
-nearest Kronecker product is the largest singular triple of R(D): what it misses is
+one row: rows(D)[(i, j), :] = vec D_ij. Then rows(A ⊗ B) = vec A (vec B)ᵀ has rank 1, so
+the nearest Kronecker product is the largest singular triple of rows(D): what it misses is
 Σ σ_k² over the others (Van Loan, Pitsianis 1993). Of a convolution, whose weight has a
 kernel behind its two channel axes, A acts on the channels and B has the kernel.
 """
@@ -38,7 +38,7 @@ def kron(A, B):
 
 
 def rearranged(D, shape):
-    """R(D), one row per block of D: (a₁ a₂, b₁ b₂ kh kw).
+    """rows(D), one row per block of D: (a₁ a₂, b₁ b₂ kh kw).
 
     D: array (a₁ b₁, a₂ b₂) or (…, …, kh, kw); shape: (a₁, a₂). Raises ValueError if it
     does not divide D's.

@@ -18,6 +18,7 @@ def problem(rng, k, out):
     parameters, flops = np.exp(rng.uniform(2, 9, k)), np.exp(rng.uniform(3, 5, k))
     most_parameters, most_flops = np.sort(parameters)[-3], np.sort(flops)[-2]
     order = rng.permutation(k)
+    gain[order[0]], gain[order[-1]] = 0.6, 0.7  # small gains and losses count too
     gain[order[: max(1, out // 2)]] *= -1
     parameters[order[-1]], flops[order[-1]] = most_parameters, most_flops
     gain[order[-1]] = abs(gain[order[-1]])

@@ -203,3 +203,6 @@ def test_nothing_fits(student, draw):
     least = reference(model, 1, length, batch, recompute) - 1
     got = student.largest_rank(dict(model), length, batch, recompute, least, 9)
     compare(got, want=0, mistakes={"at least 1": 1}, tol=TOL, equation=EQUATION)
+    least = reference(model, 0, length, batch, recompute) - 1
+    got = student.largest_rank(dict(model), length, batch, recompute, least, 9)
+    compare(got, want=0, mistakes={"at least 1": 1}, tol=TOL, equation=EQUATION)

@@ -5,8 +5,8 @@ import pytest
 
 from tinyft import efficiency
 from tinyft.course import runs
-from tinyft.course.lessons.peft import ch19_efficiency as lesson
-from tinyft.course.lessons.peft import ch19_tables as tables
+from tinyft.course.lessons.efficiency import ch19_efficiency as lesson
+from tinyft.course.lessons.efficiency import ch19_tables as tables
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import numpy as np
 
 from tinyft import efficiency
 from tinyft.course.experiment import interval, said
+from tinyft.course.lessons.efficiency import ch19_efficiency as lesson
 from tinyft.course.lessons.peft import ch13_bitfit as sensor
-from tinyft.course.lessons.peft import ch19_efficiency as lesson
 from tinyft.course.prose import table
 
 WORDS = {  # what each trains, for readers who have not met it

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tinyft import efficiency
-from tinyft.course.lessons.peft.ch19_tables import PARTS, points
+from tinyft.course.lessons.efficiency.ch19_tables import PARTS, points
 from tinyft.course.plot import COLOURS, MARKS, show
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from tinyft import efficiency
 from tinyft.course.experiment import interval
-from tinyft.course.lessons.peft import ch19_efficiency as lesson
+from tinyft.course.lessons.efficiency import ch19_efficiency as lesson
 
 SEVEN = {"batch": 1, "length": 512}
 

@@ -55,7 +55,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
         "course/lessons/safeguards",
         "course/lessons/peft",
     ],
-    ["course/lessons/quantise"],
+    ["course/lessons/quantise", "course/lessons/efficiency"],
     ["course/faults"],
     ["commands"],
     ["cli"],

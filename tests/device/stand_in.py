@@ -22,6 +22,7 @@ import contextlib
 import ctypes as C
 import json
 import types
+import weakref
 from collections import Counter
 from pathlib import Path
 
@@ -98,10 +99,13 @@ class Device:
         return None
 
 
+owners = weakref.WeakValueDictionary()  # id of a NumPy array: the first ndarray on it
+
+
 class ndarray:
     """A device array. Everything it can do goes through `library`, and is counted."""
 
-    __slots__ = ("__weakref__", "_a")
+    __slots__ = ("__weakref__", "_a", "base")
     __array_priority__ = 100
     __hash__ = None
     device = Device(0)
@@ -117,6 +121,10 @@ class ndarray:
             raise OutOfMemoryError(f"Out of memory allocating {a.nbytes:,} bytes")
         self = object.__new__(cls)
         self._a = a
+        memory = id(a if a.base is None else a.base)
+        self.base = owners.get(memory)  # of a view: what it looks into, as in CuPy
+        if self.base is None:
+            owners[memory] = self
         return self
 
     def __array__(self, *args, **options):

@@ -1,0 +1,119 @@
+"""Chapter 19: the table of "What to set", every number from the study or a plan."""
+
+import numpy as np
+
+from tinyft import efficiency
+from tinyft.course.experiment import interval
+from tinyft.course.lessons.efficiency import ch19_efficiency as lesson
+
+SEVEN = {"batch": 1, "length": 512}
+
+
+def gb(size):
+    return f"{size / 1e9:.1f} GB"
+
+
+def advice(found):
+    """Rows [question, answer, from]; found: tables.results."""
+    full = efficiency.plan("llama-7b", "full", **SEVEN)
+    lora = efficiency.plan("llama-7b", "lora", r=16, target=lesson.LINEARS, **SEVEN)
+    packed = efficiency.plan("llama-7b", "qlora", r=16, **SEVEN)
+    again = efficiency.plan("llama-7b", "qlora", r=16, recompute=True, **SEVEN)
+    return [
+        [
+            "will it fit?",
+            "plan first, and leave 1 GB and a tenth free: driver, allocator, buffers",
+            "section 8; the tenth by custom",
+        ],
+        [
+            "gradients and states are the largest part",
+            f"any method of this course: 7B from {gb(full.gradients + full.states)} to "
+            f"{gb(lora.gradients + lora.states)}",
+            "figure 1",
+        ],
+        [
+            "weights are the largest part",
+            f"4 bits (QLoRA): 7B from {gb(lora.weights)} to {gb(packed.weights)}",
+            "figure 1",
+        ],
+        [
+            "activations are the largest part",
+            f"recompute: 7B from {gb(packed.activations)} to {gb(again.activations)}, for "
+            "up to a third more work. Then a shorter text or a smaller batch. Then "
+            f"LoRA-FA or MiSS: our GPT {_kept('LoRA r=4')} → {_kept('LoRA-FA')} and "
+            f"{_kept('MiSS')}",
+            "figure 1, sections 4 and 5",
+        ],
+        ["a step is too slow", _speed(), "sections 3 and 5"],
+        ["which method?", _first(found), "section 6: one task, 30 steps"],
+        ["which rate?", _rates(found), "section 6"],
+        ["the file must be tiny", _tiny(found), "section 6"],
+        ["train everything instead?", _full(found), "section 6"],
+    ]
+
+
+def _kept(name):
+    return f"{lesson.price(name).activations / 1e6:.1f} MB"
+
+
+def _speed():
+    full = lesson.price("full").flops
+    few = min(lesson.TEXT, key=lambda name: lesson.price(name).flops)
+    lora, least = (lesson.price(n).flops / full for n in ("LoRA r=4", few))
+    return (
+        f"these methods save at most a third or so: LoRA takes {lora:.2f} of the FLOPs, "
+        f"the least is {least:.2f} ({few}). A smaller model or shorter texts save more"
+    )
+
+
+def best_of(found):
+    """The method with the largest mean gain."""
+    return max(found, key=lambda name: found[name]["gain"].mean())
+
+
+def beside(found):
+    """The methods that are not settled to be worse than the best."""
+    top = found[best_of(found)]["gain"]
+    gaps = {name: interval(top - one["gain"]) for name, one in found.items()}
+    return [name for name, (mean, half) in gaps.items() if mean <= half]
+
+
+def _first(found):
+    names = [n for n in beside(found) if n != best_of(found)]
+    also = ", ".join(names) or "no other"
+    return (
+        f"LoRA on all linear layers first, as its rates are known best (custom). Here "
+        f"{best_of(found)} gains most, and not settled to be worse: {also}"
+    )
+
+
+def _rates(found):
+    rates = {name: one["lr"] for name, one in found.items()}
+    low, high = min(rates, key=rates.get), max(rates, key=rates.get)
+    return (
+        f"sweep it for each method, a factor of 3 apart: the best run from "
+        f"{rates[low]:g} ({low}) to {rates[high]:g} ({high})"
+    )
+
+
+def _tiny(found):
+    small = [n for n in found if found[n]["cost"].trainable < 10_000]
+    name = best_of({n: found[n] for n in small})
+    one, top = found[name], found[best_of(found)]
+    return (
+        f"of those with fewer than 10,000 numbers {name} gains most: "
+        f"{one['gain'].mean():.1f} points with {one['cost'].trainable:,} numbers, the best "
+        f"of all {top['gain'].mean():.1f} with {top['cost'].trainable:,}"
+    )
+
+
+def _full(found):
+    gap = found[best_of(found)]["gain"] - found["full"]["gain"]
+    mean, half = interval(gap)
+    word = "settled" if abs(mean) > half else "not settled"
+    ratio = np.divide(*(found[n]["cost"].bytes for n in ("full", "LoRA r=4")))
+    return (
+        f"not here: the best method is {mean:+.1f} ± {half:.1f} points from it ({word}; "
+        f"the best of many is flattered), at {ratio:.1f} × LoRA's memory. A task far from "
+        "what the model knows, or long training, is another matter: not measured"
+    )

@@ -163,7 +163,8 @@ def advice(study, memory, seconds):
     memory: bytes {dense, packed} of the block matrices.  seconds: {name: of a step}.
     """
     cost = (
-        f"matrices {memory['dense'] / memory['packed']:.2f} times smaller, a step "
+        f"matrices {memory['dense'] / memory['packed']:.2f} times smaller than float32, "
+        f"{memory['dense'] / memory['packed'] / 2:.1f} times than 16 bits; a step "
         f"{seconds['packed'] / seconds['dense']:.2f} times as long"
     )
     price = ["what it costs", "time for memory", cost]
@@ -178,7 +179,8 @@ def _storage(study):
     floats, three = NAMES["none"], "8 levels (3 bits), blocks of 64"
     bits = (
         f"minus floats: 4 bits {pair(study, NF4, floats)}; 3 bits "
-        f"{pair(study, three, floats)}; 2 bits {pair(study, TWO, floats)}"
+        f"{pair(study, three, floats)}; 2 bits {pair(study, TWO, floats)}. 3 bits lose "
+        "more in a merge (section 6), and do not fill bytes"
     )
     book = (
         "NF4 minus affine int4 at blocks of 64: "

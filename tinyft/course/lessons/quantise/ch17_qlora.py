@@ -105,8 +105,9 @@ def rises(W, fixed, r=8, rounds=8):
 
 
 def requantised(model, code, block):
-    """The model with its adapter merged into the floats, and these rounded once more."""
-    places = nn.dequantise_linears(model)
+    """The model with its adapter merged into the floats, and these rounded (again)."""
+    in_bits = any(m.packed_size for m in model.modules())
+    places = nn.dequantise_linears(model) if in_bits else None
     peft.bake(model)
     nn.quantise_linears(model, places, block, BOOKS[code])
     return model

@@ -104,9 +104,9 @@ def costs(model, batch):
     whole = found.pop("beside the base, at the peak (MB)")
     return found | {
         "activations after the forward pass (MB)": held[0] * MB,
-        "beside the base: peak of the forward pass": peak * MB
+        "beside the base (MB): peak of the forward pass": peak * MB
         + found["Adam's state (MB)"],
-        "peak of the whole step (MB)": whole,
+        "beside the base (MB): peak of the whole step": whole,
     }
 
 

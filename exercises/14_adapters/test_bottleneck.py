@@ -15,30 +15,30 @@ SIZES = [  # batch axes, k, d, widths inside: no two sizes of a draw are equal
 
 
 def problem(rng, batch, k, d, widths, parallel):
-    h, y = rng.normal(size=(*batch, k)), rng.normal(size=(*batch, d))
+    x, y = rng.normal(size=(*batch, k)), rng.normal(size=(*batch, d))
     adapters = []
     for i, m in enumerate(widths):
         D, b = rng.normal(size=(m, k if parallel else d)) / 2, rng.normal(size=m) + 1
         U, c = rng.normal(size=(d, m)) / 2, rng.normal(size=d) + 1
         adapters.append((D, b, U, c, 1.7 - 0.9 * i + rng.uniform(0, 0.1)))
-    return h, y, adapters
+    return x, y, adapters
 
 
-def correction(z, D, b, U, c, f=np.tanh):
-    """One vector after the other: U f(D z + b) + c."""
-    found = np.empty((*z.shape[:-1], len(c)))
-    for at in np.ndindex(z.shape[:-1]):
-        found[at] = U @ f(D @ z[at] + b) + c
+def correction(h, D, b, U, c, f=np.tanh):
+    """One vector after the other: U f(D h + b) + c."""
+    found = np.empty((*h.shape[:-1], len(c)))
+    for at in np.ndindex(h.shape[:-1]):
+        found[at] = U @ f(D @ h[at] + b) + c
     return found
 
 
-def stacked(h, y, adapters, parallel, added=None, reads=None):
-    """y' of all adapters; added(z, y, D, b, U, c, s): the y' of one."""
+def stacked(x, y, adapters, parallel, added=None, reads=None):
+    """y' of all adapters; added(h, y, D, b, U, c, s): the y' of one."""
     out = y
     for D, b, U, c, s in adapters:
-        z = reads(h, y, out) if reads else h if parallel else out
-        one = s * correction(z, D, b, U, c)
-        out = added(z, out, D, b, U, c, s) if added else out + one
+        h = reads(x, y, out) if reads else x if parallel else out
+        one = s * correction(h, D, b, U, c)
+        out = added(h, out, D, b, U, c, s) if added else out + one
     return out
 
 
@@ -46,71 +46,71 @@ def relu(x):
     return np.maximum(x, 0)
 
 
-PARTS = {  # the y' of one adapter with each mistake, from z and y
-    "the skip connection y is missing": lambda z, y, D, b, U, c, s: (
-        s * correction(z, D, b, U, c)
+PARTS = {  # the y' of one adapter with each mistake, from h and y
+    "the skip connection y is missing": lambda h, y, D, b, U, c, s: (
+        s * correction(h, D, b, U, c)
     ),
-    "b is missing": lambda z, y, D, b, U, c, s: y + s * correction(z, D, 0 * b, U, c),
-    "c is missing": lambda z, y, D, b, U, c, s: y + s * correction(z, D, b, U, 0 * c),
-    "the scale is missing": lambda z, y, D, b, U, c, s: y + correction(z, D, b, U, c),
-    "the scale is squared": lambda z, y, D, b, U, c, s: (
-        y + s * s * correction(z, D, b, U, c)
+    "b is missing": lambda h, y, D, b, U, c, s: y + s * correction(h, D, 0 * b, U, c),
+    "c is missing": lambda h, y, D, b, U, c, s: y + s * correction(h, D, b, U, 0 * c),
+    "the scale is missing": lambda h, y, D, b, U, c, s: y + correction(h, D, b, U, c),
+    "the scale is squared": lambda h, y, D, b, U, c, s: (
+        y + s * s * correction(h, D, b, U, c)
     ),
-    "the scale does not reach c": lambda z, y, D, b, U, c, s: (
-        y + s * correction(z, D, b, U, 0 * c) + c
+    "the scale does not reach c": lambda h, y, D, b, U, c, s: (
+        y + s * correction(h, D, b, U, 0 * c) + c
     ),
-    "the scale multiplies y too": lambda z, y, D, b, U, c, s: (
-        s * (y + correction(z, D, b, U, c))
+    "the scale multiplies y too": lambda h, y, D, b, U, c, s: (
+        s * (y + correction(h, D, b, U, c))
     ),
-    "the scale is inside tanh": lambda z, y, D, b, U, c, s: (
-        y + correction(z, s * D, s * b, U, c)
+    "the scale is inside tanh": lambda h, y, D, b, U, c, s: (
+        y + correction(h, s * D, s * b, U, c)
     ),
-    "the correction is subtracted": lambda z, y, D, b, U, c, s: (
-        y - s * correction(z, D, b, U, c)
+    "the correction is subtracted": lambda h, y, D, b, U, c, s: (
+        y - s * correction(h, D, b, U, c)
     ),
-    "no tanh inside": lambda z, y, D, b, U, c, s: (
-        y + s * correction(z, D, b, U, c, lambda x: x)
+    "no tanh inside": lambda h, y, D, b, U, c, s: (
+        y + s * correction(h, D, b, U, c, lambda x: x)
     ),
-    "relu instead of tanh": lambda z, y, D, b, U, c, s: (
-        y + s * correction(z, D, b, U, c, relu)
+    "relu instead of tanh": lambda h, y, D, b, U, c, s: (
+        y + s * correction(h, D, b, U, c, relu)
     ),
-    "a sigmoid instead of tanh": lambda z, y, D, b, U, c, s: (
-        y + s * correction(z, D, b, U, c, lambda x: 1 / (1 + np.exp(-x)))
+    "a sigmoid instead of tanh": lambda h, y, D, b, U, c, s: (
+        y + s * correction(h, D, b, U, c, lambda x: 1 / (1 + np.exp(-x)))
     ),
-    "tanh after U, not before": lambda z, y, D, b, U, c, s: (
-        y + s * (np.tanh(correction(z, D, b, U, 0 * c, lambda x: x)) + c)
+    "tanh after U, not before": lambda h, y, D, b, U, c, s: (
+        y + s * (np.tanh(correction(h, D, b, U, 0 * c, lambda x: x)) + c)
     ),
-    "b is added after tanh, not before": lambda z, y, D, b, U, c, s: (
-        y + s * (correction(z, D, 0 * b, U, c) + U @ b)
+    "b is added after tanh, not before": lambda h, y, D, b, U, c, s: (
+        y + s * (correction(h, D, 0 * b, U, c) + U @ b)
     ),
 }
 
 
 def mistakes(given):
-    h, y, adapters, parallel = given
+    x, y, adapters, parallel = given
     right = stacked(*given)
     known = {name: stacked(*given, added=part) for name, part in PARTS.items()}
     known |= {
         "y is left out at the end": right - y,
-        "only the last adapter is left": stacked(h, y, adapters[-1:], parallel),
-        "only the first adapter is left": stacked(h, y, adapters[:1], parallel),
-        "the adapters act in reverse order": stacked(h, y, adapters[::-1], parallel),
+        "only the last adapter is left": stacked(x, y, adapters[-1:], parallel),
+        "only the first adapter is left": stacked(x, y, adapters[:1], parallel),
+        "the adapters act in reverse order": stacked(x, y, adapters[::-1], parallel),
         "the mean of the corrections, not their sum": y + (right - y) / len(adapters),
     }
     if not parallel:
         known["every adapter reads the first y, not what came before it"] = stacked(
-            *given, reads=lambda h, y, out: y
+            *given, reads=lambda x, y, out: y
         )
-    if h.shape == y.shape:
+    if x.shape == y.shape:
         known |= {
-            "D reads h without being parallel": stacked(
-                *given, reads=lambda h, y, out: h
+            "D reads x without being parallel": stacked(
+                *given, reads=lambda x, y, out: x
             ),
             "parallel is ignored: D reads y": stacked(
-                *given, reads=lambda h, y, out: out
+                *given, reads=lambda x, y, out: out
             ),
-            "D reads y, not h": stacked(*given, reads=lambda h, y, out: y),
-            "the correction is added to h, not to y": right - y + h,
+            "D reads y, not x": stacked(*given, reads=lambda x, y, out: y),
+            "the correction is added to x, not to y": right - y + x,
         }
     return known
 
@@ -135,8 +135,8 @@ def check(student, rng, sizes, parallel, named=None):
 
 @pytest.mark.points(2)
 @pytest.mark.draws(*SIZES)
-def test_behind_the_layer(student, rng, draw):
-    """A stack behind the layer: the first D reads y; nothing is said of `parallel`."""
+def test_after_the_layer(student, rng, draw):
+    """A stack after the layer: the first D reads y; nothing is said of `parallel`."""
     check(student, rng, draw, False)
 
 
@@ -159,7 +159,7 @@ def test_one_or_none(student, rng, draw):
     if draw[-1]:
         check(student, rng, draw, False, False)
     else:
-        h, y, _ = problem(rng, *draw, False)
-        known = {"h is returned, not y": h, "nothing is left of y": 0 * y}
+        x, y, _ = problem(rng, *draw, False)
+        known = {"x is returned, not y": x, "nothing is left of y": 0 * y}
         options = {"tol": TOL, "equation": "(14.1)"}
-        compare(student.bottleneck(h, y, []), want=y, mistakes=known, **options)
+        compare(student.bottleneck(x, y, []), want=y, mistakes=known, **options)

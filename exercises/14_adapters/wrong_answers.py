@@ -1,7 +1,7 @@
 """Named wrong answers: small edits of the solutions, to be caught and named."""
 
-Z = "z = h if parallel else out"
-ADD = "out = out + s * (np.tanh(z @ D.T + b) @ U.T + c)"
+Z = "h = x if parallel else out"
+ADD = "out = out + s * (np.tanh(h @ D.T + b) @ U.T + c)"
 COUNT = "layers * SITES[kind] * (down + up)"
 FUSION = "layers * SITES[kind] * (query + key + value)"
 SITES = "(layers * SITES[kind])"
@@ -10,7 +10,7 @@ FOUR = (
     "scale * g.T @ inside, scale * g.sum(axis=0)"
 )
 LAST = "return D, b, U, c\n"
-DOWN = "D, b = D - lr * back.T @ z, b - lr * back.sum(axis=0)"
+DOWN = "D, b = D - lr * back.T @ h, b - lr * back.sum(axis=0)"
 UP = "U, c = U - lr * gU, c - lr * gc"
 SLOPE = "(1 - inside**2)"
 WEIGHTS = "w = e / np.maximum(np.sum(e, axis=1, keepdims=True), 1.0)"
@@ -41,36 +41,36 @@ WRONG = {
         ("the scale does not reach c", *changed(" + c)", ") + c")),
         ("the scale multiplies y too", *changed("out + s * (", "s * (out + ")),
         ("the correction is subtracted", *changed("out + s", "out - s")),
-        ("no tanh inside", *changed("np.tanh(z @ D.T + b)", "(z @ D.T + b)")),
+        ("no tanh inside", *changed("np.tanh(h @ D.T + b)", "(h @ D.T + b)")),
         (
             "tanh after U, not before",
-            *changed("np.tanh(z @ D.T + b) @ U.T", "np.tanh((z @ D.T + b) @ U.T)"),
+            *changed("np.tanh(h @ D.T + b) @ U.T", "np.tanh((h @ D.T + b) @ U.T)"),
         ),
         (
             "relu instead of tanh",
-            *changed("np.tanh(z @ D.T + b)", "np.maximum(z @ D.T + b, 0)"),
+            *changed("np.tanh(h @ D.T + b)", "np.maximum(h @ D.T + b, 0)"),
         ),
         (
             "a sigmoid instead of tanh",
-            *changed("np.tanh(z @ D.T + b)", "(1 / (1 + np.exp(-(z @ D.T + b))))"),
+            *changed("np.tanh(h @ D.T + b)", "(1 / (1 + np.exp(-(h @ D.T + b))))"),
         ),
         (
             "b is added after tanh, not before",
-            *changed("np.tanh(z @ D.T + b)", "(np.tanh(z @ D.T) + b)"),
+            *changed("np.tanh(h @ D.T + b)", "(np.tanh(h @ D.T) + b)"),
         ),
         (
             "the scale is inside tanh",
             ADD,
-            "out = out + np.tanh(s * (z @ D.T + b)) @ U.T + c",
+            "out = out + np.tanh(s * (h @ D.T + b)) @ U.T + c",
         ),
-        ("the correction is added to h, not to y", "out = y.copy()", "out = h.copy()"),
-        ("parallel is ignored: D reads y", Z, "z = out"),
-        ("D reads y, not h", Z, "z = y if parallel else out"),
-        ("D reads h without being parallel", Z, "z = h"),
+        ("the correction is added to x, not to y", "out = y.copy()", "out = x.copy()"),
+        ("parallel is ignored: D reads y", Z, "h = out"),
+        ("D reads y, not x", Z, "h = y if parallel else out"),
+        ("D reads x without being parallel", Z, "h = x"),
         (
             "every adapter reads the first y, not what came before it",
             Z,
-            "z = h if parallel else y",
+            "h = x if parallel else y",
         ),
         ("only the last adapter is left", "in adapters:", "in adapters[-1:]:"),
         ("only the first adapter is left", "in adapters:", "in adapters[:1]:"),
@@ -144,10 +144,10 @@ WRONG = {
         ("gU is transposed", *first(gU="scale * inside.T @ g")),
         (
             "gU without tanh",
-            "np.tanh(z.reshape(-1, k) @ D.T + b)",
-            "z.reshape(-1, k) @ D.T + b",
+            "np.tanh(h.reshape(-1, k) @ D.T + b)",
+            "h.reshape(-1, k) @ D.T + b",
         ),
-        ("b is missing in gU", "z.reshape(-1, k) @ D.T + b", "z.reshape(-1, k) @ D.T"),
+        ("b is missing in gU", "h.reshape(-1, k) @ D.T + b", "h.reshape(-1, k) @ D.T"),
         ("gU without the scale", *first(gU="g.T @ inside")),
         ("gc without the scale", *first(gc="g.sum(axis=0)")),
         ("both without the scale", *first(gU="g.T @ inside", gc="g.sum(axis=0)")),
@@ -181,7 +181,7 @@ WRONG = {
         (
             "gD as if U were Dᵀ",
             *first(
-                gD="(scale * (g @ D.T) * (1 - inside**2)).T @ z.reshape(-1, k) "
+                gD="(scale * (g @ D.T) * (1 - inside**2)).T @ h.reshape(-1, k) "
                 "if d == k else 0 * D"
             ),
         ),
@@ -195,7 +195,7 @@ WRONG = {
         ("one step only", "range(2)", "range(1)"),
         ("three steps", "range(2)", "range(3)"),
         ("D and b do not move in the second step either", DOWN, "pass"),
-        ("b does not move", DOWN, "D = D - lr * back.T @ z"),
+        ("b does not move", DOWN, "D = D - lr * back.T @ h"),
         ("D does not move", DOWN, "b = b - lr * back.sum(axis=0)"),
         ("c does not move", UP, "U = U - lr * gU"),
         (

@@ -12,8 +12,10 @@ from functools import cache
 import numpy as np
 
 from tinyft import no_grad, peft, tensor
-from tinyft.course.experiment import loss_on, text_parts, train, windows
+from tinyft.course.experiment import cost, loss_on, text_parts, train, windows
+from tinyft.course.memory import live_memory
 from tinyft.course.runs import CHOOSING
+from tinyft.training.metrics import on_device
 from tinyft.training.pretrained import load_pretrained
 from tinyft.training.recipes import lm_loss
 
@@ -86,6 +88,26 @@ def batches(*names):
 def losses(model, part="test"):
     """{text: nats per token on that part}."""
     return {k: loss_on(model, ids[part], LENGTH, 64) for k, ids in texts().items()}
+
+
+def costs(model, batch):
+    """`experiment.cost`, and in MB what the forward pass keeps and needs at its peak.
+
+    The forward pass's peak includes Adam's state, as in the second step of training.
+    """
+    found, kept, MB = cost(model, batch), [], 2**20 / 1e6
+
+    def forward():
+        kept.append(lm_loss(model, *on_device(model, batch)))
+
+    held, peak = live_memory(forward, steps=1)
+    whole = found.pop("beside the base, at the peak (MB)")
+    return found | {
+        "activations after the forward pass (MB)": held[0] * MB,
+        "beside the base (MB): peak of the forward pass": peak * MB
+        + found["Adam's state (MB)"],
+        "beside the base (MB): peak of the whole step": whole,
+    }
 
 
 # --- the methods ---------------------------------------------------------------------

@@ -1,19 +1,21 @@
 """Chapter 14: pictures and tables of Core, every number computed.
 
-draw_planted(ends, floor)             section 4: what m ReLUs can express
 costs(full, cheap, seconds)           section 5
-results(study, base), findings(study), draw_mixture(study)      section 6
+results(study, base), findings(study), text_by_text(study, base), draw_mixture(study)   6
 advice(study)                         section 7
 """
 
 import matplotlib.pyplot as plt
 import numpy as np
 
+from tinyft import peft
 from tinyft.course.experiment import interval, said
+from tinyft.course.lessons.peft import ch14_adapters as lesson
 from tinyft.course.lessons.peft.ch14_adapters import CHANGED, FUSE, LONG, STEPS
 from tinyft.course.plot import COLOURS, show
 
 NAMES = list(CHANGED)
+FULL = "own full copy"
 D, M, BLOCKS, BASE_SIZE = 128, 16, 3, 742_528  # of the shipped GPT and its adapters
 
 
@@ -35,31 +37,11 @@ def tested(study, method, score="test"):
     return study.where(method=method).at_best_rate().values(score)
 
 
-# --- section 4 and 5 ---------------------------------------------------------------------
-
-
-def draw_planted(ends, floor):
-    """ends: {name: last loss of each seed}; floor: the best linear map's loss."""
-    fig, ax = plt.subplots(figsize=(6.4, 3.2))
-    for i, values in enumerate(ends.values()):
-        at = i + np.linspace(-0.15, 0.15, len(values))
-        ax.plot(at, values, "o", color=COLOURS["blue"])
-    ax.axhline(
-        floor, linestyle="--", color="0.4", label="best linear map, least squares"
-    )
-    ax.set(xlabel="adapter", ylabel="loss at the end", ylim=(-0.02, None))
-    ax.set_xticks(range(len(ends)), ends)
-    ax.legend(loc="center right")
-    text = "; ".join(f"{k}: {min(v):.3f} to {max(v):.3f}" for k, v in ends.items())
-    caption = (
-        "Figure 2. A dot per start (five seeds). No linear adapter gets below the dashed "
-        "line, however wide; two ReLUs can reach zero, four do so from every start."
-    )
-    show(fig, f"Losses at the end for four adapters: {text}. {caption}", caption)
+# --- section 5 ---------------------------------------------------------------------------
 
 
 def costs(full, cheap, seconds):
-    """(titles, rows) of section 5; full, cheap: `experiment.cost`; seconds: medians."""
+    """(titles, rows) of section 5; full, cheap: `ch14_adapters.costs`; seconds: medians."""
     rows = [
         [what, f"{a:,.1f}" if a < 1e4 else f"{a:,}", f"{cheap[what]:,.1f}"]
         for what, a in full.items()
@@ -148,6 +130,19 @@ def findings(study):
   {gap(v["own adapter, as long"], v["own adapter"])}."""
 
 
+def text_by_text(study, base):
+    """(titles, rows): the equal mix against the base, an own adapter and the fusion."""
+    rows = []
+    for name in NAMES:
+        mix, fused = (
+            tested(study, "fusion", f"{which}{name}") for which in ("mix ", "")
+        )
+        own = tested(study, "own adapter", name)
+        rows.append([name, gap(mix, [base[name]] * 5), gap(mix, own), gap(fused, mix)])
+    mix = "equal mix minus"
+    return ["text", f"{mix} base", f"{mix} own adapter", "fusion minus equal mix"], rows
+
+
 def mixing(study):
     """The fusion's mean weights, (seed, text, block, adapter)."""
     runs = study.where(method="fusion").at_best_rate()
@@ -197,20 +192,26 @@ def advice(study):
     v = {name: tested(study, name) for name in {r["settings"]["method"] for r in study}}
     own = v["own adapter"]
     rates = {name: study.where(method=name).best_rate() for name in v}
-    rate, copy = rates["own adapter"], rates["own full copy"]
-    beside = np.add(*interval(np.subtract(v["parallel"], own))) < 0  # settled
-    place = "beside the MLP: parallel" if beside else "after the MLP: Pfeiffer"
+    rate, beside, copy = (rates[k] for k in ("own adapter", "parallel", FULL))
+    better = np.add(*interval(np.subtract(v["parallel"], own))) < 0  # settled
+    place = "beside the MLP: parallel" if better else "after the MLP: Pfeiffer"
+    wide = gap(v["one wide adapter"], v["fusion"])
+    lora = f"{_more('LoRA')}: {gap(v['LoRA'], own)}"
     rows = [
         ["place", place, f"parallel, s = 4: {gap(v['parallel'], own)}"],
-        ["", "", f"Houlsby, m = d/16, as many numbers: {gap(v['Houlsby'], own)}"],
+        ["", "", f"Houlsby, m = d/16{_more('Houlsby')}: {gap(v['Houlsby'], own)}"],
         ["width m", "d/8, or wider", f"m = d/32: {gap(v['m = 4'], own)}"],
         ["", "", f"m = d/2: {gap(v['m = 64'], own)}"],
-        ["rate, after the MLP", f"{rate:g}", f"{rate / copy:.0f} times a full copy's"],
+        ["rate, after the MLP", f"{rate:g}", _times(rate, copy)],
         ["", "", f"in validation loss {_near(study)}"],
-        ["rate, parallel", f"{rates['parallel']:g}", "s = 4 acts like a larger rate"],
-        ["data of all texts", "one wide adapter", _versus(v)],
-        ["only adapters at hand", "fusion", _mixed(v, study)],
-        ["must be merged", "LoRA", f"r = 2, α = 4, everywhere: {gap(v['LoRA'], own)}"],
+        [
+            "rate, parallel",
+            f"{beside:g}",
+            f"{_times(beside, copy)}; times s: {4 * beside:g}",
+        ],
+        ["data of all texts", "one wide adapter", f"wide minus fusion: {wide}"],
+        ["others' adapters, own data", "perhaps fusion", _mixed(v, study)],
+        ["must be merged", "LoRA", f"r = 2, α = 4, everywhere{lora}"],
         ["activation", "ReLU", "not varied: by convention (Pfeiffer et al.)"],
         ["start", "U = 0, c = 0", "proved: section A"],
     ]
@@ -231,10 +232,19 @@ def _near(study):
     return far
 
 
-def _versus(v):
-    return f"wide minus fusion: {gap(v['one wide adapter'], v['fusion'])}"
-
-
 def _mixed(v, study):
     mix = tested(study, "fusion", "mix")
-    return f"{FUSE} further steps; fusion minus equal mix: {gap(v['fusion'], mix)}"
+    return (
+        f"not measured (ours saw the data of all texts for {FUSE} steps: fusion minus "
+        f"equal mix {gap(v['fusion'], mix)})"
+    )
+
+
+def _times(rate, copy):
+    return f"{rate / copy:.0f} times a full copy's"
+
+
+def _more(method):
+    """How many more numbers it trains than the own adapter."""
+    size = peft.attach(lesson.base(), *lesson.ADAPTERS[method][:2]).count()
+    return f", {size / adapter(D, M, BLOCKS) - 1:.0%} more numbers"

@@ -17,9 +17,6 @@ def advice(found, peak):
     """Rows [question, answer, from]; found: tables.results; peak: measured MB of two."""
     full = efficiency.plan("llama-7b", "full", **SEVEN)
     lora = efficiency.plan("llama-7b", "lora", r=16, target=lesson.LINEARS, **SEVEN)
-    packed = efficiency.plan("llama-7b", "qlora", r=16, **SEVEN)
-    again = efficiency.plan("llama-7b", "qlora", r=16, recompute=True, **SEVEN)
-    redone = efficiency.plan("llama-7b", "full", recompute=True, **SEVEN)
     return [
         [
             "will it fit?",
@@ -27,6 +24,22 @@ def advice(found, peak):
             "driver, allocator, buffers; then measure the second step",
             "section 8; the tenth by custom",
         ],
+        *_parts(full, lora),
+        ["how long is a step?", _seconds(full, lora), "section 3; 0.4 by custom"],
+        ["a step is too slow", _speed(), "sections 3 and 5"],
+        ["which method?", _first(found), "section 6: one task, 30 steps"],
+        ["which rate?", _rates(found), "section 6"],
+        ["the file must be tiny", _tiny(found), "section 6"],
+        ["train everything instead?", _full(found, peak), "sections 1 and 6"],
+    ]
+
+
+def _parts(full, lora):
+    """What to do for the largest part: three rows; full, lora: plans of 7B."""
+    packed = efficiency.plan("llama-7b", "qlora", r=16, **SEVEN)
+    again = efficiency.plan("llama-7b", "qlora", r=16, recompute=True, **SEVEN)
+    redone = efficiency.plan("llama-7b", "full", recompute=True, **SEVEN)
+    return [
         [
             "gradients and states are the largest part",
             f"any method of this course: 7B from {gb(full.gradients + full.states)} to "
@@ -49,12 +62,6 @@ def advice(found, peak):
             f"{_kept('parallel')}, the last block alone {_kept('last block')}",
             "figure 1, sections 4 and 5",
         ],
-        ["how long is a step?", _seconds(full, lora), "section 3; 0.4 by custom"],
-        ["a step is too slow", _speed(), "sections 3 and 5"],
-        ["which method?", _first(found), "section 6: one task, 30 steps"],
-        ["which rate?", _rates(found), "section 6"],
-        ["the file must be tiny", _tiny(found), "section 6"],
-        ["train everything instead?", _full(found, peak), "sections 1 and 6"],
     ]
 
 
@@ -119,8 +126,8 @@ def _rates(found):
     return (
         f"sweep it for each method, a factor of 3 apart. Here the best run from "
         f"{rates[low]:g} ({low}) to {rates[high]:g} ({high}): a small model, 30 steps. "
-        "For a 7B model begin LoRA at 2e-4 and full fine-tuning at 1e-5 (custom: QLoRA's paper; "
-        "PEFT's run above)"
+        "For a 7B model begin LoRA at 2e-4 and full fine-tuning at 1e-5 (custom: "
+        "QLoRA's paper; PEFT's run above)"
     )
 
 

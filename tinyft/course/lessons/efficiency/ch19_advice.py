@@ -42,7 +42,8 @@ def _parts(full, lora):
     return [
         [
             "gradients and states are the largest part",
-            f"any method of this course: 7B from {gb(full.gradients + full.states)} to "
+            f"LoRA, or another method of this course: 7B from "
+            f"{gb(full.gradients + full.states)} to "
             f"{gb(lora.gradients + lora.states)}",
             "figure 1",
         ],

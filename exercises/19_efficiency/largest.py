@@ -1,4 +1,4 @@
-"""Task 4 of 4: a planner that answers backwards.  (19.1) and (19.2) of the notebook."""
+"""Task 4 of 4: a planner that answers backwards.  (19.1) of the notebook."""
 
 
 def total_bytes(model, r, length, batch, recompute):
@@ -24,8 +24,8 @@ def total_bytes(model, r, length, batch, recompute):
     activations. Without recompute 5 tokens · 2 · (3·(4 + 16 + 4) + 10) = 820: 4356.
     With: 5 · 2 · (3·4 + 16 + 4 + 10) = 420: 3956.
     """
-    # YOUR CODE: (19.1), (19.2)
-    raise NotImplementedError("not implemented yet: total_bytes, (19.1), (19.2)")
+    # YOUR CODE: (19.1)
+    raise NotImplementedError("not implemented yet: total_bytes, (19.1)")
 
 
 def largest_length(model, r, batch, recompute, memory):

@@ -33,6 +33,10 @@ def draw_front(found, caption):
 
     fig, both = plt.subplots(1, 2, figsize=(9.6, 4.4), sharey=True)
     named = {name: point for name, point in points(found).items() if point[0] > 0}
+    lost = ", ".join(name for name in found if name not in named)
+    caption += (
+        f" Not drawn, as they lose accuracy: {lost.replace(', words', ' of words')}."
+    )
     for ax, k, label in zip(both, (1, 3), ("trained numbers", "MB of a training step")):
         scale = 1e6 if k == 3 else 1
         seen = {name: (p[0], p[k] / scale) for name, p in named.items()}

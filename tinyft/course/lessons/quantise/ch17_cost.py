@@ -1,10 +1,7 @@
 """Chapter 17: does it fit, what stays in memory, and what a step takes."""
 
 import gc
-import time
 import tracemalloc
-
-import numpy as np
 
 from tinyft import models, nn, peft, quantise
 from tinyft.course.lessons.peft.ch15_lora import EVERYWHERE
@@ -52,21 +49,6 @@ def resident(model, **options):
     tracemalloc.stop()
     formula = sum(packed_bytes(p.shape, p.block) for p in held)
     return found, formula, sum(W.nbytes for W in weights.values())
-
-
-def processor_seconds(steps, rounds=5):
-    """{name: median processor seconds} of functions {name: step}, in alternation.
-
-    Unlike `experiment.race` it does not see what else the machine does.
-    """
-    seconds = {name: [] for name in steps}
-    for i in range(rounds + 1):
-        for name, step in steps.items():
-            began = time.process_time()
-            step()
-            if i:  # the first round warms up
-                seconds[name].append(time.process_time() - began)
-    return {name: float(np.median(values)) for name, values in seconds.items()}
 
 
 def cost_table(rest, memory, seconds, peaks):

@@ -133,7 +133,7 @@ SAME = np.array([[0.3, 0.2], [0.3, 0.2]])  # both classes are predicted alike
         (lambda: evaluation.bbse(SAME, [0.5, 0.5]), "rank 1 for 2 classes.*merge them"),
         (lambda: evaluation.bbse(SAME[:1], [0.5, 0.5]), r"\(K, K\).*got \(1, 2\)"),
         (lambda: evaluation.bbse(2 * SAME, [0.5, 0.5]), "C should be shares.*sum of 2"),
-        (lambda: evaluation.bbse(np.eye(3) / 3, [0.5, 0.5]), "3 classes and predicted has 2"),
+        (lambda: evaluation.bbse(np.eye(3) / 3, [0.5, 0.5]), "3 classes and predicted"),
         (lambda: evaluation.bbse(np.eye(2) / 2, [0.7, 0.7]), "predicted should be shares"),
         (lambda: evaluation.confusion(P, [0, 0, 0, 0]), "no example of class 1 among 4"),
         (lambda: evaluation.confusion(P, [0, 1, 2, 0]), r"integers 0\.\.1"),

@@ -68,6 +68,14 @@ def test_without_a_bias_and_in_another_dtype():
     assert x_.grad.dtype == np.float64
 
 
+def test_the_bias_of_a_first_layer_trains_though_its_input_does_not():
+    """x is data and has no gradient; gb is the sum of gy over the rows all the same."""
+    one = layer(dtype="float64")
+    gy = np.random.default_rng(0).standard_normal((7, 48))
+    (gb,) = grad([one(tensor(np.ones((7, 80))))], [one.bias], [tensor(gy)])
+    np.testing.assert_allclose(gb.numpy(), gy.sum(axis=0), rtol=1e-13)
+
+
 def test_the_gradient_of_x_can_be_differentiated():
     """y is linear in x: the gradient of ‖gx‖² with respect to gy is 2 gy Ŵ Ŵᵀ."""
     one = layer(dtype="float64")

@@ -10,7 +10,7 @@ def loftq_rounds(W, levels, block, r, rounds):
     L_t = [W − Q_t]_r,  the r largest terms of its singular value decomposition
 
     rounded() cuts a matrix in row-major order into blocks, and replaces each w by
-    m · (the nearest of `levels` to w/m), m = max |w| of the block, computed anew in each
+    m · (the nearest of `levels` to w/m), m = max |w| of the block, computed again in each
     round. All rounds 1, ..., `rounds` are made, and the one with the smallest
     ‖W − Q_t − L_t‖ (Frobenius) is returned: a later round can be worse than an earlier.
 

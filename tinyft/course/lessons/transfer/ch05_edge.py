@@ -98,7 +98,7 @@ def draw_edges(full, plain, root):
         "rank r",
         "largest stable rate",
         "Figure 6. Real features, B trains; medians of 40 draws of A. Under α/r the edge "
-        "rises with the rank, under α/√r it stays. It is no fixed multiple of full "
+        "rises with the rank, under α/√r it stays. It is not a fixed multiple of full "
         "fine-tuning's.",
         x=list(plain),
         levels={"full fine-tuning": full},

@@ -1,4 +1,4 @@
-"""Every exercise of the course under blind mutants, beside test_every_task.
+"""Every exercise of the course under blind mutants, beside test_proofs_*.py.
 
 Minutes for the whole course, so only `pytest -m mutants` and CI run it.
 """

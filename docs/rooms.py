@@ -29,6 +29,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
     ["nn/packed"],
     ["transfer/norms"],
     ["models", "peft", "transfer", "objectives", "evaluation", "optim"],
+    ["models/vision"],
     ["peft/methods", "io/huggingface"],
     [
         "peft/methods/orthogonal",

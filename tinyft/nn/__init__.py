@@ -7,6 +7,7 @@ from tinyft.nn.layers.activation import (
     GELU,
     Dropout,
     ReLU,
+    ReLU6,
     Sigmoid,
     SiLU,
     Softmax,
@@ -16,6 +17,7 @@ from tinyft.nn.layers.attention import KV, KVCache, MultiHeadAttention, Rotary
 from tinyft.nn.layers.container import Flatten, ModuleDict, ModuleList, Sequential
 from tinyft.nn.layers.conv import AdaptiveAvgPool2d, AvgPool2d, Conv2d, MaxPool2d
 from tinyft.nn.layers.embedding import Embedding, Positions, TypeEmbedding
+from tinyft.nn.layers.fold import fold_batchnorm
 from tinyft.nn.layers.linear import Identity, Linear
 from tinyft.nn.layers.norm import (
     BatchNorm1d,
@@ -60,6 +62,7 @@ __all__ = [
     "Positions",
     "RMSNorm",
     "ReLU",
+    "ReLU6",
     "Rotary",
     "Sequential",
     "SiLU",
@@ -69,6 +72,7 @@ __all__ = [
     "TypeEmbedding",
     "checkpoint",
     "dequantise_linears",
+    "fold_batchnorm",
     "init",
     "manual_seed",
     "quantise_linears",

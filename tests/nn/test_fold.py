@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinyft import models, nn, ops, peft
+from tinyft import models, nn, ops, peft, transfer
 
 RNG = np.random.default_rng(3)
 
@@ -114,6 +114,13 @@ def test_statistics_of_the_batch():
     net = settle(pair())
     net[1].statistics = "batch"
     refused(net, "statistics of each batch")
+
+
+def test_a_norm_of_another_kind():
+    """It may mix in the batch's statistics in evaluation too."""
+    net = settle(pair())
+    transfer.stochnorm(net)
+    refused(net.eval(), "a StochNorm2d follows")
 
 
 def test_a_layer_in_two_places():

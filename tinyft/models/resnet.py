@@ -90,7 +90,7 @@ class BasicBlock(nn.Module):
     """relu(bn(conv(relu(bn(conv(x))))) + shortcut(x)). x (N, C, H, W)."""
 
     expansion = 1
-    norms_of = {"conv1": "bn1", "conv2": "bn2"}  # for nn.fold_batchnorm
+    norms_of = (("conv1", "bn1"), ("conv2", "bn2"))  # for nn.fold_batchnorm
 
     def __init__(self, inputs, width, stride, rng=None, dtype=None):
         rng = nn.init.seeded(rng)
@@ -110,7 +110,7 @@ class Bottleneck(nn.Module):
     """1×1 down, 3×3 (with the stride), 1×1 up to four times the width."""
 
     expansion = 4
-    norms_of = {"conv1": "bn1", "conv2": "bn2", "conv3": "bn3"}
+    norms_of = (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3"))
 
     def __init__(self, inputs, width, stride, rng=None, dtype=None):
         outputs, rng = width * self.expansion, nn.init.seeded(rng)
@@ -143,7 +143,7 @@ class ResNet(nn.Module):
 
     Images (N, channels, H, W) to logits (N, classes)."""
 
-    norms_of = {"conv1": "bn1"}
+    norms_of = (("conv1", "bn1"),)
 
     def __init__(self, config, rng=None, dtype=None):
         self.config = config = getattr(config, "config", config)

@@ -7,10 +7,12 @@ The same function in evaluation, with one pass over the image less; exact up to 
 bias. Source: Jacob et al. 2018, arXiv:1712.05877, section 3.2.
 """
 
+from itertools import pairwise
+
 from tinyft.nn.layers.container import Sequential
 from tinyft.nn.layers.conv import Conv2d
 from tinyft.nn.layers.linear import Identity, Linear
-from tinyft.nn.layers.norm import BatchNorm2d
+from tinyft.nn.layers.norm import BatchNorm1d, BatchNorm2d
 from tinyft.nn.module import Module, Parameter
 
 
@@ -32,7 +34,7 @@ def fold_batchnorm(model):
         raise ValueError(
             f"fold_batchnorm: this {type(model).__name__} has no BatchNorm right after a "
             "Conv2d or Linear in an nn.Sequential; name the pairs of your own module in "
-            'a class attribute, norms_of = {"conv1": "bn1"}'
+            'a class attribute, norms_of = (("conv1", "bn1"),)'
         )
     shared = _shared(model)
     for path, owner, first, second in pairs:
@@ -47,7 +49,7 @@ def _pairs(model):
     """(path of the layer, its owner, its name, the norm's name) of all that can fold."""
     for path, owner in model.named_modules():
         names = list(owner._modules) if isinstance(owner, Sequential) else []
-        found = [*zip(names, names[1:]), *getattr(owner, "norms_of", {}).items()]
+        found = [*pairwise(names), *getattr(owner, "norms_of", ())]
         for first, second in found:
             layer, norm = owner._modules[first], owner._modules[second]
             if isinstance(layer, Conv2d | Linear) and isinstance(norm, BatchNorm2d):
@@ -68,6 +70,11 @@ def _shared(model):
 def _check(path, layer, norm, shared):
     """Raise ValueError unless the pair is one function of x in evaluation."""
     call = f"fold_batchnorm at {path!r}"
+    if type(norm) not in (BatchNorm1d, BatchNorm2d):
+        raise ValueError(
+            f"{call}: a {type(norm).__name__} follows, which is not a plain BatchNorm and "
+            "may use other statistics in evaluation; only BatchNorm1d and BatchNorm2d fold"
+        )
     if norm.running_mean is None or norm.statistics == "batch":
         raise ValueError(
             f"{call}: the norm uses the statistics of each batch, which no fixed weight "

@@ -29,6 +29,7 @@ from tinyft.nn.layers.norm import (
 from tinyft.nn.layers.recurrent import LSTM
 from tinyft.nn.module import Buffer, Module, Parameter
 from tinyft.nn.packed.convert import dequantise_linears, quantise_linears
+from tinyft.nn.packed.gguf import LinearGGUF, hold_blocks
 from tinyft.nn.packed.linear import Linear4bit
 from tinyft.nn.recompute import recompute
 
@@ -53,6 +54,7 @@ __all__ = [
     "LayerNorm",
     "Linear",
     "Linear4bit",
+    "LinearGGUF",
     "MaxPool2d",
     "Module",
     "ModuleDict",
@@ -73,6 +75,7 @@ __all__ = [
     "checkpoint",
     "dequantise_linears",
     "fold_batchnorm",
+    "hold_blocks",
     "init",
     "manual_seed",
     "quantise_linears",

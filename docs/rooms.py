@@ -36,7 +36,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
         "peft/methods/steps",
         "peft/methods/structured",
     ],
-    ["peft/huggingface/codecs"],
+    ["peft/huggingface/codecs", "io/llamacpp"],
     ["peft/huggingface"],
     ["efficiency/ledger"],
     ["efficiency"],

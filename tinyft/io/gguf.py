@@ -12,6 +12,7 @@ count, length and offset is compared with the size of the file before anything i
 that size. Source: docs/gguf.md of https://github.com/ggml-org/ggml
 """
 
+import mmap
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -54,12 +55,18 @@ class GGUF(NamedTuple):
     path: Path
     metadata: dict  # {field: number, str, bool, list of str or array of numbers}
     tensors: dict  # {name: Blocks}, in the order of the file
+    mapped: object  # the mmap.mmap of the whole file
 
     def array(self, name):
         """The weights of one tensor as a new float32 array; KeyError if it is not there."""
         if name not in self.tensors:
             raise KeyError(f"{self.path} has no tensor {name!r}")
         return self.tensors[name].array()
+
+    def release(self):
+        """Let the system take back the pages that have been read; views stay valid."""
+        if hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
+            self.mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def read(path):
@@ -72,18 +79,19 @@ def read(path):
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}; expected a .gguf file")
-    content = (
-        np.memmap(path, np.uint8, "r") if path.stat().st_size else np.empty(0, "u1")
-    )
+    with open(path, "rb") as file:
+        size = path.stat().st_size
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
     try:
-        return _parse(path, content.view(np.ndarray))
+        return _parse(path, mapped)
     except Damaged as error:
         raise CheckpointError(
             f"{path} is not a GGUF file that can be read: {error}"
         ) from None
 
 
-def _parse(path, content):
+def _parse(path, mapped):
+    content = np.frombuffer(mapped, np.uint8)
     reader = Reader(content)
     _check_start(reader)
     tensors = reader.count("tensors", 24)
@@ -91,7 +99,7 @@ def _parse(path, content):
     metadata = reader.fields(fields)
     entries = [_entry(reader) for _ in range(tensors)]
     first = _aligned(reader.at, metadata)
-    return GGUF(path, metadata, _views(content, first, entries))
+    return GGUF(path, metadata, _views(content, first, entries), mapped)
 
 
 def _check_start(reader):

@@ -21,6 +21,9 @@ import numpy as np
 from tinyft import backend
 
 
+CACHED = 2**18  # weights decoded at a time: what a step makes stays small
+
+
 class Form(NamedTuple):
     """How one type stores its weights; `unpack` maps (blocks, bytes) to floats."""
 
@@ -53,10 +56,15 @@ def decode(kind, raw, shape):
             f"decode: a {kind} tensor {tuple(shape)} has {byte_count(kind, shape)} bytes "
             f"(uint8), got {raw.size} of {raw.dtype}"
         )
-    form = FORMS[kind]
+    form, xp = FORMS[kind], backend.xp_of(raw)
     blocks = raw.reshape(-1, form.bytes)
+    out = xp.empty((len(blocks), form.weights), np.float32)
+    step = CACHED // form.weights if xp is np else len(blocks)
     with np.errstate(invalid="ignore"):  # a damaged scale is inf or NaN: 0 inf
-        return form.unpack(blocks).reshape(shape)
+        for i in range(0, len(blocks), step):
+            part = form.unpack(blocks[i : i + step])
+            out[i : i + step] = part.reshape(-1, form.weights)
+    return out.reshape(shape)
 
 
 # --- from (blocks, bytes) to (blocks, weights) -----------------------------------------

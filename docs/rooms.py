@@ -16,7 +16,8 @@ PACKAGE = ROOT / "tinyft"
 FLOORS = [  # from the bottom up; rooms of one floor do not know each other
     ["later"],
     ["backend"],
-    ["kernels", "io", "quantise"],
+    ["kernels", "quantise"],
+    ["io"],
     ["autograd", "data", "pretrained"],
     ["ops"],
     ["ops/blocked"],
@@ -37,7 +38,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
         "peft/methods/steps",
         "peft/methods/structured",
     ],
-    ["peft/huggingface/codecs"],
+    ["peft/huggingface/codecs", "io/llamacpp"],
     ["peft/huggingface"],
     ["efficiency/ledger"],
     ["efficiency"],

@@ -288,7 +288,9 @@ def test_the_weight_does_not_train():
         one.weight.requires_grad_(True)
     with pytest.raises(ValueError, match="cannot train"):
         one.weight.requires_grad = True
-    with pytest.raises(ValueError, match="weight is kept in 4 bits.* and cannot train"):
+    with pytest.raises(
+        ValueError, match=r"weight is kept in 4 bits.* and cannot train"
+    ):
         one.requires_grad_(True)
     with pytest.raises(ValueError, match=r"layer\.pack"):
         one.weight.data = one.weight.data

@@ -22,5 +22,6 @@ def refuse_packed(call, names):
         raise ValueError(
             f"{call}: {name} is kept in 4 bits or in GGUF blocks and cannot train: a step "
             "below half a level would change no code. Put an adapter on it, "
-            "peft.attach(model, peft.LoRA(), ...), or go back to floats first: nn.dequantise_linears(model)"
+            "peft.attach(model, peft.LoRA(), ...), or go back to floats first: "
+            "nn.dequantise_linears(model)"
         )

@@ -160,8 +160,8 @@ def _check_model(model):
     for name in model.named_packed():
         raise ValueError(
             f"save_model: {name} is kept in 4 bits or GGUF blocks, and a model folder "
-            "is written in floats; call nn.dequantise_linears(model) first, or write the state as it is "
-            "with tinyft.io.save(path, model.state_dict())"
+            "is written in floats; call nn.dequantise_linears(model) first, or write the "
+            "state as it is with tinyft.io.save(path, model.state_dict())"
         )
     adapted = [path for path, module in model.named_modules() if module.deltas()]
     if adapted:

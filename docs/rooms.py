@@ -16,7 +16,8 @@ PACKAGE = ROOT / "tinyft"
 FLOORS = [  # from the bottom up; rooms of one floor do not know each other
     ["later"],
     ["backend"],
-    ["kernels", "io", "quantise"],
+    ["kernels", "quantise"],
+    ["io"],
     ["autograd", "data", "pretrained"],
     ["ops"],
     ["ops/blocked"],
@@ -29,6 +30,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
     ["nn/packed"],
     ["transfer/norms"],
     ["models", "peft", "transfer", "objectives", "evaluation", "optim"],
+    ["models/vision"],
     ["peft/methods", "io/huggingface"],
     [
         "peft/methods/orthogonal",
@@ -36,7 +38,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
         "peft/methods/steps",
         "peft/methods/structured",
     ],
-    ["peft/huggingface/codecs"],
+    ["peft/huggingface/codecs", "io/llamacpp"],
     ["peft/huggingface"],
     ["efficiency/ledger"],
     ["efficiency"],

@@ -399,6 +399,7 @@ FUSED = REAL | {"second": False}
 
 ACTIVATIONS = [
     unary("relu", lambda x: np.maximum(x, 0), **KINK),
+    unary("relu6", lambda x: np.clip(x, 0, 6), **KINK),
     unary("leaky_relu", lambda x: np.where(x > 0, x, 0.01 * x), **KINK),
     unary("elu", lambda x: np.where(x > 0, x, np.expm1(x)), **KINK),
     unary("silu", lambda x: x * _sigmoid(x), rtol32=5e-6),

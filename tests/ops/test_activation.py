@@ -28,6 +28,7 @@ def values_and_slopes(fn, xs, dtype="float64"):
     ("fn", "value", "slope"),
     [
         (ops.relu, lambda x: max(x, 0), lambda x: float(x > 0)),
+        (ops.relu6, lambda x: min(max(x, 0), 6), lambda x: float(0 < x < 6)),
         (ops.leaky_relu, lambda x: max(x, 0.01 * x), lambda x: 1.0 if x > 0 else 0.01),
         (ops.elu, lambda x: max(x, 0) + math.expm1(min(x, 0)),
          lambda x: math.exp(min(x, 0))),
@@ -57,6 +58,12 @@ def test_relu_passes_nan_and_has_slope_zero_at_zero():
     _, gx = values_and_slopes(ops.relu, [0.0, -0.0, 1.0])
     assert gx.tolist() == [0, 0, 1]
     assert np.isnan(ops.relu(tensor([math.nan])).numpy()).all()
+
+
+def test_relu6_has_slope_zero_at_both_ends():
+    y, gx = values_and_slopes(ops.relu6, [-1.0, 0.0, 3.0, 6.0, 7.0])
+    assert y.tolist() == [0, 0, 3, 6, 6] and gx.tolist() == [0, 0, 1, 0, 0]
+    assert np.isnan(ops.relu6(tensor([math.nan])).numpy()).all()
 
 
 @pytest.mark.parametrize("slope", [0.0, 0.3, 1.0, 2.0, -0.5])

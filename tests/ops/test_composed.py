@@ -78,6 +78,7 @@ CASES = {
                    (draw((3, 4), (4,), (4,)), NONE, STATS | {"eps": 0.1},
                     STATS | {"training": True, "momentum": 0.4})],
     "relu": [(apart((3, 4)), {})],
+    "relu6": [(apart((3, 4)), {}), ([7 + np.abs(apart((3, 4))[0])], {})],
     "leaky_relu": [(apart((3, 4)), {}, {"slope": 0.3})],
     "elu": [(apart((3, 4)), {}, {"alpha": 0.3})],
     "silu": [(draw((3, 4)), {})],
@@ -203,7 +204,7 @@ def test_rows_of_minus_infinity(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["relu", "leaky_relu", "elu", "softplus", "max_pool2d"]
+    "name", ["relu", "relu6", "leaky_relu", "elu", "softplus", "max_pool2d"]
 )
 def test_kinks_ties_and_nan_are_those_of_the_fused_form(name):
     x = np.array([0.0, -0.0, np.nan, 1.0, 1.0, -2.0])

@@ -90,6 +90,7 @@ LAYERS = {
     "avg pool": (lambda n: n.AvgPool2d(3, 2, 1), draw(2, 3, 8, 7)),
     "adaptive pool": (lambda n: n.AdaptiveAvgPool2d((3, 2)), draw(2, 3, 8, 7)),
     "relu": (lambda n: n.ReLU(), draw(4, 5)),
+    "relu6": (lambda n: n.ReLU6(), 4 * draw(4, 5)),
     "gelu": (lambda n: n.GELU(), 3 * draw(40, 5)),
     "gelu, tanh": (lambda n: n.GELU(approximate="tanh"), draw(4, 5)),
     "silu": (lambda n: n.SiLU(), draw(4, 5)),

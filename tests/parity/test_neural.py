@@ -46,6 +46,7 @@ def test_linear(lead, bias):
 
 ACTIVATIONS = {
     "relu": (ops.relu, F.relu),
+    "relu6": (lambda x: ops.relu6(4 * x), lambda x: F.relu6(4 * x)),
     "leaky_relu": (lambda x: ops.leaky_relu(x, 0.2), lambda x: F.leaky_relu(x, 0.2)),
     "elu": (lambda x: ops.elu(x, 0.7), lambda x: F.elu(x, 0.7)),
     "silu": (ops.silu, F.silu),

@@ -1,6 +1,7 @@
 """Files: tensors in the safetensors format, and whole-or-nothing writing.
 
-`io.huggingface` (public checkpoints in and out) is imported at its first use.
+`io.huggingface` (public checkpoints in and out), `io.gguf` (files of llama.cpp) and
+`io.load_gguf(path)` (such a file as a Transformer) are imported at their first use.
 """
 
 import importlib
@@ -20,6 +21,8 @@ __all__ = [
 
 
 def __getattr__(name):
-    if name == "huggingface":
-        return importlib.import_module("tinyft.io.huggingface")
+    if name in ("huggingface", "gguf"):
+        return importlib.import_module(f"tinyft.io.{name}")
+    if name == "load_gguf":
+        return importlib.import_module("tinyft.io.llamacpp").load_gguf
     raise AttributeError(f"module 'tinyft.io' has no attribute {name!r}")

@@ -29,6 +29,11 @@ from tinyft.models.resnet_cost import (
     resnet_layers,
 )
 from tinyft.models.transformer import Transformer
+from tinyft.models.vision.mobilenet import (
+    MobileNetV2,
+    MobileNetV2Config,
+    mobilenet_v2,
+)
 from tinyft.models.words import nearest_words, swap_scores
 
 
@@ -44,6 +49,8 @@ __all__ = [
     "BERT",
     "GPT2",
     "LLAMA",
+    "MobileNetV2",
+    "MobileNetV2Config",
     "ResNet",
     "ResNetConfig",
     "Transformer",
@@ -56,6 +63,7 @@ __all__ = [
     "llama",
     "llama_tiny",
     "mlp",
+    "mobilenet_v2",
     "nearest_words",
     "prefix_lm",
     "receptive_field",

@@ -90,6 +90,7 @@ class BasicBlock(nn.Module):
     """relu(bn(conv(relu(bn(conv(x))))) + shortcut(x)). x (N, C, H, W)."""
 
     expansion = 1
+    norms_of = (("conv1", "bn1"), ("conv2", "bn2"))  # for nn.fold_batchnorm
 
     def __init__(self, inputs, width, stride, rng=None, dtype=None):
         rng = nn.init.seeded(rng)
@@ -109,6 +110,7 @@ class Bottleneck(nn.Module):
     """1×1 down, 3×3 (with the stride), 1×1 up to four times the width."""
 
     expansion = 4
+    norms_of = (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3"))
 
     def __init__(self, inputs, width, stride, rng=None, dtype=None):
         outputs, rng = width * self.expansion, nn.init.seeded(rng)
@@ -140,6 +142,8 @@ class ResNet(nn.Module):
     """config: a ResNetConfig, or a model whose shape to take.
 
     Images (N, channels, H, W) to logits (N, classes)."""
+
+    norms_of = (("conv1", "bn1"),)
 
     def __init__(self, config, rng=None, dtype=None):
         self.config = config = getattr(config, "config", config)

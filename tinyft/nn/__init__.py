@@ -7,6 +7,7 @@ from tinyft.nn.layers.activation import (
     GELU,
     Dropout,
     ReLU,
+    ReLU6,
     Sigmoid,
     SiLU,
     Softmax,
@@ -16,6 +17,7 @@ from tinyft.nn.layers.attention import KV, KVCache, MultiHeadAttention, Rotary
 from tinyft.nn.layers.container import Flatten, ModuleDict, ModuleList, Sequential
 from tinyft.nn.layers.conv import AdaptiveAvgPool2d, AvgPool2d, Conv2d, MaxPool2d
 from tinyft.nn.layers.embedding import Embedding, Positions, TypeEmbedding
+from tinyft.nn.layers.fold import fold_batchnorm
 from tinyft.nn.layers.linear import Identity, Linear
 from tinyft.nn.layers.norm import (
     BatchNorm1d,
@@ -27,6 +29,7 @@ from tinyft.nn.layers.norm import (
 from tinyft.nn.layers.recurrent import LSTM
 from tinyft.nn.module import Buffer, Module, Parameter
 from tinyft.nn.packed.convert import dequantise_linears, quantise_linears
+from tinyft.nn.packed.gguf import LinearGGUF, hold_blocks
 from tinyft.nn.packed.linear import Linear4bit
 from tinyft.nn.recompute import recompute
 
@@ -51,6 +54,7 @@ __all__ = [
     "LayerNorm",
     "Linear",
     "Linear4bit",
+    "LinearGGUF",
     "MaxPool2d",
     "Module",
     "ModuleDict",
@@ -60,6 +64,7 @@ __all__ = [
     "Positions",
     "RMSNorm",
     "ReLU",
+    "ReLU6",
     "Rotary",
     "Sequential",
     "SiLU",
@@ -69,6 +74,8 @@ __all__ = [
     "TypeEmbedding",
     "checkpoint",
     "dequantise_linears",
+    "fold_batchnorm",
+    "hold_blocks",
     "init",
     "manual_seed",
     "quantise_linears",

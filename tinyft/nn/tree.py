@@ -20,7 +20,8 @@ from tinyft.nn.state import load_state, state_of
 class Tree:
     """Base class of Module; see nn/module.py."""
 
-    packed_size = 0  # weights that this module itself keeps in 4 bits, frozen for good
+    packed_size = 0  # weights that this module itself keeps packed, frozen for good
+    packed_in = "4 bits"  # or what else they are kept in
 
     # --- the tree ----------------------------------------------------------------
     def named_modules(self, prefix=""):

@@ -44,7 +44,7 @@ __getattr__, __dir__ = later.names(
         ),
         "tinyft.ops.blocked.im2col": "im2col",
         "tinyft.ops.neural.activation": (
-            "elu leaky_relu log_softmax logsigmoid relu silu softmax softplus"
+            "elu leaky_relu log_softmax logsigmoid relu relu6 silu softmax softplus"
         ),
         "tinyft.ops.neural.attention": "attention attention_weights",
         "tinyft.ops.neural.batchnorm": "batch_norm",

@@ -107,9 +107,10 @@ def _refuse_unmergeable(sites):
     for path, module in sites.items():
         if module.packed_size and any("weight" in d.changes for d in module.deltas()):
             raise ValueError(
-                f"merge: {path}.weight is kept in 4 bits, and rounding the sum to 16 "
-                "levels again would lose much of the adapter (peft.merging_error(model) "
-                "measures how much). Call nn.dequantise_linears(model) first, then merge"
+                f"merge: {path}.weight is kept in {module.packed_in}, and rounding the "
+                "sum to so few levels again would lose much of the adapter "
+                "(peft.merging_error(model) measures how much in 4 bits). Call "
+                "nn.dequantise_linears(model) first, then merge"
             )
     stuck = [
         f"{type(d).__name__} at {path or 'the model itself'}"

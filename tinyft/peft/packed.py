@@ -37,6 +37,12 @@ def merging_error(model):
             "merging_error: no layer in 4 bits with an active adapter; quantise with "
             "nn.quantise_linears(model) and attach one first"
         )
+    for path, module in sites.items():
+        if not hasattr(module, "pack"):
+            raise ValueError(
+                f"merging_error: {path}.weight is kept in {module.packed_in}, which are "
+                "read here and not made, so there is no rounding to measure"
+            )
     with no_grad():
         return {path: _loss(module) for path, module in sites.items()}
 

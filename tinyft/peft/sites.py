@@ -131,7 +131,8 @@ def _no_site(call, model, delta, target, named):
     if not named:
         return nothing_named(f"{call}: target", target, fitting)
     path = next(iter(named))
-    packed = " (its weight is kept in 4 bits)" * bool(modules[path].packed_size)
+    held = f" (its weight is kept in {modules[path].packed_in})"
+    packed = held * bool(modules[path].packed_size)
     below = ", ".join(name for name, _ in modules[path].named_children())
     return (
         f"{call}: target {target!r} names {type(modules[path]).__name__} {path!r}{packed}, "

@@ -14,6 +14,7 @@ import functools
 from tinyft import backend
 from tinyft.quantise.codes import code_named
 from tinyft.quantise.constants import dynamic_levels, each_block, expand, shrink
+from tinyft.quantise.ggml import Blocks
 from tinyft.quantise.packed import Packed, check_block, check_double
 
 CHUNKS = {True: 2**14, False: 2**24}  # weights at a time, on the host: what is made on
@@ -51,12 +52,14 @@ def quantise(W, block=64, code="nf4", double=None):
 
 
 def dequantise(packed, dtype="float32"):
-    """The matrix that a Packed stands for, in this dtype, where its codes are.
+    """The matrix that a Packed or a Blocks stands for, in this dtype, where its codes are.
 
     float64 holds each product of a level and a scale exactly; float16 is rounded once,
-    from float32.
+    from float32. Blocks of a GGUF file are float32 numbers in any dtype.
     """
     dtype = backend.result_type(dtype)
+    if isinstance(packed, Blocks):
+        return packed.array(dtype)
     if dtype == backend.float16:
         return dequantise(packed).astype(dtype)
     scale, low = scales(packed).astype(dtype, copy=False), packed.minimum

@@ -50,6 +50,8 @@ THEIRS = {"gelu": "gelu", "gelu_tanh": "gelu_new", "relu": "relu"}
 class Fields:
     """A config.json of one family, read field by field."""
 
+    source = "config.json"
+
     def __init__(self, kind, theirs, where=None):
         self.where = where or f"{kind} config"
         if not isinstance(theirs, dict):
@@ -91,7 +93,7 @@ class Fields:
         value = self.theirs.get(name, default)
         if value is REQUIRED:
             raise ValueError(
-                f"{self.where}: {name} is missing from config.json; is it the "
+                f"{self.where}: {name} is missing from {self.source}; is it the "
                 "config of such a model?"
             )
         return value
@@ -170,7 +172,7 @@ class Fields:
         if found:
             raise ValueError(
                 f"{self.where}: {', '.join(found)}: not known for this family, so "
-                "it might change the numbers. Remove it from config.json if you know "
+                f"it might change the numbers. Remove it from {self.source} if you know "
                 "that it does not"
             )
 

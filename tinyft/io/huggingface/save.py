@@ -159,9 +159,9 @@ def _check_model(model):
         )
     for name in model.named_packed():
         raise ValueError(
-            f"save_model: {name} is kept in 4 bits, and a model folder is written in "
-            "floats; call nn.dequantise_linears(model) first, or write the state as it is "
-            "with tinyft.io.save(path, model.state_dict())"
+            f"save_model: {name} is kept in 4 bits or GGUF blocks, and a model folder "
+            "is written in floats; call nn.dequantise_linears(model) first, or write the "
+            "state as it is with tinyft.io.save(path, model.state_dict())"
         )
     adapted = [path for path, module in model.named_modules() if module.deltas()]
     if adapted:

@@ -12,6 +12,13 @@ class ReLU(Module):
         return ops.relu(x)
 
 
+class ReLU6(Module):
+    """min(max(x, 0), 6): MobileNet's activation."""
+
+    def forward(self, x):
+        return ops.relu6(x)
+
+
 class GELU(Module):
     """x Φ(x), or its tanh form: approximate="tanh"."""
 

@@ -1,1 +1,1 @@
-"""Linear layers whose weights stay in 4 bits, and the way there and back."""
+"""Linear layers whose weights stay packed, in 4 bits or GGUF blocks, and the way back."""

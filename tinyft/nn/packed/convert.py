@@ -6,6 +6,7 @@ holds it stay, and at no time are there two dense copies of a layer.
 
 from tinyft.nn.layers.linear import Linear
 from tinyft.nn.module import Module, Parameter
+from tinyft.nn.packed.layer import PackedLayer
 from tinyft.nn.packed.linear import Linear4bit
 from tinyft.nn.select import refuse_tied, select
 from tinyft.quantise import quantise
@@ -34,14 +35,14 @@ def quantise_linears(model, include=None, block=64, code="nf4", double=None):
 
 
 def dequantise_linears(model, include=None):
-    """Make Linear4bit layers Linear layers in place. Returns their paths.
+    """Make Linear4bit and LinearGGUF layers Linear layers in place. Returns their paths.
 
     The float weights are the rounded ones, exactly what the layer computed with; they are
     frozen while an adapter is attached. include: as for quantise_linears. Raises
-    ValueError if it names no layer that is in 4 bits.
+    ValueError if it names no layer that is packed.
     """
     found = _named(model, "dequantise_linears", include)
-    layers = {path: m for path, m in found.items() if isinstance(m, Linear4bit)}
+    layers = {path: m for path, m in found.items() if isinstance(m, PackedLayer)}
     if not layers:
         raise ValueError(
             f"dequantise_linears: no layer that is named is in 4 bits; this "
@@ -53,16 +54,16 @@ def dequantise_linears(model, include=None):
     return list(layers)
 
 
-def pack(layer, packed):
-    """Make a Linear a Linear4bit with these arrays, in place."""
+def pack(layer, packed, kind=Linear4bit):
+    """Make a Linear a layer of this kind with these packed arrays, in place."""
     W = layer._parameters.pop("weight").data
-    layer.__class__ = Linear4bit
+    layer.__class__ = kind
     layer.dtype_of(W)
     layer.hold(packed)
 
 
 def unpack(layer, trains=True):
-    """Make a Linear4bit a Linear with the dense weight, in place."""
+    """Make a packed layer a Linear with the dense weight, in place."""
     W = layer.parameter("weight").data
     layer._buffers.clear()
     del layer.form

@@ -1,4 +1,4 @@
-"""y = x Ŵᵀ + b with Ŵ in 4 bits: unpacked in forward, dropped, unpacked again in backward.
+"""y = x Ŵᵀ + b with Ŵ packed: unpacked in forward, dropped, unpacked again in backward.
 
     gx = gy Ŵ        gb = sum of gy over the rows        Ŵ has no gradient            (1)
 
@@ -51,6 +51,6 @@ def filled(form, arrays):
 def _check_shapes(x, shape):
     if x.ndim == 0 or x.shape[-1] != shape[1]:
         raise ValueError(
-            f"packed_linear: x has shape {x.shape} and the 4-bit weight {shape}; "
+            f"packed_linear: x has shape {x.shape} and the packed weight {shape}; "
             "expected x (..., in) and weight (out, in) with the same `in`"
         )

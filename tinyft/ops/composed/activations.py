@@ -16,6 +16,11 @@ def relu(x):
     return where(x <= 0, 0.0, x)
 
 
+def relu6(x):
+    """min(max(x, 0), 6), with slope 0 at both ends."""
+    return where(x <= 0, 0.0, where(x >= 6, 6.0, x))
+
+
 def leaky_relu(x, slope=0.01):
     """x where x > 0, else slope x."""
     return where(x > 0, x, slope * x)

@@ -1,6 +1,7 @@
 """Activations: the functions between the layers.
 
     relu      max(x, 0)                              1 where x > 0 (0 at 0, as PyTorch)
+    relu6     min(max(x, 0), 6)                      1 where 0 < x < 6 (0 at both ends)
     leaky     x or slope x                           1 or slope
     elu       x or a (e^x - 1)                       1 or a e^x
     silu      x s(x), s = 1/(1 + e^-x)               s + x s (1 - s)
@@ -8,7 +9,8 @@
     softmax   p = e^x / sum e^x                      p (g - <g, p>)
 
 The right column is the derivative (for softmax, applied to a gradient g). Sources:
-Elfwing et al. 2018 (SiLU); Clevert et al. 2016 (ELU). GELU has its own file.
+Krizhevsky 2010 (ReLU6); Elfwing et al. 2018 (SiLU); Clevert et al. 2016 (ELU). GELU
+has its own file.
 """
 
 from tinyft import backend
@@ -20,15 +22,19 @@ class ReLU(Function):
     scalars = False
 
     @staticmethod
-    def forward(ctx, x):
-        y = backend.xp_of(x).maximum(x, 0)
+    def forward(ctx, x, top=None):
+        xp, ctx.top = backend.xp_of(x), top
+        y = xp.maximum(x, 0) if top is None else xp.clip(x, 0, top)
         ctx.save(y)  # the next layer keeps it too, so it costs no memory
         return y
 
     @staticmethod
     def backward(ctx, gy):
         (y,) = ctx.saved
-        return gy * (y != 0)  # y is never negative, and NaN passes
+        on = y != 0  # y is never negative, and NaN passes
+        if ctx.top is not None:
+            on = backend.xp_of(gy).logical_and(on, y != ctx.top)
+        return gy * on
 
 
 class LeakyReLU(Function):
@@ -202,6 +208,11 @@ def tiny(x):
 def relu(x):
     """max(x, 0), entry by entry. Returns a Tensor."""
     return ReLU.apply(x)
+
+
+def relu6(x):
+    """min(max(x, 0), 6), entry by entry. Returns a Tensor."""
+    return ReLU.apply(x, top=6)
 
 
 def leaky_relu(x, slope=0.01):

@@ -16,6 +16,7 @@ PACKAGE = ROOT / "tinyft"
 FLOORS = [  # from the bottom up; rooms of one floor do not know each other
     ["later"],
     ["backend"],
+    ["kernels/compiled"],
     ["kernels", "io", "quantise"],
     ["autograd", "data", "pretrained"],
     ["ops"],
@@ -24,6 +25,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
     ["ops/neural"],
     ["ops/composed"],
     ["ops/cuda"],
+    ["ops/compiled"],
     ["nn"],
     ["nn/layers"],
     ["nn/packed"],

@@ -18,6 +18,7 @@ from tinyft.ops.axes import along
 
 class ReLU(Function):
     scalars = False
+    fused = ("compiled",)
 
     @staticmethod
     def forward(ctx, x):
@@ -78,7 +79,7 @@ def _sigmoid(x):
 
 
 class SiLU(Function):
-    fused = ("cuda",)
+    fused = ("cuda", "compiled")
     carried = True
 
     @staticmethod
@@ -134,7 +135,7 @@ def _softplus(x):
 
 
 class Softmax(Function):
-    fused = ("cuda",)
+    fused = ("cuda", "compiled")
     carried = True
 
     @staticmethod

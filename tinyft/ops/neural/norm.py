@@ -27,7 +27,7 @@ from tinyft.ops.operands import cast, wrapped
 
 class LayerNorm(Function):
     second_order = False
-    fused = ("cuda",)
+    fused = ("cuda", "compiled")
     instead = "ops.composed.layer_norm(x, weight, bias, eps)"
     carried = "x"
 
@@ -42,7 +42,7 @@ class LayerNorm(Function):
 
 class RMSNorm(Function):
     second_order = False
-    fused = ("cuda",)
+    fused = ("cuda", "compiled")
     instead = "ops.composed.rms_norm(x, weight, eps)"
     carried = "x"
 

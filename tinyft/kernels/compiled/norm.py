@@ -21,7 +21,6 @@ def forward(X, w, b, eps, centred, XH, Y, scale):
     share = ONE / f(d)
     for i in range(X.shape[0]):
         x, y, mean, var = X[i], Y[i], ZERO, ZERO
-        xh = XH[i] if XH.size else y
         if centred:
             for j in range(d):
                 mean += x[j]
@@ -33,6 +32,11 @@ def forward(X, w, b, eps, centred, XH, Y, scale):
         large += not var < INF
         r = ONE / f(sqrt(var + eps))
         scale[i] = r
+        if not XH.size:
+            for j in range(d):
+                y[j] = (x[j] - mean) * r * w[j] + b[j]
+            continue
+        xh = XH[i]
         for j in range(d):
             h = (x[j] - mean) * r
             xh[j] = h

@@ -10,6 +10,8 @@ of T sees keys 0 .. i + n - T: (1) runs over those, the others are 0.
 
 from math import log
 
+import numba
+
 from tinyft.backend import HOST
 from tinyft.kernels.compiled.jit import (
     LOWEST,
@@ -24,7 +26,7 @@ from tinyft.kernels.compiled.jit import (
 from tinyft.kernels.compiled.memory import solid
 
 
-@inlined
+@numba.njit(inline="always")  # else LLVM cannot see that y is x, or is not
 def exponentials(x, y, sees):
     """y = e^(x - top) of the first `sees` entries, 0 after them; returns (sum, top)."""
     top, total = LOWEST, ZERO

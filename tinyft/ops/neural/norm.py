@@ -106,7 +106,8 @@ def standardise(x, xh, eps, centred):
 def _standardise_large(x, xh, eps):
     """The same for centred rows whose squares leave the range: by powers of two first."""
     xp = backend.xp_of(x)
-    power = power_of_two(abs(x).max(axis=1, keepdims=True))  # exact: no row loses
+    largest = abs(x).max(axis=1, keepdims=True)
+    power = xp.maximum(power_of_two(largest), 1)  # exact; small rows keep their eps
     xp.divide(x, power, out=xh)
     var = xp.einsum("ij,ij->i", xh, xh)[:, None] / max(1, x.shape[1])
     scale = 1 / xp.sqrt(var + eps / power / power)

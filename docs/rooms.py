@@ -16,8 +16,13 @@ PACKAGE = ROOT / "tinyft"
 FLOORS = [  # from the bottom up; rooms of one floor do not know each other
     ["later"],
     ["backend"],
+<<<<<<< HEAD
     ["kernels", "quantise"],
     ["io"],
+=======
+    ["kernels/compiled"],
+    ["kernels", "io", "quantise"],
+>>>>>>> w/fast15
     ["autograd", "data", "pretrained"],
     ["ops"],
     ["ops/blocked"],
@@ -26,6 +31,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
     ["ops/recurrent"],
     ["ops/composed"],
     ["ops/cuda"],
+    ["ops/compiled"],
     ["nn"],
     ["nn/layers"],
     ["nn/packed"],

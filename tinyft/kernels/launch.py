@@ -1,50 +1,32 @@
 """Launching the GPU kernels of fused.cu: when they can run, and on which grid.
 
-Off: `with kernels.use(False):`, or TINYFT_GPU_KERNELS=0 in the environment. NVRTC
+switch.py turns them off. NVRTC
 compiles the kernels at the first use, once for each dtype; should that fail, a warning
 says so and the operations' formulas serve.
 """
 
-import contextlib
-import os
 import warnings
 from pathlib import Path
 
 from tinyft import backend
+from tinyft.kernels.switch import on
 
 SOURCE = Path(__file__).parent / "fused.cu"
 TYPES = {backend.float32: "float", backend.float64: "double"}
 MOST = 256  # threads of a block at most, as in fused.cu
 BLOCKS = 4096  # of an entry-by-entry kernel at most; its threads stride
 
-_on = os.environ.get("TINYFT_GPU_KERNELS", "1").strip() != "0"
 _modules = {}  # (array library, dtype) -> its compiled kernels, None after a failure
-
-
-@contextlib.contextmanager
-def use(on):
-    """Switch the fused kernels on or off inside this block."""
-    global _on
-    before, _on = _on, on
-    try:
-        yield
-    finally:
-        _on = before
-
-
-def on():
-    """Whether the fused kernels are switched on."""
-    return _on
 
 
 def serves(x):
     """Whether x lies on a device and the kernels are switched on."""
-    return _on and backend.is_array(x)
+    return on() and backend.is_array(x)
 
 
 def fit(x, *others):
     """True if a kernel can take these arrays: on a card, of one dtype; None is skipped."""
-    if not _on or not backend.is_array(x) or backend.device_of(x) == "cpu":
+    if not on() or not backend.is_array(x) or backend.device_of(x) == "cpu":
         return False
     plain = x.size > 0 and x.dtype in TYPES
     for a in others:

@@ -9,7 +9,7 @@ Source: Kingma and Ba 2015 (arXiv:1412.6980); AMSGrad: Reddi et al. 2018.
 
 import math
 
-from tinyft import backend, kernels
+from tinyft import kernels
 from tinyft.backend import xp_of
 from tinyft.optim.optimizer import Optimizer
 
@@ -57,20 +57,22 @@ class Adam(Optimizer):
     fused_of, decoupled = rule, False  # what fused_rule computes
 
     def rule_on(self, slab):
-        m, fused_of = slab.state["m"], type(self).fused_of
-        if backend.xp_of(m) is backend.HOST or type(self).rule is not fused_of:
+        if type(self).rule is not type(self).fused_of:
             return self.rule
-        return self.fused_rule if kernels.fit(m) else self.rule
+        kernel = kernels.adam_for(slab.state["m"])
+        return self.rule if kernel is None else self.fused_rule(kernel)
 
-    def fused_rule(self, p, g, state, t, group):
-        """`rule` in one launch (kernels/fused.cu)."""
-        from tinyft.kernels import functions
+    def fused_rule(self, kernel):
+        """`rule` as one kernel (kernels/fused.cu, kernels/compiled/adam.py)."""
 
-        (beta1, beta2), lr, w = group["betas"], group["lr"], group["weight_decay"]
-        root = math.sqrt(1 - beta2**t)
-        step, eps = lr * root / (1 - beta1**t), group["eps"] * root
-        coupled, shrink = (0.0, 1 - lr * w) if self.decoupled else (w, 1.0)
-        functions.adam(p, g, state, (beta1, beta2, step, eps, coupled, shrink))
+        def rule(p, g, state, t, group):
+            (beta1, beta2), lr, w = group["betas"], group["lr"], group["weight_decay"]
+            root = math.sqrt(1 - beta2**t)
+            step, eps = lr * root / (1 - beta1**t), group["eps"] * root
+            coupled, shrink = (0.0, 1 - lr * w) if self.decoupled else (w, 1.0)
+            kernel(p, g, state, (beta1, beta2, step, eps, coupled, shrink))
+
+        return rule
 
 
 def adam(p, g, state, t, group):

@@ -8,27 +8,29 @@ from tinyft.ops.neural import activation
 
 
 class SiLU(activation.SiLU):
+    kernels = functions
     fits = staticmethod(lambda x: fit(x))
 
     @staticmethod
     def forward(ctx, x):
         ctx.save(x)
-        return functions.silu(x)
+        return ctx.function.kernels.silu(x)
 
     @staticmethod
     def backward(ctx, gy):
         if ctx.graph:
             return activation.SiLU.backward(ctx, gy)
-        return functions.silu_gradient(*ctx.saved, gy)
+        return ctx.function.kernels.silu_gradient(*ctx.saved, gy)
 
 
 class Softmax(activation.Softmax):
+    kernels = functions
     fits = staticmethod(lambda x, axis: axis == x.ndim - 1 and fit(x))
 
     @staticmethod
     def forward(ctx, x, axis):
         ctx.axis = axis
-        y = functions.softmax(x)
+        y = ctx.function.kernels.softmax(x)
         ctx.save(y)
         return y
 
@@ -36,4 +38,4 @@ class Softmax(activation.Softmax):
     def backward(ctx, gy):
         if ctx.graph:
             return activation.Softmax.backward(ctx, gy)
-        return functions.softmax_gradient(*ctx.saved, gy)
+        return ctx.function.kernels.softmax_gradient(*ctx.saved, gy)

@@ -6,6 +6,7 @@ from tinyft.ops.neural.linear import rows_of
 
 
 class LayerNorm(norm.LayerNorm):
+    kernels = functions
     fits = staticmethod(lambda *arrays, eps: fit(*arrays))
 
     @staticmethod
@@ -18,6 +19,7 @@ class LayerNorm(norm.LayerNorm):
 
 
 class RMSNorm(norm.RMSNorm):
+    kernels = functions
     fits = staticmethod(lambda *arrays, eps: fit(*arrays))
 
     @staticmethod
@@ -31,17 +33,17 @@ class RMSNorm(norm.RMSNorm):
 
 def normalise_rows(ctx, x, weight, bias, eps, centred):
     X, keep = rows_of(x, x.shape[-1]), True in ctx.needs
-    found = functions.normalise_rows(X, weight, bias, eps, centred, keep)
+    found = ctx.function.kernels.normalise_rows(X, weight, bias, eps, centred, keep)
     return norm.remember(ctx, x, weight, bias, centred, *found)
 
 
 def row_gradients(ctx, gy):
-    (weight,), XH = ctx.saved, ctx.xh
+    (weight,), XH, kernels = ctx.saved, ctx.xh, ctx.function.kernels
     need_x, need_w, need_b = (*ctx.needs, False)[:3]
     G, gx, gw, gb = rows_of(gy, XH.shape[1]), None, None, None
     if need_x:
         known = XH, weight, ctx.scale, ctx.centred
-        gx = functions.normalise_rows_gradient(G, *known).reshape(gy.shape)
+        gx = kernels.normalise_rows_gradient(G, *known).reshape(gy.shape)
     if need_w or need_b:
-        gb, gw = functions.column_sums(G, XH)
+        gb, gw = kernels.column_sums(G, XH)
     return gx, gw if need_w else None, gb if need_b else None

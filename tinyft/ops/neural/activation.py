@@ -20,6 +20,7 @@ from tinyft.ops.axes import along
 
 class ReLU(Function):
     scalars = False
+    fused = ("compiled",)
 
     @staticmethod
     def forward(ctx, x, top=None):
@@ -84,7 +85,7 @@ def _sigmoid(x):
 
 
 class SiLU(Function):
-    fused = ("cuda",)
+    fused = ("cuda", "compiled")
     carried = True
 
     @staticmethod
@@ -140,7 +141,7 @@ def _softplus(x):
 
 
 class Softmax(Function):
-    fused = ("cuda",)
+    fused = ("cuda", "compiled")
     carried = True
 
     @staticmethod

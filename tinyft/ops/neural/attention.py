@@ -28,7 +28,7 @@ from tinyft.ops.operands import wrapped
 
 class Attention(Function):
     second_order = False
-    fused = ("cuda",)
+    fused = ("cuda", "compiled")
     instead = "ops.composed.attention(q, k, v, mask, causal, scale)"
     carried = True
 

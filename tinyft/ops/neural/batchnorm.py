@@ -32,7 +32,7 @@ from tinyft.ops.operands import wrapped
 
 class BatchNorm(Function):
     second_order = False
-    fused = ("cuda",)
+    fused = ("cuda", "compiled")
     instead = "ops.composed.batch_norm(x, running_mean, running_var, ...)"
     carried = "x"
 
@@ -41,33 +41,90 @@ class BatchNorm(Function):
         rows = as_rows(backend.as_float(x))
         ctx.batch = training or not running
         if ctx.batch:
-            ctx.mean, var = statistics(rows)
+            ctx.mean, var = ctx.function.statistics(rows)
             if training and running:
                 move(*running, ctx.mean, var, len(rows), options["momentum"])
         else:
             ctx.mean, var = (r.astype(rows.dtype) for r in running)
         ctx.scale = 1 / backend.xp_of(x).sqrt(var + options["eps"])  # 1/s
         ctx.save(x if needs_sums(ctx) else None, weight)
-        return from_rows(affine(rows, *_slope_and_shift(ctx, weight, bias)), x.shape)
+        y = ctx.function.affine(rows, *_slope_and_shift(ctx, weight, bias))
+        return from_rows(y, x.shape)
 
     @staticmethod
     def backward(ctx, gy):
         x, weight = ctx.saved
-        G, gx, gw = as_rows(gy), None, None
+        G, gx, gw, gb = as_rows(gy), None, None, None
         factor = ctx.scale if weight is None else ctx.scale * weight
-        gb = column_sums(G) if ctx.batch or True in ctx.needs[2:] else None
         if needs_sums(ctx):
             X = as_rows(backend.as_float(x))
-            gw = product_sums(G, X, ctx.mean) * ctx.scale
+            gb, gw = ctx.function.sums(G, X, ctx.mean)
+            gw = gw * ctx.scale
+        elif True in ctx.needs[2:]:
+            gb = column_sums(G)
         if ctx.needs[0] and ctx.batch:  # (2) as one map a gy + b x + c
             b = -factor * ctx.scale * gw / max(1, len(G))
             c = -factor * gb / max(1, len(G)) - b * ctx.mean
-            gx = combine(G, X, factor, b, c)
+            gx = ctx.function.combine(G, X, factor, b, c)
         elif ctx.needs[0]:
-            gx = affine(G, factor, None)  # (3)
+            gx = ctx.function.affine(G, factor, None)  # (3)
         gx = None if gx is None else from_rows(gx, gy.shape)
         wanted = zip((gx, gw, gb), (*ctx.needs, False, False))
         return tuple(g if need else None for g, need in wanted)
+
+    # passes over (M, C), in blocks of wide rows
+
+    @staticmethod
+    def statistics(rows):
+        """Mean and biased variance of each column of (M, C), in one pass over memory.
+
+        With t = x - a:  mean = a + mean(t),  var = mean(t²) - mean(t)².  a is the mean
+        of the first block, a share f of all rows, so mean(t)² <= var (1 - f) / f:
+        subtracting costs at most a factor 1/f of precision, whatever the mean (Chan,
+        Golub and LeVeque 1983 on shifted data).
+        """
+        xp, (M, C) = backend.xp_of(rows), rows.shape
+        (wide,) = widen(rows)
+        blocks, s1, s2 = slices(*wide.shape, wide), 0, 0
+        first = wide[blocks[0]]
+        a = narrow(ones(first) @ first, C) / (first.size // C)
+        center, t = spread(a, wide), xp.empty_like(first)
+        for block in blocks:
+            x = wide[block]
+            d = xp.subtract(x, center, out=t[: len(x)])
+            s1 += ones(d) @ d
+            s2 += xp.einsum("ij,ij->j", d, d)
+        m = narrow(s1, C) / M
+        return a + m, xp.maximum(narrow(s2, C) / M - m * m, 0)
+
+    @staticmethod
+    def sums(G, X, mean):
+        """(sum of G, sum of G (X - mean)) over the rows, for each column."""
+        return column_sums(G), product_sums(G, X, mean)
+
+    @staticmethod
+    def affine(X, a, c):
+        """a X + c (c may be None) with rows a, c."""
+        xp, Y = backend.xp_of(X), backend.xp_of(X).empty_like(X)
+        wide_x, wide_y = widen(X, Y)
+        a, c = spread(a, wide_x), None if c is None else spread(c, wide_x)
+        for block in slices(*wide_x.shape, wide_x):
+            y = xp.multiply(wide_x[block], a, out=wide_y[block])
+            if c is not None:
+                y += c
+        return Y
+
+    @staticmethod
+    def combine(G, X, a, b, c):
+        """a G + b X + c with rows a, b, c."""
+        xp, Y = backend.xp_of(G), backend.xp_of(G).empty_like(X)
+        wide_g, wide_x, wide_y = widen(G, X, Y)
+        a, b, c = (spread(row, wide_x) for row in (a, b, c))
+        for block in slices(*wide_x.shape, wide_x):
+            y = xp.multiply(wide_x[block], b, out=wide_y[block])
+            y += wide_g[block] * a
+            y += c
+        return Y
 
 
 def needs_sums(ctx):
@@ -82,32 +139,6 @@ def _slope_and_shift(ctx, weight, bias):
     return slope, shift if bias is None else shift + bias
 
 
-# --- passes over (M, C), in blocks of wide rows --------------------------------------
-
-
-def statistics(rows):
-    """Mean and biased variance of each column of (M, C), in one pass over memory.
-
-    With t = x - a:  mean = a + mean(t),  var = mean(t²) - mean(t)².  a is the mean of
-    the first block, a share f of all rows, so mean(t)² <= var (1 - f) / f: subtracting
-    costs at most a factor 1/f of precision, whatever the mean (Chan, Golub and LeVeque
-    1983 on shifted data).
-    """
-    xp, (M, C) = backend.xp_of(rows), rows.shape
-    (wide,) = widen(rows)
-    blocks, s1, s2 = slices(*wide.shape, wide), 0, 0
-    first = wide[blocks[0]]
-    a = narrow(ones(first) @ first, C) / (first.size // C)
-    center, t = spread(a, wide), xp.empty_like(first)
-    for block in blocks:
-        x = wide[block]
-        d = xp.subtract(x, center, out=t[: len(x)])
-        s1 += ones(d) @ d
-        s2 += xp.einsum("ij,ij->j", d, d)
-    m = narrow(s1, C) / M
-    return a + m, xp.maximum(narrow(s2, C) / M - m * m, 0)
-
-
 def product_sums(G, X, mean):
     """sum over rows of G (X - mean), for each column."""
     xp, C = backend.xp_of(G), G.shape[1]
@@ -116,30 +147,6 @@ def product_sums(G, X, mean):
     for block in slices(*wide_x.shape, wide_x):
         total += xp.einsum("ij,ij->j", wide_g[block], wide_x[block] - center)
     return narrow(total, C)
-
-
-def affine(X, a, c):
-    """a X + c (c may be None) with rows a, c."""
-    xp, Y = backend.xp_of(X), backend.xp_of(X).empty_like(X)
-    wide_x, wide_y = widen(X, Y)
-    a, c = spread(a, wide_x), None if c is None else spread(c, wide_x)
-    for block in slices(*wide_x.shape, wide_x):
-        y = xp.multiply(wide_x[block], a, out=wide_y[block])
-        if c is not None:
-            y += c
-    return Y
-
-
-def combine(G, X, a, b, c):
-    """a G + b X + c with rows a, b, c."""
-    xp, Y = backend.xp_of(G), backend.xp_of(G).empty_like(X)
-    wide_g, wide_x, wide_y = widen(G, X, Y)
-    a, b, c = (spread(row, wide_x) for row in (a, b, c))
-    for block in slices(*wide_x.shape, wide_x):
-        y = xp.multiply(wide_x[block], b, out=wide_y[block])
-        y += wide_g[block] * a
-        y += c
-    return Y
 
 
 def move(mean, var, batch_mean, batch_var, count, momentum):

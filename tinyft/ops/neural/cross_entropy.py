@@ -25,7 +25,7 @@ from tinyft.ops.operands import cast, wrapped
 
 class CrossEntropy(Function):
     second_order = False
-    fused = ("cuda",)
+    fused = ("cuda", "compiled")
     instead = "ops.composed.cross_entropy(logits, targets, ...)"
     carried = "x"
 

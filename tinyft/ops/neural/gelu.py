@@ -21,7 +21,7 @@ from tinyft.ops.blocked.erf import erf_values
 
 class GELU(Function):
     second_order = False  # keeps the derivative, not x
-    fused = ("cuda",)
+    fused = ("cuda", "compiled")
     instead = "ops.composed.gelu(x, approximate)"
     carried = True
 

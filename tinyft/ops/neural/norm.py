@@ -27,7 +27,7 @@ from tinyft.ops.operands import cast, wrapped
 
 class LayerNorm(Function):
     second_order = False
-    fused = ("cuda",)
+    fused = ("cuda", "compiled")
     instead = "ops.composed.layer_norm(x, weight, bias, eps)"
     carried = "x"
 
@@ -42,7 +42,7 @@ class LayerNorm(Function):
 
 class RMSNorm(Function):
     second_order = False
-    fused = ("cuda",)
+    fused = ("cuda", "compiled")
     instead = "ops.composed.rms_norm(x, weight, eps)"
     carried = "x"
 
@@ -106,7 +106,8 @@ def standardise(x, xh, eps, centred):
 def _standardise_large(x, xh, eps):
     """The same for centred rows whose squares leave the range: by powers of two first."""
     xp = backend.xp_of(x)
-    power = power_of_two(abs(x).max(axis=1, keepdims=True))  # exact: no row loses
+    largest = abs(x).max(axis=1, keepdims=True)
+    power = xp.maximum(power_of_two(largest), 1)  # exact; small rows keep their eps
     xp.divide(x, power, out=xh)
     var = xp.einsum("ij,ij->i", xh, xh)[:, None] / max(1, x.shape[1])
     scale = 1 / xp.sqrt(var + eps / power / power)

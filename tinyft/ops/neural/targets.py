@@ -15,7 +15,7 @@ class HardTargets:
 
     def __init__(self, X, target, weight, ignore_index, smoothing, mean):
         xp, (N, C) = backend.xp_of(X), X.shape
-        self.y, self.keep = _checked(target.reshape(-1), C, ignore_index, mean)
+        self.y, self.keep = checked(target.reshape(-1), C, ignore_index, mean)
         self.weight, self.even = weight, None
         w = xp.ones(N, X.dtype) if weight is None else weight[self.y].astype(X.dtype)
         if self.keep is not None:
@@ -73,7 +73,7 @@ class SoftTargets:
         G -= self.t[rows]
 
 
-def _checked(y, C, ignore_index, mean):
+def checked(y, C, ignore_index, mean):
     """(indices that are safe to gather, which rows count or None for all).
 
     Values are looked at on the host only: on a device that would wait for it.

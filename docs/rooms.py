@@ -16,13 +16,10 @@ PACKAGE = ROOT / "tinyft"
 FLOORS = [  # from the bottom up; rooms of one floor do not know each other
     ["later"],
     ["backend"],
-<<<<<<< HEAD
     ["kernels", "quantise"],
     ["io"],
-=======
     ["kernels/compiled"],
     ["kernels", "io", "quantise"],
->>>>>>> w/fast15
     ["autograd", "data", "pretrained"],
     ["ops"],
     ["ops/blocked"],

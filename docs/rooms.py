@@ -16,10 +16,9 @@ PACKAGE = ROOT / "tinyft"
 FLOORS = [  # from the bottom up; rooms of one floor do not know each other
     ["later"],
     ["backend"],
+    ["kernels/compiled"],
     ["kernels", "quantise"],
     ["io"],
-    ["kernels/compiled"],
-    ["kernels", "io", "quantise"],
     ["autograd", "data", "pretrained"],
     ["ops"],
     ["ops/blocked"],

@@ -2,6 +2,8 @@
 
 import os
 
+import real
+import real_tinyft
 import workloads as w
 from serve import serve
 
@@ -11,6 +13,8 @@ DEVICE = os.environ.get("TINYFT_DEVICE", "cpu")
 
 
 def build(name):
+    if name in real.NAMES:
+        return real_tinyft.build(name, DEVICE)
     values = w.weights(name)
     model, adapter = make(name, values)
     model.to(DEVICE)

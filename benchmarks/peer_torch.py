@@ -2,6 +2,7 @@
 
 import os
 
+import real
 import torch
 import torch.nn.functional as F
 import workloads as w
@@ -126,6 +127,10 @@ def make(name):
 
 
 def build(name):
+    if name in real.NAMES:
+        import real_torch
+
+        return real_torch.build(name)
     model = make(name)
     if os.environ.get("TORCH_CHANNELS_LAST"):
         model = model.to(memory_format=torch.channels_last)

@@ -73,14 +73,17 @@ def study(
 
 @app.command(rich_help_panel=PROVE)
 def bench(
-    workload: Annotated[str, typer.Option(help="T,T2,T2lora,R,R8,S (all)")] = "",
+    workload: Annotated[str, typer.Option(help="T,R8,minilm,... (all)")] = "",
     peers: option("Options", str, "the first is the reference") = "torch,tinyft",
     rounds: Annotated[int, typer.Option(help="alternations, 9 or more")] = 9,
     threads: Annotated[int, typer.Option(help="BLAS threads on all sides")] = 1,
     device: Annotated[str, typer.Option(help="cpu, or cuda for tinyft")] = "cpu",
+    fast: Annotated[
+        bool, typer.Option("--fast/--no-fast", help="also with compiled kernels")
+    ] = False,
     json: Json = None,
 ):
     """Time training steps beside PyTorch and others, in alternation."""
     from tinyft.course.run.bench import bench
 
-    leave(bench(workload, peers, rounds, threads, device, json) == 0)
+    leave(bench(workload, peers, rounds, threads, device, fast, json) == 0)

@@ -11,7 +11,7 @@ from tinyft.course.run.execute import CourseError
 from tinyft.grading.places import PACKAGE_PARENT
 
 
-def bench(workload, peers, rounds, threads, device, json):
+def bench(workload, peers, rounds, threads, device, fast, json):
     """Run benchmarks/compare.py; its exit code (1 if losses do not agree)."""
     script = PACKAGE_PARENT / "benchmarks" / "compare.py"
     if not script.is_file():
@@ -26,6 +26,8 @@ def bench(workload, peers, rounds, threads, device, json):
         f"--threads={threads}",
     ]
     command += [f"--device={device}", f"--peers={peers}"]
+    if fast:
+        command.append("--fast")
     if workload:
         command.append(f"--workload={workload}")
     if json is not None:

@@ -65,6 +65,7 @@ def test_values_of_public_names_do_not_depend_on_their_order():
     assert values["conv.weight"].std() == pytest.approx(np.sqrt(2 / 18), rel=0.3)
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # of transformers
 @pytest.mark.parametrize("name", ["lstm", "minilm", "mobilenet"])
 def test_real_workloads_are_pytorchs_step(name):
     """The first loss of both peers; float32, so to 1e-4."""

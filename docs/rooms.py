@@ -23,6 +23,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
     ["ops/blocked"],
     ["ops/array"],
     ["ops/neural"],
+    ["ops/recurrent"],
     ["ops/composed"],
     ["ops/cuda"],
     ["ops/compiled"],

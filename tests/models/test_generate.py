@@ -272,6 +272,30 @@ def test_a_seed_is_a_generator(model):
 
 
 @pytest.mark.parametrize("cache", [True, False])
+def test_the_head_reads_one_position(model, cache, monkeypatch):
+    """Also where a layer has an adapter; a delta on the whole model sees all positions."""
+    seen, forward = [], type(model.head).forward
+
+    def counting(self, x):
+        if self is model.head:
+            seen.append(x.shape[1])
+        return forward(self, x)
+
+    whole = model(tensor(PROMPT)).numpy()
+    ending = model(tensor(PROMPT), last=True).numpy()
+    np.testing.assert_allclose(ending, whole[:, -1:], rtol=1e-12)
+    monkeypatch.setattr(type(model.head), "forward", counting)
+    plain = model.generate(PROMPT, 3, greedy=True, cache=cache)
+    adapter = peft.attach(model, peft.LoRA(r=2), r"attn\.q", rng=0)
+    assert (model.generate(PROMPT, 3, greedy=True, cache=cache) == plain).all()
+    assert seen == [1] * 6
+    peft.detach(adapter)
+    peft.attach(model, peft.Prompt(3), rng=1)
+    model.generate(PROMPT, 2, greedy=True, cache=cache)
+    assert seen[6] == PROMPT.shape[1] + 3
+
+
+@pytest.mark.parametrize("cache", [True, False])
 @pytest.mark.parametrize("kind", [bool, int])
 def test_prompts_padded_on_the_left_continue_as_alone(model, cache, kind):
     """Also greedy and exact: the same float64 sums but for masked terms of zero."""

@@ -6,7 +6,7 @@ import pytest
 from tinyft import models, nn, no_grad, ops, tensor
 from tinyft.autograd import grad
 from tinyft.models import ResNetConfig
-from tinyft.ops.blocked import correlate
+from tinyft.ops.blocked import products
 
 SMALL = [  # every branch: stems, blocks, a first stage that needs a shortcut or none
     ResNetConfig((2, 1, 1), (4, 6, 8), 5, 2),
@@ -30,13 +30,13 @@ def test_parameters_and_sizes_are_the_models(config):
 
 @pytest.mark.parametrize("config", SMALL)
 def test_flops_are_the_products_that_happen(config, monkeypatch):
-    done, product = [], correlate.product
+    done, product = [], products.product
 
     def counting(A, W, out):
         done.append(2 * A.shape[0] * A.shape[1] * W.shape[1])
         product(A, W, out)
 
-    monkeypatch.setattr(correlate, "product", counting)
+    monkeypatch.setattr(products, "product", counting)
     model = models.ResNet(config, rng=0).eval()
     with no_grad():
         model(tensor(np.zeros((1, config.channels, 33, 33), "f4")))

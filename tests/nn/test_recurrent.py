@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from layers import check_gradients
 
-from tinyft import nn, tensor
+from tinyft import nn, ops, tensor
 
 RNG = np.random.default_rng(3)
 T, B, IN, H = 4, 2, 3, 5
@@ -20,6 +20,7 @@ def loop(layer, suffix, xs, h, c):
     """h at each step for one text xs (T, in), step by step, gate by gate."""
     names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     Wx, Wh, bx, bh = (layer.parameter(f"{n}{suffix}").numpy() for n in names)
+    H = len(h)
     out = []
     for x in xs:
         z = Wx @ x + bx + Wh @ h + bh
@@ -105,3 +106,95 @@ def test_a_state_that_is_no_pair():
     for state in (h, (h,), (h, h, h)):
         with pytest.raises(ValueError, match=r"the state is a pair \(h, c\)"):
             lstm(x, state)
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_padding_is_not_seen(bidirectional):
+    """A padded text gives what it gives alone, in values and gradients, whatever lies in
+    the padding; to the bit but for sums over texts, hence 1e-12."""
+    lengths, D = [3, 6, 1, 4], 2 if bidirectional else 1
+    layer = nn.LSTM(IN, H, 2, bidirectional=bidirectional, rng=0, dtype="f8")
+    x = RNG.standard_normal((6, 4, IN))
+    for b, n in enumerate(lengths):
+        x[n:, b] = np.nan
+    u = RNG.standard_normal((6, 4, D * H))
+    X = tensor(x, requires_grad=True)
+    y, (h, c) = layer(X, lengths=lengths)
+    ((y * u).sum() + (h * h).sum() + (c * c * c).sum()).backward()
+    padded = [p.grad.numpy() for p in layer.parameters()]
+    layer.zero_grad()
+    for b, n in enumerate(lengths):
+        alone = tensor(x[:n, b : b + 1], requires_grad=True)
+        y1, (h1, c1) = layer(alone)
+        loss = (y1 * u[:n, b : b + 1]).sum()
+        (loss + (h1 * h1).sum() + (c1 * c1 * c1).sum()).backward()
+        np.testing.assert_allclose(y.numpy()[:n, b], y1.numpy()[:, 0], rtol=1e-12)
+        assert (y.numpy()[n:, b] == 0).all() and (X.grad.numpy()[n:, b] == 0).all()
+        np.testing.assert_allclose(h.numpy()[:, b], h1.numpy()[:, 0], rtol=1e-12)
+        np.testing.assert_allclose(c.numpy()[:, b], c1.numpy()[:, 0], rtol=1e-12)
+        np.testing.assert_allclose(
+            X.grad.numpy()[:n, b], alone.grad.numpy()[:, 0], rtol=1e-10, atol=1e-14
+        )
+    for got, p in zip(padded, layer.parameters()):
+        np.testing.assert_allclose(got, p.grad.numpy(), rtol=1e-10, atol=1e-13)
+
+
+def test_a_state_before_padding_is_kept():
+    """The reverse direction of a short text starts from the given state."""
+    layer = nn.LSTM(IN, H, bidirectional=True, rng=0, dtype="f8")
+    x, state = RNG.standard_normal((5, 1, IN)), RNG.standard_normal((2, 2, 1, H))
+    padded = layer(tensor(x), tuple(map(tensor, state)), lengths=[2])
+    alone = layer(tensor(x[:2]), tuple(map(tensor, state)))
+    for a, b in zip(padded[1], alone[1]):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    "lengths", [[2], [0, 1], [1, 5], [1.0, 2.0], [[1, 2]], np.array([1, 2, 3])]
+)
+def test_lengths_that_do_not_fit(lengths):
+    layer, x = nn.LSTM(IN, H, rng=0), tensor(np.zeros((T, 2, IN), "f4"))
+    with pytest.raises(ValueError, match="must be 2 integers from 1 to 4"):
+        layer(x, lengths=lengths)
+
+
+def test_large_products_are_cut_and_one_text_works():
+    """48 texts of width 80: the product of a step is cut in pieces."""
+    layer = nn.LSTM(IN, 80, rng=0, dtype="f8")
+    x = RNG.standard_normal((2, 48, IN))
+    y, (_, c) = layer(tensor(x))
+    for b in (0, 20, 47):
+        ys, _, last = loop(layer, "_l0", x[:, b], np.zeros(80), np.zeros(80))
+        np.testing.assert_allclose(y.numpy()[:, b], ys, rtol=1e-11)
+        np.testing.assert_allclose(c.numpy()[0, b], last, rtol=1e-11)
+        alone = layer(tensor(x[:, b : b + 1]))[0]
+        np.testing.assert_allclose(alone.numpy()[:, 0], ys, rtol=1e-11)
+    assert layer(tensor(x[:, :0]))[0].shape == (2, 0, 80)
+
+
+@pytest.mark.parametrize(
+    "message, change",
+    [
+        ("expected x", {"x": (4, 2)}),
+        ("expected x", {"x": (0, 2, 3)}),
+        (r"weight_hh has shape \(20, 4\), expected \(16, 4\)", {"weight_hh": (20, 4)}),
+        (r"weight_ih has shape \(20, 2\), expected \(20, 3\)", {"weight_ih": (20, 2)}),
+        (r"bias_hh has shape \(5,\), expected \(20,\)", {"bias_hh": (5,)}),
+        (r"c has shape \(3, 5\), expected \(2, 5\)", {"c": (3, 5)}),
+    ],
+)
+def test_shapes_that_do_not_fit(message, change):
+    shapes = {"x": (4, 2, 3), "weight_ih": (20, 3), "weight_hh": (20, 5)}
+    shapes |= {"bias_ih": (20,), "bias_hh": (20,), "h": (2, 5), "c": (2, 5)}
+    with pytest.raises(ValueError, match=message):
+        ops.lstm(**{k: np.zeros(s, "f4") for k, s in (shapes | change).items()})
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_dtypes_are_kept(dtype):
+    layer = nn.LSTM(IN, H, rng=0, dtype=dtype)
+    x = tensor(RNG.standard_normal((T, B, IN)), requires_grad=True, dtype=dtype)
+    y, (h, c) = layer(x)
+    (y.sum() + h.sum() + c.sum()).backward()
+    assert {a.dtype for a in (y, h, c, x.grad)} == {np.dtype(dtype)}
+    assert {p.grad.dtype for p in layer.parameters()} == {np.dtype(dtype)}

@@ -87,6 +87,33 @@ def test_gelu_keeps_one_array_and_none_without_gradients():
         assert ops.gelu(x)._node is None
 
 
+def test_gelu_walked_twice_keeps_its_slope():
+    """The last walk writes over the slope, an earlier one does not."""
+    x, u = tensor([-1.0, 0.5, 2.0], requires_grad=True), tensor([1.0, 2.0, 3.0])
+    y = ops.gelu(x)
+    slope = y._node.slope
+    kept = slope.copy()
+    once = grad([y], x, [u], retain_graph=True)
+    assert (slope == kept).all()
+    last = grad([y], x, [u])
+    assert last.numpy() is slope or np.shares_memory(last.numpy(), slope)
+    np.testing.assert_array_equal(once.numpy(), last.numpy())
+    assert (u.numpy() == [1, 2, 3]).all()
+
+
+def test_gelu_in_float32_to_half_a_millionth():
+    """Errors of y and its slope from float64's math.erfc; float32 rounds to 6e-8 · |y|."""
+    x = np.linspace(-12, 12, 30001).astype("f4")
+    phi = np.array([math.erfc(-v / math.sqrt(2)) / 2 for v in x.astype("f8")])
+    density = np.exp(-(x.astype("f8") ** 2) / 2) / math.sqrt(2 * math.pi)
+    y, slope = values_and_slopes(ops.gelu, x, "float32")
+    assert abs(y - x * phi).max() < 6e-7 and abs(slope - phi - x * density).max() < 3e-7
+    small = abs(x) < 0.5
+    assert (abs(y - x * phi) <= 8e-7 * abs(x * phi))[small].all()
+    quiet = tensor(x)
+    assert (ops.gelu(quiet).numpy() == y).all()  # without a slope, the same
+
+
 def test_gelu_has_no_second_derivative_and_says_so():
     x = tensor([1.0], requires_grad=True)
     with pytest.raises(RuntimeError, match="GELU has no second derivative"):

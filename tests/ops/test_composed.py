@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinyft import Function, grad, gradcheck, nn, ops, tensor
+from tinyft import Function, Tensor, grad, gradcheck, nn, ops, tensor
 
 sys.path.insert(0, str(Path(__file__).parent))
 from twins import compare
@@ -102,6 +102,10 @@ CASES = {
          {"stride": 2, "output_padding": 1}, {"dilation": 2, "padding": (0, 2)},
          {"stride": (3, 2), "padding": (2, 0)}),
         (draw((2, 4, 3, 2), (4, 3, 3, 2), (6,)), {"groups": 2, "stride": 2})],
+    "lstm": [
+        (draw((4, 3, 2), (20, 2), (20, 5)), {}, {"reverse": True}),
+        (draw((4, 3, 2), (20, 2), (20, 5), (20,), (20,), (3, 5), (3, 5)), {},
+         {"lengths": np.array([2, 4, 1])}, {"lengths": [3, 1, 2], "reverse": True})],
     "max_pool2d": [(apart(IMAGE), {"size": 2}, {"size": 3, "stride": 2, "padding": 1},
                     {"size": (1, 2), "stride": 1})],
     "avg_pool2d": [(draw(IMAGE), {"size": 2}, {"size": 3, "stride": 2, "padding": 1},
@@ -150,7 +154,8 @@ def calling(namespace, name, options):
 
     def call(*xs):
         fresh = {k: _fresh(v) for k, v in options.items()}
-        return fn(**dict(zip(names, xs)), **fresh)
+        y = fn(**dict(zip(names, xs)), **fresh)
+        return y if isinstance(y, Tensor) else ops.concatenate([a.ravel() for a in y])
 
     return call
 

@@ -9,7 +9,7 @@ import pytest
 
 from tinyft import Tensor, gradcheck, no_grad, ops, tensor
 from tinyft.autograd import grad
-from tinyft.ops.blocked import correlate
+from tinyft.ops.blocked import blocks, columns, correlate, products
 
 CASES = [  # x, weight, stride, padding, groups, dilation: no two dimensions alike
     ((2, 3, 7, 6), (4, 3, 3, 2), 1, 0, 1, 1),
@@ -21,6 +21,12 @@ CASES = [  # x, weight, stride, padding, groups, dilation: no two dimensions ali
     ((2, 3, 12, 11), (5, 3, 3, 3), (2, 3), 1, 1, (3, 2)),
     ((2, 4, 7, 6), (6, 2, 3, 2), 2, 1, 2, 1),
     ((2, 3, 7, 6), (6, 1, 3, 3), 1, 1, 3, 1),  # depthwise, two outputs a channel
+    ((2, 3, 7, 6), (3, 1, 3, 2), 1, (1, 0), 3, 1),  # depthwise
+    ((2, 3, 9, 8), (3, 1, 3, 4), (2, 3), (1, 2), 3, (1, 2)),
+    ((2, 3, 11, 9), (3, 1, 3, 3), (4, 2), 3, 3, (2, 4)),  # windows of zeros alone
+    ((2, 3, 5, 4), (3, 1, 1, 1), 2, 0, 3, 1),
+    ((2, 6, 9, 8), (9, 2, 3, 2), (3, 2), (2, 1), 3, (2, 1)),
+    ((2, 4, 5, 6), (6, 2, 1, 1), 1, 0, 2, 1),
     ((3, 4, 5, 6), (7, 4, 1, 1), 1, 0, 1, 1),
     ((3, 4, 5, 6), (7, 4, 1, 1), 2, 1, 1, 1),
     ((2, 3, 3, 4), (5, 3, 3, 4), 1, 0, 1, 1),  # one window
@@ -94,7 +100,7 @@ def test_gradcheck(case):
     assert gradcheck(lambda *xs: ops.conv2d(*xs, *options), x, w, b)
 
 
-@pytest.mark.parametrize("case", [CASES[1], CASES[3], CASES[5], CASES[6]])
+@pytest.mark.parametrize("case", [CASES[i] for i in (1, 3, 5, 6, 7, 10, 11, 13)])
 def test_second_order(case):
     shape, w_shape, *options = case
     x, w, b = (Tensor(a, requires_grad=True) for a in draw(shape, w_shape, w_shape[:1]))
@@ -175,12 +181,14 @@ def test_cross_correlation_and_the_conjugate_dft():
 @pytest.mark.parametrize(
     "layout", ["channels last", "strided", "broadcast", "reversed"]
 )
-def test_any_memory_order(layout):
-    x, w = draw((2, 4, 6, 5), (3, 4, 3, 2))
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_any_memory_order(layout, groups):
+    x, w = draw((2, 4, 6, 5), (4, 4 // groups, 3, 2))
     if layout == "channels last":
         x = np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
     elif layout == "strided":
-        x, w = draw((4, 4, 6, 10))[0][::2, :, :, ::2], draw((3, 8, 3, 2))[0][:, ::2]
+        x, w = draw((4, 4, 6, 10))[0][::2, :, :, ::2], draw((4, 8, 3, 2))[0]
+        w = w[:, : 8 // groups : 2]
     elif layout == "broadcast":
         x = np.broadcast_to(x[:1, :1], x.shape)
     else:
@@ -190,7 +198,7 @@ def test_any_memory_order(layout):
     for a, v in ((x, w), plain):
         X, W = Tensor._of(a, None), Tensor._of(v, None)
         X.requires_grad_(), W.requires_grad_()
-        y = ops.conv2d(X, W, padding=1)
+        y = ops.conv2d(X, W, padding=1, groups=groups)
         y.backward(np.cos(np.arange(y.size)).reshape(y.shape))
         results.append((y.numpy(), X.grad.numpy(), W.grad.numpy()))
     for got, want in zip(*results):
@@ -204,23 +212,53 @@ def test_results_stay_in_channels_last_memory():
     assert all(t._data.transpose(0, 2, 3, 1).flags.c_contiguous for t in (y, z))
 
 
-def test_blocks_do_not_change_the_result(monkeypatch):
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_blocks_do_not_change_the_result(groups, monkeypatch):
     """Blocks of some images, of one, and of some rows of one; stacks and remainders."""
-    x, w = draw((5, 3, 9, 8), (4, 3, 3, 3))
+    x, w = draw((5, 4, 9, 8), (4, 4 // groups, 3, 3))
     u = draw((5, 4, 9, 8), seed=1)[0]
 
     def run():
         X, W = Tensor(x, True), Tensor(w, True)
-        y = ops.conv2d(X, W, padding=1)
+        y = ops.conv2d(X, W, padding=1, groups=groups)
         return y.numpy(), *(g.numpy() for g in grad(y, [X, W], [Tensor(u)]))
 
     whole = run()
-    monkeypatch.setattr(correlate, "FEWEST_ROWS", 2)
-    monkeypatch.setattr(correlate, "SMALL_PRODUCT", 27 * 4 * 7)
+    monkeypatch.setattr(products, "FEWEST_ROWS", 2)
+    monkeypatch.setattr(products, "SMALL_PRODUCT", 36 * 4 // groups**2 * 7)
     for images in (2.5, 1, 0.4, 0.01):
-        monkeypatch.setattr(correlate, "BLOCK_BYTES", int(images * 72 * 27 * 8))
+        monkeypatch.setattr(columns, "BLOCK_BYTES", int(images * 72 * 36 * 8))
+        monkeypatch.setattr(blocks, "ENTRIES", int(images * 72 * 4))
         for got, want in zip(run(), whole):
             close(got, want)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_large_weights_are_multiplied_as_they_lie(groups, monkeypatch):
+    """The layouts of a weight's matrix: read in place, transposed runs, a copy."""
+    for k in (1, 3):
+        x, w = draw((2, 4, 6, 5), (8, 4 // groups, k, k))
+        results = []
+        for limit in (0, 10**6):
+            monkeypatch.setattr(correlate, "LARGE_WEIGHT", limit)
+            X, W = Tensor(x, True), Tensor(w, True)
+            y = ops.conv2d(X, W, padding=1, groups=groups)
+            y.backward(np.cos(np.arange(y.size)).reshape(y.shape))
+            results.append((y.numpy(), X.grad.numpy(), W.grad.numpy()))
+        for got, want in zip(*results):
+            close(got, want)
+
+
+@pytest.mark.parametrize("groups", [2, 4])
+def test_a_group_sees_nothing_of_the_others(groups):
+    """Infinite or undefined channels of one group leave the other outputs alone."""
+    x, w = draw((2, 4, 6, 5), (4, 4 // groups, 3, 3))
+    want = ops.conv2d(x, w, padding=1, groups=groups).numpy()
+    x[:, 0], w[0] = np.inf, np.nan
+    with np.errstate(invalid="ignore"):
+        got = ops.conv2d(x, w, padding=1, groups=groups).numpy()
+    assert np.isnan(got[:, 0]).all()
+    np.testing.assert_array_equal(got[:, 4 // groups :], want[:, 4 // groups :])
 
 
 def test_only_needed_gradients_are_computed_and_kept(monkeypatch):
@@ -235,7 +273,7 @@ def test_only_needed_gradients_are_computed_and_kept(monkeypatch):
         )
     for leaf, saved, calls in [
         (x, [False, True], [("input_gradient", 5)]),  # its last argument, X, is None
-        (w, [True, False], [("weight_gradient", 3)]),
+        (w, [True, False], [("weight_gradient", 4)]),
         (b, [False, False], []),
     ]:
         leaf.requires_grad_()
@@ -251,14 +289,14 @@ def test_only_needed_gradients_are_computed_and_kept(monkeypatch):
 
 
 @pytest.mark.parametrize("shape", [(0, 3, 5, 4), (2, 3, 5, 4)])
-def test_empty_batch_and_dtypes(shape):
-    for dtype in ("f4", "f8"):
-        x, w, b = (
-            Tensor(a, True) for a in draw(shape, (4, 3, 2, 2), (4,), dtype=dtype)
-        )
-        y = ops.conv2d(x, w, b, padding=1)
+@pytest.mark.parametrize("w_shape", [(4, 3, 2, 2), (3, 1, 2, 2), (6, 1, 2, 2)])
+def test_empty_batch_and_dtypes(shape, w_shape):
+    O, groups = w_shape[0], 3 // w_shape[1]
+    for dtype in ("f2", "f4", "f8"):
+        x, w, b = (Tensor(a, True) for a in draw(shape, w_shape, (O,), dtype=dtype))
+        y = ops.conv2d(x, w, b, padding=1, groups=groups)
         y.sum().backward()
-        assert y.shape == (shape[0], 4, 6, 5) and y.dtype == dtype
+        assert y.shape == (shape[0], O, 6, 5) and y.dtype == dtype
         assert [a.grad.dtype for a in (x, w, b)] == [np.dtype(dtype)] * 3
         assert x.grad.shape == shape
     images = np.arange(60, dtype="u1").reshape(1, 3, 5, 4)

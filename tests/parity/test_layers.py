@@ -148,6 +148,31 @@ def test_lstm(bidirectional, batch_first, dtype, bound):
         close(p.grad, getattr(theirs, name).grad, bound * 10, name)
 
 
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_lstm_of_texts_of_unequal_length(bidirectional):
+    """lengths= beside a packed sequence of PyTorch."""
+    options = {"bidirectional": bidirectional, "batch_first": True}
+    ours, theirs = (n.LSTM(4, 3, num_layers=2, **options) for n in (nn, torch.nn))
+    share_state(ours, theirs, "f8")
+    x, lengths = np.asarray(draw(4, 5, 4), "f8"), [2, 5, 1, 4]
+    mine, other = tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+    rnn = torch.nn.utils.rnn
+    packed = rnn.pack_padded_sequence(
+        other, lengths, batch_first=True, enforce_sorted=False
+    )
+    z, (k, d) = theirs(packed)
+    z, _ = rnn.pad_packed_sequence(z, batch_first=True)
+    y, (h, c) = ours(mine, lengths=lengths)
+    for a, b in ((y, z), (h, k), (c, d)):
+        close(a, b, 1e-12)
+    us = [np.asarray(draw(*a.shape), "f8") for a in (y, h, c)]
+    ((y * us[0]).sum() + (h * us[1]).sum() + (c * us[2]).sum()).backward()
+    sum((a * torch.tensor(u)).sum() for a, u in zip((z, k, d), us)).backward()
+    close(mine.grad, other.grad, 1e-11)
+    for name, p in ours.named_parameters():
+        close(p.grad, getattr(theirs, name).grad, 1e-11, name)
+
+
 # --- attention ----------------------------------------------------------------------
 
 

@@ -54,6 +54,8 @@ class Node:
     )
 
     graph = False  # True on the instance while a differentiable walk passes it
+    spent = False  # True where the walk that passes it frees it: its backward may write
+    # over what its forward made and nobody else has
     where = None  # the module that ran it, written by anomaly mode
 
     def __init__(self, function, needs):

@@ -64,7 +64,7 @@ def _sequence(x):
 
 def _walk(outputs, gradients, deliver, retain_graph, create_graph, stops=()):
     """Pop nodes from the newest to the oldest; each has all its gradient by then."""
-    arriving = _Arriving(create_graph)
+    arriving, frees = _Arriving(create_graph), not retain_graph and not create_graph
     for y, g in zip(outputs, gradients):
         start = _starting_gradient(y, g)
         arriving.add(y._node or y, start if create_graph else start._data)
@@ -78,10 +78,11 @@ def _walk(outputs, gradients, deliver, retain_graph, create_graph, stops=()):
                 f"backward() came to {node.function.__name__}, whose saved values an "
                 "earlier backward() has freed; pass retain_graph=True to that one"
             )
+        node.spent = frees
         for parent, gx in zip(node.parents, _gradients(node, gy, create_graph)):
             if parent is not None and gx is not None:
                 arriving.add(parent, gx)
-        if not retain_graph and not create_graph:
+        if frees:
             node.parents = node.saved_here = None
             node.__dict__.clear()
     for key, leaf in arriving.leaves.items():

@@ -5,10 +5,13 @@ al. 2018) and to the smallest set whose probability reaches p (top-p, Holtzman e
 2020).
 """
 
+import inspect
+
 from tinyft import backend
 from tinyft.autograd.mode import no_grad
 from tinyft.autograd.tensor import Tensor
 from tinyft.nn.init import generator
+from tinyft.nn.module import Module
 
 
 def generate(
@@ -46,9 +49,9 @@ def generate(
 
 def _continue(model, out, real, count, cache, stop, options):
     """The loop of `generate`: host arrays out (B, T) and real (B, T) or None."""
-    xp, ended, seen = backend.host(), False, 0
+    xp, ended, seen, last = backend.host(), False, 0, _last_alone(model)
     for _ in range(count):
-        masked = {} if real is None else {"mask": _on_device(model, real)}
+        masked = last if real is None else {"mask": _on_device(model, real), **last}
         logits = model(_on_device(model, out[:, seen:]), cache=cache, **masked)[:, -1]
         seen = 0 if cache is None else out.shape[1]
         new = _choose(logits.numpy().astype("float64"), *options)
@@ -61,6 +64,16 @@ def _continue(model, out, real, count, cache, stop, options):
         if xp.all(ended):
             break
     return out
+
+
+def _last_alone(model):
+    """The option that spares the head all positions but the last, if there is one.
+
+    A delta on the whole model sees the result at every position.
+    """
+    plain = isinstance(model, Module) and not model.deltas()
+    known = plain and "last" in inspect.signature(model.forward).parameters
+    return {"last": True} if known else {}
 
 
 def _on_device(model, array):

@@ -105,15 +105,14 @@ class Transformer(nn.Module):
 
     mask: (B, T) booleans or 0/1 integers, False for padding, which then neither is seen
     nor counts as a position; or any mask of four axes that attention takes. With a
-    cache it covers the cached tokens too, (B, past + T).
+    cache it covers the cached tokens too, (B, past + T). last: the head reads the last
+    position alone, and the result has T = 1.
     """
 
     def __init__(self, config, rng=None, dtype=None):
         self.config = config = getattr(config, "config", config)
         rng = nn.init.seeded(rng)
-        with (
-            nn.init.skipped()
-        ):  # _initialise draws all values, in the order of the names
+        with nn.init.skipped():  # _initialise draws all, in the order of the names
             self._add_embeddings(config, rng, dtype)
             self._add_blocks(config, rng, dtype)
             self._add_heads(config, rng, dtype)
@@ -168,10 +167,12 @@ class Transformer(nn.Module):
             elif name.endswith("bias"):
                 nn.init.zeros_(p)
 
-    def forward(self, ids, mask=None, types=None, cache=None):
+    def forward(self, ids, mask=None, types=None, cache=None, last=False):
         x = self.states(ids, mask, types, cache)
         if self.config.head == "cls":
             x = self.summary(x, ids, mask)
+        elif last:
+            x = x[:, -1:]
         return x if self.config.head == "none" else self.head(x)
 
     def states(self, ids, mask=None, types=None, cache=None):

@@ -58,9 +58,10 @@ __getattr__, __dir__ = later.names(
         ),
         "tinyft.ops.neural.groupnorm": "group_norm",
         "tinyft.ops.neural.norm": "layer_norm rms_norm",
+        "tinyft.ops.recurrent.lstm": "lstm",
         "tinyft.ops.neural.pool": "adaptive_avg_pool2d avg_pool2d max_pool2d",
     },
-    parts="array blocked composed neural".split(),
+    parts="array blocked composed neural recurrent".split(),
     each=hints.hinted,
     missing=hints.missing_from("tinyft.ops", "FUNCTIONS"),
 )

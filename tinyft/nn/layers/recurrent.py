@@ -18,7 +18,9 @@ class LSTM(Module):
 
     x (T, B, in), or (B, T, in) with `batch_first`. Returns (y, (h, c)): y (T, B,
     D·hidden) the top layer's h at each step, h and c (layers·D, B, hidden) the last
-    ones, where D is 2 if `bidirectional`, else 1. Parameters as in PyTorch:
+    ones, where D is 2 if `bidirectional`, else 1. lengths: the steps of each text, B
+    integers; the rest is padding, as in a packed sequence of PyTorch: y is 0 there, and h
+    and c are those of each text's own last step. Parameters as in PyTorch:
     weight_ih_l0 (4·hidden, in), weight_hh_l0 (4·hidden, hidden), bias_ih_l0,
     bias_hh_l0, ..., `_reverse` for the second direction; initialised
     U(±1/sqrt(hidden)).
@@ -60,7 +62,7 @@ class LSTM(Module):
     def _add(self, name, shape, dtype):
         setattr(self, name, zeros(shape, dtype))
 
-    def forward(self, x, state=None):
+    def forward(self, x, state=None, lengths=None):
         if self.batch_first and x.ndim == 3:
             x = ops.swapaxes(x, 0, 1)
         self._check(x, state)
@@ -69,8 +71,9 @@ class LSTM(Module):
             outputs = []
             for d, end in enumerate(self.ends):
                 at = layer * len(self.ends) + d
-                start = None if state is None else (state[0][at], state[1][at])
-                y, h, c = self._direction(x, f"_l{layer}{end}", start, reverse=bool(d))
+                start = (None, None) if state is None else (state[0][at], state[1][at])
+                weights = self._weights(f"_l{layer}{end}")
+                y, h, c = ops.lstm(x, *weights, *start, lengths, reverse=bool(d))
                 outputs.append(y)
                 last_h.append(h)
                 last_c.append(c)
@@ -78,27 +81,10 @@ class LSTM(Module):
         y = ops.swapaxes(x, 0, 1) if self.batch_first else x
         return y, (ops.stack(last_h, axis=0), ops.stack(last_c, axis=0))
 
-    def _direction(self, x, suffix, start, reverse):
-        """One layer in one direction: (T, B, in) to y (T, B, hidden), h, c."""
-        T = len(x)
-        weight, recurrent = (getattr(self, f"weight_{k}{suffix}") for k in ("ih", "hh"))
-        bias = getattr(self, f"bias_ih{suffix}") + getattr(self, f"bias_hh{suffix}")
-        gates = ops.linear(x, weight, bias)  # (T, B, 4H): all steps in one product
-        if start is None:
-            zero = ops.zeros_like(gates[0, :, : self.hidden_size])
-            start = (zero, zero)
-        (h, c), ys = start, [None] * T
-        for t in reversed(range(T)) if reverse else range(T):
-            h, c = self._cell(gates[t] + ops.linear(h, recurrent), c)
-            ys[t] = h
-        return ops.stack(ys, axis=0), h, c
-
-    def _cell(self, gates, c):
-        H = self.hidden_size
-        i, f = ops.sigmoid(gates[:, :H]), ops.sigmoid(gates[:, H : 2 * H])
-        g, o = ops.tanh(gates[:, 2 * H : 3 * H]), ops.sigmoid(gates[:, 3 * H :])
-        c = f * c + i * g
-        return o * ops.tanh(c), c
+    def _weights(self, suffix):
+        """The four parameters of one layer in one direction."""
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        return [getattr(self, name + suffix) for name in names]
 
     def _check(self, x, state):
         if x.ndim != 3 or x.shape[2] != self.input_size or not len(x):

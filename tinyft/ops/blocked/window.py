@@ -5,7 +5,7 @@ both ends and stride s it has (n + 2p - d (k-1) - 1) // s + 1 places. Source: Du
 and Visin 2016.
 """
 
-from tinyft.ops.blocked.correlate import Axis
+from tinyft.ops.blocked.columns import Axis
 
 
 def pair(n):

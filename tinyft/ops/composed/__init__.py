@@ -14,6 +14,7 @@ exponentials, choices, indexing), whose derivatives the tape knows. So this is
     activations.py    relu, gelu and their kin, softmax, log-sum-exp
     attention.py      attention and its weights
     images.py         convolution and pooling
+    recurrent.py      the LSTM
     losses.py         cross-entropy and the losses between two tensors
 
 They are slower, keep all intermediate results, and leave the checks of shapes to the
@@ -60,6 +61,7 @@ from tinyft.ops.composed.losses import (
     nll_loss,
     smooth_l1_loss,
 )
+from tinyft.ops.composed.recurrent import lstm
 
 __all__ = [
     "adaptive_avg_pool2d",
@@ -86,6 +88,7 @@ __all__ = [
     "log_softmax",
     "logsigmoid",
     "logsumexp",
+    "lstm",
     "max_pool2d",
     "mse_loss",
     "nll_loss",

@@ -9,7 +9,8 @@ is one of three operations, and the derivative of each is made of the other two:
 
 That gives derivatives of every order. `conv_transpose2d` is input_gradient's public
 name. Source: Dumoulin and Visin 2016, "A guide to convolution arithmetic for deep
-learning". The arithmetic, with what is fused and what it gained, is in correlate.py.
+learning". The arithmetic, with what is fused and what it gained, is in correlate.py
+and, where each channel has a group of its own, in depthwise.py.
 
 Images are N x C x H x W; results lie in channels-last memory (channels.py).
 """
@@ -18,7 +19,7 @@ from typing import NamedTuple
 
 from tinyft import backend
 from tinyft.autograd.function import Function
-from tinyft.ops.blocked import correlate
+from tinyft.ops.blocked import correlate, depthwise
 from tinyft.ops.blocked.channels import add_row, as_rows, column_sums, from_rows
 from tinyft.ops.blocked.window import axis_of, check_groups, check_shapes, pairs_of
 from tinyft.ops.operands import cast, wrapped
@@ -99,12 +100,8 @@ def _bias_gradient(ctx, gy):
 def convolve(x, w, plan, b=None):
     """y of (1) on arrays."""
     x, w = backend.match(x, w)
-    y = _join(
-        [
-            correlate.correlate(_images(x, c), _taps(w, o), plan.axes)
-            for c, o in _groups(plan)
-        ]
-    )
+    y = _arithmetic(plan).correlate(_last(x), _taps(w, plan), plan.axes)
+    y = y.transpose(0, 3, 1, 2)
     return y if b is None else _add_bias(y, b)
 
 
@@ -114,29 +111,23 @@ def input_gradient(gy, w, plan):
 
 
 def both_gradients(gy, x, w, plan):
-    """gx and gw of (1) on arrays, from one set of columns."""
+    """gx and gw of (1) on arrays, from one walk through gy."""
     return _both(gy, backend.match(x, w)[0], w, plan)
 
 
 def _both(gy, x, w, plan):
-    size, parts = plan.x[2:], []
-    for c, o in _groups(plan):
-        X = None if x is None else _images(x, c)
-        G, W = _images(gy, o), _taps(w, o)
-        parts.append(correlate.input_gradient(G, W, plan.axes, size, X))
-    gxs, gws = zip(*parts)
-    return _join(gxs), None if x is None else _join_taps(gws)
+    X = None if x is None else _last(x)
+    arguments = (_last(gy), _taps(w, plan), plan.axes, plan.x[2:], X)
+    gx, gw = _arithmetic(plan).input_gradient(*arguments)
+    return gx.transpose(0, 3, 1, 2), None if x is None else _weight(gw, plan)
 
 
 def weight_gradient(x, gy, plan):
     """gw of (1) on arrays."""
     x = backend.match(x, gy)[0]
-    return _join_taps(
-        [
-            correlate.weight_gradient(_images(x, c), _images(gy, o), plan.axes)
-            for c, o in _groups(plan)
-        ]
-    )
+    groups = () if _is_depthwise(plan) else (plan.groups,)
+    g = _arithmetic(plan).weight_gradient(_last(x), _last(gy), plan.axes, *groups)
+    return _weight(g, plan)
 
 
 Conv2d.arrays, InputGradient.arrays = convolve, input_gradient
@@ -150,37 +141,35 @@ def _run(ctx, function, *values):
     return function.arrays(*values, ctx.plan)
 
 
-def _groups(plan):
-    """(input channels, output channels) of each group, as slices."""
-    I, O = plan.x[1] // plan.groups, plan.w[0] // plan.groups
-    for g in range(plan.groups):
-        yield slice(g * I, g * I + I), slice(g * O, g * O + O)
+def _is_depthwise(plan):
+    """Does each channel have a group, and one output, of its own?"""
+    return plan.groups > 1 and plan.groups == plan.x[1] == plan.w[0]
 
 
-def _images(x, channels):
-    return x[:, channels].transpose(0, 2, 3, 1)  # (N, H, W, C): a view
+def _arithmetic(plan):
+    return depthwise if _is_depthwise(plan) else correlate
 
 
-def _taps(w, outputs):
-    return w[outputs].transpose(2, 3, 1, 0)  # (kh, kw, C, O): a view
+def _last(x):
+    return x.transpose(0, 2, 3, 1)  # (N, H, W, C): a view
 
 
-def _join(parts):
-    """Put the groups' (N, H, W, C) together; N x C x H x W, channels-last memory."""
-    xp = backend.xp_of(parts[0])
-    y = parts[0] if len(parts) == 1 else xp.concatenate(parts, axis=3)
-    return y.transpose(0, 3, 1, 2)
+def _taps(w, plan):
+    """(G, kh, kw, C/G, O/G), or (kh, kw, C) for depthwise: a view."""
+    if _is_depthwise(plan):
+        return w[:, 0].transpose(1, 2, 0)
+    O = w.shape[0] // plan.groups
+    return w.reshape(plan.groups, O, *w.shape[1:]).transpose(0, 3, 4, 2, 1)
 
 
-def _join_taps(parts):
-    """Put the groups' (kh, kw, C, O) together as a weight (O, C, kh, kw)."""
-    xp = backend.xp_of(parts[0])
-    g = parts[0] if len(parts) == 1 else xp.concatenate(parts, axis=3)
-    return xp.ascontiguousarray(g.transpose(3, 2, 0, 1))
+def _weight(g, plan):
+    """A gradient in the layout of _taps as a weight (O, C/G, kh, kw)."""
+    order = (2, 0, 1) if _is_depthwise(plan) else (0, 4, 3, 1, 2)
+    return backend.xp_of(g).ascontiguousarray(g.transpose(order)).reshape(plan.w)
 
 
 def _add_bias(y, b):
-    rows = as_rows(y)  # the memory of y itself: _join left it channels-last
+    rows = as_rows(y)  # the memory of y itself, which is channels-last
     return from_rows(add_row(rows, b), y.shape)
 
 

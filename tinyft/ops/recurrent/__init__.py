@@ -1,0 +1,1 @@
+"""Operations that walk along a sequence, a whole sequence as one Function."""

@@ -241,7 +241,7 @@ def record_values():
         if "PISSA" in case[1]:
             continue  # its decomposition is cuSOLVER's, which is not there
         for way, on in (("fused", True), ("generic", False)):
-            with kernels.use(on):
+            with kernels.use(on, "cuda"):
                 losses = train("cpu", *case), train("cuda", *case)
             steps[" ".join([*map(case_id, case), way])] = losses
     operations = {name: error for name, error in operation_errors()}
@@ -295,7 +295,7 @@ def record(kind):
 
         stand_in.used.clear()
     for way, on in (("fused", True), ("generic", False)):
-        with kernels.use(on):
+        with kernels.use(on, "cuda"):
             found[f"operations {way}"] = record_operations(counts)
             found[f"steps {way}"] = record_steps(counts)
             if kind == "null":

@@ -24,7 +24,7 @@ def kernels(request):
     on = request.param == "fused"
     if on and cpu_kernels.compiler() is None:
         pytest.skip("the fused kernels need g++ to run on the CPU")
-    with fused.use(on):
+    with fused.use(on, "cuda"):
         yield on
 
 

@@ -45,9 +45,14 @@ def path(request):
 
 
 def form(y):
-    """The path whose form of the operation made y."""
-    module = y._node.function.__module__
-    return next((p for p in ("compiled", "cuda") if f".{p}." in module), "numpy")
+    """The path whose form of an operation made y, or what y is made of."""
+    found, nodes = "numpy", [y._node]
+    while nodes:
+        node = nodes.pop()
+        for path in ("compiled", "cuda"):
+            found = path if f".{path}." in node.function.__module__ else found
+        nodes += [p for p in node.parents if hasattr(p, "function")]
+    return found
 
 
 def outcome(function, arrays, path, gy=None, dtype="f4"):
@@ -58,9 +63,10 @@ def outcome(function, arrays, path, gy=None, dtype="f4"):
     ]
     with np.errstate(all="ignore"):
         y = function(*xs)
+        made_by = form(y)
         gy = np.cos(np.arange(y.size)).reshape(y.shape) if gy is None else gy
         gxs = grad([y], xs, [tensor(np.asarray(gy, dtype), device=device)])
-    return [t.numpy() for t in (y, *gxs)], form(y)
+    return [t.numpy() for t in (y, *gxs)], made_by
 
 
 def specification(function, arrays, **options):
@@ -126,6 +132,21 @@ def attend(mask=None, **options):
     return function
 
 
+def depthwise(**options):
+    return lambda x, w, b: ops.conv2d(x, w, b, groups=x.shape[1], **options)
+
+
+def lstm(**options):
+    """y and the last h and c in one array, so that each has a gradient."""
+
+    def function(x, *weights):
+        y, h, c = ops.lstm(x, *weights, **options)
+        return ops.concatenate([y, h[None], c[None]], axis=0)
+
+    return function
+
+
+LSTM = [normal(6, 3, 5), normal(68, 5), normal(68, 17, scale=0.3), *[normal(68)] * 2]
 W, B = normal(33, seed=1), normal(33, seed=2)
 Q, K, V = (normal(2, 4, 9, 8, seed=i) for i in range(3))
 K2, V2 = normal(2, 2, 70, 8, seed=3), normal(2, 2, 70, 8, seed=4)
@@ -136,6 +157,8 @@ CASES = {
     "gelu tanh": (lambda x: ops.gelu(x, "tanh"), [normal(7, 33, scale=3)]),
     "silu": (ops.silu, [normal(70, 33, scale=4)]),
     "relu": (ops.relu, [normal(70, 33)]),
+    "clip": (lambda x: ops.clip(x, -0.5, 1.0), [normal(70, 33)]),
+    "clip below": (lambda x: ops.clip(x, low=0.0), [normal(70, 33)]),
     "softmax": (ops.softmax, [normal(3, 5, 33, scale=5)]),
     "softmax, one column": (ops.softmax, [normal(5, 1)]),
     "softmax, wide": (ops.softmax, [normal(2, 1025, scale=5)]),
@@ -164,11 +187,31 @@ CASES = {
     "cross-entropy, each": (cross_entropy(reduction="none"), [normal(70, 33)]),
     "cross-entropy, two classes": (cross_entropy(reduction="sum"), [normal(9, 2)]),
 }
-GENERIC = {
-    ("softmax, axis 0", "compiled"),
-    ("softmax, axis 0", "cuda"),
-    ("relu", "cuda"),
+CASES |= {
+    "depthwise": (
+        depthwise(padding=1),
+        [normal(3, 7, 9, 8), normal(7, 1, 3, 3), W[:7]],
+    ),
+    "depthwise, strided": (
+        depthwise(stride=2, padding=(1, 2), dilation=2),
+        [normal(3, 7, 9, 8), normal(7, 1, 3, 3), W[:7]],
+    ),
+    "depthwise, any taps": (
+        depthwise(stride=(1, 3), padding=(4, 0)),
+        [normal(3, 7, 9, 8), normal(7, 1, 5, 2), W[:7]],
+    ),
+    "lstm": (lstm(), LSTM),
+    "lstm, backwards": (lstm(reverse=True), LSTM),
+    "lstm, lengths": (lstm(lengths=np.array([6, 1, 4])), LSTM),
 }
+HERE_ONLY = (
+    "relu",
+    "clip",
+    "depthwise",
+    "lstm",
+)  # operations without a form for a card
+GENERIC = {("softmax, axis 0", "compiled"), ("softmax, axis 0", "cuda")}
+GENERIC |= {(name, "cuda") for name in CASES if name.startswith(HERE_ONLY)}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -182,7 +225,7 @@ def test_values_and_gradients(name, path):
 @pytest.mark.parametrize("name", CASES)
 def test_no_entry_is_nothing(name, path):
     function, (x, *others) = CASES[name]
-    if "cross" in name or "attention" in name:
+    if name.startswith(("cross", "attention", "lstm")):
         pytest.skip("an error by name, in the operation's own tests")
     empty = [x[:0], *others]
     agree(outcome(function, empty, path)[0], specification(function, empty))
@@ -192,12 +235,12 @@ SPECIAL = [NAN, INF, -INF, 0.0, -0.0, 1e-40, -1e-40, 1.2e-38, -1.2e-38, 5.0, -5.
 SPECIAL += [86.5, -86.5, 88.0, -88.0, 104.0, -104.0, 1e4, -1e4, 1e18, -1e18]
 
 
-@pytest.mark.parametrize("name", ["gelu", "gelu tanh", "silu", "relu"])
+@pytest.mark.parametrize("name", ["gelu", "gelu tanh", "silu", "relu", "clip"])
 def test_entries_at_the_edge(name, path):
     if path == "cuda" and "gelu" in name:
         pytest.skip("the slope at infinity is 0 or 1 there")
     function, x = CASES[name][0], np.array(SPECIAL, "f4")
-    for gy in (1.0, -2.0, 0.0, NAN, *([INF] if name == "relu" else [])):
+    for gy in (1.0, -2.0, 0.0, NAN, *([INF] if name in ("relu", "clip") else [])):
         gy = np.full(x.shape, gy)
         agree(outcome(function, [x], path, gy)[0], specification(function, [x], gy=gy))
 
@@ -233,6 +276,24 @@ def test_columns_at_the_edge(path):
     x, function = normal(70, 12), batch_norm
     x[5] = [NAN, INF, -INF, 1e-40, -1e-40, 1e4, -1e4, 0, 1, 2, 3, 4]
     agree(outcome(function, [x], path)[0], specification(function, [x]), 1e-5)
+
+
+@pytest.mark.parametrize("name", ["depthwise", "depthwise, strided"])
+def test_pixels_at_the_edge(name, path):
+    function, (x, *others) = CASES[name]
+    x = x.copy()
+    x[0, 1, 0, 0], x[1, 2, 4, 4], x[2, 3, 8, 7], x[0, 4] = NAN, INF, -INF, 1e-40
+    arrays = [x, *others]
+    agree(outcome(function, arrays, path)[0], specification(function, arrays))
+
+
+@pytest.mark.parametrize("value", [NAN, INF, -INF, 1e-40, 1e4, -1e4])
+def test_states_at_the_edge(value, path):
+    x, *others = LSTM
+    x = x.copy()
+    x[2, 1, 3] = value
+    got = outcome(lstm(), [x, *others], path)[0]
+    agree(got, specification(lstm(), [x, *others]), 1e-5)
 
 
 def test_scores_at_the_edge(path):

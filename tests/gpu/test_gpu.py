@@ -54,7 +54,7 @@ def test_parity_of_an_operation_and_its_gradients(row, dtype, place):
 def test_a_fused_kernel_gives_the_numbers_of_the_generic_way(name, dtype, place):
     found, times = {}, {}
     for on in (True, False):
-        with kernels.use(on):
+        with kernels.use(on, "cuda"):
             found[on] = run_fused(name, "cuda", dtype)
             times[on] = _milliseconds(lambda: run_fused(name, "cuda", dtype), place)
     worst = max(error(a, b) for a, b in zip(found[True], found[False]))
@@ -78,7 +78,7 @@ def test_a_fused_step_of_adam_is_the_generic_one(rule, amsgrad, place):
         rng = np.random.default_rng(0)
         p = nn.Parameter(tensor(rng.standard_normal(70001).astype("f4"), device="cuda"))
         one = rule([p], lr=0.1, weight_decay=0.1, amsgrad=amsgrad)
-        with kernels.use(on):
+        with kernels.use(on, "cuda"):
             for _ in range(3):
                 g = rng.standard_normal(70001).astype("f4")
                 p.grad = tensor(g, device="cuda")

@@ -4,6 +4,7 @@ Every refusal leaves model, optimizer, schedule, stream and generators as they w
 """
 
 import errno
+import importlib
 import os
 import subprocess
 import sys
@@ -13,8 +14,9 @@ import numpy as np
 import pytest
 
 import tinyft
-from tinyft import data, io, models, nn, optim, training
+from tinyft import data, io, kernels, models, nn, optim, training
 from tinyft.io import atomic, lock
+from tinyft.training import recipes
 
 SIZES = {"vocab": 16, "dim": 8, "layers": 1, "heads": 2, "length": 8, "hidden": 16}
 
@@ -322,3 +324,42 @@ def test_a_disk_that_takes_nothing_is_a_sentence(path, monkeypatch, where):
             call()
         assert e.value.errno == number and "choose another folder" in str(e.value)
     assert path.read_bytes() == before
+
+
+def resumed(path, monkeypatch, saved_by, here):
+    """Save under one path of the kernels and resume under another."""
+    model = net()
+    optimizer = optim.AdamW(model.parameters(), lr=0.1)
+    monkeypatch.setattr(kernels, "path", lambda device: saved_by)
+    training.save_checkpoint(path, model, optimizer)
+    monkeypatch.setattr(kernels, "path", lambda device: here)
+    return lambda: training.load_checkpoint(path, model, optimizer)
+
+
+@pytest.mark.parametrize("here", ["numpy", "compiled", "cuda", "cupy"])
+def test_a_run_that_goes_on_by_another_path_is_told(here, path, monkeypatch):
+    load = resumed(path, monkeypatch, "compiled", here)
+    if here == "compiled":
+        assert load()["metadata"]["computed_by"] == "compiled"
+        return
+    with pytest.warns(UserWarning, match=f"computed by compiled, and here {here} comp"):
+        assert load()["step"] == 0
+
+
+def test_weights_alone_and_older_files_say_nothing_of_a_path(path, monkeypatch):
+    load = resumed(path, monkeypatch, "compiled", "numpy")
+    training.load_checkpoint(path, net())
+    state, about = io.load_with_metadata(path)
+    del about["computed_by"]
+    io.save(path, state, about)
+    load()
+
+
+def test_a_pretrained_file_names_its_path_unless_it_is_numpys(monkeypatch):
+    describe, found = importlib.import_module("tinyft.training.pretrain").describe, {}
+    for name in ("numpy", "compiled"):
+        monkeypatch.setattr(kernels, "path", lambda device, name=name: name)
+        trained = recipes.Trained(models.resnet_tiny(0), 1, (), 0.0)
+        found[name] = describe("resnet_digits", trained, {})
+    assert "computed_by" not in found["numpy"]
+    assert found["compiled"]["computed_by"] == "compiled"

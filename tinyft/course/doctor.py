@@ -16,6 +16,7 @@ import numpy as np
 import tinyft
 from tinyft import backend, kernels, ops
 from tinyft.backend import diagnose, library
+from tinyft.course import fast
 
 COURSE = (
     "safetensors rich typer pytest matplotlib ipykernel nbclient nbconvert nbformat "
@@ -23,6 +24,7 @@ COURSE = (
 ).split()
 EXTRAS = {
     "course": [*COURSE, "jupytext"],
+    "fast": ["numba"],
     "class": ["distributed"],
     "test": ["pytest", "pytest-cov", "hypothesis", "setuptools", "wheel", "ruff"],
     "peers": ["torch", "transformers", "peft", "jax"],
@@ -38,6 +40,7 @@ def examine():
         ("NumPy", np.__version__, "ok", ""),
         ("BLAS", blas(), "ok", ""),
         grader(),
+        fast.row(),
         *gpu(),
     ]
     return rows + [extra(name) for name in EXTRAS]

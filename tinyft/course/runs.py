@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 import tinyft
+from tinyft import kernels
 from tinyft.course.experiment import SEEDS, best
 from tinyft.io.atomic import atomic_write
 
@@ -97,16 +98,24 @@ def record(chapter, plan, one_run, folder=FOLDER, report=print, keep=False):
 
 
 def study(chapter, report=print):
-    """`tinyft study`: the grids of the chapter's lesson, then all seeds at the best."""
+    """`tinyft study`: the grids of the chapter's lesson, then all seeds at the best.
+
+    The numbers are NumPy's, also where compiled kernels are switched on.
+    """
     lessons = lessons_of(chapter)
     if not lessons:
         raise LookupError(
             f"chapter {chapter!r} has no study; see tinyft/course/lessons"
         )
     for lesson in lessons:
-        name, plan = lesson.__name__.rpartition(".ch")[2], lesson.plan()
-        grids = record(name, plan, lesson.run, FOLDER, report, keep=True)
-        record(name, plan + finals(grids, plan), lesson.run, FOLDER, report)
+        with kernels.use(False, "compiled"):
+            _study(lesson, report)
+
+
+def _study(lesson, report):
+    name, plan = lesson.__name__.rpartition(".ch")[2], lesson.plan()
+    grids = record(name, plan, lesson.run, FOLDER, report, keep=True)
+    record(name, plan + finals(grids, plan), lesson.run, FOLDER, report)
 
 
 def lessons_of(chapter):

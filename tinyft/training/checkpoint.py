@@ -16,11 +16,11 @@ from tinyft.data import check_rng_state, set_rng_state
 from tinyft.io.json_text import JSONError, parse_json
 from tinyft.nn.state import checked, fill, slots_of
 from tinyft.training import whole
-from tinyft.training.made_for import describe, differences
+from tinyft.training.made_for import describe, differences, path_of, say_other_path
 from tinyft.training.parts import check_parts, check_path, given
 
 FORMAT = "tinyft training checkpoint, version 2"
-RESERVED = ("format", "parts", "made_for")
+RESERVED = ("format", "parts", "made_for", "computed_by")
 
 
 def save_checkpoint(
@@ -60,6 +60,7 @@ def save_checkpoint(
     for name, part in kept.items():
         state |= _named(name, part.state_dict())
     about = _header(metadata, sorted(kept), describe(model, optimizer))
+    about["computed_by"] = path_of(model)
     io.save(path, {**state, "step": backend.asnumpy(int(step))}, about)
 
 
@@ -88,7 +89,8 @@ def load_checkpoint(
     """Put a run back; return {"step": int, "extra": {name: array}, "metadata": dict}.
 
     With the model alone only weights are loaded, the adapters' too. With an optimizer
-    the run is resumed: generators and which adapters act are put back as well.
+    the run is resumed: generators and which adapters act are put back as well, and a
+    warning says so if another path (kernels.path) computed it than would go on here.
     `map_extra(extra)` is called first; the file's metadata should agree with `metadata`.
 
     Raises FileNotFoundError; io.CheckpointError for a file that is damaged, of another
@@ -111,6 +113,7 @@ def load_checkpoint(
     _put_back(state, parts, random)
     if optimizer is not None:
         _set_acts(model, _part(state, "acts"))
+        say_other_path(path, about, model)
     return {"step": int(state["step"]), "extra": extra, "metadata": about}
 
 

@@ -3,11 +3,15 @@
 Arrays of one shape fit many models: another head count, activation, mask or dropout,
 Adam's moments in AdamW. So a checkpoint's header also holds, for every module and every
 adapter, its class and the plain options it was built with, the model's config, and the
-optimiser's class with the names in its groups.
+optimiser's class with the names in its groups. Which path computed it (kernels.path)
+is kept beside that: another one may go on, and is told that its bits will differ.
 """
 
 import inspect
+import warnings
 from dataclasses import asdict, is_dataclass
+
+from tinyft import kernels
 
 # Options that mean nothing in evaluation: weights alone may go into a model with others.
 TRAINING_ONLY = ("p", "dropout", "momentum", "config.dropout", "parameters")
@@ -55,6 +59,31 @@ def _optimizer(model, optimizer):
         own = [names.get(id(p), f"another of {p.shape}") for p in group["params"]]
         found[f"group {i}"] = " ".join(own)
     return found
+
+
+def path_of(model):
+    """The path that the model's numbers take now: numpy, compiled, cupy or cuda."""
+    return kernels.path(next((str(p.device) for p in model.parameters()), "cpu"))
+
+
+def say_other_path(file, about, model):
+    """Warn if a file's numbers took another path than the model's would here."""
+    theirs, ours = about.get("computed_by"), path_of(model)
+    if theirs not in (None, ours):  # a file from before this was kept says nothing
+        warnings.warn(
+            f"{file} was computed by {theirs}, and here {ours} computes: the run goes "
+            "on, and its numbers differ from an uninterrupted run's in their last digits. "
+            f"For the same bits: {HOW.get(theirs, 'the same device as then')}",
+            stacklevel=3,
+        )
+
+
+HOW = {
+    "numpy": "kernels.use(False), or TINYFT_FAST unset, on the CPU",
+    "compiled": "TINYFT_FAST=1 with numba installed, on the CPU",
+    "cuda": "a card, with TINYFT_GPU_KERNELS unset",
+    "cupy": "a card, with TINYFT_GPU_KERNELS=0",
+}
 
 
 def differences(saved, now, resuming):

@@ -1,8 +1,9 @@
 """`tinyft pretrain NAME`: make one of the course's own checkpoints again.
 
 The file holds float32 weights (float16 for `gpt_kjv`); its header says how they came to
-be: command, seed, steps, SHA-256 of the data, configuration, losses. On one machine two
-runs give the same bytes.
+be: command, seed, steps, SHA-256 of the data, configuration, losses, and which path
+computed them if it was not NumPy. On one machine two runs on one path give the same
+bytes.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from tinyft import data, io
 from tinyft.training import recipes
+from tinyft.training.made_for import path_of
 from tinyft.training.pretrained import checkpoint_path, stored_state
 
 NAMES = {
@@ -81,7 +83,9 @@ def stored_as(array, dtype):
 
 def describe(name, trained, metrics):
     """The header of a checkpoint: {str: str}, JSON where it is not plain text."""
+    path = path_of(trained.model)
     return {
+        **({} if path == "numpy" else {"computed_by": path}),
         "name": name,
         "command": f"OPENBLAS_NUM_THREADS=1 tinyft pretrain {name}",
         "model": type(trained.model).__name__,

@@ -125,6 +125,7 @@ def _start(package, scratch, folder, more):
     names = dict.fromkeys(ONE_THREAD, "1") | os.environ
     names |= {"PYTHONPATH": os.pathsep.join([str(package.parent), *_paths()])}
     names |= {"MPLBACKEND": "Agg", "PYTHONUTF8": "1", "PYTHONHASHSEED": "0", **more}
+    names["TINYFT_FAST"] = "0"  # a fault is planted in a formula: the formula must run
     names.setdefault("TINYFT_HOME", str(places.library()))
     names.pop("TINYFT_CHECKS", None)
     arguments = ["-P", "-m", "tinyft.course.faults.trial", str(scratch / "job.json")]

@@ -96,7 +96,8 @@ def _manager(scratch):
 
 
 def kernel_environment(scratch, checks):
-    """This environment: tinyft importable, plots inline, no personal IPython."""
+    """This environment: tinyft importable, plots inline, no personal IPython, and
+    NumPy's own numbers, which are those of the committed studies."""
     paths = [str(PACKAGE_PARENT), os.environ.get("PYTHONPATH", "")]
     return (
         dict.fromkeys(BLAS_THREADS, "1")
@@ -106,6 +107,7 @@ def kernel_environment(scratch, checks):
             "MPLBACKEND": "module://matplotlib_inline.backend_inline",
             "IPYTHONDIR": str(Path(scratch) / "ipython"),
             "TINYFT_CHECKS": str(checks),
+            "TINYFT_FAST": "0",
         }
     )
 

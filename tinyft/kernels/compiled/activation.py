@@ -1,10 +1,11 @@
-"""GELU, SiLU and the gradient of ReLU, entry by entry.
+"""GELU, SiLU and the gradients of ReLU and clip, entry by entry.
 
     GELU "none"   y = x Phi(x),  y' = Phi(x) + x phi(x)                             (1)
     GELU "tanh"   y = x s(u),    y' = s + x u' s (1 - s),  u = c (x + 0.044715 x³),
                   c = 2 sqrt(2/pi), s the sigmoid: (1 + tanh(u/2))/2 = s(u)         (2)
     SiLU          y = x s(x),    y' = s + x s (1 - s)
     ReLU          gx = gy [y != 0]
+    clip          gx = gy [not x < low and not x > high]
 
 (1) has one exponential, e^(-x²/2), for both functions: Phi(-a) = e^(-a²/2) R(t) with
 t = 1/(1 + 0.35 a) and R of degree 7 without constant term, fitted to 4e-8 absolutely and
@@ -15,6 +16,7 @@ import math
 
 from tinyft.kernels.compiled.jit import (
     HALF,
+    INF,
     ONE,
     ZERO,
     exp,
@@ -93,6 +95,12 @@ def relu_backward(y, gy, gx):
         gx[i] = gy[i] * (ONE if y[i] != ZERO else ZERO)  # inf · 0 is NaN, as in NumPy
 
 
+@kernel("void(f4[::1], f4[::1], f4, f4, f4[::1])")
+def clip_backward(x, gy, low, high, gx):
+    for i in range(x.size):
+        gx[i] = gy[i] * (ZERO if (x[i] < low) | (x[i] > high) else ONE)
+
+
 def gelu(x, approximate, keep):
     """(y, slope); slope is None unless `keep`."""
     x, (y, *slope) = results(x, 2 if keep else 1)
@@ -119,4 +127,12 @@ def relu_gradient(y, gy):
     """gy where y is not 0."""
     y, (gx,) = results(y, 1)
     relu_backward(flat(y), flat(alike(y, gy)), flat(gx))
+    return gx
+
+
+def clip_gradient(x, gy, low, high):
+    """gy where x lies within the numbers low and high; None is no bound."""
+    x, (gx,) = results(x, 1)
+    low, high = -INF if low is None else low, INF if high is None else high
+    clip_backward(flat(x), flat(alike(x, gy)), low, high, flat(gx))
     return gx

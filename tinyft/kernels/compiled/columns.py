@@ -1,6 +1,6 @@
 """What batch norm does with the columns of (M, C): statistics, sums, affine maps.
 
-    mean, var    shifted by a, the mean of the first rows: t = x - a,
+    mean, var    shifted by a, the mean of 64 rows that are spread over all: t = x - a,
                  mean = a + mean(t), var = mean(t²) - mean(t)²
     column_sums  sum g and sum g (x - mean)
     affine       a x + c
@@ -14,7 +14,7 @@ from tinyft.backend import HOST, float32
 from tinyft.kernels.compiled.jit import ZERO, kernel
 from tinyft.kernels.compiled.memory import solid
 
-WIDE, FIRST = 2048, 64  # entries of a widened row; rows whose mean is the shift
+WIDE, SOME = 2048, 64  # entries of a widened row; rows whose mean is the shift
 
 
 @kernel("void(f4[:,::1], f4[::1], f4[:,::1], f4[:,::1])")
@@ -72,7 +72,7 @@ def statistics(X):
     """Mean and biased variance of each column."""
     X, (M, C) = solid(X), X.shape
     wide, times = _widened(X)
-    a = X[:FIRST].mean(axis=0)
+    a = X[:: -(-M // SOME)].mean(axis=0)
     sums = HOST.zeros((2, wide.shape[1]), float32)
     moments(wide, HOST.tile(a, times), HOST.empty_like(sums), sums)
     m, square = sums.reshape(2, times, C).sum(axis=1) / float32.type(M)

@@ -69,6 +69,8 @@ class Where(Function):
 
 
 class Clip(Function):
+    fused = ("compiled",)
+
     @staticmethod
     def forward(ctx, x, low, high):
         ctx.likes = like(x), like(low), like(high)

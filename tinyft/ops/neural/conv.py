@@ -26,15 +26,18 @@ from tinyft.ops.operands import cast, wrapped
 
 
 class Plan(NamedTuple):
-    """What the three operations share: shapes of x and w, the two axes, the groups."""
+    """What the three operations share: shapes of x and w, the two axes, the groups, and
+    the module whose arithmetic they use (None: as the groups have it)."""
 
     x: tuple
     w: tuple
     axes: tuple
     groups: int
+    arithmetic: object = None
 
 
 class Conv2d(Function):
+    fused = ("compiled",)
     carried = True
 
     @staticmethod
@@ -125,7 +128,7 @@ def _both(gy, x, w, plan):
 def weight_gradient(x, gy, plan):
     """gw of (1) on arrays."""
     x = backend.match(x, gy)[0]
-    groups = () if _is_depthwise(plan) else (plan.groups,)
+    groups = () if is_depthwise(plan) else (plan.groups,)
     g = _arithmetic(plan).weight_gradient(_last(x), _last(gy), plan.axes, *groups)
     return _weight(g, plan)
 
@@ -141,13 +144,13 @@ def _run(ctx, function, *values):
     return function.arrays(*values, ctx.plan)
 
 
-def _is_depthwise(plan):
+def is_depthwise(plan):
     """Does each channel have a group, and one output, of its own?"""
     return plan.groups > 1 and plan.groups == plan.x[1] == plan.w[0]
 
 
 def _arithmetic(plan):
-    return depthwise if _is_depthwise(plan) else correlate
+    return plan.arithmetic or (depthwise if is_depthwise(plan) else correlate)
 
 
 def _last(x):
@@ -156,7 +159,7 @@ def _last(x):
 
 def _taps(w, plan):
     """(G, kh, kw, C/G, O/G), or (kh, kw, C) for depthwise: a view."""
-    if _is_depthwise(plan):
+    if is_depthwise(plan):
         return w[:, 0].transpose(1, 2, 0)
     O = w.shape[0] // plan.groups
     return w.reshape(plan.groups, O, *w.shape[1:]).transpose(0, 3, 4, 2, 1)
@@ -164,7 +167,7 @@ def _taps(w, plan):
 
 def _weight(g, plan):
     """A gradient in the layout of _taps as a weight (O, C/G, kh, kw)."""
-    order = (2, 0, 1) if _is_depthwise(plan) else (0, 4, 3, 1, 2)
+    order = (2, 0, 1) if is_depthwise(plan) else (0, 4, 3, 1, 2)
     return backend.xp_of(g).ascontiguousarray(g.transpose(order)).reshape(plan.w)
 
 

@@ -37,6 +37,7 @@ class LSTM(Function):
     """
 
     second_order = False
+    fused = ("compiled",)
     instead = "ops.composed.lstm(x, weight_ih, weight_hh, ...)"
     carried = True
 
@@ -53,8 +54,8 @@ class LSTM(Function):
         zs, hs, ends = _in_order(reverse, T, Z, out[:T], ended)
         for t in range(T):
             zs[t] += _product(before, right, room)
-            _gates(xp, zs[t], half, ends[t])
-            _states(xp, zs[t], C[t], C[t + 1], tanh_C[t], hs[t])
+            cell = zs[t], C[t], C[t + 1], tanh_C[t], hs[t]
+            ctx.function.cell(*cell, half, ends[t])
             if ends[t] is not None:
                 hs[t] = xp.where(ends[t], before, hs[t])
             before = hs[t]
@@ -67,24 +68,43 @@ class LSTM(Function):
     def backward(ctx, gy):
         W, h, out = ctx.saved
         Z, C, tanh_C, ended = ctx.kept
-        xp, (T, B, H), reverse = backend.xp_of(gy), tanh_C.shape, ctx.reverse
+        xp, T, reverse = backend.xp_of(gy), len(tanh_C), ctx.reverse
         zs, gys, ends = _in_order(reverse, T, Z, gy[:T], ended)
-        slopes, from_h = _slopes(xp, zs, C[:T], tanh_C)
-        gZ = xp.empty_like(Z)
-        gzs, *_ = _in_order(reverse, T, gZ.reshape(T, B, 4, H))
-        gc, gh, forget = xp.array(gy[T]), xp.array(gys[T - 1]), zs[..., H : 2 * H]
+        gZ, known = xp.empty_like(Z), ctx.function.known(zs, C[:T], tanh_C)
+        (gzs,) = _in_order(reverse, T, gZ)
+        gc, gh = xp.empty((2, *gy.shape[1:]), gZ.dtype)
+        gc[...], gh[...] = gy[T], gys[T - 1]
         for t in reversed(range(T)):
-            gc += gh * from_h[t]
-            xp.multiply(slopes[t, :, :3], gc[:, None], out=gzs[t, :, :3])
-            xp.multiply(slopes[t, :, 3], gh, out=gzs[t, :, 3])
-            gc *= forget[t]
+            ctx.function.cell_gradient(*(a[t] for a in known), gh, gc, gzs[t])
             kept = None if ends[t] is None else xp.where(ends[t], gh, 0)
-            _product(gzs[t].reshape(B, 4 * H), W, gh)
+            _product(gzs[t], W, gh)
             gh = gh if kept is None else gh + kept
             if t:
                 gh += gys[t - 1]
         gW = _recurrent_gradient(gZ, out[:T], h, reverse) if ctx.needs[1] else None
         return tuple(cast(g, d) for g, d in zip((gZ, gW, gh, gc), ctx.dtypes))
+
+    @staticmethod
+    def cell(z, c, c_new, tanh_c, h, half, end):
+        """(1) of a step: the gates over z, the new states into the arrays for them."""
+        xp = backend.xp_of(z)
+        _gates(xp, z, half, end)
+        _states(xp, z, c, c_new, tanh_c, h)
+
+    @staticmethod
+    def known(Z, C, tanh_C):
+        """What cell_gradient takes of each step, made for all of them at once."""
+        H = C.shape[2]
+        return *_slopes(backend.xp_of(Z), Z, C, tanh_C), Z[..., H : 2 * H]
+
+    @staticmethod
+    def cell_gradient(slopes, from_h, forget, gh, gc, gz):
+        """(2) of a step, into gz and gc."""
+        xp, gz = backend.xp_of(gh), gz.reshape(slopes.shape)
+        gc += gh * from_h
+        xp.multiply(slopes[:, :3], gc[:, None], out=gz[:, :3])
+        xp.multiply(slopes[:, 3], gh, out=gz[:, 3])
+        gc *= forget
 
 
 def _in_order(reverse, T, *arrays):

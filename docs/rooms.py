@@ -38,7 +38,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
         "peft/methods/steps",
         "peft/methods/structured",
     ],
-    ["peft/huggingface/codecs", "io/llamacpp"],
+    ["peft/huggingface/codecs", "io/llamacpp", "io/huggingface/vision"],
     ["peft/huggingface"],
     ["efficiency/ledger"],
     ["efficiency"],

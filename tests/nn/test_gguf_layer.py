@@ -52,7 +52,9 @@ def gpt(dtype="float32"):
 
 
 def all_blocks(model, kind="Q4_1"):
-    paths = [p for p, m in model.named_modules() if type(m) is nn.Linear and p != "head"]
+    paths = [
+        p for p, m in model.named_modules() if type(m) is nn.Linear and p != "head"
+    ]
     shapes = {p: model.get_submodule(p).weight.shape for p in paths}
     return {
         f"{path}.weight": blocks(*shape, kind, seed)

@@ -34,6 +34,7 @@ from tinyft.models.vision.mobilenet import (
     MobileNetV2Config,
     mobilenet_v2,
 )
+from tinyft.models.vision.vit import ViT, ViTConfig, vit, vit_tiny
 from tinyft.models.words import nearest_words, swap_scores
 
 
@@ -55,6 +56,8 @@ __all__ = [
     "ResNetConfig",
     "Transformer",
     "TransformerConfig",
+    "ViT",
+    "ViTConfig",
     "alibi_slopes",
     "bert",
     "bert_tiny",
@@ -79,4 +82,6 @@ __all__ = [
     "sinusoidal",
     "sliding_window",
     "swap_scores",
+    "vit",
+    "vit_tiny",
 ]

@@ -69,6 +69,11 @@ def family_of(theirs, where):
             f"compute; it should be one of {known}. load_gpt2, load_bert and load_llama "
             "read older folders without it"
         )
+    if kind == "vit":
+        raise ValueError(
+            f"{where}: model_type 'vit' is a model for images; "
+            "io.huggingface.load_vit(folder) reads it"
+        )
     if kind not in FAMILIES:
         raise ValueError(
             f"{where}: model_type {kind!r} is a family that Transformer does not "

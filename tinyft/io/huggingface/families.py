@@ -45,6 +45,7 @@ FAMILIES = {
     "qwen3": Family(
         "Qwen3", llama.read_qwen3, llama.write_qwen3, llama.FORMAT, DECODER
     ),
+    "glm": Family("Glm", llama.read_glm, llama.write_glm, llama.GLM, DECODER),
     "distilbert": Family(
         "DistilBert", distilbert.read, distilbert.write, distilbert.FORMAT, ENCODER
     ),
@@ -55,7 +56,7 @@ FAMILIES = {
 # The formats of names; a family that shares another's is not repeated.
 FORMATS = {
     kind: FAMILIES[kind].form
-    for kind in ("gpt2", "bert", "llama", "roberta", "distilbert")
+    for kind in ("gpt2", "bert", "llama", "roberta", "distilbert", "glm")
 }
 
 

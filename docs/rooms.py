@@ -18,7 +18,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
     ["backend"],
     ["kernels", "io", "quantise"],
     ["autograd", "data", "pretrained"],
-    ["ops"],
+    ["ops", "data/public"],
     ["ops/blocked"],
     ["ops/array"],
     ["ops/neural"],

@@ -14,6 +14,7 @@ from tinyft.data.batches import (
 from tinyft.data.bpe import BPETokenizer
 from tinyft.data.digits import SHIFTS, load_digits, shift
 from tinyft.data.files import SHA256, DataError
+from tinyft.data.public import Batch, ByteLevelBPE, WordPiece, load_tokenizer
 from tinyft.data.stream import BatchStream
 from tinyft.data.text import domains, load_text
 from tinyft.data.tokenizer import CharTokenizer, Tokenizer, TokenizerError
@@ -23,11 +24,14 @@ __all__ = [
     "SHA256",
     "SHIFTS",
     "BPETokenizer",
+    "Batch",
     "BatchStream",
+    "ByteLevelBPE",
     "CharTokenizer",
     "DataError",
     "Tokenizer",
     "TokenizerError",
+    "WordPiece",
     "batches",
     "check_range",
     "check_rng_state",
@@ -36,6 +40,7 @@ __all__ = [
     "lm_batch",
     "load_digits",
     "load_text",
+    "load_tokenizer",
     "mlm_batch",
     "rng_state",
     "set_rng_state",

@@ -20,7 +20,6 @@ import numpy as np
 
 from tinyft import backend
 
-
 CACHED = 2**18  # weights decoded at a time: what a step makes stays small
 
 

@@ -1,5 +1,6 @@
 """Real data that ships with tinyft, tokenizers, and batches: host arrays only."""
 
+from tinyft import later
 from tinyft.data.batches import (
     IGNORE,
     batches,
@@ -14,7 +15,6 @@ from tinyft.data.batches import (
 from tinyft.data.bpe import BPETokenizer
 from tinyft.data.digits import SHIFTS, load_digits, shift
 from tinyft.data.files import SHA256, DataError
-from tinyft.data.public import Batch, ByteLevelBPE, WordPiece, load_tokenizer
 from tinyft.data.stream import BatchStream
 from tinyft.data.text import domains, load_text
 from tinyft.data.tokenizer import CharTokenizer, Tokenizer, TokenizerError
@@ -46,3 +46,7 @@ __all__ = [
     "set_rng_state",
     "shift",
 ]
+
+__getattr__, __dir__ = later.names(
+    "tinyft.data", {"tinyft.data.public": "Batch ByteLevelBPE WordPiece load_tokenizer"}
+)

@@ -166,7 +166,7 @@ def _name(pair):
 
 
 def _template(single):
-    """What stands before and after the text in [{"SpecialToken": ...}, {"Sequence": ...}]."""
+    """The names before and after the text: [{"SpecialToken": ..}, {"Sequence": ..}]."""
     around, now = ([], []), 0
     for step in single if isinstance(single, list) else [None]:
         if isinstance(step, dict) and "Sequence" in step:

@@ -1,4 +1,4 @@
-"""The table of `tinyft fetch`: what there is, how large, its licence, whether it is here."""
+"""The table of `tinyft fetch`: what there is, how large, its licence, and if it is here."""
 
 from rich.console import Console
 from rich.table import Table

@@ -20,7 +20,12 @@ def mean_tokens(states, mask=None):
     """
     if mask is None:
         return ops.mean(states, axis=1)
-    real, _ = padding_mask(mask, states)
+    real, other = padding_mask(mask, states[:, :, 0])
+    if other is not None:
+        raise ValueError(
+            f"mean_tokens: the mask has shape {other.shape}, expected (B, T), True for "
+            "tokens"
+        )
     counts = real.sum(axis=1)
     if backend.device_of(counts) == "cpu" and not counts.all():
         raise ValueError(

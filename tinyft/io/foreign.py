@@ -8,7 +8,7 @@ def told(content):
     if content.startswith(PICKLES) and content[8:9] != b"{":  # else a header's length
         return (
             "is a pickle or a zip (an old PyTorch checkpoint?), which could run code "
-            "when read. tinyft reads safetensors only; convert it first."
+            "when read. io.load_pth(path) reads the tensors of one and runs nothing of it."
         )
     if content.startswith(b"version https://git-lfs"):
         return "is a Git LFS pointer, not the file itself. Run: git lfs pull"

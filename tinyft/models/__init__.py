@@ -28,12 +28,14 @@ from tinyft.models.resnet_cost import (
     receptive_fields,
     resnet_layers,
 )
+from tinyft.models.sentence import mean_tokens, sentence_embedding
 from tinyft.models.transformer import Transformer
 from tinyft.models.vision.mobilenet import (
     MobileNetV2,
     MobileNetV2Config,
     mobilenet_v2,
 )
+from tinyft.models.vision.vit import ViT, ViTConfig, vit, vit_tiny
 from tinyft.models.words import nearest_words, swap_scores
 
 
@@ -55,6 +57,8 @@ __all__ = [
     "ResNetConfig",
     "Transformer",
     "TransformerConfig",
+    "ViT",
+    "ViTConfig",
     "alibi_slopes",
     "bert",
     "bert_tiny",
@@ -62,6 +66,7 @@ __all__ = [
     "gpt2_tiny",
     "llama",
     "llama_tiny",
+    "mean_tokens",
     "mlp",
     "mobilenet_v2",
     "nearest_words",
@@ -76,7 +81,10 @@ __all__ = [
     "resnet56",
     "resnet_layers",
     "resnet_tiny",
+    "sentence_embedding",
     "sinusoidal",
     "sliding_window",
     "swap_scores",
+    "vit",
+    "vit_tiny",
 ]

@@ -42,6 +42,10 @@ class TransformerConfig:
     attn_bias: bool | str | None = None  # None: as bias; "qkv": not in the last matrix
     qk_norm: bool = False  # RMSNorm on each head's queries and keys (Qwen3)
     rope_scaling: tuple | None = None  # ("llama3", ...): see nn.Rotary
+    rotary_part: int | None = (
+        None  # channels of a head that turn; None: all (GLM: half)
+    )
+    rotary_pairs: str = "halves"  # or "neighbours" (GLM): see nn.Rotary
     window: int | None = None  # a token sees itself and window - 1 before (Mistral)
     classes: int = 0  # of head="cls"
     pad: int | None = None  # id of the padding token, where the model must know it
@@ -54,10 +58,11 @@ class TransformerConfig:
         choice(name, HEADS, head=self.head)
         choice(name, (False, True, "relu"), pooler=self.pooler)
         choice(name, (None, False, True, "qkv"), attn_bias=self.attn_bias)
+        choice(name, ("halves", "neighbours"), rotary_pairs=self.rotary_pairs)
         positive(name, layers=self.layers, length=self.length)
         if self.head == "cls":
             positive(name, classes=self.classes)
-        for field in ("window", "hidden", "head_dim"):
+        for field in ("window", "hidden", "head_dim", "rotary_part"):
             if getattr(self, field) is not None:
                 positive(name, **{field: getattr(self, field)})
         self._check_numbers()

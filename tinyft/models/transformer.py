@@ -134,7 +134,11 @@ class Transformer(nn.Module):
         rotary = None
         if config.positions == "rotary":
             rotary = nn.Rotary(
-                config.head_width, config.rotary_base, config.rope_scaling
+                config.head_width,
+                config.rotary_base,
+                config.rope_scaling,
+                config.rotary_part,
+                config.rotary_pairs,
             )
         self.blocks = nn.ModuleList(
             Block(config, rotary, rng, dtype) for _ in range(config.layers)

@@ -13,7 +13,7 @@ from tinyft.nn.layers.activation import (
     Softmax,
     Tanh,
 )
-from tinyft.nn.layers.attention import KV, KVCache, MultiHeadAttention, Rotary
+from tinyft.nn.layers.attention import KV, KVCache, MultiHeadAttention
 from tinyft.nn.layers.container import Flatten, ModuleDict, ModuleList, Sequential
 from tinyft.nn.layers.conv import AdaptiveAvgPool2d, AvgPool2d, Conv2d, MaxPool2d
 from tinyft.nn.layers.embedding import Embedding, Positions, TypeEmbedding
@@ -27,6 +27,7 @@ from tinyft.nn.layers.norm import (
     RMSNorm,
 )
 from tinyft.nn.layers.recurrent import LSTM
+from tinyft.nn.layers.rotary import Rotary
 from tinyft.nn.module import Buffer, Module, Parameter
 from tinyft.nn.packed.convert import dequantise_linears, quantise_linears
 from tinyft.nn.packed.gguf import LinearGGUF, hold_blocks

@@ -21,6 +21,7 @@ NAMES = {
     for name in (
         "resnet_digits6",
         "resnet_digits",
+        "vit_digits",
         "gpt_text",
         "bert_text",
         "gpt_kjv",

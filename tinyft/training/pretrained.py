@@ -10,6 +10,11 @@ from pathlib import Path
 
 from tinyft import data, io, models, nn
 
+KINDS = {  # what a header's "model" stands for, and its config
+    "ResNet": (models.ResNet, models.ResNetConfig),
+    "Transformer": (models.Transformer, models.TransformerConfig),
+    "ViT": (models.ViT, models.ViTConfig),
+}
 FOLDER = Path(__file__).parent.parent / "pretrained"
 
 
@@ -37,7 +42,7 @@ def load_pretrained(name, folder=None):
             f"{', '.join(available(folder)) or 'none'}; make it with tinyft pretrain"
         )
     state, about = io.load_with_metadata(path)
-    if about.get("model") not in ("ResNet", "Transformer"):
+    if about.get("model") not in KINDS:
         raise io.CheckpointError(
             f"{path} has no header of ours (model {about.get('model')!r}); read it "
             "with tinyft.io.load, or make it again with tinyft pretrain"
@@ -53,12 +58,11 @@ def load_pretrained(name, folder=None):
 
 
 def build(kind, config):
-    """A ResNet or Transformer of a stored configuration, its weights not yet drawn."""
+    """A model of a stored configuration, its weights not yet drawn."""
+    make, sizes = KINDS[kind]
     lists = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
     with nn.init.skipped():
-        if kind == "ResNet":
-            return models.ResNet(models.ResNetConfig(**lists))
-        return models.Transformer(models.TransformerConfig(**lists))
+        return make(sizes(**lists))
 
 
 def stored_state(model):

@@ -1,6 +1,7 @@
 """Public checkpoints in and out: the folders of Hugging Face's transformers.
 
     model = load_model(folder)          config.json and *.safetensors -> a Transformer
+    model = load_vit(folder)            the same for images -> a ViT
     save_model(model, folder)           and back, for transformers to open
     from_gpt2(state, config)            names only: {their name: array} -> ours
     to_gpt2(state, config)              the exact inverse; the same for bert and llama
@@ -23,6 +24,7 @@ from tinyft.io.huggingface.convert import (
 )
 from tinyft.io.huggingface.load import load_bert, load_gpt2, load_llama, load_model
 from tinyft.io.huggingface.save import save_model
+from tinyft.io.huggingface.vision.vit import load_vit, vit_config
 
 __all__ = [
     "bert_config",
@@ -36,10 +38,12 @@ __all__ = [
     "load_gpt2",
     "load_llama",
     "load_model",
+    "load_vit",
     "read_nf4",
     "save_model",
     "to_bert",
     "to_gpt2",
     "to_llama",
+    "vit_config",
     "write_nf4",
 ]

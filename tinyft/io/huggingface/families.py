@@ -45,6 +45,7 @@ FAMILIES = {
     "qwen3": Family(
         "Qwen3", llama.read_qwen3, llama.write_qwen3, llama.FORMAT, DECODER
     ),
+    "glm": Family("Glm", llama.read_glm, llama.write_glm, llama.GLM, DECODER),
     "distilbert": Family(
         "DistilBert", distilbert.read, distilbert.write, distilbert.FORMAT, ENCODER
     ),
@@ -55,7 +56,7 @@ FAMILIES = {
 # The formats of names; a family that shares another's is not repeated.
 FORMATS = {
     kind: FAMILIES[kind].form
-    for kind in ("gpt2", "bert", "llama", "roberta", "distilbert")
+    for kind in ("gpt2", "bert", "llama", "roberta", "distilbert", "glm")
 }
 
 
@@ -68,6 +69,11 @@ def family_of(theirs, where):
             f"{where}: config.json has no model_type, so it is not known what to "
             f"compute; it should be one of {known}. load_gpt2, load_bert and load_llama "
             "read older folders without it"
+        )
+    if kind == "vit":
+        raise ValueError(
+            f"{where}: model_type 'vit' is a model for images; "
+            "io.huggingface.load_vit(folder) reads it"
         )
     if kind not in FAMILIES:
         raise ValueError(

@@ -1,13 +1,14 @@
-"""Llama, Mistral, Qwen2 and Qwen3: one decoder, told apart by a few of its fields.
+"""Llama, Mistral, Qwen2, Qwen3 and GLM: one decoder, told apart by a few of its fields.
 
-biases of q, k, v, o      attention_bias; Qwen2 has q, k, v always
+biases of q, k, v, o      attention_bias; Qwen2 has q, k, v always, GLM never o
 q and k norms             Qwen3
+half of a head turns      GLM, neighbouring channels; gate and up are one matrix there
 sliding window            Mistral; in Qwen for all layers or for none
 """
 
 from tinyft.io.huggingface.gpt2 import decoder_head, other_heads
 from tinyft.io.huggingface.names import Format, layer
-from tinyft.io.huggingface.rope import read_rope, write_rope
+from tinyft.io.huggingface.rope import read_part, read_rope, write_rope
 from tinyft.models import TransformerConfig
 
 
@@ -32,8 +33,16 @@ def read_qwen3(f, head="lm", pooler=False):
     return _read(f, head, attn_bias=bias, qk_norm=True, window=_qwen_window(f))
 
 
+def read_glm(f, head="lm", pooler=False):
+    bias = "qkv" if f.flag("attention_bias", True) else False
+    heads, wide = f.size("num_attention_heads"), f.size("hidden_size")
+    width = f.size("head_dim", wide // heads)
+    part = read_part(f, width, 0.5)
+    return _read(f, head, attn_bias=bias, rotary_part=part, rotary_pairs="neighbours")
+
+
 def _read(f, head, **choices):
-    """What the four have in common."""
+    """What they have in common."""
     f.only(hidden_act="silu")
     dim, heads = f.size("hidden_size"), f.size("num_attention_heads")
     shared = f.size("num_key_value_heads", heads)
@@ -42,7 +51,7 @@ def _read(f, head, **choices):
     if width is None:
         f.divides("num_attention_heads", heads, "hidden_size", dim)
     vocab = f.size("vocab_size")
-    base, scaling = read_rope(f)
+    base, scaling = read_rope(f, whole="rotary_part" not in choices)
     return TransformerConfig(
         vocab=vocab,
         dim=dim,
@@ -122,6 +131,10 @@ def write_qwen3(c):
     return _without(write(c), "mlp_bias") | _write_window(c)
 
 
+def write_glm(c):
+    return _without(write(c), "mlp_bias")
+
+
 def _without(fields, *names):
     return {name: value for name, value in fields.items() if name not in names}
 
@@ -134,6 +147,17 @@ def _write_window(c):
         "max_window_layers": 0 if c.window else c.layers,
         "layer_types": [kind] * c.layers,
     }
+
+
+def glm_rows(config):
+    """As Llama's, but the gate and the up projection are one matrix, the gate first."""
+    for theirs, ours, transposed in rows(config):
+        if ".mlp.gate_proj." in theirs:
+            up = ours[0].replace(".gate.", ".up.")
+            theirs = theirs.replace("gate_proj", "gate_up_proj")
+            yield theirs, (*ours, up), transposed
+        elif ".mlp.up_proj." not in theirs:
+            yield theirs, ours, transposed
 
 
 def rows(config):
@@ -162,3 +186,4 @@ def extras(config):
 
 
 FORMAT = Format(rows, extras, "model.", ("lm_head.", "score."), "lm_head")
+GLM = Format(glm_rows, extras, "model.", ("lm_head.", "score."), "lm_head")

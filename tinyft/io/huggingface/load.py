@@ -81,7 +81,7 @@ def _build(folder, kind, theirs, weights, head, pooler, dtype):
         arrays = {n: backend.to(a, slot.device) for n, a in packed.arrays.items()}
         pack(layer, packed._replace(**arrays))
     for name, array in pieces(str(folder), form, weights, config, weights.packed):
-        _check_finite(folder, name, array)
+        check_finite(folder, name, array)
         slot = slots.pop(name)
         slot.data = backend.to(array.astype(slot.dtype, copy=False), slot.device)
     return model.eval()
@@ -106,7 +106,8 @@ def _packed(folder, form, weights, config):
         yield ours[0], weights.layer(names[theirs])
 
 
-def _check_finite(folder, name, array):
+def check_finite(folder, name, array):
+    """Raise CheckpointError for an array with NaN or Inf."""
     if array.dtype.kind == "f" and not backend.host().isfinite(array).all():
         raise CheckpointError(
             f"{folder}: {name} holds values that are NaN or infinite; the file is "

@@ -11,8 +11,25 @@ KNOWN["llama3"] = (
 )
 
 
-def read_rope(f):
-    """(base, scaling) for TransformerConfig; ValueError for a kind we do not compute."""
+def read_part(f, width, default):
+    """How many of the `width` channels of a head turn."""
+    _, rope = _object(f)
+    outer = f.number("partial_rotary_factor", default, 0.0, 1.0001)
+    inner = Fields(f.kind, rope, f.where)
+    part = int(width * inner.number("partial_rotary_factor", outer, 0.0, 1.0001))
+    if part < 2 or part % 2:
+        raise ValueError(
+            f"{f.where}: partial_rotary_factor={outer} of head_dim={width} turns {part} "
+            "channels, which is not a positive even number"
+        )
+    return part
+
+
+def read_rope(f, whole=True):
+    """(base, scaling) for TransformerConfig; ValueError for a kind we do not compute.
+
+    whole: refuse a rotation of some channels only, which read_part reads.
+    """
     name, rope = _object(f)
     inner = Fields(f.kind, rope, f"{f.where}: {name}")
     kind = rope.get("rope_type", rope.get("type", "default"))
@@ -22,8 +39,10 @@ def read_rope(f):
             f"{', '.join(KNOWN)}"
         )
     inner.asked |= {"type", "rope_type"}
-    f.only(partial_rotary_factor=1.0)
-    inner.only(partial_rotary_factor=1.0)
+    for fields in (f, inner):
+        if whole:
+            fields.only(partial_rotary_factor=1.0)
+        fields.asked.add("partial_rotary_factor")
     outer = f.number("rope_theta", 10000.0, 1e-3, 1e15)
     base = inner.number("rope_theta", outer, 1e-3, 1e15)
     if "rope_theta" in f.theirs and base != outer:
@@ -58,4 +77,8 @@ def write_rope(c):
     rope = {"rope_type": kind, **dict(zip(KNOWN[kind], numbers))}
     fields = {"rope_theta": c.rotary_base}
     fields["rope_parameters"] = {**rope, "rope_theta": c.rotary_base}
+    if c.rotary_part is not None:
+        share = {"partial_rotary_factor": c.rotary_part / c.head_width}
+        fields |= share
+        fields["rope_parameters"] |= share
     return fields | ({"rope_scaling": rope} if numbers else {})

@@ -110,7 +110,7 @@ def _differences(kind, config):
     if config.head not in heads:
         fitting = replace(config, head="mlm" if config.head == "lm" else "lm")
         return [f"head={config.head!r}", *_differences(kind, fitting)]
-    gated = FAMILIES[kind].form.rows is llama.rows
+    gated = FAMILIES[kind].form.rows in (llama.rows, llama.glm_rows)
     if gated != (config.activation == "swiglu"):  # the one field that is not written
         fitting = replace(config, activation="swiglu" if gated else "gelu")
         return [f"activation={config.activation!r}", *_differences(kind, fitting)]
@@ -133,9 +133,11 @@ def _canonical(c):
         "kv_heads": c.kv_heads or c.heads,
         "head_dim": c.head_width,
         "attn_bias": c.attention_bias,
+        "rotary_pairs": None if c.rotary_pairs == "halves" else c.rotary_pairs,
     }
     unused = {"dropout"}
-    unused |= set() if c.positions == "rotary" else {"rotary_base", "rope_scaling"}
+    rotary = {"rotary_base", "rope_scaling", "rotary_part", "rotary_pairs"}
+    unused |= set() if c.positions == "rotary" else rotary
     unused |= {"length"} if c.positions == "none" else set()
     unused |= set() if c.head in ("lm", "mlm") else {"tied"}
     unused |= set() if c.positions == "roberta" or c.head == "cls" else {"pad"}

@@ -110,8 +110,8 @@ def _files(folder):
         files = sorted(folder.glob("*.safetensors"))
     if not files:
         raise FileNotFoundError(
-            f"{folder} has no *.safetensors file (a pytorch_model.bin is a pickle, "
-            "which tinyft does not read: convert it first)"
+            f"{folder} has no *.safetensors file (of a pytorch_model.bin, "
+            "io.save(path, io.load_pth(path)) makes one)"
         )
     for file in files:
         if not file.is_file():

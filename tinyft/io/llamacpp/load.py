@@ -130,7 +130,7 @@ def _layers(config):
 def _biased(ours, config):
     """Whether this layer of ours has a bias."""
     last, bias = ours.rpartition(".")[2], config.attention_bias
-    return last in "qkv" and bool(bias) or last == "o" and bias is True
+    return (last in "qkv" and bool(bias)) or (last == "o" and bias is True)
 
 
 def _checked(file, name, shape):
@@ -146,7 +146,7 @@ def _checked(file, name, shape):
 
 
 def row_order(rows, heads):
-    """Where in the file our rows of q or k lie: of each head the even ones, then the odd."""
+    """Where in the file our rows of q or k lie: of each head the even, then the odd."""
     return np.arange(rows).reshape(heads, -1, 2).swapaxes(1, 2).ravel()
 
 

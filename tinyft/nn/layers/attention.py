@@ -5,8 +5,6 @@ Keys and values pass through the submodule `kv`, which generation needs for its 
 prefix (Li, Liang 2021) is a delta on that site: a trained cache that starts non-empty.
 """
 
-import math
-
 from tinyft import ops
 from tinyft.nn import init
 from tinyft.nn.layers.linear import Linear
@@ -156,72 +154,3 @@ def widen(mask, new, keys):
         return mask
     widths = [(0, 0)] * (mask.ndim - 1) + [(keys - mask.shape[-1], 0)]
     return ops.pad(mask, widths, True if mask.dtype.kind == "b" else 0.0)
-
-
-class Rotary(Module):
-    """Rotate each pair (x_i, x_{i+d/2}) by the angle position · base^(-2i/d).
-
-    x (B, H, T, d), d even; positions (T,) or (B, T) integers. The product of a rotated
-    query and key depends on the distance of their positions only. Source: Su et al.
-    2021, in the half-split layout of Llama.
-
-    scaling stretches the positions for longer texts; L is the length trained on:
-      ("linear", f)              every rate θ becomes θ / f       (Chen et al. 2023)
-      ("llama3", f, low, high, L)  s θ + (1 - s) θ / f, where s goes from 0 to 1 as the
-                                 turns L θ / 2π go from low to high   (Llama 3.1)
-    """
-
-    def __init__(self, head_dim, base=10000.0, scaling=None):
-        if head_dim % 2:
-            raise ValueError(f"Rotary: head_dim must be even, got {head_dim}")
-        self.head_dim, self.base = head_dim, base
-        self.scaling = _check_scaling(scaling)
-
-    def forward(self, x, positions):
-        cos, sin = self._tables(wrap(positions), x.dtype)
-        half = self.head_dim // 2
-        first, second = x[..., :half], x[..., half:]
-        turned = [first * cos - second * sin, second * cos + first * sin]
-        return ops.concatenate(turned, axis=-1)
-
-    def _tables(self, positions, dtype):
-        rates = self._rates(positions)
-        angles = ops.expand_dims(positions.astype("float64"), -1) * rates
-        if angles.ndim == 3:  # (B, T, d/2)
-            angles = ops.expand_dims(angles, 1)  # (B, 1, T, d/2)
-        return ops.cos(angles).astype(dtype), ops.sin(angles).astype(dtype)
-
-    def _rates(self, like):
-        """The angle of each pair for one step of position, (d/2,)."""
-        half = self.head_dim // 2
-        powers = steps(0, half, like, "float64")
-        rates = ops.exp(powers * (-math.log(self.base) / half))
-        if self.scaling is None:
-            return rates
-        kind, factor, *bounds = self.scaling
-        if kind == "linear":
-            return rates / factor
-        low, high, length = bounds
-        turns = rates * (length / (2 * math.pi))
-        s = ops.clip((turns - low) / (high - low), 0.0, 1.0)
-        return rates * (s + (1 - s) / factor)
-
-    def extra_repr(self):
-        scaling = f", scaling={self.scaling}" if self.scaling else ""
-        return f"{self.head_dim}, base={self.base:g}{scaling}"
-
-
-def _check_scaling(scaling):
-    """`scaling` as a tuple, or ValueError."""
-    if scaling is None:
-        return None
-    kind, *numbers = scaling
-    right = {"linear": 1, "llama3": 4}.get(kind) == len(numbers)
-    if not right or not all(0 < n < math.inf for n in numbers):
-        raise ValueError(
-            'Rotary: scaling must be ("linear", factor) or ("llama3", factor, low, '
-            f"high, length) with positive numbers, got {scaling!r}"
-        )
-    if kind == "llama3" and not numbers[1] < numbers[2]:
-        raise ValueError(f"Rotary: low must be below high in scaling={scaling!r}")
-    return (kind, *numbers)

@@ -1,0 +1,1 @@
+"""Folders of models for images: ViT."""

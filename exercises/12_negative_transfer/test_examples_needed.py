@@ -1,6 +1,7 @@
-"""Grader of examples_needed. The reference sums over all tables (b, c) at once, with
-logarithms of factorials: 1e-12. A smallest N is compared exactly."""
+"""Grader of examples_needed. The reference goes from the tables (b, c) of N examples to
+those of N + 1, without binomials: 1e-13. A smallest N is compared exactly."""
 
+import functools
 import itertools
 import math
 
@@ -43,6 +44,7 @@ def tails(kind):
     return p
 
 
+@functools.cache
 def tables(kind, alpha):
     """(b, c) -> does the test reject? A matrix for all b + c ≤ MOST."""
     p, found = tails(kind), np.zeros((MOST + 1, MOST + 1), bool)
@@ -52,29 +54,37 @@ def tables(kind, alpha):
     return found
 
 
-LOG = np.cumsum(np.log(np.maximum(np.arange(MOST + 1), 1)))
+def one_more(P, first, second):
+    """P(b, c) of N + 1 examples from that of N: one more example, of three kinds."""
+    grown = np.zeros((len(P) + 1, len(P) + 1))
+    grown[:-1, :-1] = (1 - first - second) * P
+    grown[1:, :-1] += first * P
+    grown[:-1, 1:] += second * P
+    return grown
 
 
-def probabilities(N, first, second):
-    """P(b, c) of N examples, (N + 1, N + 1); 0 where b + c > N."""
-    b, c = np.mgrid[: N + 1, : N + 1]
-    rest = N - b - c
-    inside = rest >= 0
-    rest = np.maximum(rest, 0)
-    terms = LOG[N] - LOG[b] - LOG[c] - LOG[rest]
-    for count, chance in ((b, first), (c, second), (rest, 1 - first - second)):
-        terms = terms + count * np.log(max(chance, 1e-300))
-    return np.where(inside, np.exp(terms), 0.0)
+def reached(gap, discordance, rejects, most):
+    """The probability to reject at N = 1, 2, ..., most, one by one."""
+    P, pair = np.ones((1, 1)), ((discordance + gap) / 2, (discordance - gap) / 2)
+    for N in range(1, most + 1):
+        P = one_more(P, *pair)
+        yield float(P[rejects[: N + 1, : N + 1]].sum())
 
 
-def needed(gap, discordance, power, rejects):
-    """(N, P) of the smallest N."""
-    first, second = (discordance + gap) / 2, (discordance - gap) / 2
-    for N in range(1, MOST + 1):
-        P = float((probabilities(N, first, second) * rejects[: N + 1, : N + 1]).sum())
+def first_enough(chances, power):
+    """The chances up to the first that is at least `power`, a list."""
+    found = []
+    for P in chances:
+        found.append(P)
         if P >= power:
-            return N, P
-    return MOST, P
+            break
+    return found
+
+
+def needed(gap, discordance, power, rejects, most):
+    """(N, P) of the smallest N, or of `most`."""
+    found = first_enough(reached(gap, discordance, rejects, most), power)
+    return len(found), found[-1]
 
 
 def given_expected(gap, discordance, power, rejects):
@@ -92,47 +102,71 @@ def given_expected(gap, discordance, power, rejects):
     return MOST, P
 
 
-@pytest.mark.points(4)
-@pytest.mark.draws(*SIZES)
-def test_smallest(student, rng, draw):
-    """The smallest N, and its probability to reject."""
-    given = gap, psi, power, alpha = problem(rng, *draw)
+def mistakes(gap, psi, power, alpha, N, P, before):
     exact = tables("exact", alpha)
-    want = needed(gap, psi, power, exact)
-    N, P = want
-    known = {
-        "one-sided p-values": needed(gap, psi, power, tables("one", alpha)),
-        "mid-p instead of the exact p": needed(gap, psi, power, tables("mid", alpha)),
-        "χ² instead of the exact p": needed(gap, psi, power, tables("chi2", alpha)),
-        "alpha/2 on top of two sides": needed(
-            gap, psi, power, tables("exact", alpha / 2)
-        ),
-        "the gap is not divided by ψ": needed(gap * psi, psi, power, exact),
-        "the gap among discordant examples is half of what it must be": needed(
-            gap / 2, psi, power, exact
-        ),
-        "every example is discordant": needed(gap / psi, 1.0, power, exact),
+
+    def at(gap=gap, psi=psi, power=power, rejects=exact):
+        return needed(gap, psi, power, rejects, MOST)
+
+    return {
+        "one-sided p-values": at(rejects=tables("one", alpha)),
+        "mid-p instead of the exact p": at(rejects=tables("mid", alpha)),
+        "χ² instead of the exact p": at(rejects=tables("chi2", alpha)),
+        "alpha/2 on top of two sides": at(rejects=tables("exact", alpha / 2)),
+        "the gap is not divided by ψ": at(gap * psi),
+        "the gap among discordant examples is half of what it must be": at(gap / 2),
+        "every example is discordant": at(gap / psi, 1.0),
         "Nψ discordant examples, not a random number of them": given_expected(
             gap, psi, power, exact
         ),
         "N is the number of discordant examples": (max(1, round(N * psi)), P),
-        "one example too few": needed_before(gap, psi, power, exact, N),
-        "1 − power: the chance to miss it": needed(gap, psi, 1 - power, exact),
+        "one example too few": (N - 1, before),
+        "1 − power: the chance to miss it": at(power=1 - power),
     }
-    known = {k: v for k, v in known.items() if not np.allclose(v, want, 1e-6)}
+
+
+@pytest.mark.points(4)
+@pytest.mark.draws(*SIZES)
+def test_smallest(student, rng, draw):
+    """The smallest N, and its probability to reject."""
+    given = problem(rng, *draw)
+    *_, before, P = every = chances(*given)
+    want = len(every), P
+    known = mistakes(*given, *want, before)
     compare(
-        student.examples_needed(*given),
+        student.examples_needed(*given, MOST),
         want=want,
-        mistakes=known,
+        mistakes={k: v for k, v in known.items() if not np.allclose(v, want, 1e-6)},
         tol=TOL,
         equation="(12.5)",
     )
 
 
-def needed_before(gap, psi, power, rejects, N):
-    N, first, second = N - 1, (psi + gap) / 2, (psi - gap) / 2
-    P = probabilities(N, first, second) * rejects[: N + 1, : N + 1]
-    return N, float(P.sum())
+def chances(gap, psi, power, alpha):
+    """The probabilities to reject at N = 1, 2, ..., up to the first that is enough."""
+    return first_enough(reached(gap, psi, tables("exact", alpha), MOST), power)
+
+
+@pytest.mark.draws(*((*sizes, less) for sizes, less in zip(SIZES, (7, 1, 0))))
+def test_no_more_examples(student, rng, draw):
+    """`most` comes before the power is reached, or together with it."""
+    *sizes, less = draw
+    given = problem(rng, *sizes)
+    every = chances(*given)
+    most = len(every) - less
+    known = {
+        "`most` is not heeded": (len(every), every[-1]),
+        "`most` itself is not tried": (most - 1, every[most - 2]),
+        "(0, 0.0) where `most` does not suffice": (0, 0.0),
+    }
+    want = most, every[most - 1]
+    compare(
+        student.examples_needed(*given, most),
+        want=want,
+        mistakes={name: value for name, value in known.items() if value != want},
+        tol=TOL,
+        equation="(12.5)",
+    )
 
 
 @pytest.mark.draws((1.0, 0.9, 0.05), (1.0, 0.5, 0.01), (1.0, 0.7, 2 / 2**5))
@@ -142,7 +176,7 @@ def test_all_on_one_side(student, rng, draw):
     want = math.ceil(1 - math.log2(alpha)), 1.0
     known = {"one-sided p-values": (want[0] - 1, 1.0)}
     compare(
-        student.examples_needed(gap, 1.0, power, alpha),
+        student.examples_needed(gap, 1.0, power, alpha, MOST),
         want=want,
         mistakes=known,
         tol=TOL,

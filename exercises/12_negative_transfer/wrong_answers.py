@@ -239,8 +239,15 @@ WRONG = {
         ),
         (
             "1 − power: the chance to miss it",
-            "while reached < power",
-            "while reached < 1 - power",
+            "if reached >= power",
+            "if reached >= 1 - power",
+        ),
+        ("`most` is not heeded", "range(1, most + 1)", "range(1, 161)"),
+        ("`most` itself is not tried", "range(1, most + 1)", "range(1, most)"),
+        (
+            "(0, 0.0) where `most` does not suffice",
+            "return N, reached",
+            "return (N, reached) if reached >= power else (0, 0.0)",
         ),
     ],
 }

@@ -1,5 +1,5 @@
 """Grader of spend_bits. Blocks are exact; the reference rounds by looking for the place
-between mid-points, one block at a time: means of 4096 squares err by 1e-14."""
+between mid-points, all blocks at once: means of 8192 squares err by 1e-14."""
 
 import numpy as np
 import pytest
@@ -31,31 +31,26 @@ def nearest(z, levels):
     return levels[np.searchsorted((levels[1:] + levels[:-1]) / 2, z)]
 
 
-def absmax_error(w, levels, B, power=None, signed=False):
-    total = 0.0
-    for start in range(0, len(w), B):
-        part = w[start : start + B]
-        m = part.max() if signed else max(part.max(), -part.min())
-        total += float(np.sum((part - m * nearest(part / m, levels)) ** 2))
-    return total / len(w)
+def absmax_error(w, levels, B, signed=False):
+    rows = w.reshape(-1, B)
+    top = rows.max(1, keepdims=True)
+    m = top if signed else np.maximum(top, -rows.min(1, keepdims=True))
+    return float(np.mean((rows - m * nearest(rows / m, levels)) ** 2))
 
 
 def affine_error(w, B, steps=15, down=False, levels=None, low="min"):
-    total = 0.0
-    for start in range(0, len(w), B):
-        part = w[start : start + B]
-        top = part.max() if low == "min" else np.abs(part).max()
-        a = part.min() if low == "min" else -top
-        step = (top - a) / steps
-        z = (part - a) / step
-        if levels is not None:
-            found = nearest(z, (levels + 1) / 2 * steps)
-        elif down:
-            found = np.floor(z)
-        else:
-            found = nearest(z, np.arange(steps + 1))
-        total += float(np.sum((part - a - step * found) ** 2))
-    return total / len(w)
+    rows = w.reshape(-1, B)
+    by_size = np.abs(rows).max(1, keepdims=True)
+    a, top = -by_size, by_size
+    if low == "min":
+        a, top = rows.min(1, keepdims=True), rows.max(1, keepdims=True)
+    step = (top - a) / steps
+    z = (rows - a) / step
+    if levels is not None:
+        found = nearest(z, (levels + 1) / 2 * steps)
+    else:
+        found = np.floor(z) if down else nearest(z, np.arange(steps + 1))
+    return float(np.mean((rows - a - step * found) ** 2))
 
 
 def smallest(budget, bits, strict=False, largest=False):

@@ -21,9 +21,6 @@ INSIDE = 'inside = model["inside"] + r * model["sites"]'
 BLOCKS = 'blocks_inside = 1 if recompute else model["layers"]'
 SUM = 'model["layers"] * model["width"] + blocks_inside * inside + model["logits"]'
 LENGTH = "return max(0, (memory - fixed) // each)"
-RANK = (
-    "while r < most and total_bytes(model, r + 1, length, batch, recompute) <= memory:"
-)
 
 WRONG = {
     "step_bytes": [
@@ -203,8 +200,8 @@ WRONG = {
         ),
         ("a negative length", LENGTH, "return (memory - fixed) // each"),
         ("at least 1", LENGTH, "return max(1, (memory - fixed) // each)"),
-        ("one too large", "return r\n", "return r + 1\n"),
-        ("`most` itself is not tried", "while r < most and", "while r < most - 1 and"),
-        ("`most` is not heeded", "while r < most and", "while r < 400 and"),
+        ("one too large", "default=0)", "default=0) + 1"),
+        ("`most` itself is not tried", "range(1, most + 1)", "range(1, most)"),
+        ("`most` is not heeded", "range(1, most + 1)", "range(1, 400)"),
     ],
 }

@@ -55,8 +55,8 @@ def largest_rank(model, length, batch, recompute, memory, most):
     r = 1 takes 2000 + 48·16 + 5·2·(3·22 + 10) = 3528, r = 2 4356: 1.
     """
     # YOUR CODE
-    r = 0
-    while r < most and total_bytes(model, r + 1, length, batch, recompute) <= memory:
-        r += 1
-    return r
+    def fits(r):
+        return total_bytes(model, r, length, batch, recompute) <= memory
+
+    return max((r for r in range(1, most + 1) if fits(r)), default=0)
     # END YOUR CODE

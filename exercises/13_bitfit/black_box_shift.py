@@ -1,6 +1,6 @@
-"""Task 4 of 4: class shares without labels.
+"""Task 1 of 4: class shares without labels.
 
-(13.13), (13.14) of notebooks/13_bitfit.ipynb.
+(13.6), (13.7) of notebooks/13_bitfit.ipynb.
 """
 
 import numpy as np
@@ -13,23 +13,23 @@ def confusion(predicted, labels, weight, K):
     counts weight[m] times. All entries of C sum to 1.
 
     With predicted [0, 1, 1], labels [0, 0, 1], weight [1, 1, 2], K = 2 it is
-    [[0.25, 0], [0.25, 0.5]].                                                (13.13)
+    [[0.25, 0], [0.25, 0.5]].                                                (13.6)
     """
-    # YOUR CODE: equation (13.13)
-    raise NotImplementedError("not implemented yet: confusion, equation (13.13)")
+    # YOUR CODE: equation (13.6)
+    raise NotImplementedError("not implemented yet: confusion, equation (13.6)")
 
 
 def shift_weights(C, mu, strength):
     """The ratios w = π_t/π_s, shrunk towards 1 (no shift), and π_t.
 
-    w = 1 + θ with the θ that makes ‖Cθ − (μ − C·1)‖² + strength ‖θ‖² least. (13.14)
+    w = 1 + θ with the θ that makes ‖Cθ − (μ − C·1)‖² + strength ‖θ‖² least. (13.7)
 
     C (K, K), mu (K,): the share of target examples predicted as each class, strength
     >= 0. Returns (w (K,), pi (K,)): pi is π_s ∘ w, with negative shares set to 0, and
-    then with sum 1. π_s is in C. At strength = 0 this is (13.13).
+    then with sum 1. π_s is in C. At strength = 0 this is (13.6).
 
     With C = [[0.25, 0], [0.25, 0.5]], mu = [0.4, 0.6], strength = 0.1 it is
     w = [1.1485, 0.7327] and pi = [0.6105, 0.3895].
     """
-    # YOUR CODE: equation (13.14)
-    raise NotImplementedError("not implemented yet: shift_weights, equation (13.14)")
+    # YOUR CODE: equation (13.7)
+    raise NotImplementedError("not implemented yet: shift_weights, equation (13.7)")

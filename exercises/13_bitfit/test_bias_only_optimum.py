@@ -61,7 +61,7 @@ def test_last_bias(student, rng, draw):
             "b0 was taken out of F first": 2 * b0 + delta,
         },
         tol=TOL,
-        equation="(13.3)",
+        equation="(13.8)",
     )
 
 
@@ -88,7 +88,7 @@ def test_drop(student, rng, draw):
             "‖δ‖, without the square": np.linalg.norm(delta) / 2,
         },
         tol=TOL,
-        equation="(13.3)",
+        equation="(13.8)",
     )
 
 
@@ -112,7 +112,7 @@ def test_hidden_bias(student, rng, draw):
         want=want,
         mistakes=known,
         tol=TOL,
-        equation="(13.4)",
+        equation="(13.9)",
     )
 
 
@@ -137,7 +137,7 @@ def test_hidden_drop(student, rng, draw):
             "W2ᵀ instead of its pseudo-inverse": r @ W2 @ W2.T @ r / 2,
         },
         tol=TOL,
-        equation="(13.4)",
+        equation="(13.9)",
     )
 
 
@@ -164,5 +164,5 @@ def test_wide_hidden_bias(student, rng, draw):
             ),
         },
         tol=TOL,
-        equation="(13.4)",
+        equation="(13.9)",
     )

@@ -52,7 +52,7 @@ def test_confusion(student, rng, draw):
         want=want,
         mistakes=known,
         tol=TOL,
-        equation="(13.13)",
+        equation="(13.6)",
     )
 
 
@@ -126,7 +126,7 @@ def test_weights(student, rng, draw):
         want=solved(C, mu, strength),
         mistakes=wrong_weights(C, mu, strength),
         tol=TOL,
-        equation="(13.14)",
+        equation="(13.7)",
     )
 
 
@@ -160,13 +160,13 @@ def test_shares(student, rng, draw):
             want=want,
             mistakes=known,
             tol=TOL,
-            equation="(13.14)",
+            equation="(13.7)",
         )
 
 
 @pytest.mark.draws(3, 4)
 def test_no_strength(student, rng, draw):
-    """At strength 0 the true shares come back exactly, (13.13)."""
+    """At strength 0 the true shares come back exactly, (13.6)."""
     given = 0.7 * np.eye(draw) + 0.3 * rng.dirichlet(np.full(draw, 2.0), size=draw).T
     source, target = rng.dirichlet(np.full(draw, 6.0), size=2)
     compare(
@@ -177,5 +177,5 @@ def test_no_strength(student, rng, draw):
             "the predictions' shares": given @ target,
         },
         tol=TOL,
-        equation="(13.13)",
+        equation="(13.6)",
     )

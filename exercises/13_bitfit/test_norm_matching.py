@@ -103,7 +103,7 @@ def test_gamma(student, rng, draw):
         mistakes=slopes(Xhat, Y, weight)
         | {"γ and β are returned in the wrong order": regress(Xhat, Y, weight)[1]},
         tol=TOL,
-        equation="(13.5)",
+        equation="(13.10)",
     )
 
 
@@ -116,7 +116,7 @@ def test_beta(student, rng, draw):
         want=regress(Xhat, Y, weight)[1],
         mistakes=shifts(Xhat, Y, weight),
         tol=TOL,
-        equation="(13.5)",
+        equation="(13.10)",
     )
 
 
@@ -166,7 +166,7 @@ def test_readout(student, rng, draw):
         want=want,
         mistakes=known,
         tol=TOL,
-        equation="(13.6)",
+        equation="(13.11)",
     )
 
 
@@ -182,7 +182,7 @@ def test_narrow_readout(student, rng, draw):
             "the weights are squared": through(X, Y, W, weight**2),
         },
         tol=TOL,
-        equation="(13.6)",
+        equation="(13.11)",
     )
 
 
@@ -201,5 +201,5 @@ def test_diagonal_readout(student, rng, draw):
             "the sign of γ is wrong": -want,
         },
         tol=TOL,
-        equation="(13.6)",
+        equation="(13.11)",
     )

@@ -77,7 +77,7 @@ def test_bias(student, rng, draw):
         want=want,
         mistakes=known,
         tol=TOL,
-        equation="(13.9)",
+        equation="(13.3)",
     )
 
 
@@ -102,7 +102,7 @@ def test_posterior(student, rng, draw):
         want=new,
         mistakes=known,
         tol=TOL,
-        equation="(13.9)",
+        equation="(13.3)",
     )
 
 
@@ -147,7 +147,7 @@ def test_marginal(student, rng, draw):
             "the last class is the reference: not centred": want - want[-1],
         },
         tol=TOL,
-        equation="(13.7)",
+        equation="(13.12)",
     )
 
 
@@ -172,7 +172,7 @@ def test_nothing_to_do(student, rng, draw):
         },
         tol=TOL,
         scale=1,
-        equation="(13.7)",
+        equation="(13.12)",
     )
 
 
@@ -197,5 +197,5 @@ def test_few_sweeps(student, rng, draw):
             "`sweeps` is ignored: always 500": lambda: after(500),
         },
         tol=TOL,
-        equation="(13.7)",
+        equation="(13.12)",
     )

@@ -1,16 +1,19 @@
-"""Task 2 of 4: scale and shift of a norm.  (13.5), (13.6) of notebooks/13_bitfit.ipynb."""
+"""Task 3 of 4: scale and shift of a norm. (13.10), (13.11) of notebooks/13_bitfit.ipynb."""
 
 import numpy as np
 
 
 def norm_matching(Xhat, Y, weight):
-    """γ and β that minimise  Σ_i weight_i ‖γ∘x̂_i + β − y_i‖².                  (13.5)
+    """γ and β that minimise  Σ_i weight_i ‖γ∘x̂_i + β − y_i‖².                  (13.10)
 
     Xhat (n, C) what the norm gives before γ and β: LayerNorm's rows have mean 0, its
     columns do not. Y (n, C). weight (n,) >= 0 says how often a row counts, 0 for
-    padding, which may hold any numbers. Returns (γ (C,), β (C,)).
+    padding, which may hold any finite numbers. Returns (γ (C,), β (C,)).
+
+    With Xhat = [[1, -1], [-1, 1], [2, -2]], Y = [[3, 0], [1, 2], [5, 1]], weight [1, 1, 2]
+    it is γ = [1.3333, 0.3333] and β = [2.1667, 1.3333].
     """
-    # YOUR CODE: equation (13.5)
+    # YOUR CODE: equation (13.10)
     w = weight / np.sum(weight)
     x, y = Xhat - w @ Xhat, Y - w @ Y
     gamma = w @ (x * y) / (w @ (x * x))
@@ -19,12 +22,15 @@ def norm_matching(Xhat, Y, weight):
 
 
 def norm_under_readout(Xhat, Y, W, weight):
-    """γ that minimises  Σ_i weight_i ‖W (γ∘x̂_i) − y_i‖²; W is frozen, β left out. (13.6)
+    """γ that minimises  Σ_i weight_i ‖W (γ∘x̂_i) − y_i‖²; W is frozen, β left out. (13.11)
 
     An RMSNorm is such a norm. Xhat (n, C), Y (n, K), W (K, C), weight (n,) as above.
     Returns γ (C,).
+
+    With Xhat = [[1, 2], [2, -1]], Y = [[3, 1], [2, 4]], W = [[1, 1], [0, 2]] and
+    weight [1, 3] it is γ = [1.0137, -0.4556].
     """
-    # YOUR CODE: equation (13.6)
+    # YOUR CODE: equation (13.11)
     S, M = Xhat.T @ (weight[:, None] * Xhat), Y.T @ (weight[:, None] * Xhat)
     return np.linalg.solve((W.T @ W) * S, np.diag(W.T @ M))
     # END YOUR CODE

@@ -17,10 +17,12 @@ def problem(rng, sizes, N):
     return Ws, X, Y, 0.1 * rng.uniform(0.4, 0.6) ** np.arange(len(Ws))[::-1]
 
 
-def states(Ws, X):
+def states(Ws, X, bend=np.tanh, top=None):
+    """[h_1, …, h_L]: `bend` after each layer but the last, `top` after that one."""
     found = []
-    for W in Ws:
+    for i, W in enumerate(Ws, 1):
         X = W @ X
+        X = bend(X) if i < len(Ws) else top(X) if top else X
         found.append(X)
     return found
 
@@ -67,19 +69,54 @@ def columns(a):
     return np.linalg.norm(a, axis=0)
 
 
+def by_rule(Ws, X, Y, rates, slope=lambda a: 1 - a**2, **how):
+    """(drift, Δh_L) by backpropagation, with one thing done otherwise.
+
+    slope of a hidden layer from its output; down, up: where it counts; bend, top: what
+    stands after a hidden layer and after the last.
+    """
+    bend, top = how.get("bend", np.tanh), how.get("top", lambda z: z)
+    h = [X, *states(Ws, X, bend, top)]
+    bent = [slope(a) for a in h[1:-1]] + [1.0]
+    back, steps = (h[-1] - Y) / X.shape[1], []
+    for W, below, lr, s in zip(Ws[::-1], h[-2::-1], rates[::-1], bent[::-1]):
+        back = back * (s if how.get("down", True) else 1.0)
+        steps.insert(0, -lr * back @ below.T)
+        back = W.T @ back
+    drift, found = np.zeros_like(X), []
+    for W, d, below, here, s in zip(Ws, steps, h, h[1:], bent):
+        drift = (s if how.get("up", True) else 1.0) * (W @ drift + d @ below)
+        found.append(np.linalg.norm(drift) / np.linalg.norm(here))
+    return np.array(found), drift
+
+
+SLIPS = {
+    "tanh's slope is missing in the gradient": {"down": False},
+    "tanh's slope is missing in the drift": {"up": False},
+    "the slope is 1 − tanh, without the square": {"slope": lambda a: 1 - a},
+    "a tanh at the top, too": {"top": np.tanh},
+    "no tanh at all: the linear net of (8.5)": {"bend": lambda z: z},
+}
+
+
+def slips(Ws, X, Y, rates, part=0):
+    return {k: by_rule(Ws, X, Y, rates, **how)[part] for k, how in SLIPS.items()}
+
+
 def mistakes(Ws, X, Y, rates):
     g, h = slopes(Ws, X, Y), [X, *states(Ws, X)]
     d = [-lr * one for lr, one in zip(rates, g)]
     size = np.array([np.linalg.norm(one) for one in h[1:]])
-    own = np.array([np.linalg.norm(a @ b) for a, b in zip(d, h)])
+    slope = [1 - a**2 for a in h[1:-1]] + [1.0]
+    own = np.array([np.linalg.norm(s * (a @ b)) for a, b, s in zip(d, h, slope)])
     unit = [-lr * one / np.linalg.norm(one) for lr, one in zip(rates, g)]
     N, right = X.shape[1], moving(Ws, X, d)
     full = states([W + a for W, a in zip(Ws, d)], X)
     only_below, carried = [], np.zeros_like(X)
-    for W, a, b in zip(Ws, d, h):
-        only_below.append(np.linalg.norm(W @ carried))
-        carried = W @ carried + a @ b
-    return {
+    for W, a, b, s in zip(Ws, d, h, slope):
+        only_below.append(np.linalg.norm(s * (W @ carried)))
+        carried = s * (W @ carried + a @ b)
+    return slips(Ws, X, Y, rates) | {
         "only the layer's own step, not those below": own / size,
         "only the layers below, not the own step": np.array(only_below) / size,
         "the gradient is not divided by N": right * N,
@@ -128,7 +165,7 @@ def top_mistakes(Ws, X, Y, rates):
     steps = [-lr * one for lr, one in zip(rates, g)]
     right, own = change(steps), steps[-1] @ h[-2]
     whole = states([W + d for W, d in zip(Ws, steps)], X)[-1]
-    return right, {
+    return right, slips(Ws, X, Y, rates, 1) | {
         "the step goes up the gradient": -right,
         "only the layer's own step, not those below": own,
         "only the layers below, not the own step": right - own,

@@ -20,7 +20,19 @@ def downward(lr, factor, count):
     return np.array(found)
 
 
-def mistakes(lr, decay, count):
+def names(count):
+    """Groups of one to three parameters; the bottom's first stands in the top as well."""
+    groups = [[f"{i}.{j}" for j in range(1 + i % 3)] for i in range(count)]
+    return groups if count == 1 else [*groups[:-1], [*groups[-1], "0.0"]]
+
+
+def spread(rates, count):
+    """The rates of the groups, one for each different name."""
+    return np.repeat(rates, [1 + i % 3 for i in range(count)])
+
+
+def per_group(lr, decay, count):
+    """What a wrong rule gives each group."""
     right = downward(lr, decay, count)
     return {
         "the order is inverted: the top layer has the smallest rate": right[::-1],
@@ -41,9 +53,6 @@ def mistakes(lr, decay, count):
         "one rate, α·η0, for all layers but the top": np.where(
             np.arange(count) == count - 1, lr, lr * decay
         ),
-        "there is one rate too many: a layer 0 below the first": downward(
-            lr, decay, count + 1
-        ),
         "exponent 2(L−l)": downward(lr, decay**2, count),
         "η0 stands inside the power": (lr * decay) ** np.arange(count)[::-1],
         "η0 is the bottom's rate: the rates grow beyond it": lr
@@ -53,10 +62,24 @@ def mistakes(lr, decay, count):
     }
 
 
+def mistakes(lr, decay, count):
+    right = downward(lr, decay, count)
+    flat, tied = spread(right, count), count > 1
+    known = {k: spread(v, count) for k, v in per_group(lr, decay, count).items()}
+    return known | {
+        "a tied weight has its highest group's rate": np.r_[right[-1], flat[1:]],
+        "a tied weight is stepped twice: the rates of its groups add up": np.r_[
+            right[0] + tied * right[-1], flat[1:]
+        ],
+        "a tied weight is listed twice": np.r_[flat, right[-1:]] if tied else flat,
+        "one rate per group, not per parameter": right,
+    }
+
+
 def check(student, lr, decay, count):
-    want = downward(lr, decay, count)
+    want = spread(downward(lr, decay, count), count)
     compare(
-        student.rates(lr, decay, count),
+        student.rates(lr, decay, names(count)),
         want=want,
         mistakes=mistakes(lr, decay, count),
         tol=TOL,
@@ -67,13 +90,13 @@ def check(student, lr, decay, count):
 @pytest.mark.points(2)
 @pytest.mark.draws(5, 3, 12)
 def test_rates(student, rng, draw):
-    """The rates of 3, 5 and 12 layers."""
+    """The rates of the parameters of 3, 5 and 12 groups, one of them tied."""
     check(student, *problem(rng), draw)
 
 
 @pytest.mark.draws(2, 1)
 def test_few_layers(student, rng, draw):
-    """Two layers: α·η0 and η0; a single layer has η0 itself."""
+    """Two groups: α·η0 and η0; a single group has η0 itself."""
     check(student, *problem(rng), draw)
 
 

@@ -1,13 +1,14 @@
 """Named wrong answers: small edits of the solutions, to be caught and named."""
 
 WHOLE = """    drift, relative = np.zeros_like(X), []
-    for W, step, below, here in zip(Ws, steps, h, h[1:]):
-        drift = W @ drift + step @ below
+    for W, step, below, here, slope in zip(Ws, steps, h, h[1:], slopes):
+        drift = slope * (W @ drift + step @ below)
         relative.append(np.linalg.norm(drift) / np.linalg.norm(here))
 """
 BY_HAND = """    relative, new = [], X
-    for W, step, here in zip(Ws, steps, h[1:]):
+    for i, (W, step, here) in enumerate(zip(Ws, steps, h[1:]), 1):
         new = (W + step) @ new
+        new = np.tanh(new) if i < len(Ws) else new
         drift = new - here
         relative.append(np.linalg.norm(drift) / np.linalg.norm(here))
 """
@@ -59,9 +60,24 @@ WRONG = {
             "np.where(layer == count, lr, lr * decay)",
         ),
         (
-            "there is one rate too many: a layer 0 below the first",
-            "np.arange(1, count + 1)",
-            "np.arange(count + 1)",
+            "a tied weight has its highest group's rate",
+            "found.setdefault(name, rate)",
+            "found[name] = rate",
+        ),
+        (
+            "a tied weight is stepped twice: the rates of its groups add up",
+            "found.setdefault(name, rate)",
+            "found[name] = found.get(name, 0) + rate",
+        ),
+        (
+            "a tied weight is listed twice",
+            "found.setdefault(name, rate)",
+            "found[len(found)] = rate",
+        ),
+        (
+            "one rate per group, not per parameter",
+            "np.array(list(found.values()))",
+            "of_group",
         ),
         ("exponent 2(L−l)", "(count - layer)", "(2 * (count - layer))"),
         ("η0 stands inside the power", "lr * decay **", "(lr * decay) **"),
@@ -167,9 +183,34 @@ WRONG = {
     "first_step_drift": [
         ("only the layer's own step, not those below", "W @ drift + step", "step"),
         (
+            "tanh's slope is missing in the gradient",
+            "        back = slope * back\n",
+            "",
+        ),
+        (
+            "tanh's slope is missing in the drift",
+            "slope * (W @ drift + step @ below)",
+            "W @ drift + step @ below",
+        ),
+        (
+            "the slope is 1 − tanh, without the square",
+            "1 - a**2",
+            "1 - a",
+        ),
+        (
+            "a tanh at the top, too",
+            "np.tanh(W @ h[-1]) if i < len(Ws) else W @ h[-1]",
+            "np.tanh(W @ h[-1])",
+        ),
+        (
+            "no tanh at all: the linear net of (8.5)",
+            "i < len(Ws)",
+            "i < 0",
+        ),
+        (
             "only the layers below, not the own step",
             "np.linalg.norm(drift) /",
-            "np.linalg.norm(drift - step @ below) /",
+            "np.linalg.norm(drift - slope * (step @ below)) /",
         ),
         ("the gradient is not divided by N", " / X.shape[1]", ""),
         ("the step goes up the gradient", "-lr * back", "lr * back"),
@@ -189,9 +230,9 @@ WRONG = {
             "the norms of the layers' own changes are added, not the changes",
             WHOLE,
             "    drift, relative, total = np.zeros_like(X), [], 0.0\n"
-            "    for W, step, below, here in zip(Ws, steps, h, h[1:]):\n"
-            "        drift = W @ drift + step @ below\n"
-            "        total += np.linalg.norm(step @ below)\n"
+            "    for W, step, below, here, slope in zip(Ws, steps, h, h[1:], slopes):\n"
+            "        drift = slope * (W @ drift + step @ below)\n"
+            "        total += np.linalg.norm(slope * (step @ below))\n"
             "        relative.append(total / np.linalg.norm(here))\n",
         ),
         ("divided by N twice", "/ X.shape[1]", "/ X.shape[1] ** 2"),
@@ -245,15 +286,15 @@ WRONG = {
         ("the whole change, with its higher orders", WHOLE, BY_HAND),
         (
             "Ws was changed in place",
-            "        drift = W @ drift + step @ below\n",
-            "        drift = W @ drift + step @ below\n        W += step\n",
+            "        drift = slope * (W @ drift + step @ below)\n",
+            "        drift = slope * (W @ drift + step @ below)\n        W += step\n",
         ),
     ],
     "accumulated_drift": [
         (
             "linearised: t times the first step",
             DRIFT,
-            "steps * rates * curvature * np.abs(delta)",
+            "own * rates * curvature * np.abs(delta)",
         ),
         (
             "what is left to go, not what was covered",
@@ -262,31 +303,49 @@ WRONG = {
         ),
         (
             "the rates are in inverted order",
-            "(count - np.arange(1, count + 1))",
-            "np.arange(count)",
+            "decay**above",
+            "decay ** above[::-1]",
         ),
         (
             "layers numbered from 0: the top layer has α·η0",
-            "np.arange(1, count + 1)",
-            "np.arange(count)",
+            "decay**above",
+            "decay ** (above + 1)",
+        ),
+        ("one rate for all layers", "decay**above", "np.ones(count)"),
+        ("all layers train from the first step", "- every * above", ""),
+        (
+            "the layers join from the bottom up",
+            "every * above",
+            "every * above[::-1]",
         ),
         (
-            "one rate for all layers",
-            "decay ** (count - np.arange(1, count + 1))",
-            "np.ones(count)",
+            "a layer that has not joined runs backwards",
+            "np.maximum(0, steps - every * above)",
+            "steps - every * above",
+        ),
+        (
+            "only layers that all trained together move",
+            "np.maximum(0, steps - every * above)",
+            "np.maximum(0, steps - every * (count - 1))",
+        ),
+        (
+            "a layer counts the steps of all before it joins, not its own",
+            "steps - every * above",
+            "steps * (every * above < steps)",
         ),
         ("the curvature is missing", "rates * curvature", "rates"),
         ("the distance |δ_l| is missing", " * np.abs(delta)", ""),
         ("the sign of δ_l was kept", "np.abs(delta)", "delta"),
         (
             "the limit of small steps, 1 − exp(−ηkt)",
-            "(1 - rates * curvature) ** steps",
-            "np.exp(-rates * curvature * steps)",
+            "(1 - rates * curvature) ** own",
+            "np.exp(-rates * curvature * own)",
         ),
         (
             "the last step alone",
             "np.abs(1 - left)",
-            "np.abs(rates * curvature * (1 - rates * curvature) ** max(steps - 1, 0))",
+            "np.abs(rates * curvature * (1 - rates * curvature) ** (own - 1.0))"
+            " * (own > 0)",
         ),
         ("η0 is missing in the rates", "lr * decay", "decay"),
         ("(1 − α) instead of α", "lr * decay", "lr * (1 - decay)"),
@@ -296,18 +355,18 @@ WRONG = {
             "(1 + rates * curvature)",
         ),
         ("the drift of the squared distance", DRIFT, f"({DRIFT}) ** 2"),
-        ("one step too few", "** steps", "** max(steps - 1, 0)"),
-        ("one step too many", "** steps", "** (steps + 1)"),
+        ("one step too few", "** own", "** np.maximum(own - 1, 0)"),
+        ("one step too many", "** own", "** (own + 1)"),
         (
             "1 − (ηk)^t: the power of the wrong number",
-            "(1 - rates * curvature) ** steps",
-            "(rates * curvature) ** steps",
+            "(1 - rates * curvature) ** own",
+            "(rates * curvature) ** own",
         ),
         ("δ_l is squared", "np.abs(delta)", "delta**2"),
         (
             "Adam's drift, η·t and at most |δ_l|",
             DRIFT,
-            "np.minimum(rates * steps, np.abs(delta))",
+            "np.minimum(rates * own, np.abs(delta))",
         ),
         (
             "the step of a quadratic without its ½, twice too long",

@@ -119,18 +119,18 @@ def test_a_committed_study_is_complete(lesson):
 
 
 def test_the_study_of_chapter_08_has_every_rate_and_seed():
-    """Its grids are whole, with five seeds at each rate, and no best one at an edge."""
+    """Its grids are whole, with ten seeds at each rate, and no best one at an edge."""
     from tinyft.course.lessons.transfer import ch08_discriminative_lr as lesson
 
     found = runs.load("08_discriminative_lr")
     for settings in lesson.plan():
         assert len(found.where(**settings)) == 1
     for method in lesson.METHODS:
-        assert len(lesson.chosen(found, method)) == 5
+        assert len(lesson.chosen(found, method)) == len(lesson.DRAWS) == 10
 
 
 def test_a_plan_with_every_seed_has_no_second_pass():
-    """`tinyft study 08` is its plan: cheap runs, five seeds at every rate."""
+    """`tinyft study 08` is its plan: cheap runs, ten seeds at every rate."""
     from tinyft.course.lessons.transfer import ch08_discriminative_lr as lesson
 
     found = runs.load("08_discriminative_lr")

@@ -11,6 +11,9 @@ def slice_rule(lo, hi, count):
     one group: hi, whatever lo is
 
     lo a float > 0 or None, hi a float > 0, count L >= 1; returns (L,), float64.
+
+    Example: slice_rule(0.1, 0.9, 3) is [0.1, 0.3, 0.9], slice_rule(None, 0.9, 3) is
+    [0.09, 0.09, 0.9].
     """
     # YOUR CODE: equation (8.2)
     if count == 1:

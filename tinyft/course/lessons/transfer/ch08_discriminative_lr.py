@@ -1,7 +1,7 @@
 """Chapter 08: fine-tuning on twelve images, and the runs of `tinyft study 08`.
 
 Each method gets its own η0: the best of RATES by the error on validation images, mean of
-five draws of training images. The test images are others.
+ten draws of training images (DRAWS). The test images are others.
 """
 
 from functools import cache
@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 
 from tinyft import data, nn, ops, optim, tensor, training, transfer
-from tinyft.course.experiment import SEEDS, best, interval, said
+from tinyft.course.experiment import best, interval, said
 from tinyft.training.pretrained import load_pretrained
 
 ALPHAS = {"α = 0.3": 0.3, "α = 0.5": 0.5, "α = 0.7": 0.7, "full, α = 1": 1.0}
@@ -30,6 +30,7 @@ RATES = {  # η0: each method's own grid, factors of 2
     )
 }
 CHANCE = 0.25  # four classes
+DRAWS = tuple(range(10))  # seeds of the training images and of the new head
 
 
 def task(classes, change=lambda x: x):
@@ -107,12 +108,12 @@ def far():
 
 
 def plan():
-    """Every method at every rate of its grid, five seeds each."""
+    """Every method at every rate of its grid, for each seed of DRAWS."""
     return [
         {"method": method, "lr": lr, "seed": seed}
         for method in METHODS
         for lr in RATES[method]
-        for seed in SEEDS
+        for seed in DRAWS
     ]
 
 
@@ -137,7 +138,7 @@ def run(method, lr, seed):
 
 
 def chosen(study, method):
-    """The runs of a method at its best rate on validation images, all five draws."""
+    """The runs of a method at its best rate on validation images, all draws."""
     runs = study.where(method=method)
     return runs.where(lr=best(runs.by("lr", "valid")))
 
@@ -153,3 +154,33 @@ def settled(study, method, score="test"):
     full = np.array(chosen(study, "full, α = 1").values(score))
     mean, half = interval(np.array(chosen(study, method).values(score)) - full)
     return abs(mean) > half
+
+
+def against_lower_rates(study, method):
+    """[(lr, lr of full, new (draws,), old (draws,))]: is α more than a smaller η0?
+
+    Each rate of the method up to its best stands beside the rate of full fine-tuning
+    whose mean validation error is nearest; new and old are paired differences of
+    accuracy on the new and the old task, method minus full.
+    """
+    full = _up_to_best(study, "full, α = 1")
+    found = []
+    for lr, ours in _up_to_best(study, method).items():
+        near = min(full, key=lambda one: abs(_error(full[one]) - _error(ours)))
+        pairs = (
+            np.subtract(ours.values(score), full[near].values(score))
+            for score in ("test", "source")
+        )
+        found.append((lr, near, *pairs))
+    return found
+
+
+def _error(runs):
+    return np.mean(runs.values("valid"))
+
+
+def _up_to_best(study, method):
+    """{rate: runs} of a method, up to its best rate."""
+    top = chosen(study, method)[0]["settings"]["lr"]
+    rates = [lr for lr in RATES[method] if lr <= top]
+    return {lr: study.where(method=method, lr=lr) for lr in rates}

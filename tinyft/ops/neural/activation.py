@@ -9,8 +9,7 @@
     softmax   p = e^x / sum e^x                      p (g - <g, p>)
 
 The right column is the derivative (for softmax, applied to a gradient g). Sources:
-Krizhevsky 2010 (ReLU6); Elfwing et al. 2018 (SiLU); Clevert et al. 2016 (ELU). GELU
-has its own file.
+Krizhevsky 2010 (ReLU6); Elfwing et al. 2018 (SiLU); Clevert et al. 2016 (ELU).
 """
 
 from tinyft import backend

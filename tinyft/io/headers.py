@@ -17,6 +17,8 @@ from tinyft.io import foreign, seal
 from tinyft.io.json_text import JSONError, parse_json
 from tinyft.io.tensors import DTYPES, HEADER, CheckpointError, widen_bfloat16
 
+PIECE = 2**16  # entries that are converted at a time
+
 
 class Entry(NamedTuple):
     """One array of a file: what it is and where its bytes lie."""
@@ -103,15 +105,26 @@ def check_seal(path):
         )
 
 
-def read_array(path, entry):
-    """Return one array, writable; bfloat16 widened to float32, which is exact."""
+def read_array(path, entry, dtype=None):
+    """Return one array, writable; bfloat16 widened to float32, which is exact.
+
+    dtype: what narrower floats become, piece by piece, without a second array.
+    """
     if entry.dtype not in DTYPES:
         raise CheckpointError(
             f"{path} holds an array of dtype {entry.dtype}, which is not read (only "
             f"{', '.join(DTYPES)}). Convert the file to one of these."
         )
+    stored, half = np.dtype(DTYPES[entry.dtype]), entry.dtype == "BF16"
+    count, target = math.prod(entry.shape), np.dtype(np.float32) if half else stored
+    if dtype is not None and target.kind == "f" and np.can_cast(target, dtype):
+        target = np.dtype(dtype)
     with open(path, "rb") as file:
         file.seek(entry.start)
-        array = np.fromfile(file, DTYPES[entry.dtype], math.prod(entry.shape))
-    array = array.reshape(entry.shape)
-    return widen_bfloat16(array) if entry.dtype == "BF16" else array
+        if target == stored:
+            return np.fromfile(file, stored, count).reshape(entry.shape)
+        array = np.empty(count, target)
+        for i in range(0, count, PIECE):
+            piece = np.fromfile(file, stored, min(PIECE, count - i))
+            array[i : i + PIECE] = widen_bfloat16(piece) if half else piece
+    return array.reshape(entry.shape)

@@ -10,6 +10,7 @@ sizes, then one array at a time. Nothing is fetched: the folder must be there.
 from pathlib import Path
 
 from tinyft import backend, nn
+from tinyft.io.headers import PIECE
 from tinyft.io.huggingface.families import FAMILIES, config_of, family_of, named_head
 from tinyft.io.huggingface.names import NamesError, bare_names, pieces
 from tinyft.io.huggingface.shapes import check_shapes
@@ -67,7 +68,8 @@ def _load(folder, kind, head, pooler, dtype):
 
 def _build(folder, kind, theirs, weights, head, pooler, dtype):
     config, form = config_of(kind, theirs, head, pooler), FAMILIES[kind].form
-    weights = PackedWeights(folder, weights, theirs.get("quantization_config"))
+    quantised, kept = theirs.get("quantization_config"), dtype or backend.float32
+    weights = PackedWeights(folder, weights, quantised, kept)
     try:
         check_shapes(str(folder), form, weights.entries, config)
     except NamesError as error:
@@ -108,7 +110,9 @@ def _packed(folder, form, weights, config):
 
 def check_finite(folder, name, array):
     """Raise CheckpointError for an array with NaN or Inf."""
-    if array.dtype.kind == "f" and not backend.host().isfinite(array).all():
+    flat, finite = array.reshape(-1), backend.host().isfinite
+    parts = (flat[i : i + PIECE] for i in range(0, flat.size, PIECE))
+    if array.dtype.kind == "f" and not all(finite(part).all() for part in parts):
         raise CheckpointError(
             f"{folder}: {name} holds values that are NaN or infinite; the file is "
             "damaged, or the training run it comes from diverged"

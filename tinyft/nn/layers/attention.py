@@ -12,7 +12,6 @@ from tinyft.nn.layers.norm import RMSNorm
 from tinyft.nn.module import Module
 from tinyft.nn.shape import positive, steps
 from tinyft.ops.neural.heads import read_mask
-from tinyft.ops.operands import wrap
 
 
 class KVCache:

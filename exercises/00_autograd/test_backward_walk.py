@@ -215,15 +215,6 @@ def mistakes(build, gy, values):
     }
 
 
-def apart(want, known):
-    """Without the mistakes that give the right answer on this draw."""
-
-    def same(a, b):
-        return np.allclose(a, b, 1e-6)
-
-    return {said: v for said, v in known.items() if not all(map(same, v, want))}
-
-
 # --- the answer's walk: its nodes ask for their gradients here -----------------------
 
 
@@ -273,7 +264,9 @@ def gradients(student, build, gy, *values):
         said = "each leaf that y was computed from is a key, and its gradient the value"
         fail("a leaf is missing in the dict", said, equation=EQ)
     if len(found) > len(leaves):
-        said = "return the leaves only: pop the others as you pass, to free their memory"
+        said = (
+            "return the leaves only: pop the others as you pass, to free their memory"
+        )
         fail("gradients of intermediate nodes are kept", said, equation=EQ)
     return tuple(found[leaf] for leaf in leaves)
 
@@ -283,7 +276,7 @@ def check(student, build, gy, *values):
     compare(
         gradients(student, build, gy, *values),
         want=want,
-        mistakes=apart(want, mistakes(build, gy, values)),
+        mistakes=mistakes(build, gy, values),
         tol=TOL,
         equation=EQ,
         called=f"backward_walk on the graph `{build.__name__}` of the test",

@@ -7,7 +7,11 @@ from tinyft.grading import compare, take
 
 TOL = 1e-9
 # d, steps, β1, β2, ε (large, so that its place shows), w
-DRAWS = (4, 5, 0.8, 0.95, 0.05, 0.4), (1, 3, 0.6, 0.9, 0.2, 0.0), (7, 9, 0.9, 0.7, 0.1, 0.3)
+DRAWS = (
+    (4, 5, 0.8, 0.95, 0.05, 0.4),
+    (1, 3, 0.6, 0.9, 0.2, 0.0),
+    (7, 9, 0.9, 0.7, 0.1, 0.3),
+)
 
 
 def problem(rng, d, steps):

@@ -29,7 +29,9 @@ def rule(warm=lambda t, W, T, r: (t + 1) / W, cosine=lambda t, W, T, r: 1, until
 
 
 def right(t, W, T, r):
-    return np.interp(t, [-1, W - 1], [0, 1]) if t < W else arc(share(min(t, T), W, T), r)
+    return (
+        np.interp(t, [-1, W - 1], [0, 1]) if t < W else arc(share(min(t, T), W, T), r)
+    )
 
 
 def share(t, W, T):

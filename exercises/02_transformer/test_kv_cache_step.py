@@ -101,7 +101,9 @@ RULES = {
         order=lambda cache, k, v: append(cache[::-1], k, v)
     ),
     "the values are returned first": step(stored=lambda new, old: new[::-1]),
-    "the keys are stored as values": step(order=lambda cache, k, v: append(cache, k, k)),
+    "the keys are stored as values": step(
+        order=lambda cache, k, v: append(cache, k, k)
+    ),
     "key and value of the new token are swapped": step(
         order=lambda cache, k, v: append(cache, v, k)
     ),

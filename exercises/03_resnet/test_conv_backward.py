@@ -55,7 +55,9 @@ def weight_gradient(this, images=slice(None)):
 
 def right(this):
     """gx, gW and gb."""
-    gb = sum(this.gy[n, :, h, w] for n, h, w in np.ndindex(*np.delete(this.gy.shape, 1)))
+    gb = sum(
+        this.gy[n, :, h, w] for n, h, w in np.ndindex(*np.delete(this.gy.shape, 1))
+    )
     return input_gradient(this), weight_gradient(this), gb
 
 

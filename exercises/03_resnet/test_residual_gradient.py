@@ -87,7 +87,9 @@ def wrong(this):
         "the skip path counts twice": (gx + g, gW, ggamma, gbeta),
         "the branch is forgotten in gx": (g, gW, ggamma, gbeta),
         "the ReLU is forgotten": gradients(this, gy),
-        "the mask of the branch alone is used": gradients(this, masked(this, skip=False)),
+        "the mask of the branch alone is used": gradients(
+            this, masked(this, skip=False)
+        ),
         "the mask of x is used": gradients(this, gy * (x > 0)),
         "the mask is inverted": gradients(this, gy - g),
         "the statistics are taken as constants": gradients(
@@ -104,7 +106,9 @@ def wrong(this):
         "gγ takes z instead of ẑ": (gx, gW, (g * z).sum(axis=0)),
         "gβ is returned before gγ": (gx, gW, gbeta, ggamma),
     }
-    return found | {said: (g + gz @ W, gz.T @ x) for said, gz in branch(this, g).items()}
+    return found | {
+        said: (g + gz @ W, gz.T @ x) for said, gz in branch(this, g).items()
+    }
 
 
 def far(want, known):

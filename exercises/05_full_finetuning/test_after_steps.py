@@ -6,7 +6,7 @@ import pytest
 from tinyft.grading import compare
 
 TOL = 1e-9
-SIZES = [(4, 7, 5), (9, 3, 8), (5, 5, 2), (1, 4, 13), (12, 1, 3)]  # n, d, steps
+SIZES = [(4, 7, 5), (9, 3, 8), (5, 5, 2), (1, 4, 6), (12, 1, 3)]  # n, d, steps
 
 
 def problem(rng, n, d, steps):
@@ -37,7 +37,9 @@ def mistakes(X, y, theta0, lr, steps):
         "d instead of n": end(1 - (1 - lr * s**2 / len(theta0)) ** steps),
         "one step too few": end(1 - (1 - lr * h) ** (steps - 1)),
         "one step too many": end(1 - (1 - lr * h) ** (steps + 1)),
-        "the share that is left, not the share that is done": end((1 - lr * h) ** steps),
+        "the share that is left, not the share that is done": end(
+            (1 - lr * h) ** steps
+        ),
         "exp(−η t s²/n) instead of (1 − η s²/n)^t": end(1 - np.exp(-lr * h * steps)),
         "t·η s²/n: the steps do not slow down": end(steps * lr * h),
         "not divided by s": end(share, by=1.0),
@@ -49,20 +51,16 @@ def mistakes(X, y, theta0, lr, steps):
     }
 
 
-def apart(want, known):
-    return {k: v for k, v in known.items() if not np.allclose(v, want, 1e-6)}
-
-
 @pytest.mark.points(2)
 @pytest.mark.draws(*SIZES)
 def test_after_some_steps(student, rng, draw):
-    """θ after 2 to 13 steps."""
+    """θ after 2 to 8 steps."""
     given = problem(rng, *draw)
     want = walked(*given)
     compare(
         student.after_steps(*given),
         want=want,
-        mistakes=apart(want, mistakes(*given)),
+        mistakes=mistakes(*given),
         tol=TOL,
         equation="(5.3)",
     )
@@ -75,7 +73,7 @@ def test_no_step(student, rng, draw):
     compare(
         student.after_steps(*given),
         want=given[2],
-        mistakes=apart(given[2], mistakes(*given)),
+        mistakes=mistakes(*given),
         tol=TOL,
         equation="(5.3)",
     )
@@ -105,7 +103,7 @@ def test_the_end(student, rng, draw):
     compare(
         student.where_it_ends(X, y, theta0),
         want=want,
-        mistakes=apart(want, known),
+        mistakes=known,
         tol=TOL,
         equation="(5.2)",
     )

@@ -10,7 +10,11 @@ from tinyft.grading import compare, take
 
 TOL = 1e-9
 WHERE = "section 4"
-SIZES = [(6, 4, 9, 40, 3), (5, 7, 8, 30, 2), (8, 3, 5, 50, 4)]  # n, d, m, steps, patience
+SIZES = [
+    (6, 4, 9, 40, 3),
+    (5, 7, 8, 30, 2),
+    (8, 3, 5, 50, 4),
+]  # n, d, m, steps, patience
 
 
 def path(X, y, theta, lr, steps, n=None):
@@ -153,8 +157,12 @@ def test_equal_is_not_better(student, rng, draw):
             "the step where it stopped, not that of the best": (
                 np.r_[given[4], patience, patience]
             ),
-            "patience off by one: it stops a step late": np.r_[given[4], 0, patience + 1],
-            "patience off by one: it stops a step early": np.r_[given[4], 0, patience - 1],
+            "patience off by one: it stops a step late": np.r_[
+                given[4], 0, patience + 1
+            ],
+            "patience off by one: it stops a step early": np.r_[
+                given[4], 0, patience - 1
+            ],
         },
         tol=TOL,
         equation=WHERE,

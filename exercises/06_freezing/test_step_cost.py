@@ -39,7 +39,10 @@ def mistakes(sizes, trains):
     low = min(i for i, on in enumerate(trains) if on)
     above, all_but_first = sum(products[low + 1 :]), sum(products[1:])
     return {
-        "backward goes down to the input, frozen or not": (N + own + all_but_first, kept),
+        "backward goes down to the input, frozen or not": (
+            N + own + all_but_first,
+            kept,
+        ),
         "the input of the lowest trained layer gets a gradient": (
             work + products[low],
             kept,

@@ -18,7 +18,9 @@ ALONE = [(None, 1)]  # the model is a BatchNorm layer itself
 
 def build(outer, widths, depths, classes):
     """A ResNet, behind a BatchNorm of its own if `outer`, with a LayerNorm at the end."""
-    net = models.resnet_tiny(0, "float64", widths=widths, depths=depths, classes=classes)
+    net = models.resnet_tiny(
+        0, "float64", widths=widths, depths=depths, classes=classes
+    )
     first = [nn.BatchNorm2d(1, dtype="float64")] if outer else []
     return nn.Sequential(*first, net, nn.LayerNorm(classes, dtype="float64"))
 

@@ -39,7 +39,10 @@ def mistakes(parts):
         "the within part is missing": (mean, between),
         "the variances are averaged unweighted": (mean, v.mean(0) + between),
         "the between part is unweighted": (mean, within + ((b - mean) ** 2).mean(0)),
-        "the between part is a sum, not a mean": (mean, within + ((b - mean) ** 2).sum(0)),
+        "the between part is a sum, not a mean": (
+            mean,
+            within + ((b - mean) ** 2).sum(0),
+        ),
         "(10.7) as it stands: the variances are taken for biased ones": (
             mean,
             (w * v).sum(0) + between * (N - 1) / N,
@@ -49,7 +52,10 @@ def mistakes(parts):
             (n[:, None] * v).sum(0) / (N - 1) + between,
         ),
         "the variance of all is biased": (mean, var * (N - 1) / N),
-        "the variance of all is divided by N − K": (mean, var * (N - 1) / max(N - K, 1)),
+        "the variance of all is divided by N − K": (
+            mean,
+            var * (N - 1) / max(N - K, 1),
+        ),
         "the within part is divided by N − K": (
             mean,
             (less * v).sum(0) / max(N - K, 1) + between,
@@ -89,15 +95,6 @@ def without_single(parts):
     return kept.mean(0), kept.var(0, ddof=1)
 
 
-def apart(want, known):
-    """Without the mistakes that give the right answer on this draw: one batch, say."""
-
-    def same(got):
-        return all(np.allclose(a, b, 1e-6) for a, b in zip(got, want))
-
-    return {name: got for name, got in known.items() if not same(got)}
-
-
 def check(student, parts):
     every = np.concatenate(parts)
     want = every.mean(0), every.var(0, ddof=1)
@@ -111,7 +108,7 @@ def check(student, parts):
     compare(
         got,
         want=want,
-        mistakes=apart(want, mistakes(parts)),
+        mistakes=mistakes(parts),
         tol=TOL,
         equation="(10.7)",
     )

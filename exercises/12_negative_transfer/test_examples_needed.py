@@ -104,7 +104,9 @@ def test_smallest(student, rng, draw):
         "one-sided p-values": needed(gap, psi, power, tables("one", alpha)),
         "mid-p instead of the exact p": needed(gap, psi, power, tables("mid", alpha)),
         "χ² instead of the exact p": needed(gap, psi, power, tables("chi2", alpha)),
-        "alpha/2 on top of two sides": needed(gap, psi, power, tables("exact", alpha / 2)),
+        "alpha/2 on top of two sides": needed(
+            gap, psi, power, tables("exact", alpha / 2)
+        ),
         "the gap is not divided by ψ": needed(gap * psi, psi, power, exact),
         "the gap among discordant examples is half of what it must be": needed(
             gap / 2, psi, power, exact
@@ -118,8 +120,13 @@ def test_smallest(student, rng, draw):
         "1 − power: the chance to miss it": needed(gap, psi, 1 - power, exact),
     }
     known = {k: v for k, v in known.items() if not np.allclose(v, want, 1e-6)}
-    compare(student.examples_needed(*given), want=want, mistakes=known, tol=TOL,
-            equation="(12.5)")
+    compare(
+        student.examples_needed(*given),
+        want=want,
+        mistakes=known,
+        tol=TOL,
+        equation="(12.5)",
+    )
 
 
 def needed_before(gap, psi, power, rejects, N):
@@ -134,5 +141,10 @@ def test_all_on_one_side(student, rng, draw):
     gap, power, alpha = draw
     want = math.ceil(1 - math.log2(alpha)), 1.0
     known = {"one-sided p-values": (want[0] - 1, 1.0)}
-    compare(student.examples_needed(gap, 1.0, power, alpha), want=want, mistakes=known,
-            tol=TOL, equation="(12.5)")
+    compare(
+        student.examples_needed(gap, 1.0, power, alpha),
+        want=want,
+        mistakes=known,
+        tol=TOL,
+        equation="(12.5)",
+    )

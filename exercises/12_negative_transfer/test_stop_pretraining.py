@@ -91,7 +91,9 @@ def mistakes(given):
 
 
 def same(a, b):
-    return all(np.shape(x) == np.shape(z) and np.allclose(x, z, 1e-6) for x, z in zip(a, b))
+    return all(
+        np.shape(x) == np.shape(z) and np.allclose(x, z, 1e-6) for x, z in zip(a, b)
+    )
 
 
 @pytest.mark.points(3)

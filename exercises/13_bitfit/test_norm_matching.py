@@ -87,7 +87,8 @@ def shifts(Xhat, Y, weight):
         "β adds γ·mean(x̂), it must subtract it": my + gamma * mx,
         "β subtracts mean(x̂) without γ": my - mx,
         "β is not the mean but the sum": weight.sum() * (my - gamma * mx),
-        "the means in β are taken without the weights": Y.mean(0) - gamma * Xhat.mean(0),
+        "the means in β are taken without the weights": Y.mean(0)
+        - gamma * Xhat.mean(0),
     }
 
 
@@ -151,7 +152,9 @@ def test_readout(student, rng, draw):
         "the sign of γ is wrong": -through(Xhat, Y, W, weight),
         "the weights are left out": through(Xhat, Y, W, one),
         "the weights are in C only": plain(G * (Xhat.T @ Xhat), target * weight.sum()),
-        "the weights are in S only": plain(G * S * weight.sum(), np.diag(W.T @ Y.T @ Xhat)),
+        "the weights are in S only": plain(
+            G * S * weight.sum(), np.diag(W.T @ Y.T @ Xhat)
+        ),
         "the weights are squared": through(Xhat, Y, W, weight**2),
         "rows of weight 0 are dropped, the others count once": (
             through(Xhat, Y, W, 1.0 * (weight > 0))

@@ -77,7 +77,9 @@ def wrong_updates(X, Y, W0, r, s):
         "divided by s in both factors": right / s,
     }
     return {
-        name: value for name, value in known.items() if not np.allclose(value, right, 1e-6)
+        name: value
+        for name, value in known.items()
+        if not np.allclose(value, right, 1e-6)
     }
 
 
@@ -158,7 +160,9 @@ def wrong_losses(X, Y, W0):
         "the singular values of W_OLS Σ^½: W0 is forgotten": (
             from_tails(np.linalg.svd(W @ root)[1])
         ),
-        "the SVD of D Σ, without the root": from_tails(np.linalg.svd(D @ root @ root)[1]),
+        "the SVD of D Σ, without the root": from_tails(
+            np.linalg.svd(D @ root @ root)[1]
+        ),
         "√Σ entry by entry: Σ^½ is a matrix with Σ^½ Σ^½ = Σ": from_tails(flat),
         "Σ of centred inputs: XᵀX/n has no mean taken out": from_tails(rows),
         "r = 0, the loss of W0 itself, is missing": right[1:],

@@ -155,7 +155,9 @@ def test_start(student, rng, draw):
     other, want, _ = reference(*given)
     gA = take(gA, gA=given[3].shape) if np.shape(gA) != want.shape else gA
     swapped = {"gA and gB are returned in the wrong order": want}
-    compare(gA, want=0 * given[3], mistakes=swapped, tol=TOL, scale=1, equation="(15.3)")
+    compare(
+        gA, want=0 * given[3], mistakes=swapped, tol=TOL, scale=1, equation="(15.3)"
+    )
     compare(
         gB,
         want=want,

@@ -25,7 +25,8 @@ def problem(rng, l, m, k, n):
 def blocks_of(D, l, m):
     k, n = len(D) // l, D.shape[1] // m
     rows = [
-        [D[i * k : (i + 1) * k, j * n : (j + 1) * n] for j in range(m)] for i in range(l)
+        [D[i * k : (i + 1) * k, j * n : (j + 1) * n] for j in range(m)]
+        for i in range(l)
     ]
     return np.array(rows)
 

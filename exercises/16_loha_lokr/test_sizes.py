@@ -73,9 +73,7 @@ def mistakes(method, out, inp, budget):
         known["the largest factor, not the most numbers"] = max(fits, default=0)
         thin = {f: (out // f) * (inp // f) for f in counts}
         known["LoKr without W1's numbers"] = largest(thin, budget)
-        loose = {
-            f: f**2 + out / f * inp / f for f in range(1, inp + 1) if inp % f == 0
-        }
+        loose = {f: f**2 + out / f * inp / f for f in range(1, inp + 1) if inp % f == 0}
         known["a factor that does not divide out"] = largest(loose, budget)
     return known
 

@@ -89,25 +89,46 @@ def mistakes(given):
         "the sum of squares, not the mean": (one, first * len(w), two, second * len(w)),
         "the root of the mean": (one, first**0.5, two, second**0.5),
         "affine: rounded down, not to the nearest": (
-            one, first, two, affine_error(w, two, down=True)
+            one,
+            first,
+            two,
+            affine_error(w, two, down=True),
         ),
         "affine: 16 levels have 15 steps between them, not 16": (
-            one, first, two, affine_error(w, two, 16)
+            one,
+            first,
+            two,
+            affine_error(w, two, 16),
         ),
         "affine: `levels` instead of even steps": (
-            one, first, two, affine_error(w, two, levels=levels)
+            one,
+            first,
+            two,
+            affine_error(w, two, levels=levels),
         ),
         "affine: from −max |w|, not from the minimum": (
-            one, first, two, affine_error(w, two, low="-max")
+            one,
+            first,
+            two,
+            affine_error(w, two, low="-max"),
         ),
         "absmax: even levels instead of `levels`": (
-            one, absmax_error(w, np.linspace(-1, 1, 16), one), two, second
+            one,
+            absmax_error(w, np.linspace(-1, 1, 16), one),
+            two,
+            second,
         ),
         "absmax: the maximum without its sign taken off": (
-            one, absmax_error(w, levels, one, signed=True), two, second
+            one,
+            absmax_error(w, levels, one, signed=True),
+            two,
+            second,
         ),
         "absmax: one scale for all weights": (
-            one, absmax_error(w, levels, len(w)), two, second
+            one,
+            absmax_error(w, levels, len(w)),
+            two,
+            second,
         ),
         "the affine code is returned first": (two, second, one, first),
     }

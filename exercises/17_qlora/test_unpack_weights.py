@@ -81,7 +81,9 @@ def mistakes(given):
         "nested is left out": weights(given, "no nested"),
         "one nested for all groups": weights(given, "one"),
         "a group counts weights, not scales": weights(given, "weights"),
-        "the scale's byte is used as a number, not looked up": weights(given, "no table"),
+        "the scale's byte is used as a number, not looked up": weights(
+            given, "no table"
+        ),
         "the scales are left out": weights(given, "no scale"),
         "the code is used as a number, not looked up": weights(given, bare=True),
         "every row begins a new block": weights(given, blocks="rows"),

@@ -45,7 +45,10 @@ def reference(q, k, v, P_k, P_v, g):
 
 def parts(q, k, v, P_k, P_v, g):
     """(share of each prefix row, the same inside the prefix, o, o of the text alone)."""
-    front, text = np.exp(q @ P_k.T / q.shape[1] ** 0.5), np.exp(q @ k.T / q.shape[1] ** 0.5)
+    front, text = (
+        np.exp(q @ P_k.T / q.shape[1] ** 0.5),
+        np.exp(q @ k.T / q.shape[1] ** 0.5),
+    )
     own, rest = front.sum(1, keepdims=True), text.sum(1, keepdims=True)
     o = forward(q, k, v, P_k, P_v)
     return front / (own + rest), front / own, o, text @ v / rest
@@ -202,5 +205,9 @@ def test_training(student, rng, draw):
         "P_k and P_v are returned in the wrong order": want[::-1],
     }
     compare(
-        student.train_prefix(*given), want=want, mistakes=known, tol=TOL, equation="(18.6)"
+        student.train_prefix(*given),
+        want=want,
+        mistakes=known,
+        tol=TOL,
+        equation="(18.6)",
     )

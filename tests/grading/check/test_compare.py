@@ -136,11 +136,28 @@ def test_a_mistake_of_another_shape_does_not_fit_and_does_not_stop():
     assert failed.value.named == []
 
 
-def test_strict_finds_a_mistake_that_is_no_mistake(monkeypatch):
+def test_strict_finds_a_mistake_too_near_to_tell(monkeypatch):
     monkeypatch.setattr(context, "strict", True)
     assert compare(1.0, 1.0, {"far": 1.0 + 2e-8}, tol=1e-9) is None
-    with pytest.raises(GraderFault, match="'near' gives the right answer"):
+    with pytest.raises(GraderFault, match="'near' is within 10 tolerances"):
         compare(1.0, 1.0, {"near": 1.0 + 5e-9}, tol=1e-9)
+
+
+def test_strict_notes_which_mistakes_differed_on_any_draw(monkeypatch):
+    monkeypatch.setattr(context, "strict", True)
+    context.begin()
+    compare(1.0, 1.0, {"square": 1.0, "twice": 2.0})
+    assert context.tried() == {"square": False, "twice": True}
+    compare(3.0, 3.0, {"square": 9.0, "twice": 6.0})
+    assert context.tried() == {"square": True, "twice": True}
+    context.begin()
+    assert context.tried() == {}
+
+
+def test_a_mistake_that_is_right_on_this_draw_is_not_named():
+    with pytest.raises(Failed) as failed:
+        compare(1.0 + 1.5e-9, 1.0, {"square": 1.0 + 0.6e-9, "far": 1.0 + 1.6e-9})
+    assert failed.value.named == ["far"]
 
 
 def test_scale_makes_the_bound_absolute():

@@ -45,7 +45,7 @@ BAD = {
     ),
     "a loose tolerance": (
         {"test": ("tol=1e-12", "tol=0.2")},
-        "gives the right answer on this check's data (to 10 tolerances)",
+        "is within 10 tolerances of the right answer on this check's data",
     ),
     "a check that does not call the answer": (
         {"test": ("student.scale(np.arange(1.0, 4.0), 2, 0.5)", "np.ones(3)")},
@@ -53,7 +53,7 @@ BAD = {
     ),
     "an answer that is the mistake": (
         {"test": ("lambda: x / (1 + n * lam)", "lambda: x / (1 + 2 * n * lam)")},
-        "gives the right answer on this check's data",
+        "gives the right answer on every draw of every check",
     ),
     "too few wrong answers": (
         {"wrong": ('("the 1 is missing", "(1 + c)", "c"),', "")},

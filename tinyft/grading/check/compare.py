@@ -44,7 +44,8 @@ def compare(got, want, mistakes=None, tol=1e-9, equation="", called=None, scale=
     """Return None when got equals want within tol; raise Failed, saying why, if not.
 
     got: what the answer returned.  want: scalar, array, Tensor or a tuple of those.
-    mistakes: {name: value or callable without arguments}.  tol: bound on
+    mistakes: {name: value or callable without arguments}; one that gives the right
+    answer on this draw (n = 1, say) is passed over.  tol: bound on
     max|got − want| / max|want|; `scale` replaces max|want|.  equation: "(9.4)".
     """
     mistakes = mistakes or {}
@@ -54,7 +55,11 @@ def compare(got, want, mistakes=None, tol=1e-9, equation="", called=None, scale=
     if wrong is None:
         return
     described, margin = wrong
-    fits = [name for name in mistakes if _fits(got, mistakes[name], tol, scale)]
+    fits = [
+        name
+        for name, mistake in mistakes.items()
+        if _fits(got, mistake, tol, scale) and not _fits(want, mistake, tol, scale)
+    ]
     where = see(equation)
     raise Failed(
         join(naming(fits) if fits else described, where),
@@ -138,6 +143,7 @@ def _fits(got, mistake, tol, scale):
 
 
 def _distinct(want, mistakes, tol, scale):
+    """Note which mistakes are right on this draw; GraderFault for one in between."""
     for name, mistake in mistakes.items():
         try:
             value = mistake() if callable(mistake) else mistake
@@ -146,11 +152,13 @@ def _distinct(want, mistakes, tol, scale):
             raise GraderFault(
                 f"the mistake {name!r} cannot be computed on this check's data ({what})"
             ) from error
-        if _mismatch(value, want, MARGIN * tol, scale) is None:
+        right = _mismatch(value, want, tol, scale) is None
+        if not right and _mismatch(value, want, MARGIN * tol, scale) is None:
             raise GraderFault(
-                f"the mistake {name!r} gives the right answer on this check's data (to "
-                f"{MARGIN} tolerances): change the data, or drop the mistake"
+                f"the mistake {name!r} is within {MARGIN} tolerances of the right "
+                "answer on this check's data: change the data, or drop the mistake"
             )
+        (context.coinciding if right else context.telling).add(name)
 
 
 def _heading(called, got, want):

@@ -151,6 +151,7 @@ class Grading:
 
     def _tell(self, key):
         outcome = self.verdicts.of(key)
+        outcome |= {"mistakes": context.tried()}
         self.report(event="check", candidate=key[0], check=key[1], **outcome)
         first = self.rules.get(key[0], {}).get("first")
         if first and outcome["status"] != "passed":

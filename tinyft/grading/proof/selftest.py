@@ -4,8 +4,8 @@ For every task: the solution gets full marks for 20 student seeds; the stub fail
 check with "not implemented yet"; a poisoned stub is recognised in every check (it is
 the learner's file that is graded); every named wrong answer (at least 5) fails, with
 its own name in the message; so does a solution with a constant for a size (`planted`).
-That a mistake is at least 10 tolerances away from the right answer is demanded by
-compare() itself while the self-test runs.
+A mistake may give the right answer on some draws (n = 1, say), never on all; that it is
+at least 10 tolerances away on the others is demanded by compare() itself.
 """
 
 import difflib
@@ -67,6 +67,7 @@ def prove(task, seeds=SEEDS):
         return proof
     proof.checks = len(outcomes["stub"])
     _judge_solution(proof, outcomes, seeds)
+    proof.faults += never_told(outcomes)
     _judge_stub(proof, outcomes["stub"], "the stub", "not implemented yet")
     _judge_stub(proof, outcomes["poisoned"], "the poisoned stub", poison)
     for name, _ in wrong:
@@ -109,6 +110,20 @@ def _judge_solution(proof, outcomes, seeds):
         also = f" (and {len(more)} others)" if more else ""
         said = f"the solution fails {name} for student {i}{also}: {message}"
         proof.faults.append(said)
+
+
+def never_told(outcomes):
+    """Sentences on mistakes that give the right answer on every draw of every check."""
+    tried = {}
+    for checks in outcomes.values():
+        for check in checks:
+            for name, differs in check.mistakes.items():
+                tried[name] = tried.get(name, False) or differs
+    for name in sorted(name for name, differs in tried.items() if not differs):
+        yield (
+            f"the mistake {name!r} gives the right answer on every draw of every check: "
+            "change the data, or drop the mistake"
+        )
 
 
 def _judge_stub(proof, checks, who, text):

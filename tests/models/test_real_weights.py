@@ -40,6 +40,19 @@ def test_mobilenet_v2_of_imagenet(folded):
     assert (logits**2).sum() == pytest.approx(4671.2698, abs=0.05)
 
 
+def test_efficientnet_lite0_of_imagenet():
+    state = io.load_pth(weights("efficientnet-lite0"))
+    model = models.efficientnet_lite0()
+    assert model.load_state_dict(state) == ([], [])
+    assert model.count() == 4652008
+    with no_grad():
+        logits = model.eval()(waves("float32")).numpy()[0]
+    # float64, where the network agrees with PyTorch (tests/parity/test_efficientnet.py)
+    largest = {906: 7.89496, 911: 5.45611, 885: 5.11777, 392: 5.1091, 946: 4.40886}
+    assert list(np.argsort(-logits)[:5]) == list(largest)
+    np.testing.assert_allclose(logits[list(largest)], list(largest.values()), atol=1e-4)
+
+
 def test_losses_on_smollm2s_own_blocks_are_those_of_the_floats():
     path, losses, sizes = weights("smollm2"), [], []
     ids = np.random.default_rng(0).integers(0, 49152, (3, 1, 17))

@@ -228,6 +228,16 @@ def test_sizes_and_names_that_do_not_fit():
         nn.LinearGGUF(256, 2, kind="Q2_K")
     with pytest.raises(ValueError, match=r"expected a weight of shape \(48, 256\)"):
         layer().hold(blocks(48, 512))
+    short = blocks(48, 256)
+    with pytest.raises(ValueError, match="takes 7680 bytes, got 7679"):
+        nn.LinearGGUF.of(short._replace(raw=short.raw[:-1]))
+    packed = nn.Linear4bit(32, 32).packed
+    with pytest.raises(
+        TypeError, match=r"of: expected a quantise\.Blocks, got a Packed"
+    ):
+        nn.LinearGGUF.of(packed)
+    with pytest.raises(TypeError, match=r"hold: expected a quantise\.Packed, got a Bl"):
+        nn.Linear4bit(256, 48).hold(short)
     with pytest.raises(ValueError, match=r"x has shape \(2, 255\)"):
         layer()(np.ones((2, 255), "f4"))
     model = gpt()

@@ -10,7 +10,6 @@ import json
 import numpy as np
 import pytest
 
-from tinyft import models
 from tinyft.io import huggingface as hf
 from tinyft.io.huggingface.families import FAMILIES
 from tinyft.io.huggingface.fields import HARMLESS
@@ -293,24 +292,3 @@ def test_encoders_under_a_mask(kind, tmp_path):
     want = theirs(torch.tensor(IDS), attention_mask=torch.tensor(mask))
     got = hf.load_model(tmp_path)(IDS, mask=mask).numpy()
     assert np.abs(got - result(want))[mask == 1].max() < BOUND
-
-
-# --- ChatGLM: a prefix seen both ways -------------------------------------------------
-
-
-def test_a_prefix_lm_on_glms_half_rotary(tmp_path):
-    """The mask of ChatGLM-6B on the decoder of its successors: the first 5 tokens see
-    each other, the rest looks back. transformers takes the same mask, as numbers."""
-    theirs = drawn("GlmForCausalLM", config_of("glm"))
-    theirs.set_attn_implementation("eager")
-    theirs.save_pretrained(tmp_path)
-    ours = hf.load_model(tmp_path)
-    causal = ours(IDS).numpy()
-    both = models.Transformer(dataclasses.replace(ours.config, causal=False)).eval()
-    both.load_state_dict(ours.state_dict())
-    mask = models.prefix_lm(12, 5)
-    added = np.where(mask.numpy(), 0.0, -1e30).astype("f4")
-    want = theirs(torch.tensor(IDS), attention_mask=torch.tensor(added)).logits
-    got = both(IDS, mask=mask).numpy()
-    assert np.abs(got - want.detach().numpy()).max() < BOUND
-    assert np.abs(got - causal)[:, 0].max() > 0.01  # token 0 sees 1 to 4 now

@@ -97,6 +97,14 @@ def test_a_model_without_a_stack_has_a_group_for_each_child():
     assert list(layer_groups(Odd())) == ["encoder", "decoder"]
 
 
+def test_a_models_own_parameters_are_with_what_stands_first():
+    model = models.vit_tiny(rng())
+    found = names_of(model, layer_groups(model))
+    assert list(found) == ["stem", "blocks.0", "blocks.1", "blocks.2", "head"]
+    assert found["stem"] == ["patch.weight", "patch.bias", "cls", "position"]
+    assert found["head"][:2] == ["norm.weight", "norm.bias"]
+
+
 def test_own_patterns_take_each_parameter_once_in_their_order():
     model = resnet_tiny(rng(), widths=(2, 3, 4))
     groups = layer_groups(model, ["^conv1|^bn1", r"layer\d", ".*"])

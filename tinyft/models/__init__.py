@@ -30,6 +30,11 @@ from tinyft.models.resnet_cost import (
 )
 from tinyft.models.sentence import mean_tokens, sentence_embedding
 from tinyft.models.transformer import Transformer
+from tinyft.models.vision.efficientnet import (
+    EfficientNet,
+    EfficientNetConfig,
+    efficientnet_lite0,
+)
 from tinyft.models.vision.mobilenet import (
     MobileNetV2,
     MobileNetV2Config,
@@ -51,6 +56,8 @@ __all__ = [
     "BERT",
     "GPT2",
     "LLAMA",
+    "EfficientNet",
+    "EfficientNetConfig",
     "MobileNetV2",
     "MobileNetV2Config",
     "ResNet",
@@ -62,6 +69,7 @@ __all__ = [
     "alibi_slopes",
     "bert",
     "bert_tiny",
+    "efficientnet_lite0",
     "gpt2",
     "gpt2_tiny",
     "llama",

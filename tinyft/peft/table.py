@@ -22,6 +22,7 @@ Not rows, because they are no deltas:
 - **QLoRA** is any method above on a base in 4 bits, `nn.quantise_linears(model)` before
   `peft.attach`: y = x Ŵᵀ + (α/r) x Aᵀ Bᵀ with Ŵ packed. It does not merge into 4 bits
   (`nn.dequantise_linears` first); `Full` and LoRA-GA's start refuse such a layer.
+  `io.load_gguf(path, packed=True)` has a base in the blocks of its file.
   Chapter `17_qlora`.
 - **LoftQ** is a start of LoRA beside that base, `peft.loftq(adapter, rounds)`.
   Chapter `17_qlora`.

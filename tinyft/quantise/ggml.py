@@ -166,8 +166,9 @@ def six_bits(packed):
     above the first."""
     xp = backend.xp_of(packed)
     first, second, third = packed[:, 0], packed[:, 1], packed[:, 2]
-    scale = [first & 63, third & 15 | first >> 2 & 48]
-    low = [second & 63, third >> 4 | second >> 2 & 48]
+    shifted = xp.right_shift
+    scale = [first & 63, third & 15 | shifted(first, 2) & 48]
+    low = [second & 63, shifted(third, 4) | shifted(second, 2) & 48]
     return xp.concatenate(scale, 1), xp.concatenate(low, 1)
 
 
@@ -177,7 +178,7 @@ def q6_k(blocks, out):
     four_bits(blocks[:, :128].reshape(n, 2, 64), out.reshape(n, 2, 2, 64))
     pairs = blocks[:, 128:192].reshape(n, 2, 1, 32)
     shifts = xp.arange(0, 8, 2, dtype="uint8")[:, None]
-    upper = pairs >> shifts & 3
+    upper = xp.right_shift(pairs, shifts) & 3
     upper *= 16
     out += upper.reshape(n, 256)
     out -= 32

@@ -24,7 +24,7 @@ def layer_groups(model, patterns=None):
     other models   what stands before the first stack ("embed" or "stem"), each member of
                    a ModuleList, each other child; all that follows the last stack is one
                    group with the last child's name (GPT: embed, blocks.0 …, head; ResNet:
-                   stem, layer1 …, fc)
+                   stem, layer1 …, fc); the model's own parameters are with the first
     patterns       or your own: names from the input to the top, as for `freeze`; a
                    parameter belongs to the first that names it
 
@@ -37,6 +37,8 @@ def layer_groups(model, patterns=None):
     else:
         parts = [(name, [p for m in ms for p in m.parameters()])
                  for name, ms in stages(model)]  # fmt: skip
+        if parts:
+            parts[0][1].extend(p for p in model._parameters.values() if p is not None)
     return _once(model, parts)
 
 

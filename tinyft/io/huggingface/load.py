@@ -25,7 +25,7 @@ CONFIG_LIMIT = 2**20  # bytes; 1,000 labels take 50 kB
 
 
 def load_model(folder, head=None, dtype=None):
-    """The model of a folder: GPT-2, BERT, RoBERTa, DistilBERT, Llama, Mistral, Qwen2/3.
+    """The model of a folder: GPT-2, (Distil)BERT, RoBERTa, Llama, Mistral, Qwen2/3, GLM.
 
     head: "lm", "mlm", "cls" (a sequence classifier) or "none"; by default the one that
     config.json names in `architectures`. Weights of any float type become `dtype`,

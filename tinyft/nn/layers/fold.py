@@ -51,7 +51,7 @@ def _pairs(model):
         names = list(owner._modules) if isinstance(owner, Sequential) else []
         found = [*pairwise(names), *getattr(owner, "norms_of", ())]
         for first, second in found:
-            layer, norm = owner._modules[first], owner._modules[second]
+            layer, norm = owner._modules.get(first), owner._modules.get(second)
             if isinstance(layer, Conv2d | Linear) and isinstance(norm, BatchNorm2d):
                 yield f"{path}.{first}" if path else first, owner, first, second
 

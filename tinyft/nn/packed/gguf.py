@@ -38,12 +38,23 @@ class LinearGGUF(PackedLayer):
         raw = empty((byte_count(kind, shape),), "uint8")
         self.hold(Blocks(kind, shape, raw))
 
+    storage = Blocks
     form_name = property(lambda self: self.form.kind.lower())
     packed_in = property(lambda self: f"the blocks of a GGUF file ({self.form.kind})")
     new_values = (
         "call layer.hold(blocks) with a quantise.Blocks, or go back to floats with "
         "nn.dequantise_linears(model)"
     )
+
+    def hold(self, packed):
+        """Take over the blocks of this layer's shape; ValueError for another size."""
+        self._check_storage("hold", packed)
+        if packed.raw.size != packed.nbytes:
+            raise ValueError(
+                f"LinearGGUF.hold: {packed.kind} of shape {tuple(packed.shape)} takes "
+                f"{packed.nbytes} bytes, got {packed.raw.size}"
+            )
+        super().hold(packed)
 
     def extra_repr(self):
         shape = "×".join(map(str, self.form.shape))

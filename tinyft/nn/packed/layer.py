@@ -65,6 +65,7 @@ class PackedLayer(Linear):
         bias: an array (out,) or None. dtype: of the products.
         """
         self = cls.__new__(cls)
+        self._check_storage("of", packed)
         self.out_features, self.in_features = packed.shape
         held = None if bias is None else Parameter(bias, dtype=dtype)
         self.register_parameter("bias", held)
@@ -80,6 +81,13 @@ class PackedLayer(Linear):
             like = empty((0,), array.dtype)  # `to` changes it as it does a weight
             self.__dict__["_buffers"]["like"] = Buffer(like, False, like.dtype)
 
+    def _check_storage(self, call, packed):
+        if not isinstance(packed, self.storage):
+            raise TypeError(
+                f"{type(self).__name__}.{call}: expected a quantise."
+                f"{self.storage.__name__}, got a {type(packed).__name__}"
+            )
+
     def _check_shape(self, call, W):
         if tuple(W.shape) != (self.out_features, self.in_features):
             raise ValueError(
@@ -89,6 +97,7 @@ class PackedLayer(Linear):
 
     def hold(self, packed):
         """Take over the arrays of a packed matrix of this layer's shape."""
+        self._check_storage("hold", packed)
         self._check_shape("hold", packed)
         for name in [n for n in self._buffers if n != "like"]:
             del self._buffers[name]

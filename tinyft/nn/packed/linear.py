@@ -15,7 +15,7 @@ layer.py; the storage in quantise/packed.py.
 
 from tinyft.nn.layers.linear import Linear
 from tinyft.nn.packed.layer import PackedLayer
-from tinyft.quantise import quantise
+from tinyft.quantise import Packed, quantise
 
 
 class Linear4bit(PackedLayer):
@@ -44,6 +44,7 @@ class Linear4bit(PackedLayer):
         self.dtype_of(dense.weight.data)
         self.pack(dense.weight.data, block, code, double)
 
+    storage = Packed
     new_values = "call layer.pack(array), which quantises new values"
     form_name = property(lambda self: self.form.code.name)
 

@@ -195,7 +195,10 @@ REFUSED = {
         {"tensors": {"rope_freqs.weight": np.zeros(4)}},
         "rope_freqs.weight, scaled rotary positions",
     ),
-    "a billion layers": ({"add": {"llama.block_count": 10**9}}, "blk.2.ffn_norm.weight, ..."),
+    "a billion layers": (
+        {"add": {"llama.block_count": 10**9}},
+        "blk.2.ffn_norm.weight, ...",
+    ),
     "another size": (
         {"add": {"llama.feed_forward_length": 12}},
         "has shape (36, 24), but the sizes in its metadata ask for (12, 24)",

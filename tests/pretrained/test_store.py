@@ -262,3 +262,19 @@ def test_the_table(monkeypatch, capsys):
     listing()
     shown = capsys.readouterr().out
     assert "small" in shown and "MIT" in shown and "tinyft fetch NAME" in shown
+
+
+def test_the_command(monkeypatch, tmp_path, capsys):
+    pytest.importorskip("typer", reason="the course's extra")
+    from tinyft import cli
+
+    serve(monkeypatch, tmp_path, one=None)
+    for name, code, said in (
+        ("small", 0, "small is there: "),
+        ("smol", 1, "there is nothing to fetch by the name 'smol'"),
+    ):
+        monkeypatch.setattr(sys, "argv", ["tinyft", "fetch", name])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        shown = "".join(capsys.readouterr()).replace("\n", " ")
+        assert ended.value.code == code and said in shown

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from gguf_file import gguf_bytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -121,7 +122,7 @@ def test_splits_lose_nothing(text, name):
     assert "".join(split(name)(text)) == text
 
 
-def test_numbers_are_no_letters():
+def test_numbers_are_not_letters():
     """½ and ² begin words of their own, in our own tokenizers too."""
     assert split("gpt2")("9 ½ x² Ⅷa") == ["9", " ½", " x", "²", " Ⅷ", "a"]
     assert split("digits")("a12") == ["a", "1", "2"]
@@ -151,6 +152,17 @@ def test_whole_words(tmp_path):
     ours, peer = data.load_tokenizer(path), theirs(path)
     assert ours.encode("xyzzy").tolist() == [file["model"]["vocab"]["xyzzy"]]
     check_equal(ours, peer, "xyzzy xyzzy" + HARD)
+
+
+def test_a_token_that_swallows_the_blanks_before_it(tmp_path):
+    """As RoBERTa's <mask> does."""
+    file = changed(byte_file(), ["added_tokens", 0, "lstrip"], True)
+    path = put(tmp_path, file)
+    ours, peer = data.load_tokenizer(path), theirs(path)
+    for text in ("a <e> b", "a \n\u2003<e><pad> <e>", " <e>", "a\x1c<e>", "a <pad>"):
+        peer.encode_special_tokens = False
+        ids = peer.encode(text).ids
+        assert ours.encode(text, special=True).tolist() == ids, text
 
 
 def wordpiece_file(**norm):
@@ -305,13 +317,13 @@ BROKEN = {
         "'<e>' has two ids",
     ),
     "an added token that takes blanks": (
-        changed(byte_file(), ["added_tokens", 0, "lstrip"], True),
-        "(lstrip), which is not computed",
+        changed(byte_file(), ["added_tokens", 0, "rstrip"], True),
+        "(rstrip), which is not computed",
     ),
     "another model": (changed(byte_file(), ["model", "type"], "Unigram"), "'Unigram'"),
     "another normaliser": (
         changed(byte_file("qwen2"), ["normalizer", "type"], "NFKC"),
-        "type='NFKC'; computed is type='NFC'",
+        "type='NFKC'; only type='NFC' is computed",
     ),
     "a dropout": (changed(byte_file(), ["model", "dropout"], 0.1), "dropout=0.1"),
     "another split": (
@@ -470,3 +482,43 @@ def test_smollm2_on_all_texts(fetched):
         assert ours.decode(ours.encode(text)) == text
     for text in (HARD, SPOKEN):
         check_equal(ours, peer, text)
+
+
+BAD_LISTS = {
+    "sentencepiece": ({"model": "llama"}, "its tokenizer is 'llama'"),
+    "an unknown split": ({"pre": "other"}, "with the pre-split 'other'"),
+    "no tokens": ({"tokens": 3}, "lacks tokenizer.ggml.tokens"),
+    "types of others": ({"token_type": [1, 3]}, "a type for each token"),
+    "a role beyond the end": ({"eos_token_id": 10**6}, "eos_token_id is 1000000"),
+    "a merge of what is not there": ({"merges": ["a qqq"]}, "merge number 0"),
+    "a token twice": ({"tokens": ["a"] * 257}, "'a' is there twice"),
+}
+
+
+def lists(**changes):
+    """The metadata of a GGUF file with 256 bytes, one merge and one special token."""
+    found = {"model": "gpt2", "pre": "smollm", "tokens": [*EVERY, "<e>"]}
+    found |= {
+        "token_type": [1] * 256 + [3],
+        "merges": [],
+        "eos_token_id": 256,
+    } | changes
+    return {f"tokenizer.ggml.{name}": value for name, value in found.items()}
+
+
+@pytest.mark.parametrize("changes, why", BAD_LISTS.values(), ids=BAD_LISTS)
+def test_broken_lists_of_a_gguf_file(changes, why, tmp_path):
+    path = tmp_path / "x.gguf"
+    path.write_bytes(gguf_bytes(lists(**changes), {}))
+    with pytest.raises(TokenizerError) as told:
+        data.load_tokenizer(path)
+    assert str(path) in str(told.value) and why in str(told.value)
+
+
+def test_the_lists_of_a_gguf_file(tmp_path):
+    path = tmp_path / "x.gguf"
+    more = {"add_bos_token": True, "bos_token_id": 256}
+    path.write_bytes(gguf_bytes(lists(**more), {}))
+    ours = data.load_tokenizer(path)
+    assert ours.eos_id == 256 and ours.words == "digits"
+    assert ours.batch(["a"]).ids.tolist() == [[256, EVERY.index("a")]]

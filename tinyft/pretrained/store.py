@@ -113,7 +113,7 @@ def fetch(name, say=print):
     """
     found, home = entry(name), cache_folder()
     if found.is_here and not wrong_files(found, home / name):
-        say(f"{name} is there and whole: {found.path}")
+        say(f"{name} is already here: {found.path}")
         return found.path
     try:
         home.mkdir(parents=True, exist_ok=True)
@@ -125,7 +125,7 @@ def fetch(name, say=print):
         raise
     except OSError as error:
         raise FetchError(str(explained(error, home))) from error
-    say(f"{name} is there: {found.path}")
+    say(f"{name} is here: {found.path}")
     return found.path
 
 

@@ -1,4 +1,4 @@
-"""Task 4 of 4: the best λ.  (9.12), (9.13) of notebooks/09_l2sp.ipynb."""
+"""Task 2 of 4: the best λ.  (9.12), (9.13) of notebooks/09_l2sp.ipynb."""
 
 import numpy as np
 
@@ -13,6 +13,9 @@ def best_lambda(theta_true, theta0, sigma, n, kappa):
 
     theta_true and theta0 (d,) and different, sigma > 0, n >= d the number of rows,
     kappa > 0; returns (λ*, R*), two floats.
+
+    Example: theta_true = [1, 2], theta0 = [0, 0], sigma = 1, n = 4, kappa = 1: least
+    squares errs by v = 2/4, the start by ‖δ‖² = 5. (0.05, 0.4545).
     """
     # YOUR CODE: equation (9.13)
     raise NotImplementedError("not implemented yet: best_lambda, equation (9.13)")

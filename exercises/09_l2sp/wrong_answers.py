@@ -1,6 +1,6 @@
 """Named wrong answers: small edits of the solutions, to be caught and named."""
 
-SOLVE = "np.linalg.solve(X.T @ X + c * np.eye(d), X.T @ Y + c * Theta0)"
+SOLVE = "np.linalg.solve(Xu.T @ X + c * np.eye(d), Xu.T @ Y + c * Theta0)"
 STEP = "return theta - lr * (fit + pull)"
 REST = "y - X[:, frozen] @ theta0[frozen]"
 PICK = "(shared, alpha, beta)"
@@ -45,6 +45,24 @@ WRONG = {
             "all entries of XᵀX are raised by c, not its diagonal",
             "c * np.eye(d)",
             "c",
+        ),
+        ("the weights are ignored", "weights[:, None] * X", "X"),
+        ("the weights are in XᵀX but not in XᵀY", "Xu.T @ Y", "X.T @ Y"),
+        ("the weights are in XᵀY but not in XᵀX", "Xu.T @ X", "X.T @ X"),
+        (
+            "the weights are squared: rows of X and Y multiplied by u, not by √u",
+            "weights[:, None] * X",
+            "weights[:, None] ** 2 * X",
+        ),
+        (
+            "n is taken for the sum of the weights",
+            "n, d = X.shape",
+            "n, d = weights.sum(), X.shape[1]",
+        ),
+        (
+            "an example of weight 0 is counted in full",
+            "weights[",
+            "np.where(weights, weights, 1)[",
         ),
         (
             "Theta0 was changed in place",

@@ -1,4 +1,4 @@
-"""Task 2 of 4: one regularised gradient step.  (9.2) of notebooks/09_l2sp.ipynb."""
+"""Task 1 of 4: one regularised gradient step.  (9.2) of notebooks/09_l2sp.ipynb."""
 
 import numpy as np
 
@@ -10,6 +10,9 @@ def gradient_step(X, y, theta, theta0, lam, lr):
 
     X (n, d), y (n,), theta and theta0 (d,), lam and lr floats; returns a new (d,) array.
     Do not change the inputs.
+
+    Example: X = [[1], [2]], y = [3, 1], theta = [2], theta0 = [1], lam 0.5, lr 0.1. The
+    residuals are −1 and 3, the data's gradient (−1 + 6)/2 = 2.5, the pull 1: [1.65].
     """
     # YOUR CODE: equation (9.2)
     fit = X.T @ (X @ theta - y) / len(y)

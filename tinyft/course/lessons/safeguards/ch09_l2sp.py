@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 
 from tinyft import data, models, nn, ops, optim, tensor, training, transfer
-from tinyft.course.experiment import interval
+from tinyft.course.experiment import SEEDS, interval
 from tinyft.course.runs import CHOOSING
 
 OLD, NEW = range(6), range(6, 10)
@@ -89,7 +89,7 @@ def fine_tune(model, x, y, lr, penalty=None, decay=0.0, steps=STEPS):
 # --- tinyft study 09 -------------------------------------------------------------------
 RATES = (5e-5, 2e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1)
 TASKS = {"near, 1 label": ("near", 1), "near, 3 labels": ("near", 3),
-         "far, 3 labels": ("far", 3)}  # fmt: skip
+         "far, 3 labels": ("far", 3), "near, 20 labels": ("near", 20)}  # fmt: skip
 STRENGTHS = {  # of each method; the best is chosen on validation data
     "plain": (0.0,),
     "L2-SP": (0.1, 0.3, 1.0, 3.0),
@@ -97,17 +97,45 @@ STRENGTHS = {  # of each method; the best is chosen on validation data
     "decay to 0": (0.003, 0.03, 0.1, 0.3),
     "head only": (0.0,),
 }
+RACE = [
+    name for name in TASKS if "20" not in name
+]  # every method; else plain and L2-SP
+HOLD, WEAK, EQUAL = 0.1, (0.003, 0.03), (0.003, 0.01, 0.03)  # λ, decays, rates
 
 
 def plan():
     """Every task, method and strength at every rate, with the seeds of CHOOSING."""
-    return [
-        {"task": name, "method": method, "strength": s, "lr": lr, "seed": seed}
-        for seed in CHOOSING
-        for name in TASKS
-        for method, strengths in STRENGTHS.items()
-        for s in strengths
-        for lr in RATES
+    methods = [(name, *pair) for name in RACE for pair in _pairs(STRENGTHS)]
+    methods += [(name, "L2-SP + decay", w) for name in RACE for w in WEAK]
+    few = {"plain": (0.0,), "L2-SP": (0.1, 0.3)}
+    methods += [(name, *p) for name in TASKS if name not in RACE for p in _pairs(few)]
+    grid = [_one(*m, lr, seed) for seed in CHOOSING for m in methods for lr in RATES]
+    return grid + at_equal_rates()
+
+
+def _pairs(strengths):
+    return [(method, s) for method, each in strengths.items() for s in each]
+
+
+def _one(task, method, strength, lr, seed):
+    return {
+        "task": task, "method": method, "strength": strength, "lr": lr, "seed": seed
+    }  # fmt: skip
+
+
+def at_equal_rates():
+    """The other seeds for figure 1, and for decay with and without L2-SP at one rate."""
+    rest = SEEDS[len(CHOOSING) :]
+    held = [("plain", 0.0), ("L2-SP", HOLD), ("decay to 0", WEAK[1]),
+            ("L2-SP + decay", WEAK[1])]  # fmt: skip
+    every = _pairs({"plain": (0.0,), "L2-SP": STRENGTHS["L2-SP"]})
+    runs = [_one("near, 3 labels", *m, 0.01, s) for m in every for s in rest]
+    return runs + [
+        _one(name, *m, lr, s)
+        for name in RACE
+        for m in held
+        for lr in EQUAL
+        for s in rest
     ]
 
 
@@ -138,13 +166,13 @@ def _run(name, method, strength, lr, seed):
         options["importance"] = {
             k: F for k, F in fisher(seed).items() if "fc" not in k or where == "near"
         }
-    lam = strength if method in ("L2-SP", "EWC") else 0.0
+    lam = {"L2-SP": strength, "EWC": strength, "L2-SP + decay": HOLD}.get(method, 0.0)
     sp = transfer.L2SP(model, lam, **options)
     if method == "head only":
         fine_tune(model.fc, model.features(tensor(x)).data, y, lr, steps=5 * STEPS)
     else:
-        decay = strength if method == "decay to 0" else 0.0
-        fine_tune(model, x, y, lr, None if decay else sp.penalty, decay)
+        decay = strength if "decay" in method else 0.0
+        fine_tune(model, x, y, lr, sp.penalty if lam or not decay else None, decay)
     valid = training.evaluate(model, [task(where, "valid")], loss=ops.cross_entropy)
     test = accuracy(model, task(where, "test"))
     model.fc = old_head
@@ -174,5 +202,24 @@ def chosen(study, name):
 
 def points(values, other):
     """Paired difference in points of accuracy, with its 95 % interval, and a verdict."""
+    if list(values) == list(other):
+        return "no run differs"
     mean, half = interval(100 * np.subtract(values, other))
     return f"{mean:+.1f} ± {half:.1f}" + ("" if abs(mean) > half else ", not settled")
+
+
+def differences(study, name, pairs, lr=None):
+    """[new task, old task] for each pair ((method, strength), (method, strength)).
+
+    lr: one rate for all; None: each at its own best.
+    """
+
+    def scores(method, strength):
+        found = study.where(task=name, method=method, strength=strength)
+        return found.at_best_rate() if lr is None else found.where(lr=lr)
+
+    return [
+        points(scores(*one).values(score), scores(*other).values(score))
+        for one, other in pairs
+        for score in ("test", "source")
+    ]

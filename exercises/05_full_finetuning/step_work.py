@@ -1,4 +1,4 @@
-"""Task 5 of 5: what a training step costs.  (5.13) of the notebook."""
+"""Task 5 of 5, after chapter 15: what a training step costs.  (5.13)."""
 import itertools
 
 

@@ -60,7 +60,7 @@ def test_full(student, rng, draw):
         want=want,
         mistakes=known,
         tol=TOL,
-        equation="(5.5)",
+        equation="(5.4)",
     )
 
 

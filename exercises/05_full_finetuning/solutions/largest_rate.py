@@ -1,4 +1,4 @@
-"""Task 4 of 5: the largest stable rate.  (5.5), (5.10) of the notebook."""
+"""Task 4 of 5: the largest stable rate.  (5.4); then, after chapter 15, (5.10)."""
 
 import numpy as np
 
@@ -6,13 +6,13 @@ import numpy as np
 def largest_rate(X):
     """The edge of stability of full fine-tuning on ‖XWᵀ − Y‖²/(2n).
 
-    2 / h_max,   h_max the largest eigenvalue of Σ = XᵀX/n                     (5.5)
+    2 / h_max,   h_max the largest eigenvalue of Σ = XᵀX/n                     (5.4)
 
     Example: X = [[2, 0], [0, 1]] has Σ = diag(2, ½): the edge is 2/2 = 1.
 
     X (n, in). Returns a float: gradient descent converges below it, diverges above.
     """
-    # YOUR CODE: (5.5)
+    # YOUR CODE: (5.4)
     return 2 * len(X) / np.linalg.norm(X, 2) ** 2
     # END YOUR CODE
 

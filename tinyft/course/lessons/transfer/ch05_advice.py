@@ -2,12 +2,13 @@
 
 import numpy as np
 
+from tinyft.course import runs
 from tinyft.course.experiment import interval, said
 from tinyft.course.lessons.transfer import ch05_full_finetuning as lesson
 
 COUNTS, RATES, END, FOLDS = lesson.COUNTS, lesson.RATES, lesson.END, lesson.FOLDS
 LOSS, RIGHT, HALVED = lesson.LOSS, lesson.RIGHT, lesson.HALVED
-DEFAULT, SHOWN = 1e-3, RATES[:3]  # DEFAULT: what PyTorch's AdamW takes unless told
+DEFAULT, SHOWN = 1e-3, RATES[1:2]  # DEFAULT: what PyTorch's AdamW takes unless told
 
 
 def get(study, score, way, labels, lr):
@@ -55,6 +56,18 @@ def equal_loss(study):
     return ["", "rate", "steps", "distance", "accuracy on valid, %"], rows
 
 
+def farther(study, lr=DEFAULT):
+    """In words: AdamW minus plain descent, distance and accuracy, at one rate."""
+    far, near = (
+        get(study, "distance", w, 16, lr) for w in (lesson.ADAMW, lesson.PLAIN)
+    )
+    gain = -gap(study, "valid", lesson.ADAMW, 16, lr, lesson.PLAIN)
+    return (
+        f"Both at {lr:g}: AdamW goes **{far.mean() / near.mean():.0f} times** as far; its "
+        f"accuracy minus plain descent's, points: **{points(gain)}**."
+    )
+
+
 # --- when to stop -----------------------------------------------------------------------
 def stops(study, rates=RATES[1:2]):
     """(titles, rows): stopped minus trained to the end, at one and the same rate."""
@@ -78,15 +91,21 @@ def turns(study, labels=8, lr=DEFAULT):
     )
 
 
-def more(study, lr=DEFAULT):
-    """In words: training on the 120 further labels, minus both uses of fewer."""
-    lines = []
-    for other in (RIGHT, END):
-        gaps = [points(gap(study, "test", lesson.MORE, n, lr, other)) for n in COUNTS]
-        each = "; ".join(f"{n} labels {text}" for n, text in zip(COUNTS, gaps))
-        lines.append(f"minus {other}, points: {each}")
-    head = f"**Or train on the 120 as well** (to the end, rate {lr:g}): "
-    return head + ". And ".join(lines) + "."
+def ways(study, lr=DEFAULT):
+    """(titles, rows): accuracy to the end, in %; the other ways minus that, in points."""
+    others, rows = (LOSS, RIGHT, HALVED, lesson.MORE), []
+    for n in COUNTS:
+        gaps = [points(gap(study, "test", way, n, lr)) for way in others]
+        rows.append([n, said(100 * get(study, "test", END, n, lr), 1), *gaps])
+    return ["labels", "all, to the end, %", *others], rows
+
+
+def lowered(study, lr=DEFAULT):
+    """In words: what stopping on the loss does to the held-out loss."""
+    gaps = [points(gap(study, "loss", LOSS, n, lr), 1, 2) for n in COUNTS]
+    return "**Held-out loss**, stopped on loss minus to the end, nats: " + "; ".join(
+        f"{n} labels {text}" for n, text in zip(COUNTS, gaps)
+    )
 
 
 # --- what the start bought -------------------------------------------------------------
@@ -109,6 +128,31 @@ def bought(study):
         rows.append([n, *row, points(full - fresh), points(full - probe)])
     gaps = "full minus scratch", "full minus probe"
     return ["labels", "from scratch", "linear probe", "full", *gaps], rows
+
+
+def ten(study):
+    """In words: all labels, ten epochs at 0.001, against the probe."""
+    way = f"batches of 32, {lesson.EPOCHS[-1]} epochs"
+    right = get(study, "test", way, lesson.ALL, DEFAULT)
+    gaps = points(right - get(study, "test", lesson.PROBE, lesson.ALL, 0.0))
+    return (
+        f"All {lesson.ALL} labels, ten epochs: full {said(100 * right, 1)} %, "
+        f"minus the probe {gaps} points."
+    )
+
+
+def text(study):
+    """(titles, rows): loss on Python's documentation, nats per token, three ways."""
+    full = runs.load("15_lora").where(experiment="new words", method="full")
+    found = {way.split(", ")[1]: study.where(way=way) for way in lesson.TEXT}
+    found |= {"full": full}
+    losses = {k: np.array(v.at_best_rate().values("test")) for k, v in found.items()}
+    gaps = {k: points(losses["full"] - v, 1, 2) for k, v in losses.items()}
+    titles = ["", "rate", "loss, nats per token", "full minus this one"]
+    return titles, [
+        [k, f"{v.best_rate():g}", said(losses[k]), "" if k == "full" else gaps[k]]
+        for k, v in found.items()
+    ]
 
 
 # --- which rate -------------------------------------------------------------------------
@@ -135,7 +179,7 @@ def accuracy(study, labels, rates, way=END):
 def chosen(study, labels):
     """{who chooses: test accuracy of the five draws}."""
     fixed = {f"always {lr:g}": [lr] * 5 for lr in SHOWN}
-    judged = {"four folds": FOLDS} if labels in lesson.FOLDED else {}
+    judged = {"four folds": FOLDS}
     judged |= {"120 labels": END}
     judged = {name: choose(study, judge, labels) for name, judge in judged.items()}
     return {k: accuracy(study, labels, v) for k, v in (fixed | judged).items()}
@@ -143,19 +187,16 @@ def chosen(study, labels):
 
 def choices(study):
     """(titles, rows): test accuracy in % of rates fixed, or chosen by either judge."""
-    names, rows = list(chosen(study, lesson.FOLDED[0])), []
+    names, rows = list(chosen(study, COUNTS[0])), []
     for n in COUNTS:
         found = chosen(study, n)
-        row = [said(100 * found[k], 1) if k in found else "not run" for k in names]
+        row = [said(100 * found[k], 1) for k in names]
         judges = "four folds", "120 labels"
-        gaps = [points(_gain(found, k)) if k in found else "" for k in judges]
+        fixed = found[f"always {DEFAULT:g}"]
+        gaps = [points(found[k] - fixed) for k in judges]
         rows.append([n, *row, *gaps])
     last = f"minus always {DEFAULT:g}"
     return ["labels", *names, f"four folds {last}", f"120 labels {last}"], rows
-
-
-def _gain(found, judge):
-    return found[judge] - found[f"always {DEFAULT:g}"]
 
 
 def many(study, lr=1e-3):
@@ -172,67 +213,36 @@ def many(study, lr=1e-3):
 
 
 # --- what to set ------------------------------------------------------------------------
+LARGE = (
+    "a network of this size: 0.001, AdamW's default. **A large Transformer: 1e-5 to "
+    "5e-5**, by custom: the first step has length η√N, and N is huge"
+)
+ADVICE = (
+    ("rate, with validation labels", "sweep 0.0003 to 0.01 in factors of 3; a large "
+     "Transformer: 1e-6 to 1e-4, by custom", "section 6, Figure 3"),
+    ("rate, without", LARGE, "section 6, first table"),
+    ("how long, few labels", "until the training loss is near 0, on *all* labels",
+     "section 4"),
+    ("how long, many labels", "3 to 10 epochs; hold a tenth back, `EarlyStopping` on "
+     "what you care about", "section 6, last table; section 9"),
+    ("batch", "all labels up to 32; beyond, by memory, if the steps suffice; then sweep "
+     "again", "section 6, last table"),
+)  # fmt: skip
+
+
 def advice(study):
-    """Rows (what, start with, measured here) of "What to set"."""
-    return [*_rate(study), *_length(study), *_step(study)]
-
-
-def _listed(values):
-    """A text per count of labels; values: labels -> differences of shares."""
-    return "; ".join(f"{n} labels {points(values(n))}" for n in COUNTS)
-
-
-def _at(study, way, lr):
-    return _listed(lambda n: gap(study, "test", way, n, lr))
-
-
-def _rate(study):
-    n = COUNTS[-1]
-    curve = zip(RATES, right_by_rate(study, n).mean(0))
-    shown = ", ".join(f"{lr:g}: {v:.0f}" for lr, v in curve)
-    gains = _listed(lambda n: _gain(chosen(study, n), "120 labels"))
-    with_labels = (
-        f"sweep {RATES[0]:g} to {RATES[-1]:g} in factors of 3, keep the best on valid; "
-        "a large Transformer: 1e-6 to 1e-4"
-    )
-    without = (
-        f"a network of this size: {DEFAULT:g}, AdamW's default. **A large Transformer: "
-        "1e-5 to 5e-5**, by custom: the first step has length η√N, and N is huge"
-    )
-    return [
-        [
-            "rate, with validation labels",
-            with_labels,
-            f"on valid, %, {n} labels: {shown}",
-        ],
-        ["rate, without", without, f"by 120 labels minus {DEFAULT:g}, points: {gains}"],
-    ]
-
-
-def _length(study):
-    ends = np.mean(get(study, "train", END, 16, DEFAULT))
-    way, epochs = "batches of 32, {} epochs", lesson.EPOCHS
-    right = [get(study, "test", way.format(n), lesson.ALL, 1e-3) for n in epochs]
-    shown = ", ".join(f"{n}: {100 * v.mean():.1f}" for n, v in zip(epochs, right))
-    few = "until the training loss is near 0, on *all* labels"
-    many = "3 to 10 epochs; hold a tenth back, `EarlyStopping` on what you care about"
-    half = f"{lesson.STEPS} steps end at {ends:.0e}; half held back instead, points: "
-    return [
-        ["how long, few labels", few, half + _at(study, HALVED, DEFAULT)],
-        ["from about 500 labels", many, f"{lesson.ALL} labels, %, by epochs: {shown}"],
-    ]
-
-
-def _step(study):
+    """Rows (what, start with, where it was measured) of "What to set"."""
     warm = _at(study, lesson.COSINE, 3e-3)
     moved = _at(study, lesson.UPDATED, DEFAULT)
-    batch = (
-        "all labels up to 32; beyond, by memory, if the steps suffice; then sweep again"
-    )
     schedule = "a tenth of the steps warm-up, then the cosine; constant is close"
     norms = "hold its statistics for small batches; more in chapter 10"
     return [
-        ["batch", batch, "last table of section 6"],
+        *ADVICE,
         ["schedule", schedule, f"minus constant, rate 0.003, points: {warm}"],
         ["BatchNorm", norms, f"updated minus held, points: {moved}"],
     ]
+
+
+def _at(study, way, lr):
+    gaps = [points(gap(study, "test", way, n, lr)) for n in COUNTS]
+    return "; ".join(f"{n} labels {text}" for n, text in zip(COUNTS, gaps))

@@ -14,6 +14,7 @@ import numpy as np
 
 from tinyft import backend, data, no_grad, ops, tensor, transfer
 from tinyft.course.experiment import train
+from tinyft.course.plot import show
 from tinyft.data.digits import translate
 from tinyft.models import ResNet
 from tinyft.training.pretrained import load_pretrained
@@ -150,6 +151,22 @@ def scaled(model, parts, factors=(1.0, 0.7, 0.5, 0.4, 0.3, 0.2, 0.1)):
             }
     best = min(factors, key=lambda factor: losses[factor]["valid"])
     return best, losses[best]["test"]
+
+
+def show_shifts(*names):
+    """One held-out digit as it was, and as each of these shifts shows it."""
+    import matplotlib.pyplot as plt
+
+    x, y = _images("test")
+    x, y = x[:1], y[:1]  # 1 is white
+    shown = {"as it was": (x, y)} | {k: SHIFTS[k](x, y) for k in names or SHIFTS}
+    fig, axes = plt.subplots(1, len(shown), figsize=(1.7 * len(shown), 2.0))
+    for ax, (name, (x, y)) in zip(axes, shown.items()):
+        ax.imshow(x[0, 0], cmap="gray", vmin=0, vmax=1)
+        ax.set_title(f"{name}\nclass {y[0]}", fontsize=9)
+        ax.axis("off")
+    caption = f"One digit of 8 × 8 pixels: {', '.join(shown)}. White is 1, black is 0."
+    show(fig, f"{len(shown)} small grey images. {caption}", caption)
 
 
 def report(history, models, test):

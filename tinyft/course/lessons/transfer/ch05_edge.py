@@ -65,7 +65,7 @@ def start_of_A(shape, r, rng=0):
 
 
 def edge_of_full(X):
-    """The largest stable rate of a linear layer of which everything trains, (5.5)."""
+    """The largest stable rate of a linear layer of which everything trains, (5.4)."""
     return 2 * len(X) / np.linalg.norm(X, 2) ** 2
 
 
@@ -98,8 +98,8 @@ def draw_edges(full, plain, root):
         "rank r",
         "largest stable rate",
         "Figure 6. Real features, B trains; medians of 40 draws of A. Under α/r the edge "
-        "rises with the rank, under α/√r it stays. It is not a fixed multiple of full "
-        "fine-tuning's.",
+        "rises with the rank, under α/√r it stays. Under α/r it is not a fixed "
+        "multiple of full fine-tuning's.",
         x=list(plain),
         levels={"full fine-tuning": full},
         xscale="log",
@@ -123,7 +123,8 @@ def draw_run(rows):
     last.set(xlabel="training step", ylabel="held-out accuracy", ylim=(0, 1))
     caption = (
         "Figure 1. Sixteen labels, all parameters trained. Left: the training loss goes "
-        "to zero (logarithmic axis). Middle: the held-out loss falls, then rises again. "
+        "to zero (logarithmic axis). Middle: the held-out loss falls, then rises again; "
+        "dashed, the mean loss of the pictures that are answered wrongly at that step. "
         "Right: the accuracy rises and stays."
     )
     show(fig, f"Three panels against training step. {caption}", caption)
@@ -138,13 +139,16 @@ def draw_way(theta0, end, paths, line):
     for (name, path), colour, mark in zip(paths.items(), ("blue", "vermilion"), "ov"):
         look = {"color": COLOURS[colour], "marker": mark, "markersize": 3}
         ax.plot(*path.T, label=name, **look)
+    ax.plot(
+        *paths["Adam"][-1], "*", color=COLOURS["vermilion"], ms=14, label="Adam's end"
+    )
     ax.plot(*theta0, "s", color=COLOURS["orange"], label="start θ0")
     ax.plot(*end, "D", color="black", label="nearest solution, (5.2)")
     ax.set(xlabel="θ₁", ylabel="θ₂", aspect="equal", xlim=(-1.4, 4.4))
     ax.legend(fontsize=9, loc="upper right")
     caption = (
         "Figure 2. One example, two parameters: every point of the grey line has zero "
-        "loss. Plain descent walks straight to the nearest one, Adam to another."
+        "loss. Plain descent walks straight to the nearest one, Adam to another (star)."
     )
     show(fig, f"Two paths from the start to a line. {caption}", caption)
 

@@ -11,10 +11,14 @@ from functools import cache
 
 import numpy as np
 
-from tinyft import data, optim, transfer
+from tinyft import data, nn, optim, transfer
+from tinyft.course import experiment
 from tinyft.course.experiment import SEEDS
 from tinyft.course.lessons.transfer import ch05_digits as digits
+from tinyft.course.runs import CHOOSING
+from tinyft.models import Transformer
 from tinyft.training import EarlyStopping
+from tinyft.training.pretrained import load_pretrained
 
 SHIFT, COUNTS, STEPS, EVERY = "inverted", (8, 16, 64), 100, 5
 RATES, MORE_LABELS, ALL = (3e-4, 1e-3, 3e-3, 1e-2), 120, 1438
@@ -36,8 +40,11 @@ WAYS = {  # what is done with the labels; plain descent and AdamW end at an equa
     PROBE: "nothing but a linear layer on frozen features (chapter 04); no rate: lr is 0",
     UPDATED: "all train, 100 steps, BatchNorm's statistics follow the batches",
 }
+SLOW, FAST = (1e-3, 2e-3, 5e-3, 1e-2), (2e-3, 5e-3, 1e-2, 2e-2)
+TEXT = {"text, from scratch": SLOW, "text, output layer": FAST}  # all: chapter 15
+NAMES = "way", "labels", "lr", "seed"
+TOKENS = 100 * 4 * 64  # 100 batches of 4 windows of 64 tokens
 BATCHES, EPOCHS, ENOUGH = (32, 128), (1, 3, 10), 0.05
-FOLDED = COUNTS  # labels of which a part is left out in turn
 
 
 def follow(model, few, lr, seed, measures, steps=STEPS):
@@ -68,7 +75,7 @@ def plan():
     """Every way with every seed: 8 to 64 labels, then all labels of the training part."""
     grids = {way: (COUNTS, RATES) for way in (END, LOSS, RIGHT)}
     grids |= {HALVED: (COUNTS, RATES[:3]), COSINE: (COUNTS, RATES[2:3])}
-    grids |= {FOLDS: (FOLDED, RATES), MORE: (COUNTS, RATES[1:3])}
+    grids |= {FOLDS: (COUNTS, RATES), MORE: (COUNTS, RATES[1:3])}
     grids |= {PLAIN: ((16,), (1e-3, 3e-3, 1e-2)), ADAMW: ((16,), RATES)}
     grids |= {SCRATCH: (COUNTS, RATES[1:3]), UPDATED: (COUNTS, RATES[1:2])}
     many = [f"batches of {size}, {n} epochs" for size in BATCHES for n in EPOCHS]
@@ -76,7 +83,9 @@ def plan():
     fresh = [f"{SCRATCH}, {way}" for way in many[:2]]  # batches of 32
     grids |= {way: ((ALL,), RATES[1:3]) for way in fresh}
     grids |= {PROBE: ((*COUNTS, ALL), (0.0,))}
-    return [
+    ways = [(way, lr) for way, rates in TEXT.items() for lr in rates]
+    text = [dict(zip(NAMES, (w, TOKENS, lr, s))) for s in CHOOSING for w, lr in ways]
+    return text + [
         {"way": way, "labels": n, "lr": lr, "seed": seed}
         for seed in SEEDS
         for n in (*COUNTS, ALL)
@@ -92,6 +101,8 @@ def run(way, labels, lr, seed):
     "valid" is the share of wrong answers among 120 images that nobody trained on (for
     `FOLDS`: among the labels themselves, each in the fold that left it out).
     """
+    if way in TEXT:
+        return _text(way, lr, seed)
     if way in (END, LOSS, RIGHT):
         return _three_ends(labels, lr, seed)[way]
     few = digits.few_labels(SHIFT, labels, seed)
@@ -196,6 +207,19 @@ def _until(few, lr, seed, rule, most=3000):
         step.zero_grad()
         loss, taken = digits.loss(model, *next(draw)), taken + 1
     return _reached(model, start, taken, loss.item())
+
+
+def _text(way, lr, seed):
+    """Python's documentation for the GPT that knows the Bible: {"valid", "test": loss}."""
+    model, tokens = load_pretrained("gpt_kjv")[:2]
+    if way == "text, output layer":
+        transfer.freeze(model, ".*")  # the output layer gets an array of its own
+        model.head.weight = nn.Parameter(model.embed.weight.data.copy())
+    else:
+        model = Transformer(model.config, rng=seed)
+    ids = experiment.text_parts("pydoc", tokens)
+    experiment.train(model, experiment.windows(ids["train"]), lr, 100, seed)
+    return {k: experiment.loss_on(model, ids[k]) for k in ("valid", "test")}
 
 
 def _all(way, lr, seed):

@@ -21,7 +21,7 @@ from tinyft.transfer.linear_probe import features
 BASE = "resnet_digits"
 TASKS = ("fine texture", "coarse texture", "shape", "inverted")
 ARMS = ("layer1", "layer2", "layer3", "head", "all")
-STUDIED = {"fine texture": ARMS, "coarse texture": ARMS[:4], "shape": ARMS}
+STUDIED = dict.fromkeys(TASKS, ARMS)
 HEAD_FIRST = {  # also with a head that is fitted first
     "fine texture": ("head, then layer1", "head, then layer3"),
     "shape": ("head, then layer1", "head, then all"),

@@ -18,5 +18,5 @@ def accumulated_drift(curvature, delta, lr, decay, steps, every):
     Example: curvature [1, 1], delta [4, −4], lr 0.5, decay 0.5: after 2 steps the drift
     is [1.75, 3] for every = 0, [1, 3] for every = 1 and [0, 3] for every = 2.
     """
-    # YOUR CODE: equations (8.7), (8.10)
-    raise NotImplementedError("not implemented yet: accumulated_drift, equations (8.7), (8.10)")
+    # YOUR CODE: (8.7), (8.10)
+    raise NotImplementedError("not implemented yet: accumulated_drift, (8.7), (8.10)")

@@ -13,6 +13,9 @@ def kv_cache_step(x, weights, cache, heads):
     d = C / heads. cache = (K, V), each (heads, t, d), oldest token first, t may be 0.
     Returns y (C,), finite for any finite scores, and the longer cache (K', V'), each
     (heads, t + 1, d). Leave the inputs unchanged.
+
+    Example: C = heads = 1, all four weights [[1.]], x [1.], cache K [[[0.]]], V [[[5.]]]:
+    K' = [[[0.], [1.]]], V' = [[[5.], [1.]]], weights [0.2689, 0.7311], y = [2.0758].
     """
     # YOUR CODE: equation (2.18)
     K, V = cache

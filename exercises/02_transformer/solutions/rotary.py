@@ -11,6 +11,9 @@ def rotary(x, positions, base=10000.0):
 
     x (H, T, d), d even; positions (T,) integers, not always 0 .. T − 1; returns
     (H, T, d), float64. Leave the inputs unchanged.
+
+    Example: x [[[1., 0., 0., 0.]]], positions [2], base 100: the rates are [1, 0.1], the
+    first pair (1, 0) turns by 2: [[[−0.4161, 0, 0.9093, 0]]].
     """
     # YOUR CODE: equation (2.10)
     half = x.shape[-1] // 2

@@ -13,7 +13,11 @@ def sample_top_p(logits, p, temperature, u):
     q_0 + .. + q_i > u.
 
     logits (V,) without ties, p in (0, 1], temperature > 0, u in [0, 1) the uniform
-    random number; returns the token (an int) and the distribution q (V,).
+    random number; returns the token (an int) and the distribution q (V,). u lies
+    farther from the sums than roundings reach.
+
+    Example: logits log [0.5, 0.2, 0.3], p 0.7, temperature 1: ids 0 and 2 hold 0.8 and
+    stay, q = [0.625, 0, 0.375]; u = 0.5 draws 0, u = 0.7 draws 2.
     """
     # YOUR CODE: equation (2.20)
     q = np.exp((logits - logits.max()) / temperature)

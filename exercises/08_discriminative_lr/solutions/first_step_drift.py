@@ -19,7 +19,7 @@ def first_step_drift(Ws, X, Y, rates):
     Example: Ws = [[[1.]], [[2.]]], X = [[0.5]], Y = [[0.]], rates = [0.1, 0.2]: h_1 =
     0.4621, h_2 = 0.9242; drift = [0.06185, 0.10456], Δh_2 = −0.09664.
     """
-    # YOUR CODE: (8.5) and (8.6), with the slopes of tanh
+    # YOUR CODE: equation (8.6)
     h = [X]
     for i, W in enumerate(Ws, 1):
         h.append(np.tanh(W @ h[-1]) if i < len(Ws) else W @ h[-1])

@@ -143,17 +143,11 @@ def chosen(study, method):
     return runs.where(lr=best(runs.by("lr", "valid")))
 
 
-def against_full(study, method, score="test"):
-    """The paired difference to full fine-tuning, each at its own rate: text."""
-    full = np.array(chosen(study, "full, α = 1").values(score))
-    return said(np.array(chosen(study, method).values(score)) - full, 3, True)
-
-
-def settled(study, method, score="test"):
-    """True when the 95 % interval of the paired difference to full excludes zero."""
-    full = np.array(chosen(study, "full, α = 1").values(score))
-    mean, half = interval(np.array(chosen(study, method).values(score)) - full)
-    return abs(mean) > half
+def versus(study, method, other, score="test"):
+    """The paired difference of two methods, each at its own best rate: text."""
+    gap = np.subtract(*(chosen(study, m).values(score) for m in (method, other)))
+    mean, half = interval(gap)
+    return said(gap, 3, True) + ("" if abs(mean) > half else " (not settled)")
 
 
 def against_lower_rates(study, method):
@@ -163,9 +157,9 @@ def against_lower_rates(study, method):
     whose mean validation error is nearest; new and old are paired differences of
     accuracy on the new and the old task, method minus full.
     """
-    full = _up_to_best(study, "full, α = 1")
+    full = up_to_best(study, "full, α = 1")
     found = []
-    for lr, ours in _up_to_best(study, method).items():
+    for lr, ours in up_to_best(study, method).items():
         near = min(full, key=lambda one: abs(_error(full[one]) - _error(ours)))
         pairs = (
             np.subtract(ours.values(score), full[near].values(score))
@@ -179,7 +173,7 @@ def _error(runs):
     return np.mean(runs.values("valid"))
 
 
-def _up_to_best(study, method):
+def up_to_best(study, method):
     """{rate: runs} of a method, up to its best rate."""
     top = chosen(study, method)[0]["settings"]["lr"]
     rates = [lr for lr in RATES[method] if lr <= top]

@@ -59,6 +59,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
         "course/lessons/transfer",
         "course/lessons/safeguards",
         "course/lessons/peft",
+        "course/lessons/prompts",
     ],
     ["course/lessons/quantise", "course/lessons/efficiency"],
     ["course/faults"],

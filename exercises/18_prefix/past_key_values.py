@@ -1,4 +1,4 @@
-"""Task 4 of 5: from a file's matrix to keys and values, and back.  Section 10 of
+"""Task 5 of 5: from a file's matrix to keys and values, and back.  Reference H of
 notebooks/18_prefix.ipynb."""
 
 import numpy as np
@@ -16,8 +16,8 @@ def past_key_values(prompt, layers, kv_heads):
     (kv_heads, l, d). With grouped queries kv_heads is the number of key heads. Raises
     ValueError when the columns are not a multiple of 2 · layers · kv_heads.
     """
-    # YOUR CODE: Proofs H
-    raise NotImplementedError("not implemented yet: past_key_values, Proofs H")
+    # YOUR CODE: Reference H
+    raise NotImplementedError("not implemented yet: past_key_values, Reference H")
 
 
 def prompt_matrix(pairs):

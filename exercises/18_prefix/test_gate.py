@@ -119,7 +119,7 @@ def test_gate_and_mixture(student, rng, draw):
         want=want,
         mistakes=known,
         tol=TOL,
-        equation="(18.2)",
+        equation="(18.5)",
     )
 
 
@@ -135,7 +135,7 @@ def test_nothing_seen(student, rng, draw):
         fail(
             "a query that sees no row of the prefix is NaN",
             "the log of an empty sum is −∞, and σ(−∞) = 0",
-            equation="(18.2)",
+            equation="(18.5)",
         )
     lam = odds(q, k, P_k, seen)
     half, every = lam + 0.0, odds(q, k, P_k, np.ones_like(seen))
@@ -148,7 +148,7 @@ def test_nothing_seen(student, rng, draw):
             "λ is ½ where no row is seen": mixed(half, o_K, o_P),
         },
         tol=TOL,
-        equation="(18.2)",
+        equation="(18.5)",
     )
 
 
@@ -183,7 +183,7 @@ def test_one_softmax(student, rng, draw):
         want=np.array(whole),
         mistakes={name: every[name][1] for name in names},
         tol=TOL,
-        equation="(18.1), (18.2)",
+        equation="(18.4), (18.5)",
     )
 
 
@@ -203,9 +203,9 @@ def test_large_scores(student, rng, draw):
             fail(
                 "e^score overflows",
                 "subtract the largest score first, or use np.logaddexp",
-                equation="(18.2)",
+                equation="(18.5)",
             )
-        compare(got[0], want=np.full(T, lam), tol=TOL, scale=1, equation="(18.2)")
+        compare(got[0], want=np.full(T, lam), tol=TOL, scale=1, equation="(18.5)")
 
 
 @pytest.mark.draws((4, 3, 5, 2), (2, 5, 3, 4))
@@ -243,5 +243,5 @@ def test_far_below(student, rng, draw):
         want=want,
         mistakes=known,
         tol=TOL,
-        equation="(18.2)",
+        equation="(18.5)",
     )

@@ -86,7 +86,7 @@ def test_place(student, rng, draw):
         mistakes={k: np.array(one[1:]) for k, one in wrong.items()},
         tol=TOL,
         scale=1,
-        equation="(18.13)",
+        equation="(18.1)",
     )
 
 
@@ -102,7 +102,7 @@ def test_change(student, rng, draw):
         want=want,
         mistakes={k: v for k, v in wrong.items() if abs(v - want) > 1e-6},
         tol=TOL,
-        equation="(18.13)",
+        equation="(18.1)",
     )
 
 
@@ -119,7 +119,7 @@ def test_never_itself(student, rng, draw):
         want=right(*given)[0],
         mistakes={"a word is swapped for itself": 0.0},
         tol=TOL,
-        equation="(18.13)",
+        equation="(18.1)",
     )
 
 
@@ -173,7 +173,7 @@ def test_words(student, rng, draw):
         mistakes={k: one[0] for k, one in wrong_neighbours(P, E).items()},
         tol=TOL,
         scale=1,
-        equation="(18.15)",
+        equation="(18.3)",
     )
 
 
@@ -199,5 +199,5 @@ def test_distances(student, rng, draw):
             "the spread of P, not of the words": nearest(P, E, P.std(0))[1],
         },
         tol=TOL,
-        equation="(18.15)",
+        equation="(18.3)",
     )

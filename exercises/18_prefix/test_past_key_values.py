@@ -33,9 +33,9 @@ def flat(answer):
     try:
         pairs = [[np.asarray(a) for a in pair] for pair in answer]
     except TypeError:
-        fail("Not a list of pairs", "return [(P_k, P_v), ...]", equation="Proofs H")
+        fail("Not a list of pairs", "return [(P_k, P_v), ...]", equation="Reference H")
     if any(len(pair) != 2 for pair in pairs):
-        fail("Not a list of pairs", "return [(P_k, P_v), ...]", equation="Proofs H")
+        fail("Not a list of pairs", "return [(P_k, P_v), ...]", equation="Reference H")
     shapes = {a.shape for pair in pairs for a in pair}
     if len(shapes) > 1:
         fail("Keys and values have different shapes", f"they are {sorted(shapes)}")
@@ -87,7 +87,7 @@ def check(student, rng, sizes):
         want=want,
         mistakes=mistakes(*given),
         tol=TOL,
-        equation="Proofs H",
+        equation="Reference H",
     )
 
 
@@ -117,7 +117,7 @@ def test_impossible_columns(student, rng, draw):
         "Columns that do not fit are accepted",
         f"{prompt.shape[1]} columns are not a multiple of 2·{layers}·{heads}: raise "
         "ValueError",
-        equation="Proofs H",
+        equation="Reference H",
     )
 
 
@@ -159,5 +159,5 @@ def test_way_back(student, rng, draw):
         want=prompt,
         mistakes=known,
         tol=TOL,
-        equation="Proofs H",
+        equation="Reference H",
     )

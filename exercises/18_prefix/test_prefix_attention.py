@@ -123,7 +123,7 @@ def check(student, rng, sizes):
     with np.errstate(all="ignore"):
         known = mistakes(*given)
     got = student.prefix_attention(*given)
-    compare(got, want=want, mistakes=known, tol=TOL, equation="(18.1)")
+    compare(got, want=want, mistakes=known, tol=TOL, equation="(18.4)")
 
 
 @pytest.mark.points(3)
@@ -150,7 +150,7 @@ def test_short(student, rng, draw):
         want=want,
         mistakes={"the prefix is left out": text},
         tol=TOL,
-        equation="(18.1)",
+        equation="(18.4)",
     )
 
 
@@ -180,9 +180,9 @@ def test_large_scores(student, rng, draw):
         fail(
             "e^score overflows",
             "subtract each row's own largest score before exp",
-            equation="(18.1)",
+            equation="(18.4)",
         )
-    compare(got, want=one_by_one(q, k, v, P_k, P_v), tol=TOL, equation="(18.1)")
+    compare(got, want=one_by_one(q, k, v, P_k, P_v), tol=TOL, equation="(18.4)")
 
 
 def far_below(student, given, low, names):
@@ -207,7 +207,7 @@ def far_below(student, given, low, names):
         want=one_by_one(q, k, v, P_k, P_v)[:, :-1],
         mistakes={name: masked(by) for name, by in names.items()},
         tol=TOL,
-        equation="(18.1)",
+        equation="(18.4)",
     )
 
 

@@ -95,7 +95,7 @@ def test_keys(student, rng, draw):
         want=want,
         mistakes=shaped(want, known),
         tol=TOL,
-        equation="(18.6)",
+        equation="(18.10)",
     )
 
 
@@ -138,7 +138,7 @@ def test_values(student, rng, draw):
         want=want,
         mistakes=shaped(want, known),
         tol=TOL,
-        equation="(18.6)",
+        equation="(18.10)",
     )
 
 
@@ -156,7 +156,7 @@ def test_unseen_row(student, rng, draw):
         mistakes={"the weights of P_v are forgotten": (want[0], g.sum(0))},
         tol=TOL,
         scale=1,  # e^−200 is no number of this size
-        equation="(18.6)",
+        equation="(18.10)",
     )
 
 
@@ -209,5 +209,5 @@ def test_training(student, rng, draw):
         want=want,
         mistakes=known,
         tol=TOL,
-        equation="(18.6)",
+        equation="(18.10)",
     )

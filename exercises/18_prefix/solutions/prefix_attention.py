@@ -1,10 +1,10 @@
-"""Task 1 of 5: attention with a prefix in front.  (18.1) of notebooks/18_prefix.ipynb."""
+"""Task 2 of 5: attention with a prefix in front.  (18.4) of notebooks/18_prefix.ipynb."""
 
 import numpy as np
 
 
 def prefix_attention(q, k, v, P_k, P_v):
-    """o = softmax(q [P_k; K]ᵀ / √d) [P_v; V], causal over the text               (18.1)
+    """o = softmax(q [P_k; K]ᵀ / √d) [P_v; V], causal over the text               (18.4)
 
     Query i sees all l rows of the prefix and the text's keys 0..i. Grouped queries: query
     head h uses key head h // (H // G), so neighbours share one.
@@ -12,8 +12,11 @@ def prefix_attention(q, k, v, P_k, P_v):
     q (H, T, d), k (G, T, d), v (G, T, e), P_k (G, l, d), P_v (G, l, e), H a multiple of
     G; l may be 0. Returns (H, T, e), float64. Finite for any finite scores, also for
     ±2000. Do not change the inputs.
+
+    With q = [[[1], [2]], [[0], [-1]]], k = [[[1], [0]]], v = [[[4], [8]]], P_k = [[[0]]],
+    P_v = [[[-2]]] it is [[[2.3864], [3.7870]], [[1], [3.1554]]].
     """
-    # YOUR CODE: equation (18.1)
+    # YOUR CODE: equation (18.4)
     share, (T, d), length = len(q) // len(k), q.shape[1:], P_k.shape[1]
     keys = np.repeat(np.concatenate([P_k, k], axis=1), share, axis=0)
     values = np.repeat(np.concatenate([P_v, v], axis=1), share, axis=0)

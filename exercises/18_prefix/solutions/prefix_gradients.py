@@ -1,18 +1,21 @@
-"""Task 3 of 5: gradients and training of a prefix.  (18.6) of notebooks/18_prefix.ipynb."""
+"""Task 4 of 5: gradients and training of a prefix.  (18.10) of notebooks/18_prefix.ipynb."""
 
 import numpy as np
 
 
 def prefix_gradients(q, k, v, P_k, P_v, g):
-    """∂L/∂P_k and ∂L/∂P_v for o = softmax(q [P_k; K]ᵀ / √d) [P_v; V]             (18.6)
+    """∂L/∂P_k and ∂L/∂P_v for o = softmax(q [P_k; K]ᵀ / √d) [P_v; V]             (18.10)
 
     One head, no mask; g = ∂L/∂o.
 
     q (T, d), k (n, d), v (n, e), P_k (l, d), P_v (l, e), g (T, e); returns (gP_k (l, d),
     gP_v (l, e)), float64. Scores are moderate: you need not care about overflow. Do not
     change the inputs.
+
+    With q = [[1], [2]], k = [[1]], v = [[4]], P_k = [[0]], P_v = [[2]], g = [[1], [-1]] it
+    is gP_k = [[0.0268]], gP_v = [[0.1497]].
     """
-    # YOUR CODE: equation (18.6)
+    # YOUR CODE: equation (18.10)
     length, root = len(P_k), np.sqrt(q.shape[1])
     keys, values = np.concatenate([P_k, k]), np.concatenate([P_v, v])
     w = np.exp(q @ keys.T / root)
@@ -29,8 +32,10 @@ def train_prefix(q, k, v, P_k, P_v, target, lr, steps):
 
     Every step moves P_k and P_v by −lr times their gradients, both taken at the same
     point; q, k and v are frozen. target (T, e), steps an int. Returns (P_k, P_v).
+
+    With the same arrays, target [[0], [0]], lr = 0.1, steps = 2: [[0.3194]], [[1.8522]].
     """
-    # YOUR CODE: ∂L/∂o, then (18.6)
+    # YOUR CODE: ∂L/∂o, then (18.10)
     for _ in range(steps):
         w = np.exp(q @ np.concatenate([P_k, k]).T / np.sqrt(q.shape[1]))
         o = w @ np.concatenate([P_v, v]) / w.sum(axis=1, keepdims=True)

@@ -1,0 +1,1 @@
+"""Chapter 18: what only its notebook needs."""

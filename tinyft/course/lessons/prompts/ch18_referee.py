@@ -1,0 +1,233 @@
+"""Chapter 18: yardsticks without training, small models, and what only a test compares."""
+
+import numpy as np
+
+import tinyft
+from tinyft import models, optim, peft, tensor
+from tinyft.course.experiment import interval, race, said, step_memory
+from tinyft.course.lessons.prompts import ch18_prefix as lesson
+from tinyft.training.pretrained import load_pretrained
+from tinyft.training.recipes import lm_loss
+
+VOCAB = 1024
+
+
+def run(model, ids, **options):
+    """The model's outputs for token ids, without a tape."""
+    with tinyft.no_grad():
+        return model(tensor(ids), **options).numpy()
+
+
+def log_softmax(z):
+    z = z - z.max(-1, keepdims=True)
+    return z - np.log(np.exp(z).sum(-1, keepdims=True))
+
+
+# --- yardsticks ----------------------------------------------------------------------
+
+
+def seen_tokens(seed):
+    """The 3,456 tokens that a run of this seed trains on."""
+    steps = zip(range(lesson.STEPS), lesson.batches(seed))
+    return np.concatenate([x.numpy().ravel() for _, (x, _) in steps])
+
+
+def frequencies(ids):
+    """Token shares, one added to each count so that no token has share 0."""
+    counts = np.bincount(ids, minlength=VOCAB) + 1.0
+    return counts / counts.sum()
+
+
+def counts_loss(ids):
+    """Held-out loss of predicting every token by its frequency in ids, no network."""
+    truth = lesson.texts()["test"][1].numpy()
+    return float(-np.log(frequencies(ids))[truth].mean())
+
+
+def corrected_loss(ids):
+    """Held-out loss of the frozen model whose token frequencies are set right.
+
+    log(frequency in ids / mean prediction on ids) is added to the logits: chapter 13's
+    ten biases, for 1024 tokens.
+    """
+    model, (x, truth) = load_pretrained("gpt_text")[0], lesson.texts()["test"]
+    rows = ids.reshape(-1, lesson.WINDOW)
+    mean = np.exp(log_softmax(run(model, rows).astype(float))).mean((0, 1))
+    z = log_softmax(run(model, x) + np.log(frequencies(ids) / mean))
+    return float(-np.take_along_axis(z, truth.numpy()[..., None], -1).mean())
+
+
+def against(study, method, values):
+    """A method's loss minus `values` of the same seeds, as text."""
+    differences = lesson.values(study, method) - np.asarray(values)
+    mean, half = interval(differences)
+    word = "" if abs(mean) > half else " (not settled)"
+    return said(differences, 2, True) + word
+
+
+def directions(P, E, draws=20):
+    """(largest cosine with a word, mean over rows of P; the same of random sets, each)."""
+    rng, words = np.random.default_rng(0), _units(E)
+
+    def largest(vectors):
+        return (_units(vectors) @ words.T).max(1).mean()
+
+    return largest(P), [largest(rng.normal(size=P.shape)) for _ in range(draws)]
+
+
+def _units(a):
+    return a / np.linalg.norm(a, axis=1, keepdims=True)
+
+
+def prices(names):
+    """{method: (MB of a training step beyond the model, its time, time of a forward)}.
+
+    Times are shares of full fine-tuning's step and of the plain model's forward pass.
+    """
+    made = {name: lesson.adapt(name, 0.0, 0, steps=0) for name in names}
+    steps = {name: _step(model) for name, model in made.items()}
+    peak = {name: step_memory(step)[1] * 2**20 / 1e6 for name, step in steps.items()}
+    x = lesson.texts()["test"][0].numpy()
+    calls = {name: lambda m=model: run(m, x) for name, model in made.items()}
+    train, call = race(steps, rounds=5), race(calls, rounds=5)
+    whole = "full fine-tuning"
+    return {n: (peak[n], train[n] / train[whole], call[n] / call[whole]) for n in names}
+
+
+def _step(model):
+    trained = peft.attached(model).get("default", model)
+    optimiser = optim.Adam(list(trained.parameters()), 1e-4)
+    batch = next(lesson.batches(0))
+
+    def once():
+        lm_loss(model, *batch).backward()
+        optimiser.step()
+        optimiser.zero_grad()
+
+    return once
+
+
+def attention(model, pair):
+    """The weights of all layers on some rows, (layers, B, H, T, l + T)."""
+    for block in model.blocks:
+        block.attn.record = True
+    with tinyft.no_grad():
+        model.eval()(pair[0])
+    return np.stack([block.attn.recorded for block in model.blocks])
+
+
+# --- a small model in float64 ----------------------------------------------------------
+
+SIZES = {"vocab": 11, "dim": 24, "length": 24, "heads": 6, "tied": False}
+
+
+def small(kind="llama", **changes):
+    """2 layers; same seed, same weights, scaled up so that attention is not uniform."""
+    sizes = {"kv_heads": 2, "hidden": 20, **SIZES} if kind == "llama" else SIZES
+    model = getattr(models, f"{kind}_tiny")(0, "float64", **{**sizes, **changes})
+    for p in model.parameters():
+        p.data = 8 * p.data if p.ndim > 1 else p.data
+    return model.eval()
+
+
+def maps(model, ids):
+    """The attention weights of each layer, (H, T, S) of the first text."""
+    for block in model.blocks:
+        block.attn.record = True
+    run(model, ids)
+    return [block.attn.recorded[0] for block in model.blocks]
+
+
+def content_maps(kind, ids, l=3):
+    """Per layer: weights before, with a prefix, and its content part rescaled."""
+    model = small(kind)
+    old = maps(model, ids)
+    peft.attach(model, peft.Prefix(l), rng=1)
+    return [
+        (a, b, b[..., l:] / b[..., l:].sum(-1, keepdims=True))
+        for a, b in zip(old, maps(model, ids))
+    ]
+
+
+def moved(old, _, rescaled):
+    """Probability moved between content tokens, mean over heads and queries."""
+    return np.abs(old - rescaled).sum(-1).mean() / 2
+
+
+def uncorrelated(n, d, rng):
+    """Values of two tokens, (n, 1, 2, d): mean 0, variance 1, exactly uncorrelated."""
+    columns = [
+        np.linalg.qr(np.c_[np.ones(n), rng.normal(size=(n, 2))])[0][:, 1:]
+        for _ in range(d)
+    ]
+    return np.sqrt(n) * np.stack(columns, axis=2)[:, None]
+
+
+def learn(parameters, loss, steps, lr):
+    """Adam; the loss after the last step."""
+    optimiser = optim.Adam(parameters, lr=lr)
+    for _ in range(steps):
+        loss().backward()
+        optimiser.step()
+        optimiser.zero_grad()
+    return loss().item()
+
+
+# --- what Reference compares: yields (name, got, want, bound) -----------------------------
+
+
+def encoders(ids):
+    """P-tuning's MLP and LSTM against plain NumPy, and its starts."""
+    rng = np.random.default_rng(8)
+    for kind in ("mlp", "lstm"):
+        model = small("gpt2")
+        made = peft.attach(model, peft.PTuning(3, kind, 4, 1), rng=1).deltas["embed"]
+        for p in made.parameters():  # large, so that the ReLU bends
+            p.data = tensor(rng.normal(size=p.shape)).data
+        want = by_hand(made, kind)
+        yield f"P-tuning's {kind} by hand", made.vectors(), want, 1e-12
+        again = small("gpt2")
+        stored = peft.attach(again, peft.Prompt(3)).deltas["embed"]
+        stored.P.data = made.vectors().detach().data
+        yield f"P-tuning ({kind}) as a prompt", run(again, ids), run(model, ids), 1e-12
+        made.vectors().sum().backward()
+        yield (
+            f"P-tuning ({kind}): E trains",
+            np.abs(made.P.grad.numpy()).max() > 0,
+            True,
+            0,
+        )
+
+
+def by_hand(made, kind):
+    """The vectors of a P-tuning delta in plain NumPy."""
+    x, layers = (
+        made.P.numpy(),
+        [[p.numpy() for p in m.parameters()] for m in made.linears],
+    )
+    if kind == "lstm":
+        p = {name: a.numpy() for name, a in made.lstm.named_parameters()}
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        ways = [("", 1), ("_reverse", -1)]
+        x = np.concatenate(
+            [lstm(x[::t], *(p[f"{k}_l0{end}"] for k in names))[::t] for end, t in ways],
+            1,
+        )
+    for i, (W, b) in enumerate(layers):  # a ReLU between the linear layers only
+        x = (np.maximum(x, 0) if i else x) @ W.T + b
+    return x
+
+
+def lstm(x, W, U, b, c):
+    """An LSTM's states, step by step; its gates are i, f, g, o."""
+    h, cell, states = np.zeros(U.shape[1]), np.zeros(U.shape[1]), []
+    for row in x:
+        i, f, g, o = np.split(W @ row + b + U @ h + c, 4)
+        cell = _sigmoid(f) * cell + _sigmoid(i) * np.tanh(g)
+        h = _sigmoid(o) * np.tanh(cell)
+        states.append(h)
+    return np.array(states)
+
+
+def _sigmoid(z):
+    return 1 / (1 + np.exp(-z))

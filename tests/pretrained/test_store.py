@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -103,6 +104,17 @@ def test_a_changed_file_is_fetched_again(monkeypatch, tmp_path, home):
     path.write_bytes(A[:-1])
     with pytest.raises(FileNotFoundError, match="tinyft fetch single"):
         store.fetched("single")
+
+
+def test_what_a_killed_process_left_goes_the_next_day(monkeypatch, tmp_path, home):
+    serve(monkeypatch, tmp_path, one=None)
+    for age, name in ((0, ".single.new"), (2 * store.DAY, ".single.old")):
+        (home / name).mkdir(parents=True)
+        (home / name / "part").write_bytes(A)
+        os.utime(home / name, (time.time() - age,) * 2)
+    store.fetch("single", str)
+    assert left(home)[:2] == [".single.new", ".single.new/part"]
+    assert len(left(home)) == 4
 
 
 BAD = {

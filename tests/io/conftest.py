@@ -1,6 +1,6 @@
-"""Lets the tests of this folder import its helpers (pytest runs with importlib mode)."""
+"""Lets the tests of this folder import its helpers, and data/gguf_file.py."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "data")]

@@ -5,7 +5,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from write_gguf import ARRAY, F32, Q4_1, TEXT, gguf_bytes, raw, text, value
+from gguf_file import ARRAY, F32, Q4_1, TEXT, gguf_bytes, raw, text, value
 
 from tinyft import io
 from tinyft.io import gguf

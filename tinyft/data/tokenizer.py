@@ -83,10 +83,14 @@ class Tokenizer:
         if not (special and self.specials):
             return np.array(self._encode(text), dtype=np.int64)
         ids = []
-        for part in self._split.split(text):
+        for part in self._parts(text):
             known = part in self.specials
             ids += [self.specials[part]] if known else self._encode(part)
         return np.array(ids, dtype=np.int64)
+
+    def _parts(self, text):
+        """Plain texts and names of special tokens, in turn."""
+        return self._split.split(text)
 
     def decode(self, ids, skip_special=False):
         """Return the text of `ids` (T,); special tokens by name, or left out.

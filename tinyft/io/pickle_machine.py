@@ -183,7 +183,7 @@ STEP = {
 def _unknown(text, calls):
     short = ", ".join(sorted(name.rpartition(" ")[2] for name in calls)) or "none"
     return (
-        f"its pickle names {text.replace(' ', '.')}, which could run any code; read are "
-        f"tensors alone ({short}). If you trust the file, save its state dict as "
+        f"its pickle names {text.replace(' ', '.')}, which could run any code; only "
+        f"tensors are read ({short}). If you trust the file, save its state dict as "
         "safetensors with the program that made it"
     )

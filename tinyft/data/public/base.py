@@ -1,11 +1,15 @@
 """What the tokenizers of public models share: a fixed vocabulary, and batches."""
 
+import re
 from typing import NamedTuple
 
 import numpy as np
 
 from tinyft.data.public.chat import chat_ids
+from tinyft.data.splits import SPACE
 from tinyft.data.tokenizer import ROLES, Tokenizer, TokenizerError
+
+BLANKS = re.compile(f"[{SPACE}]+\\Z")
 
 
 class Batch(NamedTuple):
@@ -18,13 +22,21 @@ class Batch(NamedTuple):
 class PublicTokenizer(Tokenizer):
     """Base: a list of tokens whose places are the ids, special ones among them.
 
-    tokens: every token, id 0 first. specials: the names of those that are special. roles:
-    {"pad": name, ...}. before, after: names of what `batch` puts around a text ([CLS],
-    [SEP]). template: the chat template of the file, or None.
+    tokens: every token, id 0 first. specials: the names of those that are special; before
+    those in `swallow` blanks are dropped (RoBERTa's <mask>). roles: {"pad": name, ...}.
+    before, after: names of what `batch` puts around a text ([CLS], [SEP]). template: the
+    chat template of the file, or None.
     """
 
     def __init__(
-        self, tokens, specials=(), roles=None, before=(), after=(), template=None
+        self,
+        tokens,
+        specials=(),
+        roles=None,
+        before=(),
+        after=(),
+        template=None,
+        swallow=(),
     ):
         self.tokens = list(tokens)
         self._ids = {token: i for i, token in enumerate(self.tokens)}
@@ -40,6 +52,7 @@ class PublicTokenizer(Tokenizer):
             if not isinstance(name, str):
                 raise TokenizerError(f"the token of the role {role!r} is {name!r:.80}")
         self.before, self.after, self.template = tuple(before), tuple(after), template
+        self.swallow = tuple(swallow)
 
     def token_id(self, token):
         """The id of a token; TokenizerError if there is none."""
@@ -69,13 +82,20 @@ class PublicTokenizer(Tokenizer):
             row[: len(found)] = found
         return Batch(ids, mask)
 
+    def _parts(self, text):
+        parts = super()._parts(text)
+        for i, name in enumerate(parts[1::2]):
+            if name in self.swallow:
+                parts[2 * i] = BLANKS.sub("", parts[2 * i])
+        return parts
+
     def chat(self, messages, reply=True):
         """The ids int64 (T,) of a conversation by the model's template; see chat.py."""
         return np.array(chat_ids(self, messages, reply), dtype=np.int64)
 
     def _state(self):
-        around = {"before": self.before, "after": self.after, "template": self.template}
-        return {"tokens": self.tokens, "roles": self.roles, **around}
+        own = "tokens roles before after template swallow".split()
+        return {name: getattr(self, name) for name in own}
 
     @classmethod
     def _from_state(cls, state):

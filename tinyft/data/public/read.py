@@ -132,8 +132,8 @@ def _gguf(file):
     kind, pre = (fields.get(f"tokenizer.ggml.{name}") for name in ("model", "pre"))
     if kind != "gpt2" or pre not in GGUF_WORDS:
         raise TokenizerError(
-            f"its tokenizer is {kind!r} with the pre-split {pre!r}; read are 'gpt2' with "
-            f"{', '.join(GGUF_WORDS)}"
+            f"its tokenizer is {kind!r} with the pre-split {pre!r}; only 'gpt2' is read, "
+            f"with {', '.join(GGUF_WORDS)}"
         )
     tokens, merges, types = (
         fields.get(f"tokenizer.ggml.{name}")

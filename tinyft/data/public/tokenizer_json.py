@@ -15,16 +15,18 @@ LLAMA3 = (
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 SPLITS = {LLAMA3: "llama3", LLAMA3.replace("{1,3}", ""): "qwen2"}
-PLAIN = ("single_word", "lstrip", "rstrip")  # flags of an added token
+PLAIN = ("single_word", "rstrip")  # flags of an added token that are not computed
 
 
 def from_json(value, roles=None, template=None):
     """The tokenizer of a parsed tokenizer.json; TokenizerError naming what is not read."""
     model, roles = _object(value, "model"), dict(roles or {})
-    tokens, specials = _vocabulary(model.get("vocab"), value.get("added_tokens") or [])
+    added = value.get("added_tokens") or []
+    tokens, specials = _vocabulary(model.get("vocab"), added)
     before, after = _around(value.get("post_processor"))
     around = {"before": before, "after": after, "template": template}
-    options = {"specials": specials, "roles": roles, **around}
+    swallow = [token["content"] for token in added if token.get("lstrip")]
+    options = {"specials": specials, "roles": roles, "swallow": swallow, **around}
     kind = model.get("type", "BPE" if "merges" in model else None)
     if kind == "WordPiece":
         return _wordpiece(value, model, tokens, options)
@@ -196,5 +198,5 @@ def _only(name, found, **options):
         other = found.get(option, value)
         if other != value and (other or value):  # null, false and "" are all "not set"
             raise TokenizerError(
-                f"its {name} has {option}={other!r:.60}; computed is {option}={value!r}"
+                f"its {name} has {option}={other!r:.60}; {option}={value!r} is computed"
             )

@@ -152,6 +152,11 @@ def _hint(kind, theirs, head):
 def read_config(folder):
     """config.json as a dict; FileNotFoundError or CheckpointError."""
     path = folder / "config.json"
+    if folder.suffix == ".gguf":
+        raise FileNotFoundError(
+            f"{folder} is not the folder of a Hugging Face model; io.load_gguf(path) "
+            "reads a model of llama.cpp"
+        )
     if not path.is_file():
         raise FileNotFoundError(
             f"{folder} has no config.json; expected the folder of a Hugging Face "

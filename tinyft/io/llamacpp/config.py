@@ -117,4 +117,4 @@ def _scaling(f):
 def _biases(file):
     """attn_bias of the config, by the tensors of the first block."""
     has = [f"blk.0.attn_{name}.bias" in file.tensors for name in ("q", "output")]
-    return {(True, False): "qkv", (True, True): True}.get(tuple(has), False)
+    return {(True, False): "qkv", (True, True): True}.get(tuple(has))

@@ -54,11 +54,11 @@ def load_gguf(path, dtype=None, packed=False):
     nn.hold_blocks(model, held)
     slots = dict(model.named_parameters())
     for name, blocks in found.items():
-        if name in held:
-            continue
         array = blocks.array()
         file.release()
         _check_finite(file, name, array)
+        if name in held:
+            continue
         slot = slots[name]
         slot.data = backend.to(array.astype(slot.dtype, copy=False), slot.device)
     return model.eval()

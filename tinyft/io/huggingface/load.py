@@ -10,13 +10,13 @@ sizes, then one array at a time. Nothing is fetched: the folder must be there.
 from pathlib import Path
 
 from tinyft import backend, nn
-from tinyft.io.headers import PIECE
 from tinyft.io.huggingface.families import FAMILIES, config_of, family_of, named_head
 from tinyft.io.huggingface.names import NamesError, bare_names, pieces
 from tinyft.io.huggingface.shapes import check_shapes
 from tinyft.io.huggingface.weights import PackedWeights, Weights
 from tinyft.io.json_text import JSONError, read_json
 from tinyft.io.tensors import CheckpointError
+from tinyft.io.values import PIECE
 from tinyft.models import Transformer
 from tinyft.nn.packed.convert import pack
 

@@ -88,3 +88,16 @@ def test_a_dtype_that_is_not_read(tmp_path):
     path = raw(tmp_path / "x.safetensors", header, bytes(8))
     with pytest.raises(io.CheckpointError, match="dtype F8_E4M3, which is not read"):
         read_array(path, read_header(path)["x"])
+
+
+@pytest.mark.parametrize("stored", ["f2", "f4", "f8", "i4"])
+@pytest.mark.parametrize("dtype", [None, "f2", "f4", "f8"])
+def test_narrower_floats_become_a_dtype_piece_by_piece(stored, dtype, tmp_path):
+    """Others are left as they are: a narrower dtype could lose values unseen."""
+    x = (np.random.default_rng(0).standard_normal((3, 50_001)) * 100).astype(stored)
+    path = tmp_path / "x.safetensors"
+    io.save(path, {"x": x})
+    array = read_array(path, read_header(path)["x"], dtype)
+    wider = stored != "i4" and np.dtype(dtype or stored) > np.dtype(stored)
+    assert array.dtype == (dtype if wider else stored) and array.flags.writeable
+    np.testing.assert_array_equal(array, x)

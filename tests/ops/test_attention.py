@@ -8,6 +8,7 @@ import pytest
 
 from tinyft import grad, gradcheck, ops, tensor
 from tinyft.ops.neural import heads
+from tinyft.ops.neural.attention import Attention
 
 sys.path.insert(0, str(Path(__file__).parent))
 import twins
@@ -284,9 +285,8 @@ def test_additive_masks_stay_additive():
     same = ops.attention(q, k, v, causal=True).numpy()
     np.testing.assert_allclose(ops.attention(q, k, v, hidden).numpy(), same, rtol=1e-12)
     free = ops.attention(q, k, v).numpy()
-    np.testing.assert_array_equal(
-        ops.attention(q, k, v, np.zeros((5, 5))).numpy(), free
-    )
+    zeros = ops.attention(q, k, v, np.zeros((5, 5))).numpy()
+    np.testing.assert_allclose(zeros, free, rtol=1e-12, atol=1e-14)
     learned = tensor(np.eye(5), requires_grad=True)
     y = ops.attention(q, k, v, learned)
     np.testing.assert_allclose(
@@ -300,3 +300,77 @@ def test_masks_of_other_kinds_are_refused():
         ops.attention(q, k, v, (1 - np.tril(np.ones((5, 5), int))) * -10000)
     with pytest.raises(TypeError, match="booleans or floats, got complex128"):
         ops.attention(q, k, v, np.ones((5, 5), complex))
+
+
+# --- with and without the maximum of a row -------------------------------------------
+
+
+def scaled_to(bound, dtype, d=4, T=6, S=9):
+    """q and k whose largest scores are `bound` and -bound: some rows are parallel."""
+    q, k, v = (draw(2, 3, n, d, seed=s) for n, s in ((T, 0), (S, 1), (S, 2)))
+    q /= np.linalg.norm(q, axis=-1).max()
+    k /= np.linalg.norm(k, axis=-1).max()
+    q[0, 0, 0], k[0, 0, 0], k[0, 0, 1] = [1, 0, 0, 0], [1, 0, 0, 0], [-1, 0, 0, 0]
+    q[0, 0, 1] = [-1, 0, 0, 0]
+    k[0, 0, 2:] = [1, 0, 0, 0]  # row 1 sees -bound alone, but for key 1
+    q *= bound * d**0.5
+    return [a.astype(dtype) for a in (q, k, v)]
+
+
+@pytest.mark.parametrize("dtype, rtol", [("float64", 1e-12), ("float32", 2e-5)])
+@pytest.mark.parametrize("bound", [59.99, 60.01, 80.0, 200.0])
+@pytest.mark.parametrize("kind", [None, "boolean", "additive"])
+def test_scores_at_the_edge_of_what_needs_no_maximum(bound, dtype, rtol, kind):
+    """float32: scores of 60 are rounded to 4e-6 and so are their exponentials, twice."""
+    q, k, v = scaled_to(bound, dtype)
+    mask = mask_of(kind, 2, 3, 6, 9)
+    if kind == "boolean":
+        mask[0, 0, 1, 1] = False  # a row whose scores are all -bound
+        mask[1, 2] = False  # rows that see nothing
+    if kind == "additive":
+        mask[0, 1] = -np.inf
+    small = Attention.small(q, k, mask, 0.5)
+    assert small == (bound < 60 and kind != "additive")
+    wide = [a.astype("f8") for a in (q, k, v)]
+    for got, want in zip(
+        values(ops.attention, (q, k, v), mask),
+        values(ops.composed.attention, wide, mask),
+    ):
+        scale = max(1, np.abs(want).max())
+        np.testing.assert_allclose(got, want, rtol=rtol, atol=rtol * scale)
+        assert np.isfinite(got).all()
+
+
+def values(fn, arrays, mask):
+    xs = [tensor(a, requires_grad=True) for a in arrays]
+    y = fn(*xs, mask=mask)
+    u = np.cos(np.arange(y.size)).reshape(y.shape).astype(y.dtype)
+    return [a.numpy() for a in (y, *grad([y], xs, [tensor(u)]))]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e30])
+@pytest.mark.parametrize("which", [0, 1])
+def test_values_out_of_range_take_the_maximum(value, which):
+    """Row 2 of the first head is NaN, or saturated; the others are as without it."""
+    arrays = [a.astype("f4") for a in qkv()]
+    clean = ops.attention(*arrays).numpy()
+    arrays[which][0, 0, 2] = value
+    with np.errstate(invalid="ignore", over="ignore"):
+        assert not Attention.small(*arrays[:2], None, 0.5)
+        got = ops.attention(*arrays).numpy()
+    np.testing.assert_allclose(got[1], clean[1], rtol=1e-5)
+    if value != 1e30:
+        assert np.isnan(got[0, 0, 2]).all()
+    if which == 0:
+        np.testing.assert_allclose(got[0, 0, :2], clean[0, 0, :2], rtol=1e-5)
+
+
+def test_tiny_values_keep_their_precision_without_a_maximum():
+    """All scores -59: e^-59 V is 1e-26 V, and V of 1e-10 is still a normal number."""
+    d = np.array([59.0 * 4**0.5, 0, 0, 0])
+    q, k = (np.broadcast_to(a, (1, 1, 3, 4)).astype("f4") for a in (-d, [1.0, 0, 0, 0]))
+    v = (draw(1, 1, 3, 4) * 1e-10).astype("f4")
+    assert Attention.small(q, k, None, 0.5)
+    got = ops.attention(q, k, v).numpy()
+    want = np.broadcast_to(v.mean(axis=2, keepdims=True, dtype="f8"), v.shape)
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-16)

@@ -9,7 +9,7 @@ import pytest
 
 from tinyft import Tensor, gradcheck, no_grad, ops, tensor
 from tinyft.autograd import grad
-from tinyft.ops.blocked import blocks, columns, correlate, products
+from tinyft.ops.blocked import blocks, columns, correlate, products, tap_rows
 
 CASES = [  # x, weight, stride, padding, groups, dilation: no two dimensions alike
     ((2, 3, 7, 6), (4, 3, 3, 2), 1, 0, 1, 1),
@@ -247,6 +247,54 @@ def test_large_weights_are_multiplied_as_they_lie(groups, monkeypatch):
             results.append((y.numpy(), X.grad.numpy(), W.grad.numpy()))
         for got, want in zip(*results):
             close(got, want)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ((3, 4, 15, 14), (8, 4, 3, 3), 1),
+        ((3, 8, 16, 15), (9, 8, 2, 3), (0, 2)),
+        ((2, 3, 17, 18), (8, 3, 5, 1), (2, 0)),
+        ((2, 8, 17, 18), (8, 8, 3, 3), (3, 0)),
+    ],
+)
+def test_columns_of_one_tap_row(case, monkeypatch):
+    """Taken for few channels and images of 14 x 14 on; equal to all columns at once."""
+    shape, w_shape, padding = case
+    x, w = draw(shape, w_shape)
+    x = np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    taken, fits = [], tap_rows.fits
+
+    def run(on):
+        seen = lambda *a: taken.append(on and fits(*a)) or taken[-1]  # noqa: E731
+        monkeypatch.setattr(tap_rows, "fits", seen)
+        X, W = Tensor(x, True), Tensor(w, True)
+        y = ops.conv2d(X, W, padding=padding)
+        u = Tensor(np.cos(np.arange(y.size)).reshape(y.shape))
+        return y.numpy(), *(g.numpy() for g in grad(y, [X, W], [u]))
+
+    rows = run(True)
+    assert taken == [True, shape[1] >= 8]
+    for got, want in zip(rows, run(False)):
+        close(got, want)
+    monkeypatch.setattr(columns, "BLOCK_BYTES", 1)  # blocks of less than an image
+    for got, want in zip(run(True), rows):
+        close(got, want)
+    assert taken[-2:] == [False, False]
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 6])
+def test_groups_of_every_width_and_dtype(channels, dtype):
+    """Widths that are copied as items of 8 or 16 bytes, and others, with an empty batch;
+    float32 to 2e-5, 54 products."""
+    x, w = draw((2, 3 * channels, 6, 5), (9, channels, 3, 3), dtype=dtype)
+    y = ops.conv2d(x, w, padding=1, groups=3)
+    parts = np.split(x.astype("f8"), 3, 1), np.split(w.astype("f8"), 3)
+    want = [ops.conv2d(a, b, padding=1).numpy() for a, b in zip(*parts)]
+    close(y.numpy(), np.concatenate(want, 1), {"f4": 2e-5, "f8": 1e-12}[dtype])
+    assert y.dtype == dtype
+    assert ops.conv2d(x[:0], w, padding=1, groups=3).shape == (0, 9, 6, 5)
 
 
 @pytest.mark.parametrize("groups", [2, 4])

@@ -15,7 +15,8 @@ import numpy as np
 
 from tinyft.io import foreign, seal
 from tinyft.io.json_text import JSONError, parse_json
-from tinyft.io.tensors import DTYPES, HEADER, CheckpointError, widen_bfloat16
+from tinyft.io.tensors import HEADER, CheckpointError
+from tinyft.io.values import DTYPES, read_values
 
 
 class Entry(NamedTuple):
@@ -103,15 +104,15 @@ def check_seal(path):
         )
 
 
-def read_array(path, entry):
-    """Return one array, writable; bfloat16 widened to float32, which is exact."""
+def read_array(path, entry, dtype=None):
+    """Return one array, writable; bfloat16 widened to float32, which is exact.
+
+    dtype: what narrower floats become, piece by piece, without a second array.
+    """
     if entry.dtype not in DTYPES:
         raise CheckpointError(
             f"{path} holds an array of dtype {entry.dtype}, which is not read (only "
             f"{', '.join(DTYPES)}). Convert the file to one of these."
         )
     with open(path, "rb") as file:
-        file.seek(entry.start)
-        array = np.fromfile(file, DTYPES[entry.dtype], math.prod(entry.shape))
-    array = array.reshape(entry.shape)
-    return widen_bfloat16(array) if entry.dtype == "BF16" else array
+        return read_values(file, entry.start, entry.dtype, entry.shape, dtype)

@@ -16,6 +16,7 @@ from tinyft.io.huggingface.shapes import check_shapes
 from tinyft.io.huggingface.weights import PackedWeights, Weights
 from tinyft.io.json_text import JSONError, read_json
 from tinyft.io.tensors import CheckpointError
+from tinyft.io.values import PIECE
 from tinyft.models import Transformer
 from tinyft.nn.packed.convert import pack
 
@@ -67,7 +68,8 @@ def _load(folder, kind, head, pooler, dtype):
 
 def _build(folder, kind, theirs, weights, head, pooler, dtype):
     config, form = config_of(kind, theirs, head, pooler), FAMILIES[kind].form
-    weights = PackedWeights(folder, weights, theirs.get("quantization_config"))
+    quantised, kept = theirs.get("quantization_config"), dtype or backend.float32
+    weights = PackedWeights(folder, weights, quantised, kept)
     try:
         check_shapes(str(folder), form, weights.entries, config)
     except NamesError as error:
@@ -107,7 +109,9 @@ def _packed(folder, form, weights, config):
 
 
 def _check_finite(folder, name, array):
-    if array.dtype.kind == "f" and not backend.host().isfinite(array).all():
+    flat, finite = array.reshape(-1), backend.host().isfinite
+    parts = (flat[i : i + PIECE] for i in range(0, flat.size, PIECE))
+    if array.dtype.kind == "f" and not all(finite(part).all() for part in parts):
         raise CheckpointError(
             f"{folder}: {name} holds values that are NaN or infinite; the file is "
             "damaged, or the training run it comes from diverged"

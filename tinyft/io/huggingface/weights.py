@@ -37,7 +37,11 @@ class Weights(Mapping):
                 self.entries[new], self.places[new] = entry, (path, entry)
 
     def __getitem__(self, name):
-        return read_array(*self.places[name])
+        return self.read(name)
+
+    def read(self, name, dtype=None):
+        """One array; floats narrower than `dtype` become it."""
+        return read_array(*self.places[name], dtype)
 
     def check(self):
         """Raise CheckpointError for a file of ours in which a byte has changed."""
@@ -55,12 +59,13 @@ class PackedWeights(Mapping):
     """The Weights of a folder, in which a layer in NF4 has one name: its weight's.
 
     `packed` are these names, `entries` has the shapes of their matrices. Values of theirs
-    are read by `layer(name)`. Raises ValueError if config.json and the files disagree on
-    whether there are any, or for a quantisation that is not NF4.
+    are read by `layer(name)`; narrower floats of the others become `dtype`. Raises
+    ValueError if config.json and the files disagree on whether there are any, or for a
+    quantisation that is not NF4.
     """
 
-    def __init__(self, folder, weights, config):
-        self.folder, self.weights = folder, weights
+    def __init__(self, folder, weights, config, dtype=None):
+        self.folder, self.weights, self.dtype = folder, weights, dtype
         self.packed = set(packed_names(weights, folder))
         if bool(self.packed) != bool(config):
             has = ("no", "a")[bool(config)], ("floats", "NF4")[bool(self.packed)]
@@ -83,7 +88,7 @@ class PackedWeights(Mapping):
         self.weights.check()
 
     def __getitem__(self, name):
-        return self.weights[name]
+        return self.weights.read(name, self.dtype)
 
     def __iter__(self):
         return iter(self.entries)

@@ -71,7 +71,7 @@ def scores(given, rule="", Wq=None, Wk=None):
 
 def answer(given, rq="", rk="", rule=""):
     """The three results where q and k are reordered by a rule, and scores follow."""
-    Wq, Wk, X, heads, kv_heads, base = given
+    Wq, Wk, _, heads, kv_heads, _ = given
     w = len(Wq) // heads
     Q = Wq[order(heads, w, rq)]
     if rk == "heads of q":  # the key rows cut into as many heads as the queries have

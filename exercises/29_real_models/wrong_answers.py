@@ -63,7 +63,11 @@ RIGHT = """found, end = [], len(word)
 
 WRONG = {
     "decode_blocks": [
-        ("the high four bits come first", "codes & 15, codes >> 4", "codes >> 4, codes & 15"),
+        (
+            "the high four bits come first",
+            "codes & 15, codes >> 4",
+            "codes >> 4, codes & 15",
+        ),
         (
             "a byte holds two neighbours, not weights i and i + 16",
             Q4,
@@ -89,7 +93,11 @@ WRONG = {
             f'{D.replace("<", ">")}\n    blocks = blocks.copy()\n'
             '    if kind == "Q4_1":\n        blocks[:, 2:4] = blocks[:, 3:1:-1]\n',
         ),
-        ("column by column instead of row by row", SHAPE, "return W.reshape(shape[::-1]).T"),
+        (
+            "column by column instead of row by row",
+            SHAPE,
+            "return W.reshape(shape[::-1]).T",
+        ),
         ("flat, not of the given shape", SHAPE, "return W.reshape(-1)"),
     ],
     "unpermute": [
@@ -109,16 +117,17 @@ WRONG = {
             "ours(Wk, kv_heads)",
             "Wk.reshape(heads, -1, 2, Wk.shape[1]).swapaxes(1, 2).reshape(Wk.shape)",
         ),
-        ("the rows of k stay as they lie in the file", BOTH, "Q, K = ours(Wq, heads), Wk"),
-        ("the rows of q stay as they lie in the file", BOTH, "Q, K = Wq, ours(Wk, kv_heads)"),
+        ("the rows of k stay as they lie in the file", "ours(Wk, kv_heads)", "Wk"),
+        ("the rows of q stay as they lie in the file", "ours(Wq, heads)", "Wq"),
         (
             "neighbours are turned after the rows were put back",
             f"{SPLIT}\n",
-            "y = (X @ W.T).reshape(T, count, w)\n        a, b = y[..., ::2], y[..., 1::2]\n",
+            "y = (X @ W.T).reshape(T, count, w)\n"
+            "        a, b = y[..., ::2], y[..., 1::2]\n",
         ),
         ("the angles fall half as fast: base^(−j/w)", "base ** (-2 *", "base ** (-1 *"),
         ("every pair turns by the same angle", RATE, "np.ones(w // 2)"),
-        ("turned backwards", "np.cos(angle), np.sin(angle)", "np.cos(angle), -np.sin(angle)"),
+        ("turned backwards", "np.arange(T)[:, None, None]", "-np.arange(T)[:, None, None]"),
         ("nothing is turned", TURN, "return np.concatenate([a, b], axis=2)"),
         (
             "query head h looks at key head h % kv_heads",
@@ -138,7 +147,11 @@ WRONG = {
             '[place["[UNK]"]]\n                break',
         ),
         ("the shortest piece first", "end = fits[0]", "end = fits[-1]"),
-        ("when a place has no piece, a shorter one before it is tried", LOOP, searched(BACK)),
+        (
+            "when a place has no piece, a shorter one before it is tried",
+            LOOP,
+            searched(BACK),
+        ),
         (
             "the fewest pieces, not the longest first",
             LOOP,

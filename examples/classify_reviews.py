@@ -1,8 +1,6 @@
-"""A folder of a BERT and a CSV (text,label), fine-tuned by LoRA: an adapter for PEFT.
+"""From a BERT, DistilBERT or RoBERTa and a CSV (text,label) to an adapter for PEFT.
 
-    python examples/classify_reviews.py MODEL reviews.csv adapter --epochs 3
-
-MODEL: BERT, DistilBERT or RoBERTa with its tokenizer. A fifth of the rows is held out.
+python examples/classify_reviews.py MODEL_FOLDER reviews.csv NEW_FOLDER --epochs 3
 """
 
 import argparse
@@ -13,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tinyft import data, io, models, ops, optim, peft, training
+from tinyft import data, io, models, ops, optim, peft
+from tinyft.training import accuracy, evaluate, fit
 
 OPTIONS = {"r": 8, "lr": 1e-3, "epochs": 3, "batch": 16, "length": 128, "seed": 0}
 
@@ -24,11 +23,7 @@ def read(path):
     rows = [row for row in table if row.get("text") and row.get("label")]
     names, y = np.unique([row["label"] for row in rows], return_inverse=True)
     if len(names) < 2 or len(rows) < 10:
-        raise ValueError(
-            f"{path} has {len(rows)} rows with a text and a label, and the labels "
-            f"{names.tolist()}; needed are the columns text and label, two labels and "
-            "ten rows"
-        )
+        raise ValueError(f"{path}: needs text,label with 2 labels in 10 rows or more")
     return [row["text"] for row in rows], names.tolist(), y
 
 
@@ -45,17 +40,14 @@ def classifier(folder, classes):
     return model, family
 
 
-def walk(arrays, rows, batch, rng=None):
+def walk(arrays, rows, batch, rng):
     """Batches (ids, mask, labels) of some rows, each as wide as its longest text."""
-    rows = rows if rng is None else rng.permutation(rows)
-    for at in np.split(rows, range(batch, len(rows), batch)):
-        ids, mask, y = (array[at] for array in arrays)
-        yield ids[:, : mask.sum(1).max()], mask[:, : mask.sum(1).max()], y
+    for at in np.split(rng.permutation(rows), range(batch, len(rows), batch)):
+        *texts, y = (array[at] for array in arrays)
+        yield *(array[:, : texts[1].sum(axis=1).max()] for array in texts), y
 
 
 def main(a):
-    if a.adapter.exists():
-        raise ValueError(f"{a.adapter} exists already; choose another folder")
     texts, names, y = read(a.csv)
     model, family = classifier(a.model, len(names))
     arrays = *data.load_tokenizer(a.model).batch(texts, a.length), y
@@ -63,23 +55,18 @@ def main(a):
     held, train = np.split(rng.permutation(len(y)), [len(y) // 5])
     lora = peft.LoRA(r=a.r, alpha=2 * a.r)
     adapter = peft.attach(model, lora, r"attn\.(q|v)", also="head|pooler", rng=a.seed)
-    print(peft.report(model))
-    history = training.fit(
-        model,
-        lambda model, ids, mask, y: ops.cross_entropy(model(ids, mask), y),
-        lambda: walk(arrays, train, a.batch, rng),
-        optim.AdamW(adapter.parameters(), lr=a.lr),
-        epochs=a.epochs,
-        evaluate=lambda: training.evaluate(
-            model, walk(arrays, held, 64), accuracy=training.accuracy
-        ),
-    )
-    peft.save(model, a.adapter, names=family)
+    peft.save(
+        model, a.adapter, names=family
+    )  # a full folder is refused here, not later
+    loss = lambda model, ids, mask, y: ops.cross_entropy(model(ids, mask), y)
+    judge = lambda: evaluate(model, walk(arrays, held, 64, rng), accuracy=accuracy)
+    batches = lambda: walk(arrays, train, a.batch, rng)
+    optimizer = optim.AdamW(adapter.parameters(), lr=a.lr)
+    history = fit(model, loss, batches, optimizer, epochs=a.epochs, evaluate=judge)
+    peft.save(model, a.adapter, names=family, overwrite=True)
     (a.adapter / "labels.json").write_text(json.dumps(names), "utf-8")
     print("accuracy per epoch:", *(f"{value:.3f}" for value in history["accuracy"]))
-    print(
-        f"the most frequent label alone: {np.bincount(y[held]).max() / len(held):.3f}"
-    )
+    print(f"one label for all: {np.bincount(y[held]).max() / len(held):.3f}")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ python examples/chat_in_four_bits.py model.gguf talks.csv NEW_FOLDER --ask "Who 
 
 import argparse
 import csv
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,78 +16,56 @@ from tinyft.training import evaluate, fit
 OPTIONS = {"r": 8, "lr": 5e-4, "epochs": 3, "batch": 4, "length": 256, "seed": 0}
 
 
-def conversation(tokens, prompt, reply=None):
+def encode(tokens, prompt, reply=None):
     """The ids of a conversation, and how many of them come before the reply."""
-    turn = {"role": "user", "content": prompt}
     if tokens.template is None:  # a model that was never taught to chat
-        start = tokens.encode(f"{prompt}\n")
-        return np.append(start, tokens.encode(f"{reply or ''}\n")), len(start)
-    turns = [turn] if reply is None else [turn, {"role": "assistant", "content": reply}]
-    return tokens.chat(turns, reply=reply is None), len(tokens.chat([turn]))
+        parts = tokens.encode(f"{prompt}\n"), tokens.encode(reply or "")
+        return np.concatenate(parts), len(parts[0])
+    turns = [
+        {"role": r, "content": t} for r, t in (("user", prompt), ("assistant", reply))
+    ]
+    start = tokens.chat(turns[:1])
+    return start if reply is None else tokens.chat(turns, reply=False), len(start)
 
 
 def read(path, tokens, length):
-    """(ids, targets) of each row of the CSV; only the reply's tokens are targets."""
+    """(ids, targets) of each row, both (1, T); only the reply's tokens are targets."""
     rows = csv.DictReader(path.read_text("utf-8-sig").splitlines(keepends=True))
-    pairs = [
-        (r["prompt"], r["reply"]) for r in rows if r.get("prompt") and r.get("reply")
-    ]
-    found = [conversation(tokens, *pair) for pair in pairs]
-    found = [(ids[:length], start) for ids, start in found if start < length]
+    rows = [(row.get("prompt") or "", row["reply"]) for row in rows if row.get("reply")]
+    found = [encode(tokens, *row) for row in rows if all(row)]
+    found = [(ids[:length], n) for ids, n in found if n < min(length, len(ids))]
     if len(found) < 4:
-        raise ValueError(
-            f"{path}: needs prompt,reply in 4 rows or more that fit --length"
-        )
-    hidden = [np.where(np.arange(len(i)) < start, -100, i) for i, start in found]
-    return [(ids[:-1], y[1:]) for (ids, _), y in zip(found, hidden, strict=True)]
+        raise ValueError(f"{path}: needs prompt,reply in 4 rows or more of --length")
+    hidden = [np.where(np.arange(len(ids)) < n, -100, ids) for ids, n in found]
+    return [(ids[None, :-1], y[None, 1:]) for (ids, _), y in zip(found, hidden)]
 
 
-def walk(pairs, batch, rng):
-    """Batches (ids, targets), padded behind: no token sees what comes after it."""
-    order = rng.permutation(len(pairs))
-    for at in np.split(order, range(batch, len(order), batch)):
-        width = max(len(pairs[i][0]) for i in at)
-        ids, y = np.zeros((len(at), width), int), np.full((len(at), width), -100)
-        for row, i in enumerate(at):
-            ids[row, : len(pairs[i][0])], y[row, : len(pairs[i][1])] = pairs[i]
-        yield ids, y
+def nats(logits, y):
+    return ops.cross_entropy(logits.reshape(-1, logits.shape[-1]), y.reshape(-1))
 
 
 def main(a):
-    packed = a.model.suffix == ".gguf"
-    model = (
-        io.load_gguf(a.model, packed=True)
-        if packed
-        else io.huggingface.load_model(a.model)
-    )
-    tokens = data.load_tokenizer(a.model)
-    pairs, rng = read(a.csv, tokens, a.length), np.random.default_rng(a.seed)
+    folder, tokens = a.model.is_dir(), data.load_tokenizer(a.model)
+    load = io.huggingface.load_model if folder else partial(io.load_gguf, packed=True)
+    model, pairs = load(a.model), read(a.csv, tokens, a.length)
     held, train = pairs[::10], [pair for i, pair in enumerate(pairs) if i % 10]
     lora = peft.LoRA(r=a.r, alpha=2 * a.r)
     adapter = peft.attach(model, lora, r"attn\.(q|v)", rng=a.seed)
     names = "llama" if model.config.positions == "rotary" else "gpt2"
     peft.save(model, a.adapter, names=names)  # a full folder is refused here, not later
 
-    def nats(logits, y):
-        return ops.cross_entropy(logits.reshape(-1, logits.shape[-1]), y.reshape(-1))
-
-    def report():
-        found = evaluate(model, walk(held, a.batch, rng), loss=nats)
-        ids, _ = conversation(tokens, a.ask)
+    def judge():
+        found, (ids, _) = evaluate(model, held, loss=nats), encode(tokens, a.ask)
         said = model.generate(ids[None], 40, greedy=True)[0, len(ids) :]
         print(f"held-out loss {found['loss']:.3f}; it says: {tokens.decode(said)!r}")
         return found
 
-    report()
-    optimizer = optim.AdamW(adapter.parameters(), lr=a.lr)
-    fit(
-        model,
-        lambda model, ids, y: nats(model(ids), y),
-        lambda: walk(train, a.batch, rng),
-        optimizer,
-        epochs=a.epochs,
-        evaluate=report,
-    )
+    judge()
+    rng = np.random.default_rng(a.seed)
+    loss = lambda model, ids, y: nats(model(ids), y)
+    batches = lambda: (train[i] for i in rng.permutation(len(train)))
+    options = {"epochs": a.epochs, "accumulate": a.batch, "evaluate": judge}
+    fit(model, loss, batches, optim.AdamW(adapter.parameters(), lr=a.lr), **options)
     peft.save(model, a.adapter, names=names, overwrite=True)
 
 

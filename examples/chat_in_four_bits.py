@@ -21,9 +21,8 @@ def encode(tokens, prompt, reply=None):
     if tokens.template is None:  # a model that was never taught to chat
         parts = tokens.encode(f"{prompt}\n"), tokens.encode(reply or "")
         return np.concatenate(parts), len(parts[0])
-    turns = [
-        {"role": r, "content": t} for r, t in (("user", prompt), ("assistant", reply))
-    ]
+    turn = lambda role, text: {"role": role, "content": text}
+    turns = [turn("user", prompt), turn("assistant", reply)]
     start = tokens.chat(turns[:1])
     return start if reply is None else tokens.chat(turns, reply=False), len(start)
 
@@ -49,8 +48,7 @@ def main(a):
     load = io.huggingface.load_model if folder else partial(io.load_gguf, packed=True)
     model, pairs = load(a.model), read(a.csv, tokens, a.length)
     held, train = pairs[::10], [pair for i, pair in enumerate(pairs) if i % 10]
-    lora = peft.LoRA(r=a.r, alpha=2 * a.r)
-    adapter = peft.attach(model, lora, r"attn\.(q|v)", rng=a.seed)
+    adapter = peft.attach(model, peft.LoRA(a.r, 2 * a.r), r"attn\.(q|v)", rng=a.seed)
     names = "llama" if model.config.positions == "rotary" else "gpt2"
     peft.save(model, a.adapter, names=names)  # a full folder is refused here, not later
 

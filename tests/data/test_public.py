@@ -165,6 +165,20 @@ def test_a_token_that_swallows_the_blanks_before_it(tmp_path):
         assert ours.encode(text, special=True).tolist() == ids, text
 
 
+def test_the_frame_of_roberta(tmp_path):
+    file = byte_file()
+    ids = file["model"]["vocab"]
+    frame = {"cls": ["<e>", ids["<e>"]], "sep": ["<pad>", ids["<pad>"]]}
+    frame |= {
+        "type": "RobertaProcessing",
+        "trim_offsets": True,
+        "add_prefix_space": False,
+    }
+    path = put(tmp_path, file | {"post_processor": frame})
+    found = data.load_tokenizer(path).batch(["ab c"]).ids[0].tolist()
+    assert found == theirs(path).encode("ab c").ids and found[0] == ids["<e>"]
+
+
 def wordpiece_file(**norm):
     vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
     norm = {"lowercase": True, "strip_accents": None, **norm}
@@ -349,6 +363,36 @@ BROKEN = {
             {"id": []},
         ),
         "the special token [] is not a token",
+    ),
+    "no pre-split": (
+        changed(byte_file(), ["pre_tokenizer"], None),
+        "pre_tokenizer is None",
+    ),
+    "a pre-split of nothing": (
+        changed(byte_file("digits"), ["pre_tokenizer", "pretokenizers"], 3),
+        "not a list of steps",
+    ),
+    "a step of another kind": (
+        changed(
+            byte_file("digits"), ["pre_tokenizer", "pretokenizers", 0, "type"], "Cut"
+        ),
+        "its pre_tokenizer is ['Cut', 'ByteLevel'], which is not computed",
+    ),
+    "an added token that is a number": (
+        changed(byte_file(), ["added_tokens", 0], 3),
+        "an added token is an object, got 3",
+    ),
+    "a step of the frame": (
+        changed(wordpiece_file(), ["post_processor", "single", 0], 3),
+        "its post_processor has the step 3",
+    ),
+    "a frame without the text": (
+        changed(wordpiece_file(), ["post_processor", "single"], []),
+        "does not have the text once",
+    ),
+    "a longest word of none": (
+        changed(wordpiece_file(), ["model", "max_input_chars_per_word"], -1),
+        "max_input_chars_per_word is -1",
     ),
     "no unknown token": (
         changed(wordpiece_file(), ["model", "unk_token"], "[NONE]"),

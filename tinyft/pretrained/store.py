@@ -127,7 +127,7 @@ def fetch(name, say=print):
     except FetchError:
         raise
     except OSError as error:
-        raise FetchError(str(explained(error, home))) from error
+        raise FetchError(explained(error, home).strerror) from error
     say(f"{name} is here: {found.path}")
     return found.path
 

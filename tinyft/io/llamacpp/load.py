@@ -134,9 +134,7 @@ def _biased(ours, config):
 
 
 def _checked(file, name, shape):
-    blocks = file.tensors.get(name)
-    if blocks is None:
-        raise CheckpointError(f"{file.path} has no tensor {name!r}")
+    blocks = file.tensors[name]
     if blocks.shape != shape:
         raise CheckpointError(
             f"{file.path}: {name} has shape {blocks.shape}, but the sizes in its metadata "

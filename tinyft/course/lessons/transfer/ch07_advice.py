@@ -28,8 +28,7 @@ def accuracies(study):
     """Rows of test accuracy: a task, then every part that was tried."""
     found = []
     for n, tried in lesson.STUDIED.items():
-        at = {b: said(of(study, n, b).values("test"), 3) for b in tried}
-        found.append([n, *(at.get(b, "") for b in lesson.ARMS)])
+        found.append([n, *(said(of(study, n, b).values("test"), 3) for b in tried)])
     return found
 
 
@@ -68,9 +67,8 @@ def points(mean, half):
 
 
 def rates(study, part):
-    """The best rate of a part on each task where its grid was tried: {task: rate}."""
-    tasks = [n for n, parts in lesson.STUDIED.items() if part in parts]
-    return {n: study.where(task=n, block=part).best_rate() for n in tasks}
+    """The best rate of a part on each task: {task: rate}."""
+    return {n: study.where(task=n, block=part).best_rate() for n in lesson.STUDIED}
 
 
 # --- the criteria against trying -------------------------------------------------------

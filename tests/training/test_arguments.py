@@ -173,10 +173,8 @@ def test_a_loss_may_come_from_code_without_a_module():
     exec("loss = lambda model, x: model(x).sum()", names)
     assert names["loss"].__module__ is None
     model = nn.Linear(2, 1)
-    training.fit(
-        model, names["loss"], [(np.ones((3, 2), "f4"),)], optim.SGD(model.parameters(), 0.1),
-        epochs=1,
-    )  # fmt: skip
+    sgd, batches = optim.SGD(model.parameters(), 0.1), [(np.ones((3, 2), "f4"),)]
+    assert training.fit(model, names["loss"], batches, sgd, epochs=1)["step"] == [1]
 
 
 def test_a_loss_under_no_grad():

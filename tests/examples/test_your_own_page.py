@@ -117,7 +117,10 @@ def refuse(call, kind):
 def test_the_sentences_it_quotes_are_those_of_the_errors(bert, tmp_path, gpt2):
     """Each row of the table of errors, made to happen."""
     hf, lora = io.huggingface, peft.LoRA(r=2)
-    encoder, other = hf.load_model(bert, head="none"), models.bert_tiny(rng=3, vocab=9)
+    encoder, other = (
+        hf.load_model(bert, head="none"),
+        models.bert_tiny(rng=3, vocab=9, dim=32),
+    )
     peft.attach(encoder, lora, r"attn\.q", rng=0)
     peft.save(encoder, tmp_path / "a")
     (tmp_path / "t5").mkdir()

@@ -48,7 +48,7 @@ def draw_strengths(study, lr):
          "Figure 1. Near, three labels: L2-SP minus plain fine-tuning, paired over five "
          f"seeds, bars 95 %. Left: both at rate {lr:g}. Right: each at the rate of its own "
          f"least validation loss on the new task, plain at {plain:g}. The same λ looks "
-         "better on the left, where plain has to take a rate that is not its best.")  # fmt: skip
+         "better on the left, where plain has to take a rate not its best.")  # fmt: skip
 
 
 def draw_path(X, y, path, ends, marks):

@@ -23,15 +23,16 @@ def study():
     return runs
 
 
-def test_a_rate_stands_beside_the_one_with_the_nearest_error():
-    """The grids are of factor 2 with the best third: errors 2, 1, 0, and 0.1 more."""
+def test_a_rate_stands_beside_full_at_the_same_error():
+    """Errors 2.1, 1.1, 0.1 of slow; 2, 1, 0 of full, at rates 0.0025, 0.005, 0.01.
+
+    2.1 is outside. 1.1 and 0.1 lie a tenth of the way up to the next error.
+    """
     found = lesson.against_lower_rates(study(), SLOW)
-    assert [(lr, near) for lr, near, *_ in found] == [
-        (0.01, 0.0025), (0.02, 0.005), (0.04, 0.01)
-    ]  # fmt: skip
-    for lr, near, new, old in found:
-        assert new == pytest.approx([-0.1] * 3, abs=1e-12)  # paired: the seeds cancel
-        assert old == pytest.approx([lr - near] * 3, abs=1e-12)
+    assert [lr for lr, *_ in found] == [0.02, 0.04]
+    for (lr, new, old), beside in zip(found, (0.00475, 0.0095)):
+        assert new == pytest.approx([0.0] * 3, abs=1e-12)  # paired: the seeds cancel
+        assert old == pytest.approx([lr - beside] * 3, abs=1e-12)
 
 
 def test_versus_is_paired_and_names_what_is_not_settled():

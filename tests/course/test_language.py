@@ -69,3 +69,15 @@ def test_last_logits_with_and_without_the_cache():
     for cached in (True, False):
         found = language.last_logits(model, IDS[:7], cached)
         np.testing.assert_allclose(found, whole, rtol=0, atol=1e-12)
+
+
+def test_known_runs_are_counted_by_hand():
+    """Pairs of [0, 1, 2, 0, 1]: 01, 12, 20, 01; of the corpus [3, 0, 1, 2]: 30, 01, 12."""
+    ids, corpus = np.array([0, 1, 2, 0, 1]), np.array([3, 0, 1, 2])
+    assert language.known(ids, corpus, 2) == 0.75
+    assert language.known(ids, corpus, 3) == pytest.approx(1 / 3)  # 012, not 120 or 201
+
+
+def test_stretches_are_consecutive():
+    values = np.arange(12.0).reshape(6, 2)
+    np.testing.assert_array_equal(language.stretches(values, 3), [1.5, 5.5, 9.5])

@@ -35,6 +35,18 @@ def ngrams(ids, vocab, pairs=5):
     return p, (counts + pairs * p) / (counts.sum(axis=1, keepdims=True) + pairs)
 
 
+def known(ids, corpus, n):
+    """The share of the runs of n tokens in ids that occur in corpus as well."""
+    runs, seen = (np.lib.stride_tricks.sliding_window_view(a, n) for a in (ids, corpus))
+    seen = set(map(tuple, seen.tolist()))
+    return float(np.mean([tuple(run) in seen for run in runs.tolist()]))
+
+
+def stretches(values, count=10):
+    """Means of `count` consecutive stretches of values, along the first axis: (count,)."""
+    return np.array([part.mean() for part in np.array_split(values, count)])
+
+
 def attention_maps(model, ids):
     """The weights of every head of a Transformer on ids (B, T): (B, layers, heads, T, T).
 

@@ -11,7 +11,13 @@ from functools import cache
 import numpy as np
 
 from tinyft import data, models, ops, optim, training
-from tinyft.course.lessons.foundations.ch02_language import rows_of, token_losses
+from tinyft.course.lessons.foundations.ch02_language import (
+    ngrams,
+    rows_of,
+    token_losses,
+)
+from tinyft.course.plot import show
+from tinyft.course.prose import table
 from tinyft.course.runs import CHOOSING
 
 KINDS = ("none", "learned", "sinusoidal", "rotary", "alibi")
@@ -66,3 +72,65 @@ def run(positions, lr, seed):
         "valid": token_losses(model, *valid).mean(),
         "test": token_losses(model, *test).mean(),
     }
+
+
+def loss_of_pairs():
+    """The loss of counting pairs of characters on the test text, nats per character."""
+    letters, chars, _, test = text()
+    return -np.log(ngrams(chars, len(letters))[1][test]).mean()
+
+
+# --- tables and a drawing of the chapter ----------------------------------------------
+
+
+def by_hand(name, words, scores, weights, outputs):
+    """A table of one attention: scores and weights (T, T), outputs (T, 1)."""
+    columns = (f"{kind} of {w}" for kind in ("score", "weight") for w in words)
+    rows = np.hstack([scores, weights, outputs]).round(2)
+    head = [f"looks at {name}", *columns, "output"]
+    table(head, [[w, *row] for w, row in zip(words, rows)])
+
+
+def steps_of(gpt):
+    """[step, what it does, shape, parameters] of a GPT, from ids to probabilities."""
+    c, block, shape = gpt.config, gpt.blocks[0], f"(T, {gpt.config.dim})"
+    hidden = block.mlp.up.weight.shape[0]
+    attn = f"norm; W_q, W_k, W_v; {c.heads} heads of {c.dim // c.heads}; W_o; added"
+    mlp = f"norm; up to {hidden}; GELU; down to {c.dim}; added"
+    embed = "a row of E for each id, plus a row for its position"
+    logits = f"(T, {c.vocab})"
+    return [
+        ["tokens", f"ids below {c.vocab}", "(T,)", ""],
+        ["embedding", embed, shape, _size(gpt.embed, gpt.position)],
+        _row(
+            f"attention, {c.layers} times", attn, shape, _size(block.norm1, block.attn)
+        ),
+        _row(f"MLP, {c.layers} times", mlp, shape, _size(block.norm2, block.mlp)),
+        ["norm, head", "E transposed: a score per id", logits, _size(gpt.norm)],
+        ["softmax, last row", "probability of the next token", f"({c.vocab},)", ""],
+    ]
+
+
+def _size(*parts):
+    return f"{sum(part.count() for part in parts):,}"
+
+
+def _row(step, what, shape, size):
+    return [step, what, shape, size + " each"]
+
+
+def show_head(weights, words, caption):
+    """Draw the attention weights (T, T) of one head over words on both axes."""
+    import matplotlib.pyplot as plt
+
+    T = len(words)
+    fig, ax = plt.subplots(figsize=(6.4, 5.2))
+    seen = np.where(np.tri(T, dtype=bool), weights, np.nan)
+    image = ax.imshow(seen, cmap="Blues", vmin=0, vmax=0.6)
+    ax.set(xticks=range(T), yticks=range(T), yticklabels=words)
+    ax.set(xlabel="looks at (key)", ylabel="token (query)")
+    ax.set_xticklabels(words, rotation=90)
+    ax.grid(False)
+    fig.colorbar(image, label="attention weight", extend="max")
+    alt = "Attention weights of one head as a lower triangle with words on both axes."
+    show(fig, alt, caption)

@@ -4,12 +4,14 @@ Each method gets its own η0: the best of RATES by the error on validation image
 ten draws of training images (DRAWS). The test images are others.
 """
 
+import itertools
 from functools import cache
 
 import numpy as np
 
 from tinyft import data, nn, ops, optim, tensor, training, transfer
 from tinyft.course.experiment import best, interval, said
+from tinyft.course.plot import COLOURS, show
 from tinyft.training.pretrained import load_pretrained
 
 ALPHAS = {"α = 0.3": 0.3, "α = 0.5": 0.5, "α = 0.7": 0.7, "full, α = 1": 1.0}
@@ -151,22 +153,29 @@ def versus(study, method, other, score="test"):
 
 
 def against_lower_rates(study, method):
-    """[(lr, lr of full, new (draws,), old (draws,))]: is α more than a smaller η0?
+    """[(lr, new (draws,), old (draws,))]: is α more than a smaller η0?
 
-    Each rate of the method up to its best stands beside the rate of full fine-tuning
-    whose mean validation error is nearest; new and old are paired differences of
-    accuracy on the new and the old task, method minus full.
+    Each rate of the method up to its best, minus full fine-tuning at equal mean
+    validation error: its scores are interpolated, draw by draw, between the two rates
+    whose errors enclose it. new and old are accuracies on the new and the old task.
+    Rates whose error lies outside the range of full fine-tuning are left out.
     """
-    full = up_to_best(study, "full, α = 1")
+    full = sorted(up_to_best(study, "full, α = 1").values(), key=_error)
     found = []
     for lr, ours in up_to_best(study, method).items():
-        near = min(full, key=lambda one: abs(_error(full[one]) - _error(ours)))
-        pairs = (
-            np.subtract(ours.values(score), full[near].values(score))
-            for score in ("test", "source")
-        )
-        found.append((lr, near, *pairs))
+        for low, high in itertools.pairwise(full):
+            if _error(low) <= _error(ours) <= _error(high):
+                found.append((lr, *_beyond(ours, low, high)))
+                break
     return found
+
+
+def _beyond(ours, low, high):
+    """Scores of ours minus those between low and high at the same validation error."""
+    share = (_error(ours) - _error(low)) / (_error(high) - _error(low))
+    for score in ("test", "source"):
+        a, b, c = (np.array(runs.values(score)) for runs in (ours, low, high))
+        yield a - (1 - share) * b - share * c
 
 
 def _error(runs):
@@ -178,3 +187,20 @@ def up_to_best(study, method):
     top = chosen(study, method)[0]["settings"]["lr"]
     rates = [lr for lr in RATES[method] if lr <= top]
     return {lr: study.where(method=method, lr=lr) for lr in rates}
+
+
+def two_panels(panels, steps, names, ylabel, alt, caption):
+    """Draw {title: values (steps, curves)} side by side against steps, on log axes."""
+    import matplotlib.pyplot as plt
+
+    looks = zip(("blue", "orange", "green", "purple", "vermilion"), names)
+    looks = list(zip(looks, ("-", "--", "-.", ":", (0, (1, 1)))))
+    fig, axes = plt.subplots(1, 2, figsize=(9.2, 3.6), sharey=True)
+    for ax, (title, values) in zip(axes, panels.items()):
+        for ((colour, name), line), y in zip(looks, values.T):
+            mark = "o" if len(steps) < 12 else None
+            look = {"color": COLOURS[colour], "marker": mark, "markersize": 4}
+            ax.plot(steps, y, linestyle=line, label=name, **look)
+        ax.set(xscale="log", yscale="log", title=title, xlabel="step t", ylabel=ylabel)
+    axes[1].legend(loc="lower right", fontsize=8)
+    show(fig, alt, caption)

@@ -6,6 +6,7 @@ import pytest
 from tinyft.course.experiment import SEEDS
 from tinyft.course.lessons.safeguards import ch09_figures as figures
 from tinyft.course.lessons.safeguards import ch09_l2sp as l2sp
+from tinyft.course.lessons.safeguards import ch10_advice as advice
 from tinyft.course.lessons.safeguards import ch10_batchnorm as batchnorm
 from tinyft.course.lessons.safeguards import ch10_results as results
 from tinyft.course.runs import Runs, load
@@ -62,7 +63,21 @@ def test_every_row_of_what_to_set_names_its_alternative():
     found = {k: results.label_scores(study, k) for k in ("haze", "translate", "rotate")}
     gain = dict.fromkeys(batchnorm.SHIFTS, "+1.0 ± 0.5")
     few = {k: np.tile(five, (3, 1)) for k in ("noise", "rotate", "haze", "contrast")}
-    rows = results.settings(gain, few, found, study, dict.fromkeys(found, five)
+    rows = advice.settings(gain, few, found, study, dict.fromkeys(found, five)
                             | {"noise": five}, ["0.5", "0.9"])  # fmt: skip
     assert all("−" in compared or "own" in compared for _, _, compared, _ in rows)
     assert all(measured for *_, measured in rows)
+
+
+def test_the_best_weight_is_one_where_the_shift_dwarfs_the_images_spread():
+    """Haze moves each layer's mean by far more than one image differs from another."""
+    haze, none = (results.best_weights(k, 8, seeds=(0,)) for k in ("haze", "none"))
+    assert list(haze) == list(none) and len(haze) == 9
+    assert min(haze.values()) > max(none.values())
+
+
+def test_pairs_of_section_7_subtract_the_second_row():
+    scores = {name: np.zeros(5) for name in batchnorm.LABELS}
+    scores["recomputed, all"] = np.full(5, 0.02)
+    rows = dict(results.label_pairs({"haze": scores}))
+    assert rows["recomputed, all − frozen, all"] == "+2.0 ± 0.0"

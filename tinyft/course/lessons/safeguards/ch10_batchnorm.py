@@ -113,6 +113,7 @@ LABELS = {  # statistics, what trains
     )
     for what in ("γβ only", "all")
 } | {"StochNorm, all": ("stochnorm", "all")}
+MORE_RATES = (0.5, 1.0, 2.0)  # γ and β alone want large rates
 STEPS, PER_CLASS = 22, 3
 TENT_RATE, COUNTS = 0.1, (10, 30, 100, 300)  # one rate, several numbers of steps
 
@@ -134,7 +135,7 @@ def plan():
         for method in ("BatchNorm", "GroupNorm")
         for batch in (2, 4, 32)
     ]
-    more = {"labels": (*RATES, 0.5, 1.0, 2.0)}  # γ and β alone want large rates
+    more = {"labels": (*RATES, *MORE_RATES)}
     grid = [
         r | {"lr": lr, "seed": seed}
         for seed in CHOOSING

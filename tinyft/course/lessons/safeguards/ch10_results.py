@@ -7,6 +7,7 @@ from tinyft.course.experiment import SEEDS, interval, said
 from tinyft.course.lessons.safeguards import ch10_batchnorm as lesson
 from tinyft.course.plot import COLOURS, show
 from tinyft.transfer.norms.batchnorm import norms
+from tinyft.transfer.norms.watch import watching
 
 TENTS = "TENT", "TENT + diversity"
 
@@ -48,11 +49,12 @@ def draw_inputs(model, names, channel=5):
         own = x.mean()
         ax.axvspan(own - x.std(), own + x.std(), fill=False, linestyle="--",
                    edgecolor=COLOURS["vermilion"], label="its own")  # fmt: skip
-        ax.set(title=name, xlabel="input x", ylabel="density", yscale="log")
+        ax.set(title=name, xlabel="input x", ylabel="density (log)",
+               yscale="log")  # fmt: skip
     panels[0].legend(fontsize=8)
     show(fig, "Histograms of one channel's inputs for clean, low-contrast and hazy digits, "
          "each with two bands, mean plus and minus one deviation: stored and its own.",
-         f"Figure 2. Inputs x of channel {channel} of the first BatchNorm, base of seed 0. "
+         f"Figure 2. Inputs x of one channel ({channel}) of the first BatchNorm, seed 0. "
          "Grey: stored mean ± deviation. Dashed: this target's own. For clean digits both "
          "agree; low contrast narrows the inputs, haze narrows and moves them."
          )  # fmt: skip
@@ -74,8 +76,9 @@ def draw_scores(scores):
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=9)
     show(fig, "Score A by layer on a log axis, a line per shift; without a shift it is "
          "lowest, for contrast, haze and inversion highest.",
-         "Figure 3. A of (10.8) by layer, base of seed 0: how far freezing moves each "
-         "layer's output from what the target's own statistics would give.")  # fmt: skip
+         "Figure 3. A of (10.8), mean over a layer's channels, base of seed 0: how far "
+         "freezing moves its output from what the target's own statistics give."
+         )  # fmt: skip
 
 
 def mixing(name, counts, weights, seeds=SEEDS, part="test"):
@@ -93,14 +96,33 @@ def mixing(name, counts, weights, seeds=SEEDS, part="test"):
     return found
 
 
+def best_weights(name, n, seeds=SEEDS):
+    """{layer: α* of (10.13) for n images}: the median over its channels and the seeds.
+
+    v_t is the variance of one image's mean: pixels of an image are not independent.
+    """
+    found = {}
+    for seed in seeds:
+        model, (x, _) = lesson.base(seed).eval(), lesson.target(name, "adapt", seed)
+        layers = norms(model)
+        with watching(layers, lambda x, y: x.numpy().mean((2, 3))) as seen:
+            model(tensor(x))
+        for path, (means,) in seen.items():
+            stored = layers[path].running_mean.numpy()
+            weight = transfer.mean_weight(stored, means.mean(0), means.var(0), n)
+            found.setdefault(path, []).extend(weight)
+    return {path: float(np.median(weights)) for path, weights in found.items()}
+
+
 def collapse(name, steps, lr, diversity):
-    """(entropy before each step, share of the commonest predicted class at the end)."""
-    model, x = lesson.base(0), lesson.target(name, "adapt")[0]
+    """(entropy before each step, share of the commonest class, accuracy) at the end."""
+    model, (x, y) = lesson.base(0), lesson.target(name, "adapt")
     rng = np.random.default_rng(0)
     batches = [x[rng.choice(len(x), 60, False)] for _ in range(steps)]
     found = transfer.tent(model, batches, lr, diversity)
     last = model(tensor(x)).numpy().argmax(1)
-    return np.array(found), np.bincount(last, minlength=10).max() / len(last)
+    share = np.bincount(last, minlength=10).max() / len(last)
+    return np.array(found), share, (last == y).mean()
 
 
 def tent_scores(study, name, method):
@@ -127,6 +149,29 @@ def tent_steps(study):
     runs = study.where(experiment="steps")
     return {m: np.transpose([runs.where(method=m, steps=c).values("test")
                              for c in lesson.COUNTS]) for m in TENTS}  # fmt: skip
+
+
+def step_rows(study, steps, recomputed):
+    """Rows of section 6: each count against recomputing, 30 steps, and labels."""
+    labels = label_scores(study, "rotate")["frozen, all"]
+    return [
+        [method, *(points(v, recomputed) for v in found.T),
+         points(found[:, -1], found[:, 1]), points(found[:, -1], labels)]
+        for method, found in steps.items()
+    ]  # fmt: skip
+
+
+def label_pairs(found):
+    """Rows of section 7, a row of its table minus another; found as in `settings`."""
+    pairs = [("frozen, all", "frozen, γβ only")] + [
+        (f"{one}, all", f"{other}, all")
+        for one, other in (("updated", "frozen"), ("recomputed", "frozen"),
+                           ("StochNorm", "frozen"), ("StochNorm", "updated"))
+    ]  # fmt: skip
+    return [
+        [f"{one} − {other}", *(points(v[one], v[other]) for v in found.values())]
+        for one, other in pairs
+    ]
 
 
 def label_scores(study, name):
@@ -157,41 +202,6 @@ def evaluated_alone(model, name, size):
     order = np.random.default_rng(1).permutation(len(x))
     groups = [(x[i], y[i]) for i in np.split(order, range(size, len(x), size))]
     return training.evaluate(model, groups, a=training.accuracy)["a"]
-
-
-def settings(gain, few, found, study, recomputed, alone):
-    """Rows of section 9: a situation, what to set, against what else, and by how much.
-
-    gain {target: text}; few {target: (3, seeds)} with 8 images, frozen, mixed,
-    recomputed; found {target: {row of section 7: scores}}; alone: texts, section 8.
-    """
-    light, other = ("contrast", "haze"), ("noise", "rotate")
-    mixed = "; ".join(f"{k} {points(few[k][1], few[k][0])}" for k in other)
-    whole = "; ".join(f"{k} {points(few[k][2], few[k][1])}" for k in light)
-    labels = "; ".join(f"{k} {points(found[k]['frozen, all'], recomputed[k])}"
-                       for k in ("translate", "rotate"))  # fmt: skip
-    update = "; ".join(f"{k} {points(v['updated, all'], v['frozen, all'])}"
-                       for k, v in found.items())  # fmt: skip
-    tent = "; ".join(f"{k} {points(tent_scores(study, k, TENTS[0]), recomputed[k])}"
-                     for k in ("haze", "noise", "rotate"))  # fmt: skip
-    norms_ = "; ".join(f"{row[-1]} at {row[0]} images" for row in batch_rows(study))
-    return [
-        ["same kind of images", "freeze", "recompute − freeze", gain["none"]],
-        ["light or contrast changed", "recompute", "recompute − freeze",
-         "; ".join(f"{k} {gain[k]}" for k in light)],
-        ["the same, with 8 images", "recompute", "recompute − mix", whole],
-        ["another shift, 8 images", "mix, α = 0.2", "mix − freeze", mixed],
-        ["other pictures, a few labels", "train all weights, statistics frozen",
-         "that − recompute alone", labels],
-        ["statistics while training on labels", "freeze (one choice less)",
-         "update − freeze", update],
-        ["no labels, time to train", "TENT only if you can validate it",
-         "TENT − recompute", tent],
-        ["test batches of a few images", "stored statistics",
-         "batches of 1 and 64 by their own", f"{alone[0]} and {alone[-1]}, seed 0"],
-        ["training from scratch", "BatchNorm; GroupNorm where outputs must not depend on "
-         "the batch", "GroupNorm − BatchNorm", norms_],
-    ]  # fmt: skip
 
 
 def draw_walk(at, walk, expected, sd, target, marks):

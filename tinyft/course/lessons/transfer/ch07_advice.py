@@ -42,7 +42,7 @@ def draw(study):
         },
         "part trained alone, from input to output",
         "test accuracy",
-        "Figure 3. One line per task, from the earliest part to the head. Bands: 95 %, "
+        "Figure 1. One line per task, from the earliest part to the head. Bands: 95 %, "
         "five seeds.",
         xticks=range(len(parts)),
         xticklabels=parts,
@@ -225,7 +225,7 @@ ADVICE = (  # (what, do, where it was measured)
      "section 3, `shape`"),
     ("beyond it", "read out the best depth: no tuning at all", "section 3"),
     ("validation shows too little", "tune earlier parts, and all, each at its own rate; fit the "
-     "head first if the classes have new names", "section 3, Figure 3"),
+     "head first if the classes have new names", "section 3, Figure 1"),
     ("the run you keep", "look at its own validation accuracy", "Reference, H"),
     ("two tasks", "a head or a readout each: one forward pass serves both tasks",
      "by construction"),

@@ -1,10 +1,10 @@
-"""Task 3 of 4: is the head enough?  (7.8) of notebooks/07_which_layers.ipynb."""
+"""Task 1 of 4: is the head enough?  (7.1) of notebooks/07_which_layers.ipynb."""
 
 import numpy as np
 
 
 def probe_depths(train, y, valid, y_valid, share):
-    """Probe every depth, and compare the best with the end.   (7.8)
+    """Probe every depth, and compare the best with the end.   (7.1)
 
     A depth's readout is fitted on its training features Z (n, d) and y alone:
     W = (Zᶜᵀ Zᶜ + 2nλ I)⁻¹ Zᶜᵀ Y, with Zᶜ = Z − z̄ and Y (n, K) one-hot, ȳ its mean.
@@ -25,5 +25,5 @@ def probe_depths(train, y, valid, y_valid, share):
     y_valid [0, 1, 0]: accuracies [1, 2/3], d = [1, 0, 0], lost 1/3, margin 2/3: the head
     may be enough, since three images cannot tell.
     """
-    # YOUR CODE: equation (7.8)
-    raise NotImplementedError("not implemented yet: probe_depths, equation (7.8)")
+    # YOUR CODE: equation (7.1)
+    raise NotImplementedError("not implemented yet: probe_depths, equation (7.1)")

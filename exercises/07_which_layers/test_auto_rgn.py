@@ -106,7 +106,7 @@ def test_rates(student, rng, draw):
         want=want,
         mistakes=mistakes(*given),
         tol=TOL,
-        equation="(7.7)",
+        equation="(7.9)",
     )
 
 
@@ -120,7 +120,7 @@ def test_nothing_to_learn(student, rng, draw):
         want=np.zeros(draw),
         mistakes={"the rate is lr for all that train": np.full(draw, 0.03)},
         tol=TOL,
-        equation="(7.7)",
+        equation="(7.9)",
     )
 
 
@@ -135,5 +135,5 @@ def test_a_share_of_exactly_least_trains(student):
         want=np.array([0.5, 0.25]),
         mistakes={"a share equal to `least` is not trained": np.array([0.5, 0.0])},
         tol=TOL,
-        equation="(7.7)",
+        equation="(7.9)",
     )

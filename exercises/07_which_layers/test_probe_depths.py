@@ -109,7 +109,7 @@ def test_depths(student, rng, draw):
         want=want,
         mistakes=mistakes(*given),
         tol=TOL,
-        equation="(7.8)",
+        equation="(7.1)",
     )
 
 
@@ -133,7 +133,7 @@ def test_the_end_is_best(student, rng, draw):
             ),
         },
         tol=TOL,
-        equation="(7.8)",
+        equation="(7.1)",
     )
 
 
@@ -151,5 +151,5 @@ def test_ties(student, rng, draw):
         want=decided(right),
         mistakes={"of equally good depths the last": decided(right, best=1)},
         tol=TOL,
-        equation="(7.8)",
+        equation="(7.1)",
     )

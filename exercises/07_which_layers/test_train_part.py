@@ -99,7 +99,7 @@ def test_a_few_steps(student, rng, draw):
         want=want,
         mistakes=mistakes(*given),
         tol=TOL,
-        equation="(7.2)",
+        equation="(7.3)",
     )
 
 
@@ -131,6 +131,6 @@ def test_where_it_ends(student, rng, draw):
             "both parts were trained": np.array(0.0),
         },
         tol=1e-7,
-        equation="(7.3)",
+        equation="(7.4)",
         called="train_part for 800 steps, the last loss",
     )

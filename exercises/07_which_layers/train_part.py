@@ -1,4 +1,4 @@
-"""Task 2 of 4: tune one part only.  (7.2), (7.3) of notebooks/07_which_layers.ipynb."""
+"""Task 3 of 4: tune one part only.  (7.3), (7.4) of notebooks/07_which_layers.ipynb."""
 
 import numpy as np
 
@@ -18,5 +18,5 @@ def train_part(kernel, readout, target, part, lr, steps):
     Example: kernel [0, 1, 1], readout [1, 0, 0, 0], target [1, 3, 0, 0], "late", lr 0.5,
     one step: β is [1, 1, 0, 0] first, the readout becomes [2, 1, 0, 0], losses [2, 1].
     """
-    # YOUR CODE: equation (7.2)
-    raise NotImplementedError("not implemented yet: train_part, equation (7.2)")
+    # YOUR CODE: equation (7.3)
+    raise NotImplementedError("not implemented yet: train_part, equation (7.3)")

@@ -48,7 +48,8 @@ def short(monkeypatch):
 def test_every_way_has_every_seed_at_every_rate():
     runs = lesson.plan()
     assert len(runs) == len({tuple(sorted(one.items())) for one in runs})
-    rates = Counter((one["way"], one["labels"], one["lr"]) for one in runs)
+    swept = [one for one in runs if one["way"] not in lesson.TEXT]
+    rates = Counter((one["way"], one["labels"], one["lr"]) for one in swept)
     assert set(rates.values()) == {5}
     assert {one["way"] for one in runs} >= set(lesson.WAYS)
 

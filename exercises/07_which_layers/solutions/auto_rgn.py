@@ -1,10 +1,10 @@
-"""Task 4 of 4: learning rates from relative gradients.  (7.7), in Reference."""
+"""Task 4 of 4: learning rates from relative gradients.  (7.9), in Reference."""
 
 import numpy as np
 
 
 def auto_rgn(groups, lr, least):
-    """One learning rate per group: lr × RGN / the largest RGN, 0 below `least`.   (7.7)
+    """One learning rate per group: lr × RGN / the largest RGN, 0 below `least`.   (7.9)
 
     RGN of a group is ‖∇‖ / ‖θ‖, each norm over all numbers of all its arrays together.
     A group without any gradient (all its gradients are None) is frozen: rate 0. A single
@@ -20,7 +20,7 @@ def auto_rgn(groups, lr, least):
     Example: [[([3.0, 4.0], [0.0, 1.0])], [([1.0], [0.1])]], lr 0.01, least 0.2: the RGN
     are 0.2 and 0.1, the rates 0.01 and 0.005.
     """
-    # YOUR CODE: equation (7.7)
+    # YOUR CODE: equation (7.9)
     ratios = []
     for group in groups:
         size = sum(np.sum(p**2) for p, _ in group)

@@ -1,4 +1,4 @@
-"""Task 1 of 4: what the task still needs.  (7.5), (7.6) of the notebook."""
+"""Task 2 of 4: what the task still needs.  (7.5), (7.6) of the notebook."""
 
 import numpy as np
 

@@ -8,7 +8,7 @@ from tinyft.course.lessons.transfer import ch05_full_finetuning as lesson
 
 COUNTS, RATES, END, FOLDS = lesson.COUNTS, lesson.RATES, lesson.END, lesson.FOLDS
 LOSS, RIGHT, HALVED = lesson.LOSS, lesson.RIGHT, lesson.HALVED
-DEFAULT, SHOWN = 1e-3, RATES[1:2]  # DEFAULT: what PyTorch's AdamW takes unless told
+DEFAULT = 1e-3  # what PyTorch's AdamW takes unless told
 
 
 def get(study, score, way, labels, lr):
@@ -39,8 +39,8 @@ def travelled(study, size, labels=16):
     rows = []
     for lr in RATES:
         gone, wrong = (get(study, k, END, labels, lr) for k in ("distance", "valid"))
-        share = f"{gone.mean() / size:.0%}"
-        rows.append([f"{lr:g}", said(gone, 1), share, said(100 * (1 - wrong), 0)])
+        rows.append([f"{lr:g}", said(gone, 1), f"{gone.mean() / size:.0%}"])
+        rows[-1].append(said(100 * (1 - wrong), 0))
     return ["rate", "distance", "of the start's size", "accuracy on valid, %"], rows
 
 
@@ -49,9 +49,8 @@ def equal_loss(study):
     rows = []
     for way, rates in ((lesson.PLAIN, (1e-3, 3e-3, 1e-2)), (lesson.ADAMW, RATES)):
         for lr in rates:
-            names = "step", "distance", "valid"
-            step, gone, wrong = (get(study, name, way, 16, lr) for name in names)
-            right = said(100 * (1 - wrong), 0)
+            step, gone = (get(study, k, way, 16, lr) for k in ("step", "distance"))
+            right = said(100 * (1 - get(study, "valid", way, 16, lr)), 0)
             rows.append([way, f"{lr:g}", f"{step.mean():.0f}", said(gone), right])
     return ["", "rate", "steps", "distance", "accuracy on valid, %"], rows
 
@@ -112,22 +111,21 @@ def lowered(study, lr=DEFAULT):
 def bought(study):
     """(titles, rows): test accuracy in % from scratch, by a probe, and fine-tuned.
 
-    Each rate is the one of 0.001 and 0.003 that the 120 labels choose. In the last row
-    training takes three epochs in batches of 32, full fine-tuning only at 0.001.
+    Rate: 0.001 or 0.003, by the 120 labels; last row: three epochs at 0.001 for both.
     """
     rows = []
     for n in (*COUNTS, lesson.ALL):
         three = n == lesson.ALL
         way = f"batches of 32, {lesson.EPOCHS[1]} epochs" if three else END
         scratch = f"{lesson.SCRATCH}, {way}" if three else lesson.SCRATCH
-        fresh = accuracy(study, n, choose(study, scratch, n, RATES[1:3]), scratch)
         rates = RATES[1:2] if three else RATES[1:3]
+        fresh = accuracy(study, n, choose(study, scratch, n, rates), scratch)
         full = accuracy(study, n, choose(study, way, n, rates), way)
         probe = get(study, "test", lesson.PROBE, n, 0.0)
         row = [said(100 * v, 1) for v in (fresh, probe, full)]
         rows.append([n, *row, points(full - fresh), points(full - probe)])
-    gaps = "full minus scratch", "full minus probe"
-    return ["labels", "from scratch", "linear probe", "full", *gaps], rows
+    titles = "labels", "from scratch", "linear probe", "full"
+    return [*titles, "full minus scratch", "full minus probe"], rows
 
 
 def ten(study):
@@ -141,15 +139,15 @@ def ten(study):
     )
 
 
-def text(study):
-    """(titles, rows): loss on Python's documentation, nats per token, three ways."""
+def text(study, untouched):
+    """(titles, rows): loss on Python's documentation; untouched: the base's loss."""
     full = runs.load("15_lora").where(experiment="new words", method="full")
-    found = {way.split(", ")[1]: study.where(way=way) for way in lesson.TEXT}
-    found |= {"full": full}
+    found = {w.split(", ")[1]: study.where(way=w) for w in lesson.TEXT} | {"full": full}
     losses = {k: np.array(v.at_best_rate().values("test")) for k, v in found.items()}
     gaps = {k: points(losses["full"] - v, 1, 2) for k, v in losses.items()}
     titles = ["", "rate", "loss, nats per token", "full minus this one"]
-    return titles, [
+    none = points(losses["full"] - untouched, 1, 2)
+    return titles, [["base, no training", "—", f"{untouched:.2f}", none]] + [
         [k, f"{v.best_rate():g}", said(losses[k]), "" if k == "full" else gaps[k]]
         for k, v in found.items()
     ]
@@ -161,6 +159,14 @@ def right_by_rate(study, labels):
     return np.transpose(
         [100 * (1 - get(study, "valid", END, labels, lr)) for lr in RATES]
     )
+
+
+def slow(study, low=RATES[0]):
+    """In words: the smallest rate minus 0.001, and how far it learns its own labels."""
+    pair = [[get(study, "test", END, n, lr) for lr in (low, DEFAULT)] for n in COUNTS]
+    gaps = "; ".join(f"{n} labels {points(a - b)}" for n, (a, b) in zip(COUNTS, pair))
+    most = max(get(study, "train", END, n, low).mean() for n in COUNTS)
+    return f"**{low:g} minus {DEFAULT:g}**, points: {gaps}. Training loss ≤ {most:.3f}."
 
 
 def choose(study, judge, labels, rates=RATES):
@@ -178,9 +184,8 @@ def accuracy(study, labels, rates, way=END):
 
 def chosen(study, labels):
     """{who chooses: test accuracy of the five draws}."""
-    fixed = {f"always {lr:g}": [lr] * 5 for lr in SHOWN}
-    judged = {"four folds": FOLDS}
-    judged |= {"120 labels": END}
+    fixed = {f"always {DEFAULT:g}": [DEFAULT] * 5}
+    judged = {"four folds": FOLDS, "120 labels": END}
     judged = {name: choose(study, judge, labels) for name, judge in judged.items()}
     return {k: accuracy(study, labels, v) for k, v in (fixed | judged).items()}
 
@@ -191,9 +196,7 @@ def choices(study):
     for n in COUNTS:
         found = chosen(study, n)
         row = [said(100 * found[k], 1) for k in names]
-        judges = "four folds", "120 labels"
-        fixed = found[f"always {DEFAULT:g}"]
-        gaps = [points(found[k] - fixed) for k in judges]
+        gaps = [points(found[k] - found[names[0]]) for k in names[1:]]
         rows.append([n, *row, *gaps])
     last = f"minus always {DEFAULT:g}"
     return ["labels", *names, f"four folds {last}", f"120 labels {last}"], rows
@@ -203,12 +206,11 @@ def many(study, lr=1e-3):
     """(titles, rows): test accuracy and steps of all labels, by batch and epochs."""
     rows = []
     for size in lesson.BATCHES:
-        row = [size]
+        rows.append([size])
         for n in lesson.EPOCHS:
             way = f"batches of {size}, {n} epochs"
             step, right = (get(study, k, way, lesson.ALL, lr) for k in ("step", "test"))
-            row.append(f"{said(100 * right, 1)} ({step.mean():.0f} steps)")
-        rows.append(row)
+            rows[-1].append(f"{said(100 * right, 1)} ({step.mean():.0f} steps)")
     return ["batch", *(f"{n} epoch{'s' * (n > 1)}" for n in lesson.EPOCHS)], rows
 
 
@@ -225,8 +227,8 @@ ADVICE = (
      "section 4"),
     ("how long, many labels", "3 to 10 epochs; hold a tenth back, `EarlyStopping` on "
      "what you care about", "section 6, last table; section 9"),
-    ("batch", "all labels up to 32; beyond, by memory, if the steps suffice; then sweep "
-     "again", "section 6, last table"),
+    ("batch", "all labels up to 32, by custom; beyond, by memory; then sweep again",
+     "32 against 128: section 6, last table"),
 )  # fmt: skip
 
 
@@ -235,11 +237,11 @@ def advice(study):
     warm = _at(study, lesson.COSINE, 3e-3)
     moved = _at(study, lesson.UPDATED, DEFAULT)
     schedule = "a tenth of the steps warm-up, then the cosine; constant is close"
-    norms = "hold its statistics for small batches; more in chapter 10"
+    norms = "hold its statistics (small batches); see chapter 10"
     return [
         *ADVICE,
         ["schedule", schedule, f"minus constant, rate 0.003, points: {warm}"],
-        ["BatchNorm", norms, f"updated minus held, points: {moved}"],
+        ["BatchNorm", norms, f"updated minus held, rate 0.001, points: {moved}"],
     ]
 
 

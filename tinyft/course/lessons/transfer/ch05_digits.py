@@ -13,13 +13,15 @@ from functools import cache
 import numpy as np
 
 from tinyft import backend, data, no_grad, ops, tensor, transfer
-from tinyft.course.experiment import train
+from tinyft.course.experiment import SEEDS, said, train
 from tinyft.course.plot import show
 from tinyft.data.digits import translate
 from tinyft.models import ResNet
 from tinyft.training.pretrained import load_pretrained
 
 BASE = "resnet_digits"
+DEPTHS = ("layer1", "layer2", "layer3")
+AVERAGED = "layer3, averaged"  # over its pixels: what `fc` reads
 BOARD = (-1.0) ** np.add.outer(np.arange(8), np.arange(8)).astype("f4")
 SHIFTS = {  # (x, y) -> (x, y) of the target
     "inverted": lambda x, y: (1 - x, y),
@@ -74,30 +76,55 @@ def _held_features(layer):
 
 
 def _flat(x, layer):
-    maps = backend.asnumpy(transfer.features(base(), x, layer))
-    return maps.reshape(len(x), -1).astype(float)
+    """Features (n, d) of one of DEPTHS, flattened, or averaged over the pixels."""
+    maps = backend.asnumpy(transfer.features(base(), x, layer.partition(",")[0]))
+    maps = maps.mean((2, 3)) if layer == AVERAGED else maps.reshape(len(x), -1)
+    return maps.astype(float)
 
 
-def probe(few):
-    """The linear probe of chapter 04 on inverted digits: {"valid": error, "test": right}.
+def probes(few, layers=DEPTHS):
+    """Linear probes (chapter 04) of inverted digits: {"layer", "valid", "test"}, each.
 
-    Its layer and its penalty are those that are best on valid; of equal ones the first.
-    A class without a label is never predicted.
+    One for each layer and penalty; shares of right answers. A class without a label is
+    never predicted.
     """
     classes, y = np.unique(few[1], return_inverse=True)
     found = []
-    for layer in ("layer1", "layer2", "layer3"):
+    for layer in layers:
         Z = _flat(few[0], layer)
         for relative in (1e-5, 1e-4, 1e-3, 1e-2, 0.1):  # in spreads
             fitted = transfer.linear_probe(Z, y, relative * transfer.spread(Z))
-            found.append(
-                {
-                    part: float((classes[fitted.predict(F)] == labels).mean())
-                    for part, (F, labels) in _held_features(layer).items()
-                }
-            )
-    best = max(found, key=lambda right: right["valid"])
+            right = {
+                part: float((classes[fitted.predict(F)] == labels).mean())
+                for part, (F, labels) in _held_features(layer).items()
+            }
+            found.append({"layer": layer} | right)
+    return found
+
+
+def best_probe(found):
+    """The first of `probes` that is best on valid."""
+    return max(found, key=lambda one: one["valid"])
+
+
+def probe(few):
+    """The probe of the layer and penalty best on valid: {"valid": error, "test": right}."""
+    best = best_probe(probes(few))
     return {"valid": 1 - best["valid"], "test": best["test"]}
+
+
+def by_depth(labels, seeds=SEEDS):
+    """(titles, rows): a probe's test accuracy at each depth, in how many draws chosen.
+
+    The last row is what `fc` reads; the study's probe could not choose it.
+    """
+    draws = [few_labels("inverted", labels, seed) for seed in seeds]
+    picks = [best_probe(probes(few))["layer"] for few in draws]
+    rows = []
+    for layer in (*DEPTHS, AVERAGED):
+        right = [100 * best_probe(probes(few, (layer,)))["test"] for few in draws]
+        rows.append([layer, said(right, 1), f"{picks.count(layer)} of {len(picks)}"])
+    return ["features of", "test accuracy, %", "chosen on valid"], rows
 
 
 def batches(few, size=32):

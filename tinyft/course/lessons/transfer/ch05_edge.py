@@ -7,9 +7,10 @@ from itertools import pairwise
 import numpy as np
 
 from tinyft import nn, no_grad, optim, peft, tensor, transfer
-from tinyft.course import toys
+from tinyft.course import experiment, toys
 from tinyft.course.lessons.transfer import ch05_digits as digits
 from tinyft.course.plot import COLOURS, curves, show
+from tinyft.training.pretrained import load_pretrained
 
 RANKS = (1, 2, 4, 8)
 
@@ -22,6 +23,12 @@ def features(model, count=200):
     x, y = (part[:count] for part in digits.held_out("inverted")["test"])
     maps = transfer.drift.features(model, x, ["layer3"])["layer3"]
     return tensor(maps).numpy().mean((2, 3)).astype(float), np.eye(10)[y]
+
+
+def untouched():
+    """The Bible's GPT on Python's documentation, untrained on it: test loss, nats."""
+    model, tokens = load_pretrained("gpt_kjv")[:2]
+    return experiment.loss_on(model, experiment.text_parts("pydoc", tokens)["test"])
 
 
 def linear(W):

@@ -96,11 +96,11 @@ def draw_parts(study):
             colour = COLOURS["vermilion" if name == best else "sky"]
             ax.bar(i, mean, yerr=half, capsize=3, color=colour)
         ax.set_xticks(range(len(BLOCKS)), ["first", "l2", "l3", "fc", "all"])
-        ax.set(title=shift, ylim=(0.4, 1), xlabel="part (l2: layer2)")
+        ax.set(title=shift, ylim=(0.4, 1), xlabel="part that trains")
     axes[0].set_ylabel("test accuracy")
     text = (
         "Figure 1. 100 labels. `fc` alone is too little wherever the input has changed, "
-        "and best where only the labels have. Red: what validation chooses. Bars: mean "
+        "and best where only the labels have. Orange: what validation chooses. Bars: mean "
         "of five seeds, with its 95 % interval (Student's t). The axis starts at 0.4."
     )
     show(fig, f"Four bar plots. {text}", text)
@@ -197,7 +197,7 @@ def thaw_gaps(study):
         gaps = [_gap(found, "thawed", k) for k in ("everything", "fc", part)]
         gaps[2] += f" ({part})"
         rows.append([shift, chosen(paces), *gaps])
-    return ["shift", "chosen pace", "− everything", "− fc", "− the chosen part"], rows
+    return ["shift", "chosen pace", "− everything", "− fc", "− the single part"], rows
 
 
 def thaw_long(study):
@@ -227,15 +227,16 @@ def factors(study):
 
 def settings(study):
     """Rows (what, start with, where it was measured) of "What to set"."""
+    gaps = ", ".join(row[2].split()[0] for row in thaw_gaps(study)[1])
     return [
         ["only the labels have changed", "the last layer", "section 4, `renamed`"],
         ["the input has changed", "not `fc` alone: everything, or the highest "
          "part that validation finds as good (cheaper)", "sections 4, 5, 8"],
         ["you do not know", "thaw from the top, one part per tenth of the steps",
-         "section 6"],
+         f"section 6; minus everything, on the four shifts: {gaps}"],
         ["few labels", "the same: fewer labels did not mean fewer parts", "section 5"],
-        ["learning rate (AdamW)", f"full fine-tuning's × {factors(study)}; sweep around "
-         "it", "best here: " + rates(study)],
+        ["learning rate (AdamW)", f"everything's best, swept, × {factors(study)}; sweep "
+         "around it", "best here: " + rates(study)],
         ["steps", "until the training loss is low, then compare parts", "section 4"],
         ["BatchNorm statistics", "freeze them too", "not varied here (chapter 10)"],
     ]  # fmt: skip

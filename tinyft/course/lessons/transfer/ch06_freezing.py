@@ -143,7 +143,7 @@ def fine_print(held):
         "*Settled* means that the interval excludes 0. It covers the draws of labels, "
         f"not the choice of the {count} test pictures, the same in every run (an "
         f"accuracy of 0.86 is uncertain by {half:.3f} through them alone); and of the "
-        f"{len(digits.SHIFTS) * (len(BLOCKS) - 1)} comparisons below one in twenty "
+        f"{len(digits.SHIFTS) * (len(BLOCKS) - 1)} comparisons above one in twenty "
         "would look settled by chance."
     )
 

@@ -42,7 +42,7 @@ def draw(study):
         },
         "part trained alone, from input to output",
         "test accuracy",
-        "Figure 3. One line per task, from the earliest part to the head. Bands: 95 %, "
+        "Figure 1. One line per task, from the earliest part to the head. Bands: 95 %, "
         "five seeds.",
         xticks=range(len(parts)),
         xticklabels=parts,
@@ -73,7 +73,7 @@ def rates(study, part):
 
 # --- the criteria against trying -------------------------------------------------------
 def lost(right, end="pooled"):
-    """(lost, margin, depth): how much better the best depth does than the end.   (7.8)
+    """(lost, margin, depth): how much better the best depth does than the end.   (7.1)
 
     right: {depth: which of the validation images its readout gets right}, bools (m,).
     """
@@ -220,13 +220,13 @@ def one_step(part, x, y):
 
 
 ADVICE = (  # (what, do, where it was measured)
-    ("first", "probe the depths, on validation images", "section 5"),
+    ("first", "probe the depths, on validation images", "section 2"),
     ("best depth − end within the margin", "fit the head; it may be enough",
-     "section 6, `shape`"),
-    ("beyond it", "read out the best depth: no tuning at all", "section 6, last table"),
-    ("that is not enough", "tune earlier parts, and all, each at its own rate; fit the "
-     "head first if the classes have new names", "section 6, Figure 3"),
-    ("the run you keep", "look at its own validation accuracy", "Reference, E"),
+     "section 3, `shape`"),
+    ("beyond it", "read out the best depth: no tuning at all", "section 3"),
+    ("validation shows too little", "tune earlier parts, and all, each at its own rate; fit the "
+     "head first if the classes have new names", "section 3, Figure 1"),
+    ("the run you keep", "look at its own validation accuracy", "Reference, H"),
     ("two tasks", "a head or a readout each: one forward pass serves both tasks",
      "by construction"),
 )  # fmt: skip

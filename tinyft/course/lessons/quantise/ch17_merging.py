@@ -96,9 +96,10 @@ def draw_merge(w, dw, m, levels, times=1):
     axes[0].set(ylabel="value", ylim=(-near, near))
     axes[1].legend(fontsize=8)
     caption = (
-        f"Figure 5. {len(w)} weights and the change that 50 steps at 0.0005 made, neighbours "
-        "chosen to show the difference. Dotted: the middles between levels; crosses: a new "
-        f"code. That happens {crossed[0]} times from levels, {crossed[1]} times beside them."
+        f"Figure 5. {len(w)} weights and the change that 50 steps at 0.0005 made, "
+        "neighbours chosen to show the difference. Dotted: the middles between levels; "
+        f"crosses: a new code. That happens {crossed[0]} times from levels, {crossed[1]} "
+        "times beside them."
     )
     show(
         fig,

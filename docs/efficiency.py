@@ -35,10 +35,11 @@ ResNet, and to NumPy's own products, tracemalloc, PEFT's counts and published to
 
 What to keep in mind: activations are those of this library's tape, where attention keeps
 no scores. PyTorch keeps more where it casts to float32 (norms, logits). The driver, the
-allocator, gradients in flight and single buffers come on top: 13 published runs of a 3B
-model had 0.35 to 0.65 GB more left over after a step than the plan says. So a plan *fits*
-only if it leaves 0.65 GB of the memory free, or a tenth of it where that is less
-(`recipes.margin`). A causal mask saves no FLOPs here.
+allocator, gradients in flight and single buffers come on top, so a plan *fits* only if it
+leaves 0.65 GB of the memory free, or a tenth of it where that is less (`recipes.margin`).
+That is a custom, not a bound: 13 published runs of a 3B model had 0.35 to 0.65 GB more
+left over after a step than the plan's weights, gradients and states; activations and
+the peak of a step were not in that comparison. A causal mask saves no FLOPs here.
 
 """
 

@@ -5,8 +5,9 @@
 The model's operations pass over a ledger (see ledger.py); recipes.py says how many bytes
 each number takes. Bytes of one step on one device, in four parts: weights, gradients,
 optimiser states, activations. Not in it: the driver's own memory (0.3 to 1 GB), the
-allocator's fragments, gradients in flight and buffers of single operations: a plan fits
-if it leaves 0.65 GB of the device free, or a tenth where that is less.
+allocator's fragments, gradients in flight and buffers of single operations. A plan fits
+if it leaves 0.65 GB of the device free, or a tenth where that is less: a custom, not a
+bound (see recipes.margin; activations were not in the published comparison).
 """
 
 from dataclasses import asdict, dataclass, replace

@@ -47,8 +47,9 @@ def known(what, name, names):
 def margin(memory):
     """Bytes of `memory` to leave free: 0.65 GB, or a tenth where that is less.
 
-    Published runs of a 3B model have 0.35 to 0.65 GB more left over after a step than
-    `plan` says (published.benchmark): logits of the last batch, gradients in flight.
+    A custom, not a bound. Published runs of a 3B model (published.benchmark) had 0.35 to
+    0.65 GB more left over after a step than the plan's weights, gradients and states;
+    activations and the peak of a step were not compared.
     """
     return min(MARGIN, memory // 10)
 

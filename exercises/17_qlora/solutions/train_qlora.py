@@ -21,7 +21,7 @@ def train_qlora(X, Y, W, levels, block, A, B, s, lr, steps):
     trained factors, L before every step and after the last, (steps + 1,), and the loss of
     the merged matrix.
 
-    Example: X = [[1.0, 2.0], [3.0, 0.0]], Y = [[1.0, 0.0], [2.0, −1.0]], W = [[1.0, 0.4],
+    Example: X = [[1.0, 2.0], [3.0, 0.0]], Y = [[1.0, 0.0], [2.0, −1.0]], W = [[1.0, 0.45],
     [−0.2, 0.6]], levels = np.linspace(-1, 1, 16), block 2, A = [[1.0, 0.5]], B = [[0.0],
     [0.2]], s = 2.0, lr = 0.02, steps = 2: losses [1.9178, 0.5257, 0.2134], merged 0.2377.
     """

@@ -15,6 +15,11 @@ def past_key_values(prompt, layers, kv_heads):
     prompt (l, layers · 2 · kv_heads · d); returns a list of `layers` pairs of arrays, each
     (kv_heads, l, d). With grouped queries kv_heads is the number of key heads. Raises
     ValueError when the columns are not a multiple of 2 · layers · kv_heads.
+
+    Example: prompt = [[1, 2, 3, 4, 5, 6, 7, 8], [11, 12, 13, 14, 15, 16, 17, 18]],
+    layers 2, kv_heads 2, so d = 1. Layer 0: P_k = [[[1], [11]], [[2], [12]]],
+    P_v = [[[3], [13]], [[4], [14]]]; layer 1: P_k = [[[5], [15]], [[6], [16]]],
+    P_v = [[[7], [17]], [[8], [18]]].
     """
     # YOUR CODE: Reference H
     length, columns = prompt.shape

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tinyft import efficiency
-from tinyft.course.experiment import interval
+from tinyft.course.experiment import interval, said
 from tinyft.course.lessons.efficiency import ch19_efficiency as lesson
 
 SEVEN = {"batch": 1, "length": 512}
@@ -20,8 +20,8 @@ def advice(found, peak):
     return [
         [
             "will it fit?",
-            "plan first: it fits if 0.65 GB stay free, what published runs needed above "
-            "the plan; then measure the second step",
+            "plan first, activations included: it fits if 0.65 GB stay free (a custom, "
+            "section 8); then measure the peak of the second step",
             "sections 7 and 8",
         ],
         *_parts(full, lora),
@@ -86,13 +86,12 @@ def _seconds(full, lora):
 
 def _speed():
     full = lesson.price("full").flops
-    few = min(lesson.TEXT, key=lambda name: lesson.price(name).flops)
-    lora, least = (lesson.price(n).flops / full for n in ("LoRA r=4", few))
+    lora, least = (lesson.price(n).flops / full for n in ("LoRA r=4", "parallel"))
     top, whole = (lesson.price(n, True).flops for n in ("last layer", "full"))
     top /= whole
     return (
         "where the signal must go back to the bottom about a third is saved: LoRA takes "
-        f"{lora:.2f} of the FLOPs, an adapter beside the MLP {least:.2f} ({few}). "
+        f"{lora:.2f} of the FLOPs, an adapter beside the MLP {least:.2f} (parallel). "
         "Training only the top "
         f"can save up to two thirds: a ResNet's last layer alone takes {top:.2f}. A "
         "smaller model or shorter texts save more"
@@ -112,13 +111,15 @@ def beside(found):
 
 
 def _first(found):
+    top = found[best_of(found)]["gain"]
     names = [n for n in beside(found) if n != best_of(found)]
-    also = ", ".join(names) or "no other"
+    each = [f"{n} ({said(found[n]['gain'] - top, 1, sign=True)} points)" for n in names]
+    also = ", ".join(each) or "no other"
     return (
         f"LoRA on all linear layers first (custom): it merges into W, so that the finished "
         "model costs nothing more, and its rates are known best. An adapter stays in the "
-        f"model as layers of its own. If that is no matter: here {best_of(found)} gains "
-        f"most; not settled to be worse, each paired with it: {also}"
+        f"model as layers of its own. If that does not matter: here {best_of(found)} gains "
+        f"most; not settled to be worse in a paired difference: {also}"
     )
 
 
@@ -160,7 +161,7 @@ def _full(found, peak):
 
 
 def rate_table(study, names):
-    """Rows [method, "rate: gain"...]: points by rate, two seeds each, all rates tried."""
+    """Rows [method, "rate: validation loss, gain"...]: two seeds each, all rates tried."""
     rows = []
     for name in names:
         runs = study.where(experiment="text", method=name)
@@ -169,7 +170,8 @@ def rate_table(study, names):
             one = runs.where(lr=lr)
             gain = 100 * np.subtract(one.values("accuracy"), one.values("before"))
             best = " (chosen)" if lr == runs.best_rate() else ""
-            cells.append(f"{lr:g}: {gain[:2].mean():.1f}{best}")
+            loss = np.mean(one.values("valid")[:2])
+            cells.append(f"{lr:g}: {loss:.2f}, {gain[:2].mean():+.1f}{best}")
         rows.append([name, *(cells + [""] * 5)[:5]])
     return rows
 

@@ -46,7 +46,7 @@ def draw_front(found, caption):
             if name not in on:
                 look = {"color": "0.65", "marker": "x"}
             ax.plot(size, gain, linestyle="", markersize=5, **look)
-            if name in on:
+            if name in on or name in ("full", "LoRA r=4", "last block"):
                 ax.annotate(
                     name, (size, gain), (3, -10), textcoords="offset points", fontsize=8
                 )

@@ -177,7 +177,7 @@ def reading(priced):
     return (
         f"*BitFit* trains {bias.trainable / full.trainable:.1%} of the "
         f"numbers and still takes {bias.flops / full.flops:.0%} of the arithmetic: almost "
-        f"the whole signal goes back. *{least}* takes least, "
+        f"the whole signal goes back. Of these, *{least}* takes least, "
         f"{priced[least].flops / full.flops:.0%}, as nothing below the first place where "
         f"it sits wants a gradient. *LoHa* trains {loha.trainable / full.trainable:.0%} of "
         f"the numbers and keeps {loha.activations / full.activations:.1f} times what full "

@@ -33,8 +33,9 @@ def draw_methods(loss, counts, levels):
         "Two panels of held-out loss with intervals. Left, against length: prefix and "
         "prompt fall as they grow, the prefix below the prompt. Right, against trained "
         "numbers, with other methods; full fine-tuning is lowest.",
-        "Figure 1. Five seeds, 95 %. Dotted: the frozen model, and counts of the same "
-        "tokens without a network. Right: at equal numbers prompt and prefix are close.",
+        "Figure 1. Five seeds, 95 %. Dotted, from above: the frozen model; all tokens "
+        "alike; counts of the same tokens without a network. Right: at equal numbers, "
+        "too, the prefix is below the prompt (P-tuning: numbers in training).",
     )
 
 

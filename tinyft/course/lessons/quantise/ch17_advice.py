@@ -150,7 +150,7 @@ def verdicts(study, base):
         f"**{k}**: {' · '.join(told[k]) or 'none'}" for k in ("worse", "better")
     )
     return (
-        f"The untrained base has {base:.3f}. Against LoRA on floats "
+        f"Before fine-tuning the base has {base:.3f}. Against LoRA on floats "
         f"({np.mean(floats):.3f}), five paired seeds: {parts}; **not settled**: the other "
         f"{len(told['not settled'])}. (Of so many comparisons, one in twenty leaves out "
         f"zero by chance.) The last column: {_merged_worse(study)}."

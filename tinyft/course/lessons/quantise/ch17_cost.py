@@ -100,7 +100,7 @@ def cost_in_words(rest, memory, seconds, peaks):
         f"{memory['packed']:,} bytes instead of {memory['dense']:,}. What is not packed "
         f"stays: {rest:,} bytes. Beside the base a step needs {peak['packed']:.1f} MB "
         f"instead of {peak['dense']:.1f}. One matrix at a time is unpacked, at most "
-        f"{largest:.2f} MB of floats; the peak stands where less than that is alive. "
+        f"{largest:.2f} MB of floats, and the peak grows by no more than that. "
         f"Unpacking adds {slow:.0%} to the processor time of a step of 256 tokens and "
         f"{less:.0%} to one of 1024: the work is the same, whatever the batch."
     )

@@ -50,11 +50,23 @@ def _dense(W, change):
     return noise, ((R - Q) * change).sum() / size, moved
 
 
-def one_block(model, count=16):
-    """(w, Δw, m) of the first block of a dense model's first adapted layer."""
-    W, change = changes(model)[0]
-    w, dw = W.ravel()[:64], change.ravel()[:64]
-    return w[:count], dw[:count], np.abs(w).max()
+def one_block(model, levels, count=16):
+    """(w, Δw, m) of `count` weights of a block of a dense model's adapted layers.
+
+    Neighbours chosen to show the difference: many changes cross a middle, but none would
+    from the nearest level.
+    """
+    rows = [[a.reshape(-1, 64) for a in pair] for pair in changes(model)]
+    w, dw = (np.concatenate(part) for part in zip(*rows))
+    m = np.abs(w).max(axis=1, keepdims=True)
+    middles = (levels[1:] + levels[:-1]) / 2
+    code = np.searchsorted(middles, w / m)
+    beside = code != np.searchsorted(middles, (w + dw) / m)
+    on = code != np.searchsorted(middles, levels[code] + dw / m)
+    count_of = np.lib.stride_tricks.sliding_window_view
+    score = count_of(beside - 64.0 * on, count, axis=1).sum(-1)
+    i, at = np.unravel_index(score.argmax(), score.shape)
+    return w[i, at : at + count], dw[i, at : at + count], float(m[i, 0])
 
 
 def draw_merge(w, dw, m, levels, times=1):
@@ -84,9 +96,10 @@ def draw_merge(w, dw, m, levels, times=1):
     axes[0].set(ylabel="value", ylim=(-near, near))
     axes[1].legend(fontsize=8)
     caption = (
-        f"Figure 5. {len(w)} weights of one block and the change that 50 steps at 0.0005 "
-        "made; dotted: the middles between levels. A change counts only where it crosses a "
-        f"middle: {crossed[0]} times on levels, {crossed[1]} beside them."
+        f"Figure 5. {len(w)} weights and the change that 50 steps at 0.0005 made, "
+        "neighbours chosen to show the difference. Dotted: the middles between levels; "
+        f"crosses: a new code. That happens {crossed[0]} times from levels, {crossed[1]} "
+        "times beside them."
     )
     show(
         fig,

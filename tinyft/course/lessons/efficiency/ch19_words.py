@@ -1,0 +1,93 @@
+"""Chapter 19: sentences and small tables made from the numbers of its cells."""
+
+import numpy as np
+
+from tinyft import efficiency, nn
+from tinyft.course.lessons.efficiency import ch19_efficiency as lesson
+from tinyft.course.lessons.efficiency.ch19_advice import top_block
+from tinyft.course.prose import say, table
+
+KEPT = [
+    "layer 40 → 30",
+    "numbers kept for each token",
+    "kept at any batch size, as a multiple of W",
+]
+
+
+def kept_rows(token, fixed, names):
+    """Show what a layer keeps with each method of `names`."""
+    rows = [[m, f"{token[m]:g}", f"{fixed[m] / 1200:.1f}"] for m in names]
+    table(KEPT, rows)
+
+
+def lora_again():
+    """(all kept, recomputed): FLOPs of a LoRA step that ran."""
+    found, model = [], lesson.prepared("LoRA r=4")
+    for again in (False, True):
+        for block in model.blocks if again else ():
+            nn.recompute(block)
+        with efficiency.counted() as flops:
+            lesson.one_loss(model).backward()
+        found.append(flops.flops)
+    return found
+
+
+def recomputed(told):
+    """Show {"all kept", "recomputed": (GFLOP, MB, MB)} of full, and LoRA's work."""
+    rows = [[name, *(f"{v:.2f}" for v in row)] for name, row in told.items()]
+    head = ["GFLOP", "MB kept at the end of forward", "with one block open again"]
+    table(["full, our GPT", *head], rows)
+    more = told["recomputed"][0] / told["all kept"][0] - 1
+    before, after = lora_again()
+    say(
+        f"Full: {more:.0%} more work. LoRA r=4: from {before / 1e9:.2f} to "
+        f"{after / 1e9:.2f} GFLOP, {after / before - 1:.0%} more; full fine-tuning "
+        f"without recomputation takes {told['all kept'][0]:.2f}."
+    )
+
+
+def cheap_words(priced, worst):
+    """What is cheap in the table of section 5; priced: {method: its Cost}."""
+    full, bias = priced["full"], priced["BitFit"]
+    config = lesson.base().config
+    tokens = lesson.BATCH * lesson.LENGTH
+    output = 2 * 2 * config.vocab * config.dim * tokens / full.flops
+    say(
+        f"The worst of the numbers is {worst:.2%} off. *BitFit* trains "
+        f"{bias.trainable / full.trainable:.1%} of the numbers and takes "
+        f"{bias.flops / full.flops:.0%} of the arithmetic: almost the whole signal goes "
+        f"back. *parallel* takes {priced['parallel'].flops / full.flops:.0%}: nothing "
+        "below its first place wants a gradient. *last block* is `peft.Full`, which "
+        "keeps the base beside its own weights and multiplies by both; training that "
+        f"block's own weights takes {top_block() / full.flops:.0%}, less than any method "
+        "here. (Not less still: the whole model runs forward, and the signal comes back "
+        "through the frozen output layer, whose two products alone are "
+        f"{output:.0%} of a full step.)"
+    )
+
+
+def budget(tight, memory=24):
+    """A plan that does not fit, step by step: which part is the largest?"""
+    again = efficiency.plan(
+        "llama-33b", "qlora", r=16, batch=1, length=512, recompute=True
+    )
+    say(
+        f"**Step by step.** 33B on {memory} GB, together {tight.total / 1e9:.1f}. The "
+        f"largest part: weights, {tight.weights / 1e9:.1f}, in 4 bits already. The next: "
+        f"activations, {tight.activations / 1e9:.1f}; recomputed they are "
+        f"{again.activations / 1e9:.1f}. Gradients and states, "
+        f"{(tight.gradients + tight.states) / 1e9:.1f}, are too small to matter: a lower "
+        f"rank saves little. Now {again.total / 1e9:.1f} GB, below {memory} − 0.65."
+    )
+
+
+def front_words(on, points, width):
+    """The front by bytes, and what the rate moves against what the method moves."""
+    gains = sorted(v[0] for v in points.values())
+    say(
+        f"By the bytes of a step the front is: {', '.join(on)}. A factor of 3 in the "
+        f"rate, to either side of the best, costs a method {np.median(width):.1f} points "
+        f"(median of {len(width)}), up to {max(width):.1f}. The twelve best methods lie "
+        f"within {gains[-1] - gains[-12]:.1f} points, all {len(gains)} within "
+        f"{gains[-1] - gains[0]:.1f}."
+    )

@@ -2,12 +2,11 @@
 
 import pytest
 
-from tinyft import pretrained
-
 
 @pytest.fixture(scope="session")
 def fetched():
     """The path of a real model or data set; the test is skipped where it is not there."""
+    from tinyft import pretrained
 
     def path(name):
         try:

@@ -1,4 +1,4 @@
-"""Runs beside the answer: the judge's network, made here, and what was set on it.
+"""Part of the grader, not a task: runs beside the answer, on the judge's network.
 
 Nothing is measured here: what comes back is set on the judge's own network and tried.
 """

@@ -165,6 +165,20 @@ def test_a_token_that_swallows_the_blanks_before_it(tmp_path):
         assert ours.encode(text, special=True).tolist() == ids, text
 
 
+def test_the_frame_of_roberta(tmp_path):
+    file = byte_file()
+    ids = file["model"]["vocab"]
+    frame = {"cls": ["<e>", ids["<e>"]], "sep": ["<pad>", ids["<pad>"]]}
+    frame |= {
+        "type": "RobertaProcessing",
+        "trim_offsets": True,
+        "add_prefix_space": False,
+    }
+    path = put(tmp_path, file | {"post_processor": frame})
+    found = data.load_tokenizer(path).batch(["ab c"]).ids[0].tolist()
+    assert found == theirs(path).encode("ab c").ids and found[0] == ids["<e>"]
+
+
 def wordpiece_file(**norm):
     vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
     norm = {"lowercase": True, "strip_accents": None, **norm}
@@ -323,7 +337,7 @@ BROKEN = {
     "another model": (changed(byte_file(), ["model", "type"], "Unigram"), "'Unigram'"),
     "another normaliser": (
         changed(byte_file("qwen2"), ["normalizer", "type"], "NFKC"),
-        "type='NFKC'; only type='NFC' is computed",
+        "type='NFKC'; type='NFC' is computed",
     ),
     "a dropout": (changed(byte_file(), ["model", "dropout"], 0.1), "dropout=0.1"),
     "another split": (
@@ -349,6 +363,36 @@ BROKEN = {
             {"id": []},
         ),
         "the special token [] is not a token",
+    ),
+    "no pre-split": (
+        changed(byte_file(), ["pre_tokenizer"], None),
+        "pre_tokenizer is None",
+    ),
+    "a pre-split of nothing": (
+        changed(byte_file("digits"), ["pre_tokenizer", "pretokenizers"], 3),
+        "not a list of steps",
+    ),
+    "a step of another kind": (
+        changed(
+            byte_file("digits"), ["pre_tokenizer", "pretokenizers", 0, "type"], "Cut"
+        ),
+        "its pre_tokenizer is ['Cut', 'ByteLevel'], which is not computed",
+    ),
+    "an added token that is a number": (
+        changed(byte_file(), ["added_tokens", 0], 3),
+        "an added token is an object, got 3",
+    ),
+    "a step of the frame": (
+        changed(wordpiece_file(), ["post_processor", "single", 0], 3),
+        "its post_processor has the step 3",
+    ),
+    "a frame without the text": (
+        changed(wordpiece_file(), ["post_processor", "single"], []),
+        "does not have the text once",
+    ),
+    "a longest word of none": (
+        changed(wordpiece_file(), ["model", "max_input_chars_per_word"], -1),
+        "max_input_chars_per_word is -1",
     ),
     "no unknown token": (
         changed(wordpiece_file(), ["model", "unk_token"], "[NONE]"),
@@ -491,18 +535,15 @@ BAD_LISTS = {
     "types of others": ({"token_type": [1, 3]}, "a type for each token"),
     "a role beyond the end": ({"eos_token_id": 10**6}, "eos_token_id is 1000000"),
     "a merge of what is not there": ({"merges": ["a qqq"]}, "merge number 0"),
-    "a token twice": ({"tokens": ["a"] * 257}, "'a' is there twice"),
+    "a token twice": ({"tokens": ["a"] * 258}, "'a' is there twice"),
 }
 
 
 def lists(**changes):
     """The metadata of a GGUF file with 256 bytes, one merge and one special token."""
-    found = {"model": "gpt2", "pre": "smollm", "tokens": [*EVERY, "<e>"]}
-    found |= {
-        "token_type": [1] * 256 + [3],
-        "merges": [],
-        "eos_token_id": 256,
-    } | changes
+    found = {"model": "gpt2", "pre": "smollm", "tokens": [*EVERY, "ab", "<e>"]}
+    found |= {"token_type": [1] * 257 + [3], "merges": ["a b"], "eos_token_id": 257}
+    found |= changes
     return {f"tokenizer.ggml.{name}": value for name, value in found.items()}
 
 
@@ -517,8 +558,8 @@ def test_broken_lists_of_a_gguf_file(changes, why, tmp_path):
 
 def test_the_lists_of_a_gguf_file(tmp_path):
     path = tmp_path / "x.gguf"
-    more = {"add_bos_token": True, "bos_token_id": 256}
+    more = {"add_bos_token": True, "bos_token_id": 257}
     path.write_bytes(gguf_bytes(lists(**more), {}))
     ours = data.load_tokenizer(path)
-    assert ours.eos_id == 256 and ours.words == "digits"
-    assert ours.batch(["a"]).ids.tolist() == [[256, EVERY.index("a")]]
+    assert ours.eos_id == 257 and ours.words == "digits"
+    assert ours.batch(["ab"]).ids.tolist() == [[257, 256]]

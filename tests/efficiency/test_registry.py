@@ -33,6 +33,9 @@ def build(name):
         return models.resnet_tiny(rng, widths=(16, 32, 64), classes=10)
     if name == "llama":
         return models.llama_tiny(rng, kv_heads=2, hidden=96, **SIZES)
+    if name == "glm":
+        half = {"rotary_part": 6, "rotary_pairs": "neighbours", "attn_bias": "qkv"}
+        return models.llama_tiny(rng, kv_heads=2, hidden=96, **half, **SIZES)
     if name == "bert":
         return models.bert_tiny(rng, types=2, **SIZES)
     model = models.gpt2_tiny(rng, **SIZES)
@@ -111,7 +114,7 @@ def test_lora_fa_keeps_the_small_product_instead_of_the_input():
     assert saved <= less <= saved + 12 * first
 
 
-@pytest.mark.parametrize("name", ["transformer", "llama", "bert", "resnet"])
+@pytest.mark.parametrize("name", ["transformer", "llama", "glm", "bert", "resnet"])
 def test_a_model_that_trains_whole(name):
     """Exact but for the two numbers per channel that a BatchNorm keeps."""
     model = build(name)

@@ -1,4 +1,4 @@
-"""Lets the tests of this folder import its helpers, and the writer of GGUF files in data/."""
+"""Lets the tests of this folder import its helpers, and data/gguf_file.py."""
 
 import sys
 from pathlib import Path

@@ -219,6 +219,14 @@ def test_what_is_refused(changes, why, tmp_path):
     assert str(path) in str(told.value) and why in str(told.value)
 
 
+def test_the_wrong_door_names_the_right_one(tmp_path):
+    path = tmp_path / "model.gguf"
+    path.write_bytes(changed())
+    for call in (io.load, io.load_pth, io.huggingface.load_model):
+        with pytest.raises((ValueError, OSError), match=r"io\.load_gguf\(path\)"):
+            call(path)
+
+
 @pytest.mark.parametrize("kind", ["llama", "qwen2", "qwen3"])
 def test_it_is_what_transformers_reads(kind, tmp_path):
     torch = pytest.importorskip("torch", reason="pip install torch")

@@ -215,6 +215,7 @@ HOSTILE = {
     "another pickle": (pickle.dumps([1, 2], 2), "not one that torch.save has written"),
     "no pickle": (b"hello world" * 10, "does not begin with a pickle"),
     "a pointer": (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+    "a file of llama.cpp": (b"GGUF" + bytes(60), "io.load_gguf(path) reads the model"),
     "empty": (b"", "does not begin with a pickle"),
 }
 
@@ -231,6 +232,19 @@ def test_a_hostile_file_is_a_sentence_and_takes_no_memory(content, why, tmp_path
         tracemalloc.stop()
     assert str(path) in str(told.value) and why in str(told.value)
     assert peak < 2**24
+
+
+@BOTH
+def test_every_damaged_byte_is_a_sentence_or_another_number(layout, tmp_path):
+    good, rng = bytearray(layout(state(tensor()))), np.random.default_rng(0)
+    for at in range(len(good)):
+        bad = good.copy()
+        bad[at] ^= int(rng.integers(1, 256))
+        path = put(tmp_path, bad)
+        try:
+            io.load_pth(path)
+        except io.CheckpointError as error:
+            assert str(path) in str(error)
 
 
 def test_a_place_far_away_takes_no_memory(tmp_path):

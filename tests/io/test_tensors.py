@@ -5,6 +5,7 @@ import json
 import os
 import struct
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -295,3 +296,16 @@ def test_atomic_write_of_bytes_text_function_and_link(tmp_path):
         pytest.skip("this system does not let the test make links")
     io.atomic_write(link, b"4")
     assert link.is_symlink() and path.read_bytes() == b"4"
+
+
+def test_loading_holds_every_array_once(tmp_path):
+    """Four arrays of 2 MB and their file: what is allocated is the arrays."""
+    path, shape = tmp_path / "x.safetensors", (512, 1024)
+    io.save(path, {n: np.full(shape, i, "f4") for i, n in enumerate("abcd")})
+    io.load(path)
+    tracemalloc.start()
+    state = io.load(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    size = sum(a.nbytes for a in state.values())
+    assert size <= peak < 1.05 * size and all(a.flags.writeable for a in state.values())

@@ -79,3 +79,15 @@ def test_float64_and_an_adapter(path):
     adapter = peft.attach(model, peft.LoRA(r=2), r"attn\.(q|v)", rng=0)
     assert len(adapter.deltas) == 4
     assert np.array_equal(model(IDS).numpy(), want)
+
+
+def test_blocks_with_a_damaged_scale_are_refused(path, tmp_path):
+    whole = bytearray(path.read_bytes())
+    raw = io.gguf.read(path).tensors["blk.1.ffn_down.weight"].raw.tobytes()
+    at = whole.index(raw)
+    whole[at : at + 2] = np.float16(np.inf).tobytes()
+    bad = tmp_path / "bad.gguf"
+    bad.write_bytes(whole)
+    for packed in (True, False):
+        with pytest.raises(io.CheckpointError, match=r"mlp\.down.*NaN or infinite"):
+            io.load_gguf(bad, packed=packed)

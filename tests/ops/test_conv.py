@@ -283,6 +283,20 @@ def test_columns_of_one_tap_row(case, monkeypatch):
     assert taken[-2:] == [False, False]
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 6])
+def test_groups_of_every_width_and_dtype(channels, dtype):
+    """Widths that are copied as items of 8 or 16 bytes, and others, with an empty batch;
+    float32 to 2e-5, 54 products."""
+    x, w = draw((2, 3 * channels, 6, 5), (9, channels, 3, 3), dtype=dtype)
+    y = ops.conv2d(x, w, padding=1, groups=3)
+    parts = np.split(x.astype("f8"), 3, 1), np.split(w.astype("f8"), 3)
+    want = [ops.conv2d(a, b, padding=1).numpy() for a, b in zip(*parts)]
+    close(y.numpy(), np.concatenate(want, 1), {"f4": 2e-5, "f8": 1e-12}[dtype])
+    assert y.dtype == dtype
+    assert ops.conv2d(x[:0], w, padding=1, groups=3).shape == (0, 9, 6, 5)
+
+
 @pytest.mark.parametrize("groups", [2, 4])
 def test_a_group_sees_nothing_of_the_others(groups):
     """Infinite or undefined channels of one group leave the other outputs alone."""

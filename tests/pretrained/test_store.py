@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -105,6 +106,17 @@ def test_a_changed_file_is_fetched_again(monkeypatch, tmp_path, home):
         store.fetched("single")
 
 
+def test_what_a_killed_process_left_goes_the_next_day(monkeypatch, tmp_path, home):
+    serve(monkeypatch, tmp_path, one=None)
+    for age, name in ((0, ".single.new"), (2 * store.DAY, ".single.old")):
+        (home / name).mkdir(parents=True)
+        (home / name / "part").write_bytes(A)
+        os.utime(home / name, (time.time() - age,) * 2)
+    store.fetch("single", str)
+    assert left(home)[:2] == [".single.new", ".single.new/part"]
+    assert len(left(home)) == 4
+
+
 BAD = {
     "another content": (
         {"model.bin": A[::-1], "config.json": B},
@@ -170,7 +182,9 @@ def test_a_full_disk(monkeypatch, tmp_path, home):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(store, "unpack", full)
-    with pytest.raises(FetchError, match="the disk is full; make room"):
+    with pytest.raises(
+        FetchError, match=r"^Cannot write .*: the disk is full; make room"
+    ):
         store.fetch("small", str)
     assert left(home) == []
 
@@ -178,7 +192,7 @@ def test_a_full_disk(monkeypatch, tmp_path, home):
 def test_a_folder_that_cannot_be_made(monkeypatch, tmp_path):
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("TINYFT_CACHE", str(tmp_path / "file" / "cache"))
-    with pytest.raises(FetchError, match="Cannot write"):
+    with pytest.raises(FetchError, match=r"^Cannot write"):
         store.fetch("small", str)
 
 

@@ -15,6 +15,7 @@ from tinyft.data.batches import (
 from tinyft.data.bpe import BPETokenizer
 from tinyft.data.digits import SHIFTS, load_digits, shift
 from tinyft.data.files import SHA256, DataError
+from tinyft.data.images import normalised
 from tinyft.data.stream import BatchStream
 from tinyft.data.text import domains, load_text
 from tinyft.data.tokenizer import CharTokenizer, Tokenizer, TokenizerError
@@ -42,6 +43,7 @@ __all__ = [
     "load_text",
     "load_tokenizer",
     "mlm_batch",
+    "normalised",
     "rng_state",
     "set_rng_state",
     "shift",

@@ -12,4 +12,6 @@ def told(content):
         )
     if content.startswith(b"version https://git-lfs"):
         return "is a Git LFS pointer, not the file itself. Run: git lfs pull"
+    if content.startswith(b"GGUF"):
+        return "is a file of llama.cpp. io.load_gguf(path) reads the model in it."
     return None

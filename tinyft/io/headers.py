@@ -15,9 +15,8 @@ import numpy as np
 
 from tinyft.io import foreign, seal
 from tinyft.io.json_text import JSONError, parse_json
-from tinyft.io.tensors import DTYPES, HEADER, CheckpointError, widen_bfloat16
-
-PIECE = 2**16  # entries that are converted at a time
+from tinyft.io.tensors import HEADER, CheckpointError
+from tinyft.io.values import DTYPES, read_values
 
 
 class Entry(NamedTuple):
@@ -115,16 +114,5 @@ def read_array(path, entry, dtype=None):
             f"{path} holds an array of dtype {entry.dtype}, which is not read (only "
             f"{', '.join(DTYPES)}). Convert the file to one of these."
         )
-    stored, half = np.dtype(DTYPES[entry.dtype]), entry.dtype == "BF16"
-    count, target = math.prod(entry.shape), np.dtype(np.float32) if half else stored
-    if dtype is not None and target.kind == "f" and np.can_cast(target, dtype):
-        target = np.dtype(dtype)
     with open(path, "rb") as file:
-        file.seek(entry.start)
-        if target == stored:
-            return np.fromfile(file, stored, count).reshape(entry.shape)
-        array = np.empty(count, target)
-        for i in range(0, count, PIECE):
-            piece = np.fromfile(file, stored, min(PIECE, count - i))
-            array[i : i + PIECE] = widen_bfloat16(piece) if half else piece
-    return array.reshape(entry.shape)
+        return read_values(file, entry.start, entry.dtype, entry.shape, dtype)

@@ -10,6 +10,7 @@ Source: the format's description at https://github.com/huggingface/safetensors#f
 """
 
 import json
+import mmap
 import os
 
 import numpy as np
@@ -18,23 +19,8 @@ from tinyft import backend
 from tinyft.io import foreign, seal
 from tinyft.io.atomic import atomic_write
 from tinyft.io.json_text import JSONError, parse_json
+from tinyft.io.values import DTYPES, read_values
 
-# Header name -> how NumPy reads the bytes. BF16 is read as integers, then widened.
-DTYPES = {
-    "F64": "<f8",
-    "F32": "<f4",
-    "F16": "<f2",
-    "BF16": "<u2",
-    "I64": "<i8",
-    "I32": "<i4",
-    "I16": "<i2",
-    "I8": "i1",
-    "U64": "<u8",
-    "U32": "<u4",
-    "U16": "<u2",
-    "U8": "u1",
-    "BOOL": "?",
-}
 SAVED = {np.dtype(code) for name, code in DTYPES.items() if name != "BF16"}
 HEADER = 100_000_000  # bytes: the format's limit
 
@@ -74,23 +60,21 @@ def load(path):
 def load_with_metadata(path):
     """Return (state, metadata): as `load`, and the {str: str} stored beside it."""
     package = _package()
-    content = _read(path)
-    header, end = _header(path, content)
-    if seal.is_broken(content[:end], memoryview(content)[end:]):
-        raise CheckpointError(
-            f"{path} is damaged: its bytes are not the ones that were written (their "
-            "SHA-256 differs). Fetch it again, or go back to an older copy."
-        )
-    try:
-        entries = package.deserialize(content)
-    except Exception as error:  # the package's own error type, named in the sentence
-        raise CheckpointError(
-            f"{path} is not a valid safetensors file: {error}. "
-            "Delete it and write or fetch it again."
-        ) from None
-    entries = sorted(entries)  # by name; no name occurs twice
-    state = {name: _array(path, name, entry) for name, entry in entries}
-    metadata = header.get("__metadata__") or {}
+    _check_path(path)
+    with open(path, "rb") as file:  # once: the name may become another file
+        header, end = _checked_header(path, file)
+        try:
+            with package.safe_open(path, framework="numpy"):
+                pass  # it checks what the header says of each array
+        except (
+            Exception
+        ) as error:  # the package's own error type, named in the sentence
+            raise CheckpointError(
+                f"{path} is not a valid safetensors file: {error}. "
+                "Delete it and write or fetch it again."
+            ) from None
+        metadata = header.pop("__metadata__", None) or {}
+        state = {n: _array(path, n, header[n], file, end) for n in sorted(header)}
     return state, {k: v for k, v in metadata.items() if k != seal.MARK}
 
 
@@ -180,21 +164,39 @@ def _sorted_header(content):
 # --- reading -----------------------------------------------------------------------
 
 
-def _read(path):
+def _check_path(path):
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"io.load(path): expected a path, got a {type(path).__name__}")
     if not os.path.isfile(path):
         raise FileNotFoundError(
             f"There is no file {path}. Check the path, or write it with io.save."
         )
-    with open(path, "rb") as file:
-        return file.read()
+
+
+def _checked_header(path, file):
+    """_header of an open file, whose checksum is compared if it has one of ours.
+
+    The file is mapped, not read: it takes no memory of its own.
+    """
+    if not os.fstat(file.fileno()).st_size:
+        return _header(path, b"")  # nothing to map
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        header, end = _header(path, content)
+        with memoryview(content)[end:] as data:
+            broken = seal.is_broken(content[:end], data)
+    if broken:
+        raise CheckpointError(
+            f"{path} is damaged: its bytes are not the ones that were written (their "
+            "SHA-256 differs). Fetch it again, or go back to an older copy."
+        )
+    return header, end
 
 
 def _header(path, content):
     """(header, where the arrays begin); the length of all it announces is checked."""
-    if foreign.told(content):
-        raise CheckpointError(f"{path} {foreign.told(content)}")
+    told = foreign.told(content[:64])
+    if told:
+        raise CheckpointError(f"{path} {told}")
     size = int.from_bytes(content[:8], "little")
     if len(content) < 8 or size > min(len(content) - 8, HEADER):
         raise _truncated(path, f"its header should end at byte {8 + size}", content)
@@ -225,21 +227,15 @@ def _truncated(path, expected, content):
     )
 
 
-def _array(path, name, entry):
-    """Return one array, writable and owned by the caller."""
-    code = DTYPES.get(entry["dtype"])
-    if code is None:
+def _array(path, name, entry, file, end):
+    """Return one array, writable and owned by the caller; `end`: of the header."""
+    if entry["dtype"] not in DTYPES:
         raise CheckpointError(
             f"{path}: '{name}' has dtype {entry['dtype']}, which tinyft does not read "
             f"(it reads {', '.join(DTYPES)}). Convert the file to one of these."
         )
+    start = end + entry["data_offsets"][0]
     try:
-        array = np.frombuffer(entry["data"], dtype=code).reshape(entry["shape"])
+        return read_values(file, start, entry["dtype"], entry["shape"])
     except (ValueError, OverflowError) as error:
         raise CheckpointError(f"{path} is damaged: '{name}': {error}") from None
-    return widen_bfloat16(array) if entry["dtype"] == "BF16" else array.copy()
-
-
-def widen_bfloat16(bits):
-    """Return float32 from the uint16 bits of bfloat16: its upper half, so exact."""
-    return (bits.astype(np.uint32) << 16).view(np.float32)

@@ -14,6 +14,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 import tomllib
 import zipfile
 from functools import cache
@@ -24,6 +25,7 @@ from tinyft.io.explain import BROKEN_ZIP, explained
 from tinyft.pretrained.pip import FetchError, download
 
 BLOCK = 2**20  # bytes copied at a time
+DAY = 86400  # seconds
 
 
 class Entry(NamedTuple):
@@ -117,6 +119,7 @@ def fetch(name, say=print):
         return found.path
     try:
         home.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(home, name)
         with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=home) as room:
             _check_space(found, home)
             _from_sources(found, Path(room), say)
@@ -124,7 +127,7 @@ def fetch(name, say=print):
     except FetchError:
         raise
     except OSError as error:
-        raise FetchError(str(explained(error, home))) from error
+        raise FetchError(explained(error, home).strerror) from error
     say(f"{name} is here: {found.path}")
     return found.path
 
@@ -136,6 +139,13 @@ def wrong_files(found, folder):
         for name, (_, expected) in found.files.items()
         if not (folder / name).is_file() or _sha256(folder / name) != expected
     ]
+
+
+def _remove_leftovers(home, name):
+    """Delete what killed processes left; a folder of today may still be in use."""
+    for folder in home.glob(f".{name}.*"):
+        if time.time() - folder.stat().st_mtime > DAY:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _check_space(found, home):

@@ -198,5 +198,5 @@ def _only(name, found, **options):
         other = found.get(option, value)
         if other != value and (other or value):  # null, false and "" are all "not set"
             raise TokenizerError(
-                f"its {name} has {option}={other!r:.60}; only {option}={value!r} is computed"
+                f"its {name} has {option}={other!r:.60}; {option}={value!r} is computed"
             )

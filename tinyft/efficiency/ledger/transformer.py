@@ -72,7 +72,8 @@ def attention(pass_, c, path, x, batch):
         q = _head_norm(pass_, f"{path}.q_norm", q, d)
         k = _head_norm(pass_, f"{path}.k_norm", k, d)
     if c.positions == "rotary":
-        q, k = (_turned(pass_, a, a.rows // batch, d) for a in (q, k))
+        part = c.rotary_part or d
+        q, k = (_turned(pass_, a, a.rows // batch, part) for a in (q, k))
     k, v = pass_.keys_values(f"{path}.kv", k, v)
     y = pass_.attention(q, k, v, batch, heads)
     return pass_.linear(f"{path}.o", y, c.dim, biased and c.attention_bias != "qkv")

@@ -10,13 +10,13 @@ sizes, then one array at a time. Nothing is fetched: the folder must be there.
 from pathlib import Path
 
 from tinyft import backend, nn
-from tinyft.io.headers import PIECE
 from tinyft.io.huggingface.families import FAMILIES, config_of, family_of, named_head
 from tinyft.io.huggingface.names import NamesError, bare_names, pieces
 from tinyft.io.huggingface.shapes import check_shapes
 from tinyft.io.huggingface.weights import PackedWeights, Weights
 from tinyft.io.json_text import JSONError, read_json
 from tinyft.io.tensors import CheckpointError
+from tinyft.io.values import PIECE
 from tinyft.models import Transformer
 from tinyft.nn.packed.convert import pack
 
@@ -156,6 +156,11 @@ def _hint(kind, theirs, head):
 def read_config(folder):
     """config.json as a dict; FileNotFoundError or CheckpointError."""
     path = folder / "config.json"
+    if folder.suffix == ".gguf":
+        raise FileNotFoundError(
+            f"{folder} is not the folder of a Hugging Face model; io.load_gguf(path) "
+            "reads a model of llama.cpp"
+        )
     if not path.is_file():
         raise FileNotFoundError(
             f"{folder} has no config.json; expected the folder of a Hugging Face "

@@ -54,11 +54,11 @@ def load_gguf(path, dtype=None, packed=False):
     nn.hold_blocks(model, held)
     slots = dict(model.named_parameters())
     for name, blocks in found.items():
-        if name in held:
-            continue
         array = blocks.array()
         file.release()
         _check_finite(file, name, array)
+        if name in held:
+            continue
         slot = slots[name]
         slot.data = backend.to(array.astype(slot.dtype, copy=False), slot.device)
     return model.eval()
@@ -134,9 +134,7 @@ def _biased(ours, config):
 
 
 def _checked(file, name, shape):
-    blocks = file.tensors.get(name)
-    if blocks is None:
-        raise CheckpointError(f"{file.path} has no tensor {name!r}")
+    blocks = file.tensors[name]
     if blocks.shape != shape:
         raise CheckpointError(
             f"{file.path}: {name} has shape {blocks.shape}, but the sizes in its metadata "

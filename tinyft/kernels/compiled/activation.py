@@ -4,7 +4,7 @@
     GELU "tanh"   y = x s(u),    y' = s + x u' s (1 - s),  u = c (x + 0.044715 x³),
                   c = 2 sqrt(2/pi), s the sigmoid: (1 + tanh(u/2))/2 = s(u)         (2)
     SiLU          y = x s(x),    y' = s + x s (1 - s)
-    ReLU          gx = gy [y != 0]
+    ReLU          gx = gy [y != 0], and of ReLU6 [y != 0 and y != 6]
     clip          gx = gy [not x < low and not x > high]
 
 (1) has one exponential, e^(-x²/2), for both functions: Phi(-a) = e^(-a²/2) R(t) with
@@ -89,10 +89,10 @@ def silu_backward(x, gy, gx):
         gx[i] = gy[i] * (s + x[i] * s * (ONE - s))
 
 
-@kernel("void(f4[::1], f4[::1], f4[::1])")
-def relu_backward(y, gy, gx):
-    for i in range(y.size):
-        gx[i] = gy[i] * (ONE if y[i] != ZERO else ZERO)  # inf · 0 is NaN, as in NumPy
+@kernel("void(f4[::1], f4[::1], f4, f4[::1])")
+def relu_backward(y, gy, top, gx):
+    for i in range(y.size):  # a product, since inf · 0 is NaN, as in NumPy
+        gx[i] = gy[i] * (ONE if (y[i] != ZERO) & (y[i] != top) else ZERO)
 
 
 @kernel("void(f4[::1], f4[::1], f4, f4, f4[::1])")
@@ -123,10 +123,11 @@ def silu_gradient(x, gy):
     return gx
 
 
-def relu_gradient(y, gy):
-    """gy where y is not 0."""
+def relu_gradient(y, gy, top=None):
+    """gy where y is neither 0 nor at the top, if there is one."""
     y, (gx,) = results(y, 1)
-    relu_backward(flat(y), flat(alike(y, gy)), flat(gx))
+    top = math.nan if top is None else top  # no number equals NaN
+    relu_backward(flat(y), flat(alike(y, gy)), top, flat(gx))
     return gx
 
 

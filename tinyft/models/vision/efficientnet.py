@@ -108,7 +108,7 @@ class EfficientNet(nn.Module):
     """config: an EfficientNetConfig, or a model whose shape to take.
 
     Images (N, channels, H, W) of any size to logits (N, classes). The published weights
-    saw pixels of 0..255 as (x - 127) / 128."""
+    want data.normalised(x, "lite")."""
 
     norms_of = (("_conv_stem", "_bn0"), ("_conv_head", "_bn1"))
 

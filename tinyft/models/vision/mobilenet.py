@@ -102,7 +102,7 @@ class MobileNetV2(nn.Module):
     """config: a MobileNetV2Config, or a model whose shape to take.
 
     Images (N, channels, H, W) of any size to logits (N, classes); the features are
-    1/32 of the image, rounded up."""
+    1/32 of the image, rounded up. torchvision's weights want data.normalised(x)."""
 
     def __init__(self, config=None, rng=None, dtype=None):
         config = config or MobileNetV2Config()

@@ -88,7 +88,8 @@ class ViT(nn.Module):
     """config: a ViTConfig, or a model whose shape to take.
 
     Images (N, channels, height, width) of the config's size to logits (N, classes), or
-    to features (N, dim) with classes=0."""
+    to features (N, dim) with classes=0. Google's weights want data.normalised(x, "half").
+    """
 
     def __init__(self, config=None, rng=None, dtype=None):
         config = config or ViTConfig()

@@ -44,16 +44,23 @@ class Rotary(Module):
 
     def forward(self, x, positions):
         cos, sin = self._tables(wrap(positions), x.dtype)
-        half, part = self.part // 2, self.part
-        if self.pairs == "halves":
-            first, second = x[..., :half], x[..., half:part]
-        else:
-            first, second = x[..., 0:part:2], x[..., 1:part:2]
+        first, second = self._pairs(x)
         turned = [first * cos - second * sin, second * cos + first * sin]
+        return self._whole(turned, x)
+
+    def _pairs(self, x):
+        """The two members of every pair that turns, (..., part/2) each."""
+        half, part = self.part // 2, self.part
+        if self.pairs == "neighbours":
+            return x[..., 0:part:2], x[..., 1:part:2]
+        return x[..., :half], x[..., half:part]
+
+    def _whole(self, turned, x):
+        """The turned pairs where they were in x, and what did not turn."""
         if self.pairs == "neighbours":
             turned = ops.stack(turned, axis=-1)
-            turned = [ops.reshape(turned, (*x.shape[:-1], part))]
-        rest = [x[..., part:]] if part < self.head_dim else []
+            turned = [ops.reshape(turned, (*x.shape[:-1], self.part))]
+        rest = [x[..., self.part :]] if self.part < self.head_dim else []
         return ops.concatenate([*turned, *rest], axis=-1)
 
     def _tables(self, positions, dtype):

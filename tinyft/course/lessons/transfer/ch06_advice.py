@@ -9,6 +9,7 @@ import numpy as np
 from tinyft.course.experiment import interval, said
 from tinyft.course.lessons.transfer import ch05_digits as digits
 from tinyft.course.lessons.transfer.ch06_freezing import BLOCKS, LONG, PACES, STEPS
+from tinyft.course.plot import COLOURS, show
 from tinyft.course.runs import CHOOSING
 
 
@@ -34,7 +35,9 @@ def minus(values, others):
         return "—"
     mean, half = interval(np.subtract(values, others))
     text = said(np.subtract(values, others), 3, sign=True)
-    return text + ("" if abs(mean) > half else " (not settled)")
+    if abs(mean) <= half:
+        return text + " (not settled)"
+    return text + (" (just)" if f"{abs(mean):.3f}" == f"{half:.3f}" else "")
 
 
 def _gap(options, one, other):
@@ -78,6 +81,29 @@ def blocks(study):
         texts[chosen(found)] = f"**{texts[chosen(found)]}**"
         rows.append([shift, *texts.values()])
     return ["shift", *BLOCKS], rows
+
+
+def draw_parts(study):
+    """Figure 1: test accuracy of every part on every shift, a panel each, with bands."""
+    import matplotlib.pyplot as plt
+
+    fig, axes = plt.subplots(1, 4, figsize=(10.4, 3.0), sharey=True)
+    for ax, shift in zip(axes, digits.SHIFTS):
+        found = parts(study, shift)
+        best = chosen(found)
+        for i, (name, runs) in enumerate(found.items()):
+            mean, half = interval(runs.values("test"))
+            colour = COLOURS["vermilion" if name == best else "sky"]
+            ax.bar(i, mean, yerr=half, capsize=3, color=colour)
+        ax.set_xticks(range(len(BLOCKS)), ["first", *list(BLOCKS)[1:4], "all"])
+        ax.set(title=shift, ylim=(0.4, 1), xlabel="what trains")
+    axes[0].set_ylabel("test accuracy")
+    text = (
+        "Figure 1. 100 labels. `fc` alone is too little wherever the input has changed, "
+        "and best where only the labels have. Red: what validation chooses. Bars: mean "
+        "of five seeds, with its 95 % interval (Student's t). The axis starts at 0.4."
+    )
+    show(fig, f"Four bar plots. {text}", text)
 
 
 def choices(study):
@@ -182,31 +208,6 @@ def thaw_long(study):
 
 
 # --- what to set ---------------------------------------------------------------------
-def picked(study, *shifts):
-    """ "inverted: layer2 0.882 ± 0.056; …": the single part that validation chooses."""
-    texts = []
-    for shift in shifts:
-        part = single(study, shift)
-        values = parts(study, shift)[part].values("test")
-        texts.append(f"{shift}: {part} {said(values, 3)}")
-    return "; ".join(texts)
-
-
-def picked_depths(study):
-    """ "moved: 3 and 3; inverted: …": the k chosen with 20 and with 100 labels."""
-    return "; ".join(
-        f"{shift}: "
-        + " and ".join(str(chosen(depths(study, shift, n))) for n in (20, 100))
-        for shift in ("moved", "inverted")
-    )
-
-
-def picked_paces(study):
-    """ "6 (inverted), …": the steps per part that validation chooses."""
-    paces = {shift: chosen(_paces(study, shift)) for shift in digits.SHIFTS}
-    return ", ".join(f"{pace} ({shift})" for shift, pace in paces.items())
-
-
 def rates(study):
     """ "layer2 0.01 to 0.02, …": the best rates over the four shifts."""
     found = _best_rates(study)
@@ -224,23 +225,25 @@ def factors(study):
     )
 
 
+def settings(study):
+    """Rows (what, start with, where it was measured) of "What to set"."""
+    return [
+        ["only the labels have changed", "the last layer", "section 4, `renamed`"],
+        ["the input has changed", "not `fc` alone: everything, or the highest "
+         "part that validation finds as good (cheaper)", "sections 4, 5, 8"],
+        ["you do not know", "thaw from the top, one part per tenth of the steps",
+         "section 6"],
+        ["few labels", "the same: fewer labels did not mean fewer parts", "section 5"],
+        ["learning rate (AdamW)", f"full fine-tuning's × {factors(study)}; sweep around "
+         "it", "best here: " + rates(study)],
+        ["steps", "until the training loss is low, then compare parts", "section 4"],
+        ["BatchNorm statistics", "freeze them too", "not varied here (chapter 10)"],
+    ]  # fmt: skip
+
+
 def _best_rates(study):
     block = study.where(experiment="block")
     return {
         k: [block.where(shift=s, trains=k).best_rate() for s in digits.SHIFTS]
         for k in BLOCKS
     }
-
-
-def fitted(study):
-    """ "inverted 0.019, …": training loss of the chosen part after 60 steps."""
-    return ", ".join(
-        f"{s} {np.mean(parts(study, s)[single(study, s)].values('train')):.3f}"
-        for s in digits.SHIFTS
-    )
-
-
-def thaw_verdict(study):
-    """ "minus everything: inverted +0.019 ± 0.056 (not settled); …"."""
-    rows = thaw_gaps(study)[1]
-    return "minus everything: " + "; ".join(f"{row[0]} {row[2]}" for row in rows)

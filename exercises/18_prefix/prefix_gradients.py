@@ -1,4 +1,4 @@
-"""Task 4 of 5: gradients and training of a prefix.  (18.10) of notebooks/18_prefix.ipynb."""
+"""Task 4 of 5: gradients and training of a prefix. (18.10) of notebooks/18_prefix.ipynb."""
 
 import numpy as np
 

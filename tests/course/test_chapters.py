@@ -12,7 +12,11 @@ from tinyft.peft.delta import registry
 
 PACKAGE = Path(tinyft.__file__).parent
 ROOT = PACKAGE.parent
-SECOND = {"08b_feature_drift", "15b_lora_variants"}  # exercises are the first's
+SECOND = {  # their exercises are with the first notebook
+    "02b_transformer_blocks",
+    "08b_feature_drift",
+    "15b_lora_variants",
+}
 LIBRARY = {  # PyTorch's shorter name; what the file measures or holds
     "01_optimisers": "optim",
     "07_which_layers": "frequency",

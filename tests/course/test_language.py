@@ -48,3 +48,24 @@ def test_attention_maps_leave_the_model_as_it_was():
         language.attention_maps(model, np.zeros((1, 3)))
     for block in model.blocks:
         assert not block.attn.record and block.attn.recorded is None
+
+
+def test_losses_by_context_see_k_tokens():
+    """One text at a time: the last loss of the k tokens before each target."""
+    model = models.gpt2_tiny(rng=0, vocab=6, dtype="f8")
+    ends = np.array([5, 9, 17])
+    found = language.losses_by_context(model, IDS, ends, (1, 4))
+    for k in (1, 4):
+        for end, loss in zip(ends, found[k]):
+            x, y = IDS[end - k + 1 : end + 1], IDS[end - k + 2 : end + 2]
+            want = language.token_losses(model, x[None], y[None])[0, -1]
+            assert abs(loss - want) < 1e-12
+
+
+def test_last_logits_with_and_without_the_cache():
+    """float64: the same sums of up to 256 terms in another order."""
+    model = models.gpt2_tiny(rng=0, vocab=6, dtype="f8")
+    whole = model(IDS[None, :7]).numpy()[0]
+    for cached in (True, False):
+        found = language.last_logits(model, IDS[:7], cached)
+        np.testing.assert_allclose(found, whole, rtol=0, atol=1e-12)

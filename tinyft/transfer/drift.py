@@ -6,7 +6,7 @@ In a deep linear net, to first order in the steps ΔW_j of ALL layers up to l,
 
     Δh_l = Σ_{j ≤ l} W_l ⋯ W_{j+1} ΔW_j h_{j−1}                                       (2)
 
-so a layer that does not move itself drifts with those below it. Chapter 08.
+so a layer that does not move itself drifts with those below it. Chapter 08b.
 """
 
 import math

@@ -50,3 +50,31 @@ def attention_maps(model, ids):
     finally:
         for layer in layers:
             layer.record, layer.recorded = False, None
+
+
+def losses_by_context(model, ids, ends, contexts):
+    """{k: −log q of the token after each end, from the k tokens up to it alone}.
+
+    ids (N,) a text; ends (n,) places in it; contexts: several k, at most the model's
+    length. All k predict the same n tokens, so their losses are paired.
+    """
+    found = {}
+    for k in contexts:
+        window = ends[:, None] - np.arange(k)[::-1]
+        found[k] = token_losses(model, ids[window], ids[window + 1])[:, -1]
+    return found
+
+
+def last_logits(model, ids, cached):
+    """The logits after 1, 2, ... T tokens of ids (T,), (T, vocab), one step at a time.
+
+    cached: keys and values are kept, and each step passes one token; without it each
+    step passes the whole text so far.
+    """
+    with no_grad():
+        if not cached:
+            rows = [model(ids[None, : t + 1]).numpy()[0, -1] for t in range(len(ids))]
+            return np.array(rows)
+        cache = model.new_cache()
+        steps = [model(ids[None, [t]], cache=cache).numpy() for t in range(len(ids))]
+        return np.concatenate(steps, axis=1)[0]

@@ -3,7 +3,7 @@
     states(w, ids, config, mm)      token ids (T,) to the last hidden states (T, C)
 
 w: {name: array} as in the model's state_dict; config: its TransformerConfig; mm: the
-matrix product to use. It is chapter 02's second route: no Tensor, no fused operation, no
+matrix product to use. It is chapter 02b's second route: no Tensor, no fused operation, no
 batch, no cache, rotary pairs turned as complex numbers. Sources: Radford et al. 2019,
 Devlin et al. 2019, Touvron et al. 2023.
 """

@@ -65,7 +65,7 @@ def draw_maps(layers, head=2):
             ax.set(title=f"layer {row + 1}: {label}", xlabel="key", ylabel="query")
             ax.grid(visible=False)
         moved = axes[row, 3].imshow(
-            (rescaled - old)[head], cmap="RdBu", vmin=-0.5, vmax=0.5, aspect="auto"
+            (rescaled - old)[head], cmap="RdBu", vmin=-0.25, vmax=0.25, aspect="auto"
         )
         axes[row, 3].set(title="rescaled − before", xlabel="key", ylabel="query")
         axes[row, 3].grid(visible=False)
@@ -79,7 +79,7 @@ def draw_maps(layers, head=2):
         fig,
         "Eight heat maps of one head's attention. Layer 1: the map before and the rescaled "
         "content part with a prefix are the same; their difference is blank. Layer 2: they "
-        "differ by up to a half.",
+        "differ.",
         "Figure 2. One head. Last column: nothing has moved between words in layer 1, much "
         "in layer 2.",
     )

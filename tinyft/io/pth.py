@@ -20,7 +20,8 @@ import numpy as np
 from tinyft.io import foreign
 from tinyft.io.explain import BROKEN_ZIP
 from tinyft.io.pickle_machine import Name, Refused, Source, run
-from tinyft.io.tensors import DTYPES, CheckpointError, widen_bfloat16
+from tinyft.io.tensors import DTYPES, CheckpointError
+from tinyft.io.values import widen_bfloat16
 
 MAGIC, VERSION = 0x1950A86A20F9469CFC6C, 1001
 STORAGES = {

@@ -14,7 +14,7 @@ from tinyft.training.recipes import lm_loss
 LLAMA = {"vocab": 49152, "dim": 576, "layers": 30, "heads": 9, "kv_heads": 3}
 LLAMA |= {"hidden": 1536, "length": 2048}
 WINDOW, STEPS = 128, 30
-RATES = (3e-4, 1e-3, 3e-3)
+RATES = (1e-3, 3e-3, 1e-2)
 
 
 def smollm2(packed=True):

@@ -14,10 +14,10 @@ from tinyft.transfer.norms.batchnorm import recompute
 SIDE, FIRST = 96, 17  # pixels; the first block that "blocks" trains
 SIZES = {"faces": (20, 40, 140), "digits": (100, 200, 500)}  # train, valid, test
 RATES = {
-    "pixels": (1e-3, 3e-3, 1e-2, 3e-2),
-    "frozen": (3e-4, 1e-3, 3e-3, 1e-2),
-    "statistics": (3e-4, 1e-3, 3e-3, 1e-2),
-    "blocks": (1e-4, 3e-4, 1e-3, 3e-3),
+    "pixels": (1e-3, 3e-3, 1e-2, 3e-2, 1e-1),
+    "frozen": (1e-3, 3e-3, 1e-2, 3e-2, 1e-1),
+    "statistics": (1e-3, 3e-3, 1e-2, 3e-2, 1e-1),
+    "blocks": (3e-5, 1e-4, 3e-4, 1e-3, 3e-3),
 }
 
 
@@ -89,8 +89,7 @@ def trunk(task, seed, statistics=False):
     """({part: (output of the blocks before FIRST, labels)}, the blocks after it)."""
     model, parts = mobilenet(), drawn(task, seed)
     if statistics:
-        x = enlarged(parts["train"][0])
-        recompute(model, [x[i : i + 20] for i in range(0, len(x), 20)])
+        recompute(model, [enlarged(parts["train"][0])])  # one batch: one pass
         model.eval()
     layers = list(model.features)
     found = {p: (passed(layers[:FIRST], enlarged(x)), y) for p, (x, y) in parts.items()}

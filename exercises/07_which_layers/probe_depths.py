@@ -1,4 +1,4 @@
-"""Task 4 of 4: is the head enough?  (7.8) of notebooks/07_which_layers.ipynb."""
+"""Task 3 of 4: is the head enough?  (7.8) of notebooks/07_which_layers.ipynb."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Task 4 of 5: a freeze that train() cannot undo.  Section 3 of the notebook."""
+"""Task 1 of 5: a freeze that train() cannot undo.  Section 3 of the notebook."""
 
 from tinyft import nn
 
@@ -12,7 +12,8 @@ def freeze_statistics(model, affine):
 
     A layer has `statistics`, "update", "frozen" or "batch", which train() and eval() do
     not touch; a parameter has `requires_grad_(True or False)`. model.modules() yields
-    the model and all that is in it. Returns the number of BatchNorm layers.
+    the model and all that is in it. A BatchNorm layer here is an nn.BatchNorm2d; an
+    nn.LayerNorm is not one. Returns the number of BatchNorm layers.
     """
     # YOUR CODE: section 3
     raise NotImplementedError("not implemented yet: freeze_statistics, section 3")

@@ -1,4 +1,4 @@
-"""Task 2 of 5: exact statistics of a data set.  (10.7) of notebooks/10_batchnorm.ipynb."""
+"""Task 3 of 5: exact statistics of a data set.  (10.7) of notebooks/10_batchnorm.ipynb."""
 
 import numpy as np
 
@@ -13,6 +13,9 @@ def pooled(counts, means, variances):
     variance: where n_k = 1 the variance is NaN, and the batch counts all the same.
     Returns (mean, variance), each (C,): np.mean and np.var with ddof=1 of the
     concatenated data, which are at least two rows.
+
+    Example, one channel: rows 1, 3 and a batch of the single row 5: counts [2, 1], means
+    [[2], [5]], variances [[2], [NaN]]. Together 1, 3, 5: ([3], [4]).
     """
     # YOUR CODE: equation (10.7)
     raise NotImplementedError("not implemented yet: pooled, equation (10.7)")

@@ -1,4 +1,4 @@
-"""Task 3 of 5: what freezing costs.  (10.8) of notebooks/10_batchnorm.ipynb."""
+"""Task 4 of 5: what freezing costs.  (10.8) of notebooks/10_batchnorm.ipynb."""
 
 import numpy as np
 
@@ -15,6 +15,9 @@ def shift_score(x, mean_s, var_s, gamma, eps, w=0.0):
 
     x (N, C) target data, with its own mean μ_t and biased variance v_t; mean_s, var_s,
     gamma (C,) the source's statistics and the scale; eps > 0, w in [0, 1]. Returns (C,).
+
+    Example, one channel, eps next to 0: x = 0, 4 (μ_t = 2, v_t = 4), mean_s 0, var_s 1,
+    gamma 1. a = 1, b = 0.5: w = 0 gives (1 − 0.5)²·4 + 2² = 5; w = 1 gives 0.
     """
     # YOUR CODE: equation (10.8)
     raise NotImplementedError("not implemented yet: shift_score, equation (10.8)")

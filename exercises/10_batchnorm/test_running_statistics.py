@@ -29,7 +29,7 @@ def columns(x):
 
 
 def weighted(values, start, momentum, reverse=False):
-    """(10.4): the start weighs (1 − m)^T, batch k of T weighs m (1 − m)^(T − k)."""
+    """(10.3): the start weighs (1 − m)^T, batch k of T weighs m (1 − m)^(T − k)."""
     T = len(values)
     ages = range(T) if reverse else range(T - 1, -1, -1)
     kept = sum((1 - momentum) ** age * b for age, b in zip(ages, values))

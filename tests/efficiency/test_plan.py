@@ -2,12 +2,14 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import pytest
 
 from tinyft import cli, efficiency, models, peft
+from tinyft.course.lessons.efficiency.ch19_tables import benchmark_gaps
 from tinyft.efficiency import benchmark, measurements, methods, plan
-from tinyft.efficiency.recipes import NF4_BITS, read_memory
+from tinyft.efficiency.recipes import NF4_BITS, margin, read_memory
 
 N = 6_738_415_616  # Llama-7B
 RUNS = [row for row in benchmark() if row["method"] in methods()]
@@ -249,3 +251,44 @@ def test_the_commands_errors_are_sentences(monkeypatch, capsys, words, said):
     assert command(monkeypatch, *words.split()) == 1
     shown = capsys.readouterr()
     assert said in shown.err.replace("\n", " ") and "Traceback" not in shown.err
+
+
+@pytest.mark.parametrize(
+    ("total", "memory", "said"),
+    [
+        (23_350_000_000, 24_000_000_000, True),  # 0.65 GB left: what must stay free
+        (23_350_000_001, 24_000_000_000, False),
+        (4_500_000, 5_000_000, True),  # a small device: a tenth of it
+        (4_500_001, 5_000_000, False),
+    ],
+)
+def test_fits_leaves_a_margin_free(total, memory, said):
+    made = plan("gpt2", "lora", length=32)
+    rest = total - made.total + made.weights
+    assert replace(made, weights=rest, memory=memory).fits is said
+
+
+def test_the_margin_covers_what_published_runs_had_left_over():
+    gaps = benchmark_gaps()  # of 13 runs, bytes beyond weights, gradients and states
+    assert 0.3e9 < min(gaps) and max(gaps) < margin(24_000_000_000)
+
+
+def test_advice_that_fits_without_a_margin_does_not_fit():
+    made = plan("llama-33b", "qlora", r=16, length=512, memory="24GB")
+    half = next(line for line in made.advice if line.startswith("half the length"))
+    assert half == "half the length: 23.47 GB"  # of 24, 0.53 GB would be left
+    assert "with 0.65 GB left free" in str(made)
+
+
+def test_every_method_is_listed_once():
+    listed = methods()
+    assert len(set(listed)) == len(listed)
+    for name, short in {
+        "prefix_tuning": "prefix",
+        "prompt_tuning": "prompt",
+        "p_tuning": "p-tuning",
+        "adapter": "houlsby",
+    }.items():
+        assert name not in listed and short in listed
+        by_name, by_short = (plan("gpt2", n, length=32) for n in (name, short))
+        assert by_name.total == by_short.total

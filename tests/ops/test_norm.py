@@ -157,3 +157,19 @@ def test_layer_norm_of_nothing(shape):
     y.sum().backward()
     assert y.shape == x.grad.shape == shape
     np.testing.assert_array_equal(w.grad.numpy(), np.zeros(shape[1:]))
+
+
+@pytest.mark.parametrize("tiny", [0.0, 1e-40, 1e-20])
+@pytest.mark.parametrize("norm", [ops.layer_norm, ops.rms_norm])
+def test_a_row_that_leaves_the_range_changes_no_other_row(norm, tiny):
+    """Squares of 1e25 overflow float32; the small row's 1/s stays 1/sqrt(eps)."""
+    rows = np.stack([draw(8), tiny * draw(8, seed=1), 1e25 * draw(8, seed=2)])
+    gy = draw(3, 8, seed=3).astype("f4")
+
+    def outcome(x):
+        x = tensor(x.astype("f4"), requires_grad=True)
+        y = norm(x)
+        return y.numpy(), grad([y], [x], [tensor(gy[: len(x)])])[0].numpy()
+
+    for one, other in zip(outcome(rows), outcome(rows[:2])):
+        np.testing.assert_allclose(one[:2], other, rtol=2e-6, atol=1e-30)

@@ -23,12 +23,21 @@ def _adam(x):
     return x * 0 + p.detach()
 
 
+def _depthwise(x):
+    """The channels of x as images of 4 x 4, and x itself as the taps."""
+    taps = x.reshape(-1)[:72].reshape(8, 1, 3, 3)
+    return ops.conv2d(x.reshape(2, 8, 4, 4), taps, padding=1, groups=8)
+
+
 PROBES = {
     "GELU": lambda x: ops.gelu(x) + ops.gelu(x, "tanh"),
     "activations": lambda x: ops.silu(x) + ops.softmax(x) + ops.relu(x),
+    "clip": lambda x: ops.clip(x, -0.5, 0.5) + x,
     "norms": lambda x: ops.layer_norm(x) + ops.rms_norm(x),
     "batch norm": lambda x: ops.batch_norm(x, None, None),
     "attention": lambda x: ops.attention(*[x.reshape(2, 2, 8, 8)] * 3, causal=True),
+    "depthwise": _depthwise,
+    "LSTM": lambda x: ops.lstm(x.reshape(4, 8, 8), x[:, :8], x[:, 8:12])[0],
     "cross-entropy": lambda x: ops.cross_entropy(x, np.arange(len(x))),
     "Adam": _adam,
 }

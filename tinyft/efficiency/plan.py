@@ -5,13 +5,14 @@
 The model's operations pass over a ledger (see ledger.py); recipes.py says how many bytes
 each number takes. Bytes of one step on one device, in four parts: weights, gradients,
 optimiser states, activations. Not in it: the driver's own memory (0.3 to 1 GB), the
-allocator's fragments, gradients in flight and buffers of single operations.
+allocator's fragments, gradients in flight and buffers of single operations: a plan fits
+if it leaves 0.65 GB of the device free, or a tenth where that is less.
 """
 
 from dataclasses import asdict, dataclass, replace
 
 from tinyft.efficiency.budget import Setting, budget, cheaper
-from tinyft.efficiency.recipes import read_memory
+from tinyft.efficiency.recipes import fits, read_memory
 from tinyft.efficiency.text import advice, table
 
 PARTS = ("weights", "gradients", "states", "activations")
@@ -51,8 +52,8 @@ class Plan:
 
     @property
     def fits(self):
-        """Does it fit into `memory`? None without one."""
-        return None if self.memory is None else self.total <= self.memory
+        """Does it fit into `memory` with `recipes.margin` left free? None without one."""
+        return None if self.memory is None else fits(self.total, self.memory)
 
     def to_dict(self):
         """All of it as plain values, for JSON."""

@@ -35,10 +35,19 @@ TARGETS = {  # of a method that has no sites of its own, on a Transformer
 ON_IMAGES = {"ADAPTER": r"layer\d\.\d+", "VERA": "fc", "ADALORA": "fc"}
 
 
+ALIASES = {
+    "adapter",
+    "prefix_tuning",
+    "prompt_tuning",
+    "p_tuning",
+}  # the registry's names
+
+
 def names():
-    """Every name that `plan(method=...)` knows."""
+    """Every method that `plan` knows, each once; it takes the names in ALIASES, too."""
     listed = [kind.lower() for kind in peft.registry if kind not in ELSEWHERE]
-    return ["full", *dict.fromkeys([*MADE, *listed])]
+    known = dict.fromkeys([*MADE, *listed])
+    return ["full", *(name for name in known if name not in ALIASES)]
 
 
 @dataclass(frozen=True)
@@ -66,7 +75,7 @@ def preset(method, config, target, options):
     Raises LookupError for an unknown method, ValueError for one that has no site on this
     model, TypeError for an option that the method does not have.
     """
-    if method not in names():
+    if method not in (*names(), *ALIASES):
         raise LookupError(
             f"plan: there is no method {method!r}; there are: {', '.join(names())}"
         )

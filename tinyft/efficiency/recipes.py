@@ -26,6 +26,7 @@ OPTIMIZERS = {  # bytes of states per trained number; a master copy below float3
     "momentum": (4, True),
     "sgd": (0, False),
 }
+MARGIN = 650_000_000
 UNITS = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
 UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 
@@ -41,6 +42,20 @@ def known(what, name, names):
     if name not in names:
         listed = ", ".join(map(str, names))
         raise LookupError(f"plan: {what} {name!r} is unknown; there are: {listed}")
+
+
+def margin(memory):
+    """Bytes of `memory` to leave free: 0.65 GB, or a tenth where that is less.
+
+    Published runs of a 3B model have 0.35 to 0.65 GB more left over after a step than
+    `plan` says (published.benchmark): logits of the last batch, gradients in flight.
+    """
+    return min(MARGIN, memory // 10)
+
+
+def fits(total, memory):
+    """Do `total` bytes leave the margin of `memory` free?"""
+    return total <= memory - margin(memory)
 
 
 def read_memory(text):

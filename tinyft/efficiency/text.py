@@ -1,6 +1,12 @@
 """A Plan in words: its table, what it assumes, and what to change if it does not fit."""
 
-from tinyft.efficiency.recipes import BITS, OPTIMIZERS, bytes_per_state
+from tinyft.efficiency.recipes import (
+    BITS,
+    OPTIMIZERS,
+    bytes_per_state,
+    fits,
+    margin,
+)
 
 GB, MB = 1e9, 1e6
 
@@ -23,7 +29,8 @@ def table(plan):
     lines += ["", _trains(plan), _work(plan)]
     if plan.memory is not None:
         verdict = "fits into" if plan.fits else "does NOT fit into"
-        lines += ["", f"{verdict} {amount(plan.memory)}"]
+        free = f"with {amount(margin(plan.memory), like=plan.memory)} left free"
+        lines += ["", f"{verdict} {amount(plan.memory)} {free}"]
     lines += [f"  {line}" for line in plan.advice]
     lines += ["", "assumed"] + [f"  {line}" for line in plan.assumptions]
     return "\n".join(lines)
@@ -80,11 +87,11 @@ def _master(optimizer, dtype):
 def advice(cheaper, memory):
     """What each change would take; the last word if even all of them are too much."""
     lines = [
-        f"{name}: {amount(plan.total)}{', fits' * (plan.total <= memory)}"
+        f"{name}: {amount(plan.total)}{', fits' * fits(plan.total, memory)}"
         for name, plan in cheaper
     ]
     last = cheaper[-1][1]
-    if last.total > memory:
+    if not fits(last.total, memory):
         packed = " in 4 bits" * (last.method == "qlora")
         lines.append(
             f"nothing here fits: the weights alone take {amount(last.weights)}{packed}; "

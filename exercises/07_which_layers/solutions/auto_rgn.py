@@ -1,4 +1,4 @@
-"""Task 3 of 4: learning rates from relative gradients.  (7.7) of the notebook."""
+"""Task 4 of 4: learning rates from relative gradients.  (7.7), in Reference."""
 
 import numpy as np
 

@@ -19,6 +19,8 @@ def mixing_weights(mean_s, var_s, mean_t, var_t, n):
     mean_s, var_s, mean_t, var_t (C,); n an int >= 2.
     Example, one channel: mean_s = 0, var_s = 1, mean_t = 1, var_t = 2, n = 4.
     A source mean off by 1, a sample mean with variance 2/4: α = 1/(1 + 0.5) = 0.667.
+    The source's variance is off by a = −1, s² by −0.5 with variance 2·4·3/16 = 1.5:
+    β = (−1)(−0.5)/((−0.5)² + 1.5) = 0.286.
     """
     # YOUR CODE: (10.13) and (10.14)
     away = (mean_t - mean_s) ** 2

@@ -1,4 +1,4 @@
-"""Task 1 of 5: running statistics.  (10.2), (10.4) of notebooks/10_batchnorm.ipynb."""
+"""Task 2 of 5: running statistics.  (10.2), (10.3) of notebooks/10_batchnorm.ipynb."""
 
 import numpy as np
 
@@ -13,6 +13,9 @@ def running_statistics(batches, momentum):
     over all its entries. momentum m in (0, 1] is the weight of the new batch; None asks
     for the plain average of all batches so far: m = 1/k for the k-th, counted from 1.
     Returns (mean, variance), each (C,).
+
+    Example: two batches of one channel with entries 1, 3 and 4, 8, m = 0.5: the mean goes
+    0 → 1 → 3.5, the variance (2 and 8 unbiased) 1 → 1.5 → 4.75.
     """
     # YOUR CODE: (10.2)
     mean, var = 0.0, 1.0
@@ -29,7 +32,7 @@ def batches_until(delta, momentum):
 
     The least t with (1 − m)^t <= δ                                               (10.5)
 
-    delta and momentum in (0, 1).
+    delta and momentum in (0, 1). Example: delta = 0.3, momentum = 0.5: 0.5, 0.25: 2.
     """
     # YOUR CODE: (10.5)
     return int(np.ceil(np.log(delta) / np.log(1 - momentum)))

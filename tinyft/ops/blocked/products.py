@@ -42,8 +42,14 @@ def _stacked(A, width):
 
 
 def product(A, W, out):
-    """out = A W for A (M, K), as a stack of products that OpenBLAS does not pack."""
+    """out = A W for A (M, K), as a stack of products that OpenBLAS does not pack.
+
+    A stack (n, M, K) is multiplied as it is.
+    """
     xp, done = backend.xp_of(A), 0
+    if A.ndim == 3:
+        xp.matmul(A, W, out=out)
+        return
     size = _stack(A, W.shape[1])
     if size:
         done = len(A) - len(A) % size

@@ -45,9 +45,10 @@ def correlate(X, W, axes, Y, pairs=None):
         A = A.reshape(len(y), whole.out, w.out, kw * C)
         parts = [A[:, i : i + h.out].reshape(-1, pixels, kw * C) for i in range(kh)]
         room = xp.empty_like(y) if room is None else room
-        xp.matmul(parts[0], matrices[0], out=y)
+        products.product(parts[0], matrices[0], y)
         for part, matrix in zip(parts[1:], matrices[1:]):
-            y += xp.matmul(part, matrix, out=room[: len(y)])
+            products.product(part, matrix, room[: len(y)])
+            y += room[: len(y)]
         if I:
             z = pairs[n].reshape(-1, pixels, I)
             for i, part in enumerate(parts):

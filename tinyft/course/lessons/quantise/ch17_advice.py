@@ -153,7 +153,22 @@ def verdicts(study, base):
         f"The untrained base has {base:.3f}. Against LoRA on floats "
         f"({np.mean(floats):.3f}), five paired seeds: {parts}; **not settled**: the other "
         f"{len(told['not settled'])}. (Of so many comparisons, one in twenty leaves out "
-        "zero by chance.)"
+        f"zero by chance.) The last column: {_merged_worse(study)}."
+    )
+
+
+def _merged_worse(study):
+    """Which arms lose by merging into their own code book, as far as seeds settle it."""
+    lost = {}
+    for name, (_, runs) in list(arms(study).items())[1:]:
+        gap = np.subtract(runs.values("merged"), runs.values("test"))
+        lost[name] = interval(gap)
+    worse = [name for name, (mean, half) in lost.items() if mean > half]
+    four = [name for name in worse if "levels" not in name]
+    return (
+        f"the merge is settled to be worse in {len(worse)} of {len(lost)} arms, "
+        f"{len(four)} of them in 4 bits, there by at most "
+        f"{max(lost[n][0] for n in four):.3f}"
     )
 
 

@@ -19,7 +19,7 @@ def points(values, other):
 
 
 def draw_digits(names, digit=0):
-    """Figure 1: one test image of `digit` under each shift, on one grey scale from 0 to 1."""
+    """Figure 1: one test image of `digit` under each shift, on one grey scale."""
     import matplotlib.pyplot as plt
 
     at = int(np.argmax(lesson.parts()["test"][1] == digit))

@@ -95,8 +95,8 @@ def draw_parts(study):
             mean, half = interval(runs.values("test"))
             colour = COLOURS["vermilion" if name == best else "sky"]
             ax.bar(i, mean, yerr=half, capsize=3, color=colour)
-        ax.set_xticks(range(len(BLOCKS)), ["first", *list(BLOCKS)[1:4], "all"])
-        ax.set(title=shift, ylim=(0.4, 1), xlabel="what trains")
+        ax.set_xticks(range(len(BLOCKS)), ["first", "l2", "l3", "fc", "all"])
+        ax.set(title=shift, ylim=(0.4, 1), xlabel="part (l2: layer2)")
     axes[0].set_ylabel("test accuracy")
     text = (
         "Figure 1. 100 labels. `fc` alone is too little wherever the input has changed, "

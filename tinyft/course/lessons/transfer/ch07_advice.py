@@ -28,8 +28,7 @@ def accuracies(study):
     """Rows of test accuracy: a task, then every part that was tried."""
     found = []
     for n, tried in lesson.STUDIED.items():
-        at = {b: said(of(study, n, b).values("test"), 3) for b in tried}
-        found.append([n, *(at.get(b, "") for b in lesson.ARMS)])
+        found.append([n, *(said(of(study, n, b).values("test"), 3) for b in tried)])
     return found
 
 
@@ -68,9 +67,8 @@ def points(mean, half):
 
 
 def rates(study, part):
-    """The best rate of a part on each task where its grid was tried: {task: rate}."""
-    tasks = [n for n, parts in lesson.STUDIED.items() if part in parts]
-    return {n: study.where(task=n, block=part).best_rate() for n in tasks}
+    """The best rate of a part on each task: {task: rate}."""
+    return {n: study.where(task=n, block=part).best_rate() for n in lesson.STUDIED}
 
 
 # --- the criteria against trying -------------------------------------------------------
@@ -95,6 +93,25 @@ def votes(found):
     return ", ".join(
         f"{p} {found.count(p)} of {len(found)}" for p in dict.fromkeys(found)
     )
+
+
+def rgn_votes():
+    """Rows: a task, and the part of largest relative gradient in its five draws."""
+    return [[name, votes(auto_rgn(name))] for name in lesson.STUDIED]
+
+
+def doubts(study):
+    """Rows: `all` on fine textures at three rates: test of five seeds, worst valid."""
+    found, best = study.where(**lesson.DOUBTED), of(study, "fine texture", "all")
+    rates = *lesson.SMALLER, best[0]["settings"]["lr"]
+    return [
+        [
+            f"{lr:g}",
+            ", ".join(f"{v:.3f}" for v in found.where(lr=lr).values("test")),
+            f"{1 - max(found.where(lr=lr).values('valid')):.3f}",
+        ]
+        for lr in rates
+    ]
 
 
 def auto_rgn(name):
@@ -132,7 +149,7 @@ def readouts(study, found):
 
 
 def choices(study, rights):
-    """Rows: a task, what probes and auto-RGN say of its five draws, and trying."""
+    """Rows: a task, what the probes say of its five draws, and trying."""
     rows = []
     for name in lesson.STUDIED:
         gaps = np.array([lost(right)[:2] for right in rights[name]]).mean(axis=0)
@@ -142,7 +159,6 @@ def choices(study, rights):
                 name,
                 "{:.2f} against {:.2f}".format(*gaps),
                 votes([verdict(right) for right in rights[name]]),
-                votes(auto_rgn(name)),
                 f"{points(*difference(study, name, 'head', part))}, {part}",
             ]
         )
@@ -203,41 +219,29 @@ def one_step(part, x, y):
     return step, sum(p.size for p in net.parameters() if p.requires_grad)
 
 
-ADVICE = (  # (what, do)
-    ("first", "probe the depths, on validation images"),
-    (
-        "cheapest candidate",
-        "freeze all, read out the best depth: more inputs, no old end",
-    ),
-    ("gap within the margin", "fit the head; it may be enough"),
-    ("gap beyond it", "also try earlier parts, and all"),
-    ("rate", "its own for each part and task; of nearly equal ones the smaller"),
-    ("the run you keep", "look at its own validation accuracy"),
-    ("cost", "head and readout are nearly free, an early part is not"),
-    ("two tasks", "after a head or a readout one forward pass serves both"),
-)
+ADVICE = (  # (what, do, where it was measured)
+    ("first", "probe the depths, on validation images", "section 5"),
+    ("best depth − end within the margin", "fit the head; it may be enough",
+     "section 6, `shape`"),
+    ("beyond it", "read out the best depth: no tuning at all", "section 6, last table"),
+    ("that is not enough", "tune earlier parts, and all, each at its own rate; fit the "
+     "head first if the classes have new names", "section 6, Figure 3"),
+    ("the run you keep", "look at its own validation accuracy", "Reference, E"),
+    ("two tasks", "a head or a readout each: one forward pass serves both tasks",
+     "by construction"),
+)  # fmt: skip
 
 
-def rows(study, rights, cost, found):
-    """Rows (what, do, measured) of "What to set"; found as in `readouts`."""
-    gaps = {n: np.mean([lost(r)[0] for r in some]) for n, some in rights.items()}
-    (_, t0, m0), (_, t1, m1), (_, t, m) = (cost[b] for b in ("head", "layer1", "all"))
-    ahead = difference(study, "shape", "head, then layer1", "head", by=0.01)
-    bad = max(of(study, "fine texture", "all").values("valid"))
-    measured = (
-        "best depth − end: " + ", ".join(f"{n} {v:.2f}" for n, v in gaps.items()),
-        "readout − best part, points: "
-        + "; ".join(f"{row[0]} {row[-1]}" for row in readouts(study, found)),
-        f"shape, layer1 tuned after the head − head: {points(*ahead)} points",
-        "fine texture, layer1 − head: "
-        f"{points(*difference(study, 'fine texture', 'layer1', 'head'))} points",
-        "best: " + "; ".join(f"{b} {span(rates(study, b))}" for b in lesson.ARMS),
-        f"all, fine texture: the worst of five seeds shows {1 - bad:.2f} there",
-        f"time of a step: layer1 {t1 / t:.0%} of all, head {t0 / t:.0%}; "
-        f"memory {m1 / m:.0%} and {m0 / m:.0%}",
-        "layer1 tuned: everything runs once per task",
-    )
-    return [[*pair, value] for pair, value in zip(ADVICE, measured)]
+def rows(study, cost):
+    """Rows (what, do, measured in) of "What to set"."""
+    (_, t0, _), (_, t1, _), (_, t, _) = (cost[b] for b in ("head", "layer1", "all"))
+    best = "; ".join(f"{b} {span(rates(study, b))}" for b in lesson.ARMS)
+    return [
+        *ADVICE,
+        ["rate", "its own for each part and task", f"best: {best}"],
+        ["cost", "head and readout are nearly free, an early part is not",
+         f"time of a step: layer1 {t1 / t:.0%} of all, head {t0 / t:.0%}"],
+    ]  # fmt: skip
 
 
 def span(rates):

@@ -97,24 +97,25 @@ def labelled(name, seed):
 
 
 def show_tasks():
-    """One digit as each task shows it; below, the four patterns of the fine texture."""
+    """One digit as each task shows it; below, the patterns of both textures."""
     import matplotlib.pyplot as plt
 
-    fig, axes = plt.subplots(2, 4, figsize=(7.2, 4.0))
+    fig, axes = plt.subplots(3, 4, figsize=(7.2, 6.0))
     for ax, name in zip(axes[0], TASKS):
         x, y = task(name, "test")
         ax.imshow(x[6, 0], cmap="gray", vmin=0, vmax=1)
         ax.set_title(f"{name}: class {y[6]}", fontsize=9)
-    for i, (ax, pattern) in enumerate(zip(axes[1], waves("fine texture"))):
-        ax.imshow(pattern, cmap="gray", vmin=-2, vmax=2)
-        ax.set_title(f"fine pattern {i}", fontsize=9)
+    for row, kind in zip(axes[1:], TASKS):
+        for i, (ax, pattern) in enumerate(zip(row, waves(kind))):
+            ax.imshow(pattern, cmap="gray", vmin=-2, vmax=2)
+            ax.set_title(f"{kind.split()[0]} pattern {i}", fontsize=9)
     for ax in axes.flat:
         ax.axis("off")
     text = (
-        "Above: one digit in four tasks, with its class in each. Below: the four fine "
-        "patterns, one of which is added, or subtracted, with a small contrast."
+        "Above: one digit in four tasks, with its class in each. Below: the fine and the "
+        "coarse patterns, one of which is added or subtracted, with a small contrast."
     )
-    show(fig, f"Eight small grey images. {text}", text)
+    show(fig, f"Twelve small grey images. {text}", text)
 
 
 # --- the network -----------------------------------------------------------------------

@@ -1,0 +1,68 @@
+"""Chapters 09 and 10: their plans pair what is compared, and say when nothing differs."""
+
+import numpy as np
+import pytest
+
+from tinyft.course.experiment import SEEDS
+from tinyft.course.lessons.safeguards import ch09_figures as figures
+from tinyft.course.lessons.safeguards import ch09_l2sp as l2sp
+from tinyft.course.lessons.safeguards import ch10_batchnorm as batchnorm
+from tinyft.course.lessons.safeguards import ch10_results as results
+from tinyft.course.runs import Runs, load
+
+
+def study_of(scores, lr=0.01):
+    """Runs of two methods, {(method, strength): a score per seed}."""
+    return Runs(
+        {
+            "settings": {"task": "near", "method": method, "strength": strength,
+                         "lr": lr, "seed": seed},
+            "scores": {"test": value, "source": value, "valid": 1.0},
+        }
+        for (method, strength), values in scores.items()
+        for seed, value in enumerate(values)
+    )  # fmt: skip
+
+
+def test_a_difference_is_paired_by_seed():
+    plain, held = np.array([0.2, 0.5, 0.9, 0.4, 0.6]), ("L2-SP", 0.1)
+    study = study_of({("plain", 0.0): plain, held: plain + 0.03})
+    pairs = [(held, ("plain", 0.0))]
+    assert l2sp.differences(study, "near", pairs, 0.01) == ["+3.0 ± 0.0"] * 2
+
+
+def test_equal_runs_are_not_called_unsettled():
+    assert l2sp.points([0.5, 0.7], [0.5, 0.7]) == "no run differs"
+    assert l2sp.points([0.5, 0.7], [0.6, 0.5]).endswith("not settled")
+
+
+@pytest.mark.parametrize("name", l2sp.RACE)
+@pytest.mark.parametrize("lr", l2sp.EQUAL)
+def test_decay_is_compared_at_one_rate_with_every_seed(name, lr):
+    study, weak = load("09_l2sp"), l2sp.WEAK[1]
+    for method, strength in (("plain", 0.0), ("L2-SP", l2sp.HOLD),
+                             ("decay to 0", weak), ("L2-SP + decay", weak)):  # fmt: skip
+        found = study.where(task=name, method=method, strength=strength, lr=lr)
+        assert sorted(run["settings"]["seed"] for run in found) == list(SEEDS)
+
+
+@pytest.mark.parametrize("lr", (None, 0.01))
+def test_figure_1_has_five_seeds_at_every_strength(lr):
+    found = figures.against_plain(load("09_l2sp"), "source", lr)
+    assert {len(values) for values in found.values()} == {len(SEEDS)}
+
+
+def test_steps_of_tent_have_every_seed_at_every_count():
+    for found in results.tent_steps(load("10_batchnorm")).values():
+        assert found.shape == (len(SEEDS), len(batchnorm.COUNTS))
+
+
+def test_every_row_of_what_to_set_names_its_alternative():
+    study, five = load("10_batchnorm"), [0.1, 0.2, 0.3, 0.4, 0.5]
+    found = {k: results.label_scores(study, k) for k in ("haze", "translate", "rotate")}
+    gain = dict.fromkeys(batchnorm.SHIFTS, "+1.0 ± 0.5")
+    few = {k: np.tile(five, (3, 1)) for k in ("noise", "rotate", "haze", "contrast")}
+    rows = results.settings(gain, few, found, study, dict.fromkeys(found, five)
+                            | {"noise": five}, ["0.5", "0.9"])  # fmt: skip
+    assert all("−" in compared or "own" in compared for _, _, compared, _ in rows)
+    assert all(measured for *_, measured in rows)

@@ -5,6 +5,7 @@ import numpy as np
 from tinyft import pretrained
 from tinyft.course.experiment import interval, said
 from tinyft.course.lessons.peft.ch15_advice import minus
+from tinyft.course.lessons.real.ch29_vision import best
 from tinyft.course.plot import COLOURS, show
 from tinyft.course.prose import say, table
 
@@ -80,8 +81,9 @@ def vision_rows(study):
     for method, name in VISION.items():
         row = [name]
         for task in ("faces", "digits"):
-            values = chosen(study, task=task, method=method)[1].values("test")
-            base = chosen(study, task=task, method="pixels")[1].values("test")
+            values, base = (
+                best(study, task, m)[1].values("test") for m in (method, "pixels")
+            )
             row += [share(values), "—" if method == "pixels" else points(values, base)]
         rows.append(row)
     return rows
@@ -89,9 +91,7 @@ def vision_rows(study):
 
 def against_frozen(study, task, method):
     """`points` against frozen features on a task."""
-    a, b = (
-        chosen(study, task=task, method=m)[1].values("test") for m in (method, "frozen")
-    )
+    a, b = (best(study, task, m)[1].values("test") for m in (method, "frozen"))
     return points(a, b)
 
 
@@ -138,37 +138,31 @@ def draw_path(ts, cosines, caption):
 
 def advice(reviews, vision):
     """Rows (what, start with, measured here) of "What to set"."""
-    lora = chosen(reviews, method="lora")[0]
-    full = chosen(reviews, method="full")[0]
+    rates = ", ".join(f"{chosen(reviews, method=m)[0]:g}" for m in ("lora", "full"))
+    head, full = (compared(reviews, "lora", m) for m in ("head", "full"))
+    blocks, statistics = (
+        {task: against_frozen(vision, task, m) for task in ("faces", "digits")}
+        for m in ("blocks", "statistics")
+    )
+    encoder = f"minus a head: {head} points; minus everything: {full}"
     return [
+        ["encoder, 2000 labels", "LoRA r = 8 on q, v", encoder],
+        ["its rate; that of everything", rates, "the best of three, on *valid*"],
+        ["base in 4 bits", "when floats do not fit", "section 5: the same losses"],
         [
-            "encoder, 2000 labels",
-            "LoRA r = 8 on q, v",
-            f"minus a head: {compared(reviews, 'lora', 'head')}; minus everything: {compared(reviews, 'lora', 'full')}",
-        ],
-        [
-            "rate of LoRA, of everything",
-            f"{lora:g}, {full:g}",
-            "best of three each; for 200 steps of 16",
-        ],
-        [
-            "base in 4 bits",
-            "if floats do not fit",
-            "section 5: the same losses, more time",
-        ],
-        [
-            "CNN, few labels, pictures like ImageNet's",
+            "CNN, pictures like its own",
             "frozen features",
-            f"last blocks minus frozen, faces: {against_frozen(vision, 'faces', 'blocks')}",
+            f"last blocks minus frozen, faces: {blocks['faces']}",
         ],
         [
             "CNN, other pictures",
-            "last blocks",
-            f"last blocks minus frozen, digits: {against_frozen(vision, 'digits', 'blocks')}",
+            "train the last blocks",
+            f"last blocks minus frozen, digits: {blocks['digits']}",
         ],
         [
             "BatchNorm's statistics",
             "leave them",
-            f"recomputed minus frozen: faces {against_frozen(vision, 'faces', 'statistics')}, digits {against_frozen(vision, 'digits', 'statistics')}",
+            f"recomputed minus frozen: faces {statistics['faces']}, "
+            f"digits {statistics['digits']}",
         ],
     ]

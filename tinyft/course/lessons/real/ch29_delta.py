@@ -25,6 +25,16 @@ TEXTS = (
     "rain is expected tomorrow",
     "the soup needs more salt",
 )
+PAIRS = ((0, 1), (2, 3), (4, 5), (0, 10))  # the last one has nothing in common
+GOLDEN = {  # sentence: its embedding's first numbers, by PyTorch in float64
+    "A man is eating food.": [0.033241573, 0.004406064, -0.006276945, 0.048378713],
+    "The quick brown fox jumps over the lazy dog; transfer learning re-uses pretrained features.": [
+        0.017715044,
+        -0.041747299,
+        0.079075734,
+        0.065831685,
+    ],
+}
 MATRICES = ("attn.q", "attn.k", "attn.v", "attn.o", "mlp.up", "mlp.down")
 
 
@@ -52,18 +62,12 @@ def changed(state):
     return [n for n in state if n.endswith(tuple(f"{m}.weight" for m in MATRICES))]
 
 
-def spectra(base, new):
-    """{name: singular values of its ΔW}."""
+def decompose(base, new):
+    """{name: (U, s, Vt) of its ΔW}."""
     return {
-        n: np.linalg.svd((new[n] - base[n]).astype("f8"), compute_uv=False)
+        n: np.linalg.svd((new[n] - base[n]).astype("f8"), full_matrices=False)
         for n in changed(base)
     }
-
-
-def cut(D, r):
-    """The matrix of rank r that is nearest to D."""
-    U, s, Vt = np.linalg.svd(D.astype("f8"), full_matrices=False)
-    return ((U[:, :r] * s[:r]) @ Vt[:r]).astype("f4")
 
 
 @cache
@@ -84,9 +88,24 @@ def distance(a, b):
     return float(np.sqrt(np.mean(np.sum((a - b) ** 2, axis=1))))
 
 
-def with_rank(base, new, r):
-    """base + the nearest rank r of each ΔW; norms, biases and embeddings of the base."""
-    return {n: base[n] + cut(new[n] - base[n], r) for n in changed(base)}
+def left(base, new, parts, r, *ends):
+    """The share of the distance between both models' embeddings that is left when each
+    ΔW keeps r directions; norms, biases and embeddings are the base's. ends: both."""
+    cut = {
+        n: base[n] + ((U[:, :r] * s[:r]) @ Vt[:r]).astype("f4")
+        for n, (U, s, Vt) in parts.items()
+    }
+    return distance(embeddings(base | cut), ends[1]) / distance(*ends)
+
+
+def cosines(base, new, ts):
+    """{pair of texts: its cosine at base + t (new − base) for each t}."""
+    found = {f"{TEXTS[i]} / {TEXTS[j]}": [] for i, j in PAIRS}
+    for t in ts:
+        E = embeddings(along(base, new, t))
+        for values, (i, j) in zip(found.values(), PAIRS):
+            values.append(float(E[i] @ E[j]))
+    return found
 
 
 def along(base, new, t):

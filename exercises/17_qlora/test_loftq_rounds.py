@@ -157,7 +157,7 @@ def test_best_round(student, rng, draw):
         want=kept(run(given)),
         mistakes=mistakes(given),
         tol=TOL,
-        equation="(17.8)",
+        equation="(17.11)",
     )
 
 
@@ -170,4 +170,4 @@ def test_one_round(student, rng, draw):
         student.loftq_rounds(*given), Q=(out, inputs), L=(out, inputs), errors=(None,)
     )
     known = {k: v for k, v in mistakes(given).items() if "round" not in k}
-    compare(got, want=kept(run(given)), mistakes=known, tol=TOL, equation="(17.8)")
+    compare(got, want=kept(run(given)), mistakes=known, tol=TOL, equation="(17.11)")

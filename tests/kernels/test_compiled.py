@@ -51,6 +51,11 @@ def test_numba_is_imported_at_the_first_use_only(value, tmp_path):
     assert got == f"False {value == '1' and MISSING is None}"
 
 
+def test_where_numba_is_installed_the_kernels_run():
+    """Else every test of them would be skipped, and nobody would know."""
+    assert MISSING is None or doctor.version("numba") is None, MISSING
+
+
 @needs_numba
 def test_the_environment_switches_them_on(tmp_path):
     assert said(MADE_BY, tmp_path, TINYFT_FAST="1") == "tinyft.ops.compiled.gelu"

@@ -1,4 +1,4 @@
-"""Task 4 of 4: LoftQ, and which of its rounds to keep.  (17.8) of the notebook."""
+"""Task 4 of 4: LoftQ, and which of its rounds to keep.  (17.11) of the notebook."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ import numpy as np
 def loftq_rounds(W, levels, block, r, rounds):
     """The best round of LoftQ: a rounded base Q and the low-rank repair L beside it.
 
-    Q_t = rounded(W − L_{t−1}),   L_0 = 0                                       (17.8)
+    Q_t = rounded(W − L_{t−1}),   L_0 = 0                                       (17.11)
     L_t = [W − Q_t]_r,  the r largest terms of its singular value decomposition
 
     rounded() cuts a matrix in row-major order into blocks, and replaces each w by
@@ -22,7 +22,7 @@ def loftq_rounds(W, levels, block, r, rounds):
     block 3, r = 1, rounds = 3: the errors are [0.0249, 0.0104, 0.0108], so the second
     round is returned, with Q = [[−0.61, −0.8811, 1.0166], [−1.6, 0.32, 0.1067]].
     """
-    # YOUR CODE: (17.8)
+    # YOUR CODE: (17.11)
     def rounded(M):
         rows = M.reshape(-1, block)
         m = np.abs(rows).max(axis=1, keepdims=True)

@@ -23,4 +23,4 @@ class ReLU(formulas.ReLU):
     def backward(ctx, gy):
         if ctx.graph:
             return formulas.ReLU.backward(ctx, gy)
-        return kernels.relu_gradient(*ctx.saved, gy, getattr(ctx, "top", None))
+        return kernels.relu_gradient(*ctx.saved, gy, ctx.top)

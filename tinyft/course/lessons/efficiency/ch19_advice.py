@@ -20,13 +20,13 @@ def advice(found, peak):
     return [
         [
             "will it fit?",
-            "plan first, and leave 1 GB and a tenth free (of 24 GB plan at most 20.6): "
-            "driver, allocator, buffers; then measure the second step",
-            "section 8; the tenth by custom",
+            "plan first: it fits if 0.65 GB stay free, what published runs needed above "
+            "the plan; then measure the second step",
+            "sections 7 and 8",
         ],
         *_parts(full, lora),
         ["how long is a step?", _seconds(full, lora), "section 3; 0.4 by custom"],
-        ["a step is too slow", _speed(), "sections 3 and 5"],
+        ["a step is too slow", _speed(), "sections 3 and 5; Reference, Images"],
         ["which method?", _first(found), "section 6: one task, 30 steps"],
         ["which rate?", _rates(found), "section 6"],
         ["the file must be tiny", _tiny(found), "section 6"],
@@ -92,7 +92,8 @@ def _speed():
     top /= whole
     return (
         "where the signal must go back to the bottom about a third is saved: LoRA takes "
-        f"{lora:.2f} of the FLOPs, the least is {least:.2f} ({few}). Training only the top "
+        f"{lora:.2f} of the FLOPs, an adapter beside the MLP {least:.2f} ({few}). "
+        "Training only the top "
         f"can save up to two thirds: a ResNet's last layer alone takes {top:.2f}. A "
         "smaller model or shorter texts save more"
     )
@@ -117,7 +118,7 @@ def _first(found):
         f"LoRA on all linear layers first (custom): it merges into W, so that the finished "
         "model costs nothing more, and its rates are known best. An adapter stays in the "
         f"model as layers of its own. If that is no matter: here {best_of(found)} gains "
-        f"most; not settled to be worse: {also}"
+        f"most; not settled to be worse, each paired with it: {also}"
     )
 
 
@@ -156,3 +157,29 @@ def _full(found, peak):
         f"{planned:.1f} × as planned. A task far from what "
         "the model knows, or long training, is another matter: not measured"
     )
+
+
+def rate_table(study, names):
+    """Rows [method, "rate: gain"...]: points by rate, two seeds each, all rates tried."""
+    rows = []
+    for name in names:
+        runs = study.where(experiment="text", method=name)
+        cells = []
+        for lr in sorted(runs.by("lr", "valid")):
+            one = runs.where(lr=lr)
+            gain = 100 * np.subtract(one.values("accuracy"), one.values("before"))
+            best = " (chosen)" if lr == runs.best_rate() else ""
+            cells.append(f"{lr:g}: {gain[:2].mean():.1f}{best}")
+        rows.append([name, *(cells + [""] * 5)[:5]])
+    return rows
+
+
+def top_block():
+    """FLOPs of a step that trains the last block's own weights, measured."""
+    model = lesson.base()
+    model.requires_grad_(False)
+    for p in model.blocks[-1].parameters():
+        p.requires_grad_(True)
+    with efficiency.counted() as flops:
+        lesson.one_loss(model).backward()
+    return flops.flops

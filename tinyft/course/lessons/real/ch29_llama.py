@@ -1,5 +1,6 @@
 """Chapter 29: SmolLM2 on its own 4-bit blocks, and the study of LoRA on them."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -27,6 +28,28 @@ def smollm2(packed=True):
         return load_gguf(pretrained.fetched("smollm2"), packed=packed)
     small = LLAMA | {"layers": 2, "vocab": 2000}
     return models.llama(rng=0, **small)
+
+
+def as_in_the_file(model):
+    """The rows of q and k in the order of the file: (29.2) undone. Returns the model."""
+    width = model.config.head_width
+    for path, layer in model.named_modules():
+        if path.endswith((".attn.q", ".attn.k")):
+            W = layer.weight.numpy()
+            halves = W.reshape(
+                -1, 2, width // 2, W.shape[1]
+            )  # heads, half, i, features
+            rows = np.ascontiguousarray(halves.swapaxes(1, 2)).reshape(W.shape)
+            layer.weight.data = rows
+    return model
+
+
+def first_blocks(model, count, dtype, **changes):
+    """A Transformer with the first blocks of a model, and random values if none fit."""
+    config = replace(model.config, layers=count, **changes)
+    small, state = models.Transformer(config, rng=0, dtype=dtype), model.state_dict()
+    small.load_state_dict({name: state[name] for name in small.state_dict()})
+    return small
 
 
 @cache

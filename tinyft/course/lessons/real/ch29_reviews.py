@@ -12,9 +12,10 @@ from functools import cache
 import numpy as np
 
 from tinyft import data, models, nn, no_grad, ops, peft, pretrained
-from tinyft.course.experiment import train
+from tinyft.course.experiment import train, trained_parameters
 from tinyft.course.runs import CHOOSING
-from tinyft.io.huggingface import load_bert
+from tinyft.data.public.wordpiece import WordPiece
+from tinyft.io.huggingface import load_bert, save_model
 
 BERT = {"vocab": 30522, "dim": 384, "layers": 6, "heads": 12, "hidden": 1536}
 BERT |= {"length": 512, "types": 2, "eps": 1e-12}
@@ -24,8 +25,8 @@ LONGEST = 40  # tokens of a review; nine of ten are shorter
 STEPS, SIZE = 200, 16
 RATES = {
     "head": (3e-4, 1e-3, 3e-3, 1e-2),
-    "lora": (3e-4, 1e-3, 3e-3),
-    "full": (2e-5, 6e-5, 2e-4),
+    "lora": (1e-3, 3e-3, 1e-2),
+    "full": (1e-5, 2e-5, 6e-5, 2e-4),
 }
 
 
@@ -48,11 +49,37 @@ def words():
     return data.load_tokenizer(pretrained.fetched("minilm")) if here("minilm") else None
 
 
+SMALL = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    "film",
+    "un",
+    "##watch",
+    "##able",
+]
+
+
+def vocabulary():
+    """MiniLM's tokenizer, or one of nine pieces in its place."""
+    return words() or WordPiece(SMALL)
+
+
+def small_folder(folder):
+    """A folder with a small random BERT of that vocabulary, in Hugging Face's format."""
+    sizes = {"dim": 32, "layers": 2, "heads": 2, "hidden": 64, "length": 64}
+    save_model(models.bert(rng=0, vocab=len(SMALL), **sizes), folder)
+    (folder / "vocab.txt").write_text("\n".join(SMALL) + "\n", encoding="utf-8")
+    return folder
+
+
 @cache
 def reviews():
     """[(film, sentence, 1 if the film is called fresh, else 0)], each sentence once."""
     if not here("tomatoes", "minilm"):
-        return [(f"film {i % 900}", f"{i}", i % 2) for i in range(4000)]
+        return [(f"film {i % 900}", f"unwatchable film {i}", i % 2) for i in range(4000)]
     packed = pretrained.fetched("tomatoes").read_bytes()
     rows = csv.DictReader(io.StringIO(bz2.decompress(packed).decode("utf-8")))
     kinds = {"fresh": 1, "rotten": 0}
@@ -153,6 +180,11 @@ def run(method, lr, seed, steps=STEPS):
         "accuracy": found["valid"]["accuracy"],
         "test": found["test"]["accuracy"],
     }
+
+
+def trainable(model):
+    """How many numbers train."""
+    return sum(p.size for p in trained_parameters(model))
 
 
 @cache

@@ -79,7 +79,7 @@ def test_one_step(student, rng, draw):
         want=want,
         mistakes=mistakes(*given),
         tol=TOL,
-        equation="(9.2)",
+        equation="(9.1)",
     )
 
 
@@ -96,7 +96,7 @@ def test_first_step(student, rng, draw):
             "the step goes up the gradient": theta0 + lr * fit,
         },
         tol=TOL,
-        equation="(9.2)",
+        equation="(9.1)",
     )
 
 

@@ -91,7 +91,8 @@ def test_training_goes_on_on_the_other_device(there, here, cuda, tmp_path):
         p.data = p.data * 0
     path = tmp_path / "run.safetensors"
     training.save_checkpoint(path, one.model, optimizer=one.rule)
-    training.load_checkpoint(path, two.model, optimizer=two.rule)
+    with pytest.warns(UserWarning, match="was computed by"):  # its bits will differ
+        training.load_checkpoint(path, two.model, optimizer=two.rule)
     assert two.parameters[0].device == ("cuda:0" if here == "cuda" else "cpu")
     for side in (one, two):
         side.step()

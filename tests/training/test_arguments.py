@@ -167,6 +167,16 @@ def test_a_loss_that_is_not_one(loss_fn, kind, words):
     refused(kind, words, "model", loss_fn, "batches", "optimizer")
 
 
+def test_a_loss_may_come_from_code_without_a_module():
+    """A function made by exec has no __module__, in a console or a page's test."""
+    names = {}
+    exec("loss = lambda model, x: model(x).sum()", names)
+    assert names["loss"].__module__ is None
+    model = nn.Linear(2, 1)
+    sgd, batches = optim.SGD(model.parameters(), 0.1), [(np.ones((3, 2), "f4"),)]
+    assert training.fit(model, names["loss"], batches, sgd, epochs=1)["step"] == [1]
+
+
 def test_a_loss_under_no_grad():
     def quiet(model, x, y):
         with no_grad():

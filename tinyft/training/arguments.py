@@ -42,7 +42,7 @@ def check_functions(caller, loss_fn, parts):
             f"{caller}: loss_fn should be a function of the model and a batch, such as "
             f"lambda model, x, y: ops.cross_entropy(model(x), y); got {_kind(loss_fn)}"
         )
-    if getattr(loss_fn, "__module__", "").startswith("tinyft.ops"):
+    if str(getattr(loss_fn, "__module__", "")).startswith("tinyft.ops"):
         raise TypeError(
             f"{caller}: loss_fn is called with the model and the batch; wrap the "
             f"operation: lambda model, x, y: ops.{loss_fn.__name__}(model(x), y)"

@@ -1,4 +1,4 @@
-"""Task 2 of 4: the best λ.  (9.12), (9.13) of notebooks/09_l2sp.ipynb."""
+"""Task 2 of 4: the best λ.  Section 5 and (9.12) of notebooks/09_l2sp.ipynb."""
 
 import numpy as np
 
@@ -16,6 +16,7 @@ def best_lambda(theta_true, theta0, sigma, n, kappa):
 
     Example: theta_true = [1, 2], theta0 = [0, 0], sigma = 1, n = 4, kappa = 1: least
     squares errs by v = 2/4, the start by ‖δ‖² = 5. (0.05, 0.4545).
+    With kappa = 4 least squares errs by 2/16 only: (0.05, 0.1220).
     """
     # YOUR CODE: equation (9.13)
     delta2 = np.sum((theta_true - theta0) ** 2)

@@ -1,9 +1,9 @@
-"""Chapter 09: its figures, drawn from the study and from the path of least squares."""
+"""Chapter 09: its figures, from the study and the path of least squares; what to set."""
 
 import numpy as np
 
 from tinyft.course.experiment import interval
-from tinyft.course.lessons.safeguards.ch09_l2sp import STRENGTHS
+from tinyft.course.lessons.safeguards.ch09_l2sp import HEAD_PULL, STRENGTHS
 from tinyft.course.plot import COLOURS, show
 
 LOOKS = ("test", "new task", "blue", "o"), ("source", "old task", "vermilion", "s")
@@ -42,11 +42,13 @@ def draw_strengths(study, lr):
         ax.set(xlabel="λ", title=title)
     panels[0].set_ylabel("points of accuracy, minus plain")
     panels[0].legend(fontsize=9)
+    plain = study.where(task="near, 3 labels", method="plain").best_rate()
     show(fig, "Two panels of points with error bars against λ, the new and the old task "
          "minus plain fine-tuning: left all at one rate, right each at its own best rate.",
          "Figure 1. Near, three labels: L2-SP minus plain fine-tuning, paired over five "
-         "seeds, bars 95 %. The same λ looks better on the left, where plain fine-tuning "
-         "has to take a rate that is not its best.")  # fmt: skip
+         f"seeds, bars 95 %. Left: both at rate {lr:g}. Right: each at the rate of its own "
+         f"least validation loss on the new task, plain at {plain:g}. The same λ looks "
+         "better on the left, where plain has to take a rate not its best.")  # fmt: skip
 
 
 def draw_path(X, y, path, ends, marks):
@@ -73,3 +75,22 @@ def draw_path(X, y, path, ends, marks):
          "dashed straight line between the two ends lies well apart from it.",
          "Figure 3. Grey: lines of equal loss, a narrow valley. Raising λ, θ* first "
          "runs along the valley and only then climbs to the start.")  # fmt: skip
+
+
+def settings(chosen, both, equal, gained, harm):
+    """Rows of section 6, (what, start, measured); the arguments are measured texts."""
+    return [
+        ["λ and the rate, together", "λ 0, 0.1, 0.3; rates × 3",
+         f"chosen λ, rate: {chosen}"],
+        ["λ, if the old task matters", "validate on images of both tasks",
+         f"λ = 0.3 minus plain, own rates: {both}"],
+        ["λ without validation labels", "0.1: it insures against too high a rate",
+         f"λ = 0.1 minus plain: {equal}"],
+        ["labels per class", "1: try it; 3 or more: no settled gain on the new task",
+         f"new task minus plain: {gained}"],
+        ["a new head", "no start: `head=`, decay μ to 0",
+         f"by custom, not varied: μ = {HEAD_PULL:g}"],
+        ["the optimiser's weight decay", "0 if the old task matters: it moves the "
+         "anchor, (9.17)", f"far, old task, decay beside L2-SP: {harm}"],
+        ["BatchNorm", "freeze its statistics", "Reference: not held by any λ"],
+    ]  # fmt: skip

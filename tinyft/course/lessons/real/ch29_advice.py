@@ -147,7 +147,7 @@ def advice(reviews, vision):
     encoder = f"minus a head: {head} points; minus everything: {full}"
     return [
         ["encoder, 2000 labels", "LoRA r = 8 on q, v", encoder],
-        ["its rate; that of everything", rates, "the best of three, on *valid*"],
+        ["its rate; that of everything", rates, "the best of its grid, on *valid*"],
         ["base in 4 bits", "when floats do not fit", "section 5: the same losses"],
         [
             "CNN, pictures like its own",

@@ -168,12 +168,12 @@ def logits(model, ids):
         return model(tensor(np.asarray(ids))).numpy()
 
 
-def training_step(model, batch, lr=1e-3):
+def training_step(model, batch, lr=1e-3, loss=lm_loss):
     """A function that takes one AdamW step of what trains, on the same batch each time."""
     step = optim.AdamW(trained_parameters(model), lr=lr)
 
     def one_step():
-        lm_loss(model, *on_device(model, batch)).backward()
+        loss(model, *on_device(model, batch)).backward()
         step.step()
         step.zero_grad()
 

@@ -1,0 +1,1 @@
+"""Chapter 29: what only its notebook needs."""

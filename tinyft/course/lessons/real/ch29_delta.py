@@ -1,0 +1,116 @@
+"""Chapter 29: what a real fine-tuning changed, by matrix and by sentence."""
+
+from functools import cache
+
+import numpy as np
+
+from tinyft import models, no_grad
+from tinyft.course.lessons.real.ch29_reviews import encoded, minilm
+
+TEXTS = (
+    "mean time to recover",
+    "MTTR",
+    "the disk of the database server is full",
+    "a database has run out of storage",
+    "restart the service after the deployment",
+    "roll back the last release",
+    "latency of requests at the 99th percentile",
+    "slow responses for a few users",
+    "an alert fired at night",
+    "the engineer on call was woken up",
+    "the cat sleeps on the sofa",
+    "she plays the violin beautifully",
+    "the film is too long by half",
+    "a moving story about two brothers",
+    "rain is expected tomorrow",
+    "the soup needs more salt",
+)
+PAIRS = ((0, 1), (2, 3), (4, 5), (0, 10))  # the last one has nothing in common
+GOLDEN = {  # sentence: its embedding's first numbers, by PyTorch in float64
+    "A man is eating food.": [0.033241573, 0.004406064, -0.006276945, 0.048378713],
+}
+MATRICES = ("attn.q", "attn.k", "attn.v", "attn.o", "mlp.up", "mlp.down")
+
+
+def pair():
+    """(base, fine-tuned): {name: array} of the two models."""
+    found = [minilm(name) for name in ("minilm", "minilm-finetuned")]
+    states = [{n: p.numpy().copy() for n, p in m.named_parameters()} for m in found]
+    if all(np.array_equal(states[0][n], states[1][n]) for n in states[0]):
+        states[1] = _stand_in(states[0])  # not fetched: random values stand in
+    return states
+
+
+def _stand_in(state):
+    """A change of rank 2 in each matrix, and rows that only decay."""
+    rng, new = np.random.default_rng(1), {n: v.copy() for n, v in state.items()}
+    for name in changed(state):
+        a, b = (rng.normal(size=(n, 2)) for n in new[name].shape)
+        new[name] += (0.02 * a @ b.T).astype("f4")
+    new["embed.weight"] *= np.float32(1 - 1e-4)
+    return new
+
+
+def changed(state):
+    """The names of the encoder's 36 matrices."""
+    return [n for n in state if n.endswith(tuple(f"{m}.weight" for m in MATRICES))]
+
+
+def decompose(base, new):
+    """{name: (U, s, Vt) of its ΔW}."""
+    return {
+        n: np.linalg.svd((new[n] - base[n]).astype("f8"), full_matrices=False)
+        for n in changed(base)
+    }
+
+
+@cache
+def _encoder():
+    return minilm()
+
+
+def embeddings(state, texts=TEXTS):
+    """Unit vectors (n, C) of texts by an encoder with these weights."""
+    model = _encoder()
+    model.load_state_dict(model.state_dict() | state)
+    with no_grad(), model.evaluating():
+        return models.sentence_embedding(model, *encoded(texts)).numpy()
+
+
+def distance(a, b):
+    """Root mean square of the distances between two sets of embeddings."""
+    return float(np.sqrt(np.mean(np.sum((a - b) ** 2, axis=1))))
+
+
+def left(base, new, parts, r, *ends):
+    """The share of the distance between both models' embeddings that is left when each
+    ΔW keeps r directions; norms, biases and embeddings are the base's. ends: both."""
+    cut = {
+        n: base[n] + ((U[:, :r] * s[:r]) @ Vt[:r]).astype("f4")
+        for n, (U, s, Vt) in parts.items()
+    }
+    return distance(embeddings(base | cut), ends[1]) / distance(*ends)
+
+
+def cosines(base, new, ts):
+    """{pair of texts: its cosine at base + t (new − base) for each t}."""
+    found = {f"{TEXTS[i]} / {TEXTS[j]}": [] for i, j in PAIRS}
+    for t in ts:
+        E = embeddings(along(base, new, t))
+        for values, (i, j) in zip(found.values(), PAIRS):
+            values.append(float(E[i] @ E[j]))
+    return found
+
+
+def along(base, new, t):
+    """base + t (new − base), all of it."""
+    return {n: base[n] + np.float32(t) * (new[n] - base[n]) for n in base}
+
+
+def factors(base, new):
+    """c of each row of the embedding with new = c · base, and the relative error."""
+    old, now = (s["embed.weight"].astype("f8") for s in (base, new))
+    square = np.sum(old * old, axis=1)
+    c = np.sum(now * old, axis=1) / square
+    error = np.sqrt(np.sum((now - c[:, None] * old) ** 2, axis=1) / square)
+    return c, error

@@ -224,7 +224,7 @@ ADVICE = (  # (what, do, where it was measured)
     ("best depth − end within the margin", "fit the head; it may be enough",
      "section 3, `shape`"),
     ("beyond it", "read out the best depth: no tuning at all", "section 3"),
-    ("validation shows too little", "tune earlier parts, and all, each at its own rate; fit the "
+    ("validation shows too little", "tune earlier parts, and all, each at a rate; fit the "
      "head first if the classes have new names", "section 3, Figure 1"),
     ("the run you keep", "look at its own validation accuracy", "Reference, H"),
     ("two tasks", "a head or a readout each: one forward pass serves both tasks",

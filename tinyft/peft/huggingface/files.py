@@ -29,8 +29,9 @@ from tinyft.peft.sites import changed_names
 def save(model, folder, name="default", overwrite=False, names=None):
     """Write the adapter `name` of `model` to `folder`, complete or not at all.
 
-    names: "gpt2", "bert" or "llama" writes the module names of such a checkpoint, so that
-    PEFT attaches it to the public model (prefixes and prompts name no modules).
+    names: "gpt2", "bert", "roberta", "llama", ... writes the module names of such a
+    checkpoint, so that PEFT attaches it to the public model (prefixes and prompts name no
+    modules). Of a classifier's head all that PEFT wraps is written, also what is frozen.
     overwrite: replace the two files of a folder that is not empty; others in it stay.
     Raises ValueError if there is no such adapter, FileExistsError if the folder holds
     something (unless `overwrite`), OSError if it cannot be written. Returns the path.

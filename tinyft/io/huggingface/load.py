@@ -11,8 +11,13 @@ sizes, then one array at a time. Nothing is fetched: the folder must be there.
 from pathlib import Path
 
 from tinyft import backend, nn
-from tinyft.io.huggingface.families import FAMILIES, config_of, family_of, named_head
-from tinyft.io.huggingface.heads import new_head
+from tinyft.io.huggingface.families import (
+    FAMILIES,
+    config_of,
+    family_of,
+    named_head,
+    new_head,
+)
 from tinyft.io.huggingface.names import NamesError, bare_names, pieces
 from tinyft.io.huggingface.shapes import check_shapes
 from tinyft.io.huggingface.weights import PackedWeights, Weights

@@ -1,4 +1,4 @@
-"""From a BERT or DistilBERT and a CSV (text,label) to an adapter for PEFT.
+"""From a BERT, DistilBERT or RoBERTa and a CSV (text,label) to an adapter for PEFT.
 
 python examples/classify_reviews.py MODEL_FOLDER reviews.csv NEW_FOLDER --epochs 3
 """
@@ -6,15 +6,16 @@ python examples/classify_reviews.py MODEL_FOLDER reviews.csv NEW_FOLDER --epochs
 import argparse
 import csv
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from tinyft import data, io, models, ops, optim, peft
+from tinyft import data, io, ops, optim, peft
 from tinyft.training import accuracy, evaluate, fit
 
 OPTIONS = {"r": 8, "lr": 1e-3, "epochs": 3, "batch": 16, "length": 128, "seed": 0}
+FAMILIES = {"bert": "bert", "distilbert": "distilbert"}  # model_type: names in PEFT
+FAMILIES |= dict.fromkeys(("roberta", "xlm-roberta", "camembert"), "roberta")
 
 
 def read(path):
@@ -27,17 +28,16 @@ def read(path):
     return [row["text"] for row in rows], names.tolist(), y
 
 
-def classifier(folder, classes):
-    """The model of a folder with a new head, and the name of its family."""
-    base = io.huggingface.load_model(folder, head="none")
-    family = json.loads((folder / "config.json").read_text("utf-8"))["model_type"]
-    if family not in ("bert", "distilbert"):
-        raise ValueError(f"{folder} holds a {family}, expected a BERT or a DistilBERT")
-    pooler = "relu" if family == "distilbert" else True
-    config = replace(base.config, head="cls", classes=classes, pooler=pooler)
-    model = models.Transformer(config, rng=0)
-    model.load_state_dict(base.state_dict(), strict=False)  # the head stays new
-    return model, family
+def opened(folder, classes):
+    """A folder's model with a new head, its tokenizer, and whose names PEFT expects."""
+    model = io.huggingface.load_model(folder, classes=classes)
+    kind = json.loads((folder / "config.json").read_text("utf-8"))["model_type"]
+    if kind not in FAMILIES:
+        raise ValueError(f"{folder} holds a {kind}, expected {', '.join(FAMILIES)}")
+    tokenizer = data.load_tokenizer(folder)
+    if not tokenizer.before:  # a vocab.json alone
+        raise ValueError(f"{folder} needs the tokenizer.json: how does a text begin?")
+    return model, tokenizer, FAMILIES[kind]
 
 
 def walk(arrays, rows, batch, rng):
@@ -49,15 +49,13 @@ def walk(arrays, rows, batch, rng):
 
 def main(a):
     texts, names, y = read(a.csv)
-    model, family = classifier(a.model, len(names))
-    arrays = *data.load_tokenizer(a.model).batch(texts, a.length), y
+    model, tokenizer, family = opened(a.model, len(names))
+    arrays = *tokenizer.batch(texts, a.length), y
     rng = np.random.default_rng(a.seed)
     held, train = np.split(rng.permutation(len(y)), [len(y) // 5])
     lora = peft.LoRA(r=a.r, alpha=2 * a.r)
     adapter = peft.attach(model, lora, r"attn\.(q|v)", also="head|pooler", rng=a.seed)
-    peft.save(
-        model, a.adapter, names=family
-    )  # a full folder is refused here, not later
+    peft.save(model, a.adapter, names=family)  # a full folder is refused here
     loss = lambda model, ids, mask, y: ops.cross_entropy(model(ids, mask), y)
     judge = lambda: evaluate(model, walk(arrays, held, 64, rng), accuracy=accuracy)
     batches = lambda: walk(arrays, train, a.batch, rng)

@@ -1,6 +1,7 @@
 """Public checkpoints in and out: the folders of Hugging Face's transformers.
 
     model = load_model(folder)          config.json and *.safetensors -> a Transformer
+    load_model(folder, classes=2)       with a new classifier's head, where it has none
     model = load_vit(folder)            the same for images -> a ViT
     save_model(model, folder)           and back, for transformers to open
     from_gpt2(state, config)            names only: {their name: array} -> ours

@@ -1,6 +1,7 @@
 """Public checkpoints: a folder with config.json and safetensors, as a Transformer.
 
     model = load_model(folder)      any family that is read, by its model_type
+    load_model(folder, classes=2)   the same, with a new classifier's head
     load_gpt2, load_bert, load_llama    the same, for one family
 
 The order protects memory: the config's fields, the headers of the files against its
@@ -10,7 +11,13 @@ sizes, then one array at a time. Nothing is fetched: the folder must be there.
 from pathlib import Path
 
 from tinyft import backend, nn
-from tinyft.io.huggingface.families import FAMILIES, config_of, family_of, named_head
+from tinyft.io.huggingface.families import (
+    FAMILIES,
+    config_of,
+    family_of,
+    named_head,
+    new_head,
+)
 from tinyft.io.huggingface.names import NamesError, bare_names, pieces
 from tinyft.io.huggingface.shapes import check_shapes
 from tinyft.io.huggingface.weights import PackedWeights, Weights
@@ -24,11 +31,13 @@ TABLES = ("embed", "position", "type")
 CONFIG_LIMIT = 2**20  # bytes; 1,000 labels take 50 kB
 
 
-def load_model(folder, head=None, dtype=None):
+def load_model(folder, head=None, dtype=None, classes=None, rng=0):
     """The model of a folder: GPT-2, (Distil)BERT, RoBERTa, Llama, Mistral, Qwen2/3, GLM.
 
     head: "lm", "mlm", "cls" (a sequence classifier) or "none"; by default the one that
-    config.json names in `architectures`. Weights of any float type become `dtype`,
+    config.json names in `architectures`. classes: a new classifier of so many classes on
+    a folder without one, drawn from `rng`, a seed or a generator; a folder that has one
+    of this size is read as it is. Weights of any float type become `dtype`,
     float32 by default. Layers that the files hold in bitsandbytes' NF4 stay in 4 bits, as
     nn.Linear4bit; nn.dequantise_linears(model) makes floats of them. Raises
     FileNotFoundError, CheckpointError for damaged files and names or sizes that do not
@@ -38,6 +47,12 @@ def load_model(folder, head=None, dtype=None):
     theirs = read_config(folder)
     kind, _ = family_of(theirs, folder)
     weights = Weights(folder)
+    if classes is not None:
+        new = new_head(folder, kind, theirs, weights, head, classes)
+        fields, form = new.theirs, new.form
+        model = _build(folder, kind, fields, weights, "cls", None, dtype, form)
+        new.draw(model, rng)
+        return model
     if head is None:
         head = _head(kind, theirs, weights, folder)
     pooler = head == "none" and any("pooler.dense." in name for name in weights)
@@ -66,8 +81,9 @@ def _load(folder, kind, head, pooler, dtype):
     return _build(folder, kind, theirs, Weights(folder), head, pooler, dtype)
 
 
-def _build(folder, kind, theirs, weights, head, pooler, dtype):
-    config, form = config_of(kind, theirs, head, pooler), FAMILIES[kind].form
+def _build(folder, kind, theirs, weights, head, pooler, dtype, form=None):
+    config = config_of(kind, theirs, head, pooler)
+    form = form or FAMILIES[kind].form
     quantised, kept = theirs.get("quantization_config"), dtype or backend.float32
     weights = PackedWeights(folder, weights, quantised, kept)
     try:
@@ -144,6 +160,11 @@ def _hint(kind, theirs, head):
     right, name = named_head(kind, theirs)
     if name is None or right == head:
         return ""
+    if head == "cls":
+        return (
+            f" config.json names {name}, without a classifier: "
+            "load_model(folder, classes=...) gives it one"
+        )
     door = f'head="{right}"' if right else "another class"
     return (
         f" config.json names {name}, that is {door}: load_model(folder) reads such a "

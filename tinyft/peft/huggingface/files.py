@@ -15,21 +15,23 @@ from tinyft.peft.acting import find
 from tinyft.peft.attach import detach, put
 from tinyft.peft.full import Full
 from tinyft.peft.huggingface.base import metadata_of, refuse_other_base
-from tinyft.peft.huggingface.codecs import PREFIX, codec_for, codec_of, readable
+from tinyft.peft.huggingface.codecs import codec_for, codec_of, readable
 from tinyft.peft.huggingface.config import refuse_changed, refuse_unread
 from tinyft.peft.huggingface.folder import check_place, read_folder, write_folder
 from tinyft.peft.huggingface.fused import exported, prompt_file, prompt_state
-from tinyft.peft.huggingface.names import names_of, path_of, translator
+from tinyft.peft.huggingface.names import Names, names_of, path_of, translator
 from tinyft.peft.huggingface.rules import Rules
 from tinyft.peft.huggingface.state import check, fill, main_of, state_of
+from tinyft.peft.huggingface.whole import complete, task_of
 from tinyft.peft.sites import changed_names
 
 
 def save(model, folder, name="default", overwrite=False, names=None):
     """Write the adapter `name` of `model` to `folder`, complete or not at all.
 
-    names: "gpt2", "bert" or "llama" writes the module names of such a checkpoint, so that
-    PEFT attaches it to the public model (prefixes and prompts name no modules).
+    names: "gpt2", "bert", "roberta", "llama", ... writes the module names of such a
+    checkpoint, so that PEFT attaches it to the public model (prefixes and prompts name no
+    modules). Of a classifier's head all that PEFT wraps is written, also what is frozen.
     overwrite: replace the two files of a folder that is not empty; others in it stay.
     Raises ValueError if there is no such adapter, FileExistsError if the folder holds
     something (unless `overwrite`), OSError if it cannot be written. Returns the path.
@@ -41,11 +43,11 @@ def save(model, folder, name="default", overwrite=False, names=None):
     if "num_virtual_tokens" in config:
         state = prompt_file(theirs, state)
     elif theirs is not None:
+        namesakes = complete(adapter, state, config, theirs)
         state, config = exported(theirs, state, config)
-        if model.config.head == "cls" and config.get("modules_to_save"):
-            config["task_type"] = "SEQ_CLS"
-    elif config.get("modules_to_save"):
-        namesakes = _save_namesakes(adapter, state, config)
+        config["task_type"] = task_of(config)
+    else:
+        namesakes = complete(adapter, state, config, Names())
     write_folder(folder, state, config, metadata_of(adapter, namesakes))
     return folder
 
@@ -188,32 +190,6 @@ def _config(adapter):
     if type(adapter.template) is not Full and saved:
         config["modules_to_save"] = saved
     return config
-
-
-def _save_namesakes(adapter, state, config):
-    """Add the base's modules that PEFT would take for those stored whole: it reads
-    'norm' as the ending of any path. Returns the paths of all of them."""
-    rules, whole = Rules(config), Full()
-    paths = [
-        path
-        for path, module in adapter.model.named_modules()
-        if path and rules.saves(path) and whole.fits(module)
-    ]
-    for path in set(paths) - set(config["modules_to_save"]):
-        delta = adapter.deltas.get(path)
-        if delta is not None and type(delta) is not Full:
-            raise ValueError(
-                f"peft.save: a file has the modules stored whole as endings of names, and "
-                f"{', '.join(config['modules_to_save'])} names {path} too, which is "
-                "adapted; give one of them another name"
-            )
-        module = adapter.model.get_submodule(path)
-        slots = {**module._parameters, **module._buffers}
-        for name, slot in slots.items():
-            if slot is not None:
-                state.setdefault(f"{PREFIX}{path}.{name}", slot.numpy())
-    config["modules_to_save"] = paths
-    return paths
 
 
 def _target(model, paths):

@@ -20,6 +20,7 @@ from tinyft.peft.huggingface.codecs.codec import PREFIX
 from tinyft.peft.huggingface.codecs.prompts import KEY as PROMPT
 from tinyft.peft.huggingface.codecs.vera import SHARED
 from tinyft.peft.huggingface.names import PARTS
+from tinyft.peft.huggingface.rules import wrapped
 
 BIAS, BASE = "base_layer.bias", "base_model."
 ADAPTED = ("lora_", "ia3_", "vera_", "oft_", "hra_", "hada_", "lokr_", "hira_", "miss_")
@@ -93,9 +94,9 @@ def _rank(config, path):
 def _config(config, renamed, ranks, fused):
     """The config with their names, and the ranks of the joined layers."""
     config = dict(config)
-    for field in ("modules_to_save", "feedforward_modules"):
+    for field, named in (("modules_to_save", wrapped), ("feedforward_modules", str)):
         if field in config:
-            own = (renamed[path] for path in config[field])
+            own = (named(renamed[path]) for path in config[field])
             config[field] = list(dict.fromkeys(own))
     config["target_modules"] = list(ranks)
     for field, at, key in (

@@ -9,6 +9,8 @@ import re
 
 from tinyft.nn.select import matches
 
+HEADS = ("classifier", "score")  # endings that PEFT adds to modules_to_save for SEQ_CLS
+
 
 class Rules:
     """target_modules and its companions, of one config."""
@@ -49,6 +51,13 @@ class Rules:
                 wanted = [layers] if isinstance(layers, int) else layers
                 return int(found[1]) in wanted
         return False
+
+
+def wrapped(path):
+    """The module that PEFT wraps for one of a classifier's head: RoBERTa's
+    classifier.dense and classifier.out_proj are inside `classifier`."""
+    top = path.partition(".")[0]
+    return top if top.endswith(HEADS) else path
 
 
 def _named(path, target):

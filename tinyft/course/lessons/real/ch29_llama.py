@@ -16,6 +16,8 @@ LLAMA = {"vocab": 49152, "dim": 576, "layers": 30, "heads": 9, "kv_heads": 3}
 LLAMA |= {"hidden": 1536, "length": 2048}
 # computed by PyTorch from the same file
 PROMPT = "The capital of France is"
+LIKELY = [29, 282, 260, 314, 7042]
+FIVE = [7042, 260, 4528, 2250, 1315]
 LOGITS = [17.37126179, 14.88858934, 13.2449764, 13.00946851, 12.95151542]
 GREEDY = [7042, 30, 198, 198, 504, 2988, 314, 42, 216, 34, 32, 33]
 WINDOW, STEPS = 128, 30

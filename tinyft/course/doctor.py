@@ -5,6 +5,7 @@ there) or "missing" (the course cannot run without it); the remedy is a command 
 """
 
 import importlib.metadata
+import os
 import platform
 import sys
 import time
@@ -38,7 +39,7 @@ def examine():
         ("platform", platform.platform(), "ok", ""),
         ("tinyft", f"{tinyft.__version__} ({Path(tinyft.__file__).parent})", "ok", ""),
         ("NumPy", np.__version__, "ok", ""),
-        ("BLAS", blas(), "ok", ""),
+        ("BLAS", blas(), *threads()),
         grader(),
         fast.row(),
         *gpu(),
@@ -78,6 +79,14 @@ def blas():
     if threads is None:
         return f"{text} (with threadpoolctl installed: its kernel and threads too)"
     return f"{text}, kernel {kernel or 'unknown'}, threads {threads}"
+
+
+def threads():
+    """("ok", "") where BLAS keeps to one thread, else a note and what to set."""
+    names = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+    if any(os.environ.get(name) == "1" for name in names):
+        return "ok", ""
+    return "note", "beside other programs: OPENBLAS_NUM_THREADS=1 (docs/performance.md)"
 
 
 def running_blas():

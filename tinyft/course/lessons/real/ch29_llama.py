@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from tinyft import data, models, no_grad, peft, pretrained
+from tinyft import data, models, nn, no_grad, peft, pretrained
 from tinyft.course.experiment import train
 from tinyft.course.lessons.real.ch29_reviews import PLACES, here
 from tinyft.course.runs import CHOOSING
@@ -42,7 +42,7 @@ def as_in_the_file(model):
                 -1, 2, width // 2, W.shape[1]
             )  # heads, half, i, features
             rows = np.ascontiguousarray(halves.swapaxes(1, 2)).reshape(W.shape)
-            layer.weight.data = rows
+            layer.weight.data = nn.Parameter(rows, dtype=rows.dtype).data
     return model
 
 

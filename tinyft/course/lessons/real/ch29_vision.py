@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from tinyft import data, io, models, nn, no_grad, ops, pretrained
+from tinyft import data, io, models, nn, no_grad, ops, pretrained, tensor
 from tinyft.course.experiment import SEEDS, train
 from tinyft.course.lessons.real.ch29_reviews import here
 from tinyft.transfer.norms.batchnorm import recompute
@@ -80,7 +80,7 @@ def passed(layers, x, size=20):
     found = []
     with no_grad():
         for i in range(0, len(x), size):
-            y = x[i : i + size]
+            y = tensor(x[i : i + size])
             for layer in layers:
                 y = layer(y)
             found.append(y.numpy())
@@ -92,7 +92,7 @@ def trunk(task, seed, statistics=False):
     """({part: (output of the blocks before FIRST, labels)}, the blocks after it)."""
     model, parts = mobilenet(), drawn(task, seed)
     if statistics:
-        recompute(model, [enlarged(parts["train"][0])])  # one batch: one pass
+        recompute(model, [tensor(enlarged(parts["train"][0]))])  # one batch: one pass
         model.eval()
     layers = list(model.features)
     found = {p: (passed(layers[:FIRST], enlarged(x)), y) for p, (x, y) in parts.items()}
@@ -147,7 +147,9 @@ def run(task, method, lr, seed, steps=100, size=20):
 
     train(model, batches, lr, steps, seed, lambda m, x, t: ops.cross_entropy(m(x), t))
     with no_grad():
-        logits = {p: (model(parts[p][0]), parts[p][1]) for p in ("valid", "test")}
+        logits = {
+            p: (model(tensor(parts[p][0])), parts[p][1]) for p in ("valid", "test")
+        }
         right = [float((z.numpy().argmax(1) == t).mean()) for z, t in logits.values()]
         return {"valid": ops.cross_entropy(*logits["valid"]).item(), "test": right[1]}
 

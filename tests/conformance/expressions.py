@@ -417,6 +417,8 @@ EXPRESSIONS = [
     "cp.tan(v)",
     "cp.ones((2,3),'f4')",
     "cp.copysign(v,v)",
+    "cp.reciprocal(v)",
+    "cp.reciprocal(v,out=z(4))",
     "cp.ldexp(a,i)",
     "cp.divide(v,v)",
     "cp.equal(v,v)",

@@ -236,7 +236,9 @@ def first_order_functions():
     """Every Function of tinyft.ops that is marked second_order = False."""
     found = []
     for module in pkgutil.walk_packages(ops.__path__, "tinyft.ops."):
-        for value in vars(importlib.import_module(module.name)).values():
+        if module.name.startswith("tinyft.ops.compiled."):
+        continue  # needs numba; its forms are subclasses of the others
+    for value in vars(importlib.import_module(module.name)).values():
             own = getattr(value, "__module__", "") == module.name
             if own and isinstance(value, type) and issubclass(value, Function):
                 found += [] if value.second_order else [value]

@@ -237,8 +237,8 @@ def first_order_functions():
     found = []
     for module in pkgutil.walk_packages(ops.__path__, "tinyft.ops."):
         if module.name.startswith("tinyft.ops.compiled."):
-        continue  # needs numba; its forms are subclasses of the others
-    for value in vars(importlib.import_module(module.name)).values():
+            continue  # needs numba; its forms are subclasses of the others
+        for value in vars(importlib.import_module(module.name)).values():
             own = getattr(value, "__module__", "") == module.name
             if own and isinstance(value, type) and issubclass(value, Function):
                 found += [] if value.second_order else [value]

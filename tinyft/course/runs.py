@@ -155,7 +155,7 @@ def _write(path, chapter, runs):
         "tinyft": tinyft.__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),
-        "processor": _processor(),
+        "processor": processor(),
     }
     lines = ",\n".join(json.dumps(run) for run in runs)
     head = json.dumps(about, indent=1).removesuffix("\n}")
@@ -163,7 +163,7 @@ def _write(path, chapter, runs):
     atomic_write(path, f'{head},\n "runs": [\n{lines}\n]}}\n'.encode())
 
 
-def _processor():
+def processor():
     """The processor's name where the system tells it, else its architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()

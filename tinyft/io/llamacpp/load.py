@@ -12,6 +12,7 @@ import numpy as np
 
 from tinyft import backend, nn
 from tinyft.io import gguf
+from tinyft.io.huggingface.load import check_finite
 from tinyft.io.huggingface.names import SHOWN, refuse
 from tinyft.io.huggingface.shapes import parameter_shape
 from tinyft.io.llamacpp.config import read_config
@@ -56,7 +57,7 @@ def load_gguf(path, dtype=None, packed=False):
     for name, blocks in found.items():
         array = blocks.array()
         file.release()
-        _check_finite(file, name, array)
+        check_finite(file.path, name, array)
         if name in held:
             continue
         slot = slots[name]
@@ -153,11 +154,3 @@ def reordered(blocks, heads):
     rows = blocks.shape[0]
     raw = blocks.raw.reshape(rows, -1)[row_order(rows, heads)]
     return blocks._replace(raw=raw.ravel())
-
-
-def _check_finite(file, name, array):
-    if not np.isfinite(array).all():
-        raise CheckpointError(
-            f"{file.path}: {name} holds values that are NaN or infinite; the file is "
-            "damaged, fetch it again"
-        )

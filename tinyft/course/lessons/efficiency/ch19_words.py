@@ -3,6 +3,7 @@
 import numpy as np
 
 from tinyft import efficiency, nn
+from tinyft.backend import default_device
 from tinyft.course.lessons.efficiency import ch19_efficiency as lesson
 from tinyft.course.lessons.efficiency.ch19_advice import top_block
 from tinyft.course.prose import say, table
@@ -91,3 +92,11 @@ def front_words(on, points, width):
         f"within {gains[-1] - gains[-12]:.1f} points, all {len(gains)} within "
         f"{gains[-1] - gains[0]:.1f}."
     )
+
+
+def in_flight():
+    """How far a peak may exceed the plan, in arrays as large as the logits.
+
+    A device without compiled kernels runs the composed forms, which hold temporaries.
+    """
+    return 1.5 if default_device() == "cpu" else 4.0

@@ -3,6 +3,7 @@
 import numpy as np
 
 from tinyft import no_grad, peft, quantise, tensor
+from tinyft.backend import asnumpy
 from tinyft.course.lessons.quantise.ch17_qlora import rounded
 from tinyft.course.plot import COLOURS, show
 
@@ -44,7 +45,7 @@ def _dense(W, change):
     )
     Q, R = (rounded(V, "nf4") for V in (W, W + change))
     size = (change**2).sum()
-    pairs = [np.divmod(p.codes, 16) for p in (before, after)]
+    pairs = [np.divmod(asnumpy(p.codes), 16) for p in (before, after)]
     moved = np.mean([a != b for a, b in zip(*pairs)])
     noise = np.linalg.norm(R - W - change) / np.sqrt(size)
     return noise, ((R - Q) * change).sum() / size, moved

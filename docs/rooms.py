@@ -33,7 +33,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
     ["nn/packed"],
     ["transfer/norms"],
     ["models", "peft", "transfer", "objectives", "evaluation", "optim"],
-    ["models/vision"],
+    ["models/classic", "models/vision"],
     ["peft/methods", "io/huggingface"],
     [
         "peft/methods/orthogonal",

@@ -1,0 +1,1 @@
+"""What classified texts before Transformers: weighted counts, and one vector per word."""

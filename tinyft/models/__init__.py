@@ -1,5 +1,12 @@
 """L4: whole models, without any I/O and without a word of any fine-tuning method."""
 
+from tinyft.models.classic import (
+    LSTMClassifier,
+    NaiveBayes,
+    SkipGram,
+    Tfidf,
+    Vocabulary,
+)
 from tinyft.models.config import BERT, GPT2, LLAMA, TransformerConfig
 from tinyft.models.masks import prefix_lm, sliding_window
 from tinyft.models.mlp import mlp
@@ -58,14 +65,19 @@ __all__ = [
     "LLAMA",
     "EfficientNet",
     "EfficientNetConfig",
+    "LSTMClassifier",
     "MobileNetV2",
     "MobileNetV2Config",
+    "NaiveBayes",
     "ResNet",
     "ResNetConfig",
+    "SkipGram",
+    "Tfidf",
     "Transformer",
     "TransformerConfig",
     "ViT",
     "ViTConfig",
+    "Vocabulary",
     "alibi_slopes",
     "bert",
     "bert_tiny",

@@ -1,0 +1,227 @@
+"""Chapter 20: sentences and tables made from the numbers of its cells."""
+
+import time
+
+import numpy as np
+
+from tinyft.course.experiment import trained_parameters
+from tinyft.course.lessons.language import ch20_bert as bert
+from tinyft.course.lessons.language import ch20_four_paradigms as runs20
+from tinyft.course.lessons.language import ch20_results as results
+from tinyft.course.lessons.language import ch20_vectors as vec
+from tinyft.course.lessons.language import ch20_words as words
+from tinyft.course.lessons.language.ch20_setting import LABELS, paired, parts, percent
+from tinyft.course.prose import say, table
+from tinyft.models.classic import NaiveBayes, Tfidf
+
+
+def chosen(method, labels):
+    """The rate of a method with so many labels, as valid chose it."""
+    return runs20.rate(method, labels)
+
+
+def swept_table(study, methods):
+    """Accuracy on valid at every rate of a sweep, mean of two draws, for 10 and 300."""
+    rows = []
+    for method in methods:
+        for n in runs20.SWEPT:
+            grid = study.where(method=method, labels=n, task="saying").by("lr", "valid")
+            seen = {lr: 1 - np.mean(v[:2]) for lr, v in grid.items()}
+            top = max(seen, key=seen.get)
+            shown = ", ".join(f"{lr:g}: {100 * a:.0f}" for lr, a in seen.items())
+            rows.append([method, n, shown, f"{top:g}", f"{seen[top]:.1%}"])
+    head = ["method", "labels", "on valid at each rate, %", "best rate", "there"]
+    table(head, rows)
+
+
+def about_vectors(study):
+    """With how many labels the LSTM on skip-gram's vectors beats naive Bayes."""
+    gaps = {n: _gap(study, n) for n in LABELS}
+    ahead = [str(n) for n, gap in gaps.items() if gap > 0]
+    behind = [str(n) for n, gap in gaps.items() if gap < 0]
+    open_ = [str(n) for n, gap in gaps.items() if gap == 0]
+    say(
+        f"The LSTM on skip-gram's vectors is settled above naive Bayes with "
+        f"{_listed(ahead)} labels, below it with {_listed(behind)}; not settled with "
+        f"{_listed(open_)}."
+    )
+
+
+def _gap(study, n):
+    """1, −1 or 0: settled above, settled below, not settled."""
+    apart = results.of_study(study, "LSTM", n) - words.over_draws(n)
+    return _settled(apart)
+
+
+def _settled(apart):
+    from tinyft.course.experiment import interval
+
+    mean, half = interval(apart)
+    return int(np.sign(mean)) if abs(mean) > half else 0
+
+
+def _listed(items):
+    return ", ".join(items) if items else "none"
+
+
+def about_zero(raw, recentred):
+    """The prompt without labels, beside naive Bayes."""
+    reached = [n for n in LABELS if words.over_draws(n).mean() >= raw]
+    say(
+        f"No label: **{raw:.1%}** raw, **{recentred:.1%}** recentred, on the 400 test "
+        f"verses. Naive Bayes reaches the raw accuracy on average with "
+        f"{reached[0] if reached else 'more than 1000'} labels (of those tried). The "
+        f"median that recentring subtracts is {results.centre():+.1f}: BERT leans to "
+        f"{'sayings' if results.centre() > 0 else 'stories'} for every verse."
+    )
+
+
+def first_settled(found, a, b, sign=1):
+    """Labels where a − b is settled, > 0 for sign 1; the seeds that both have."""
+    hits = []
+    for n in found[a]:
+        x, y = found[a][n], found[b][n]
+        count = min(len(x), len(y))
+        if _settled(x[:count] - y[:count]) == sign:
+            hits.append(n)
+    return hits
+
+
+def about_lines(found, raw, recentred):
+    """What Figure 1 settles, pair by pair."""
+    pairs = [("full", "words"), ("full", "LSTM"), ("LSTM", "words"), ("prompt", "full")]
+    pairs += [("full", "frozen"), ("full", "partial"), ("frozen", "words")]
+    rows = []
+    for a, b in pairs:
+        line = [f"{results.NAMES[a][2:]} minus {results.NAMES[b][2:]}"]
+        for n in LABELS:
+            x, y = found[a][n], found[b][n]
+            count = min(len(x), len(y))
+            line.append(
+                paired(x[:count], y[:count]).replace(", not settled", " (n.s.)")
+            )
+        rows.append(line)
+    table(["points (n.s.: not settled)", *map(str, LABELS)], rows)
+    few, many = LABELS[0], LABELS[-1]
+    say(
+        f"**What it says.** With {few} labels, BERT trained in full has "
+        f"{percent(found['full'][few])} %, naive Bayes {percent(found['words'][few])} %; "
+        f"with {many}, {percent(found['full'][many])} and {percent(found['words'][many])}. "
+        f"Full fine-tuning is settled above naive Bayes with "
+        f"{_labels(first_settled(found, 'full', 'words'))} labels, above the LSTM with "
+        f"{_labels(first_settled(found, 'full', 'LSTM'))}. The trained prompt is settled "
+        f"above full fine-tuning with {_labels(first_settled(found, 'prompt', 'full'))} "
+        f"labels, below it with {_labels(first_settled(found, 'prompt', 'full', -1))}. "
+        f"The frozen head is settled below full fine-tuning with "
+        f"{_labels(first_settled(found, 'full', 'frozen'))}, and below naive Bayes with "
+        f"{_labels(first_settled(found, 'frozen', 'words', -1))}."
+    )
+
+
+def _labels(hits):
+    return _listed([str(n) for n in hits])
+
+
+def about_control(unseen, other):
+    """The books that nothing has read: which order holds there."""
+    say(
+        f"Without a label: {other[0]:.1%} raw, {other[1]:.1%} recentred. On unseen books "
+        f"full fine-tuning is settled above naive Bayes with "
+        f"{_labels(first_settled(unseen, 'full', 'words'))} labels, above the LSTM with "
+        f"{_labels(first_settled(unseen, 'full', 'LSTM'))}; the trained prompt is settled "
+        f"above full fine-tuning with {_labels(first_settled(unseen, 'prompt', 'full'))}, "
+        f"below with {_labels(first_settled(unseen, 'prompt', 'full', -1))}."
+    )
+
+
+def costs(few):
+    """Processor seconds to train on 32 labels and to predict 400 verses, and sizes."""
+    test, rows = parts()["test"].texts, []
+    began = time.process_time()
+    vectoriser = Tfidf().fit(few.texts)
+    model = NaiveBayes(0.3).fit(vectoriser.transform(few.texts), few.labels)
+    middle = time.process_time()
+    model.predict(vectoriser.transform(test))
+    end = time.process_time()
+    rows.append(
+        ["TF-IDF + naive Bayes", model.log_word.size, middle - began, end - middle]
+    )
+    lstm = _timed(lambda: vec.fine_tuned("LSTM", *few, 1e-3, 0, 40))
+    rows.append(
+        ["LSTM", lstm[0], lstm[1], _seconds(lambda: vec.score(lstm[2], "LSTM"))]
+    )
+    for method in ("partial", "full", "prompt"):
+        size, taken, model = _timed(
+            lambda m=method: bert.fine_tuned(m, *few, 1e-3, 0, 40)
+        )
+        rows.append(
+            [f"BERT, {method}", size, taken, _seconds(lambda m=model: bert.score(m))]
+        )
+    base = rows[0][3]
+    table(
+        [
+            "32 labels",
+            "numbers trained",
+            "seconds to train",
+            "to predict 400",
+            "× words",
+        ],
+        [
+            [k, f"{n:,}", f"{t:.2g}", f"{p:.2g}", f"{p / base:.0f}"]
+            for k, n, t, p in rows
+        ],
+    )
+    return rows
+
+
+def _timed(make):
+    began = time.process_time()
+    model = make()
+    taken = time.process_time() - began
+    return sum(p.size for p in trained_parameters(model)), taken, model
+
+
+def _seconds(step):
+    began = time.process_time()
+    step()
+    return time.process_time() - began
+
+
+def what_to_set(study, found, unseen, raw, recentred):
+    """The advice, each row with the experiment it comes from."""
+    full = first_settled(found, "full", "words")
+    reach = [n for n in LABELS if words.over_draws(n).mean() >= raw]
+    rows = [
+        [
+            "no label, or a handful",
+            f"a prompt: {raw:.0%} raw, {recentred:.0%} recentred if the kinds are about "
+            "equally frequent",
+            "section 5",
+        ],
+        [
+            f"{full[0]} to {full[-1]} labels" if full else "few labels",
+            f"BERT, fine-tuned in full; rate {chosen('full', 10):g} with 10 labels, "
+            f"{chosen('full', 300):g} with 300",
+            "section 6; sweeps on valid, section 4",
+        ],
+        [
+            "a pretrained model is too dear, unlabelled text is at hand",
+            f"skip-gram + LSTM; rate {chosen('LSTM', 10):g} to {chosen('LSTM', 300):g}",
+            "section 3, swept",
+        ],
+        [
+            f"{reach[-1] if reach else 1000} labels and more, or no processor to spare",
+            "TF-IDF + naive Bayes, α by valid: "
+            f"{percent(found['words'][1000])} % with 1000",
+            "section 6",
+        ],
+        ["always", "naive Bayes first: the yardstick costs milliseconds", "section 8"],
+        ["order decides", "never counted words alone", "section 7"],
+        [
+            "α, df form",
+            "α by valid, 0.03 to 3; the idf form hardly matters",
+            "sections 2; Proofs, A",
+        ],
+        ["k = 5, window 5, power ¾", "by custom; the power: Proofs, C", "–"],
+    ]
+    table(["when", "what", "from"], rows)

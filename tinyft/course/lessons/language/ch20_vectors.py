@@ -1,0 +1,110 @@
+"""Chapter 20: word vectors by skip-gram, and an LSTM that reads them.
+
+Vectors are trained on the text the BERT was trained on, without a label: once without
+the verses of valid and test ("clean"), once with them ("all").
+"""
+
+from functools import cache
+
+import numpy as np
+
+from tinyft import data, no_grad, ops, tensor
+from tinyft.course.experiment import train
+from tinyft.course.lessons.language.ch20_setting import TASKS, accuracy, parts
+from tinyft.models.classic.recurrent import LSTMClassifier
+from tinyft.models.classic.sampling import noise
+from tinyft.models.classic.skipgram import SkipGram, batches
+from tinyft.models.classic.vocabulary import Vocabulary
+from tinyft.models.classic.windows import keep_probability, pairs, thinned
+
+DIM, WINDOW, NEGATIVES, BATCH, STEPS, LR = 48, 5, 5, 4096, 400, 1e-2
+LENGTH = 2.0  # of the vectors, root mean square: what the LSTM's weights are made for
+KINDS = {  # of LSTM: (vectors, frozen, which states are read)
+    "LSTM": ("clean", False, "mean"),
+    "LSTM, vectors frozen": ("clean", True, "mean"),
+    "LSTM, last state": ("clean", False, "last"),
+    "LSTM, random vectors": (None, False, "mean"),
+    "LSTM, vectors from all": ("all", False, "mean"),
+}
+
+
+@cache
+def unlabelled(which="clean"):
+    """The lines of the play and of the four books that the BERT was trained on."""
+    text = "\n".join(data.load_text(k, "train") for k in ("shakespeare", "bible"))
+    lines = [line for line in text.split("\n") if data.words(line)]
+    if which == "all":
+        return lines
+    held = {str(x) for k in TASKS for p in ("valid", "test") for x in parts(k)[p].texts}
+    return [line for line in lines if line not in held]
+
+
+@cache
+def vectors(which="clean", power=0.75):
+    """(Vocabulary, vectors (V, 48), loss before every step) by skip-gram, seed 0."""
+    lines, rng = unlabelled(which), np.random.default_rng(0)
+    vocabulary = Vocabulary(lines, least=3)
+    keep = keep_probability(vocabulary.frequencies)
+    near = pairs(thinned(rng, vocabulary.ids(lines), keep), WINDOW, rng)
+    q = noise(vocabulary.frequencies, power)
+
+    def endless(rng):
+        while True:
+            yield from batches(rng, *near, q, NEGATIVES, BATCH)
+
+    model = SkipGram(len(vocabulary), DIM, rng=0)
+    losses = train(model, endless, LR, STEPS, 0, lambda m, *batch: m(*batch))
+    return vocabulary, model.centre.weight.numpy(), losses
+
+
+def neighbours(word, count=6, which="clean"):
+    """The words whose vectors have the largest cosine with this word's."""
+    vocabulary, W, _ = vectors(which)
+    U = W / np.linalg.norm(W, axis=1, keepdims=True)
+    order = np.argsort(-(U @ U[vocabulary.index[word]]))
+    return [vocabulary.words[i] for i in order[1 : count + 1]]
+
+
+def padded(vocabulary, texts):
+    """Ids (n, T) and lengths (n,), as host arrays."""
+    ids, lengths = vocabulary.padded(list(map(str, texts)))
+    return np.asarray(ids), lengths
+
+
+def fine_tuned(kind, texts, labels, lr, seed, steps=80):
+    """An LSTM of 48 units, of one of KINDS, trained on labelled verses."""
+    which, frozen, pool = KINDS[kind]
+    vocabulary, W, _ = vectors(which or "clean")
+    W = (LENGTH * W / np.sqrt(np.mean(np.sum(W * W, axis=1)))).astype("f4")
+    model = LSTMClassifier(
+        len(vocabulary),
+        DIM,
+        DIM,
+        pool=pool,
+        vectors=W if which else None,
+        frozen=frozen,
+        rng=seed,
+    )
+    ids, lengths = padded(vocabulary, texts)
+
+    def endless(rng):
+        while True:
+            order = rng.permutation(len(labels))
+            for rows in np.array_split(order, -(-len(order) // 16)):
+                T = lengths[rows].max()
+                yield ids[rows][:, :T], lengths[rows], labels[rows]
+
+    def loss(model, ids, lengths, labels):
+        return ops.cross_entropy(model(ids, lengths), labels)
+
+    train(model, endless, lr, steps, seed, loss)
+    return model
+
+
+def score(model, kind, task="saying", part="test"):
+    """Accuracy of such an LSTM on a part."""
+    texts, labels = parts(task)[part]
+    ids, lengths = padded(vectors(KINDS[kind][0] or "clean")[0], texts)
+    with no_grad(), model.evaluating():
+        found = model(tensor(ids), lengths).numpy()
+    return accuracy(found.argmax(axis=1), labels)

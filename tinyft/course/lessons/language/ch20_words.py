@@ -1,0 +1,99 @@
+"""Chapter 20: naive Bayes on weighted words, fitted where it may be and where not."""
+
+from functools import cache
+
+import numpy as np
+
+from tinyft import data
+from tinyft.course.lessons.language.ch20_setting import SEEDS, accuracy, draw, parts
+from tinyft.models.classic.naive_bayes import NaiveBayes
+from tinyft.models.classic.tfidf import Tfidf
+
+ALPHAS = (0.03, 0.1, 0.3, 1.0, 3.0)
+
+
+def tables(vectoriser, few, task="saying"):
+    """Weights of the labelled verses, of valid and of test, by a fitted vectoriser."""
+    texts = few.texts, parts(task)["valid"].texts, parts(task)["test"].texts
+    return [vectoriser.transform(some) for some in texts]
+
+
+def chosen(few, X, valid, task="saying"):
+    """The NaiveBayes whose α is best on valid; of equally good ones the largest α."""
+    labels = parts(task)["valid"].labels
+    models = [NaiveBayes(alpha).fit(X, few.labels) for alpha in ALPHAS]
+    return max(models, key=lambda m: (accuracy(m.predict(valid), labels), m.alpha))
+
+
+def naive_bayes(count, seed, task="saying", fit_on=None, **options):
+    """Test accuracy of TF-IDF and naive Bayes, from one draw of labelled verses.
+
+    fit_on: texts that the vectoriser is fitted on, by default the labelled ones alone.
+    options: of Tfidf.
+    """
+    few = draw(count, seed, task)
+    vectoriser = Tfidf(**options).fit(few.texts if fit_on is None else fit_on)
+    X, valid, test = tables(vectoriser, few, task)
+    model = chosen(few, X, valid, task)
+    return accuracy(model.predict(test), parts(task)["test"].labels)
+
+
+@cache
+def over_draws(count, task="saying", options=()):
+    """`naive_bayes` for each of ten draws, an array (10,)."""
+    found = [naive_bayes(count, seed, task, **dict(options)) for seed in SEEDS]
+    return np.array(found)
+
+
+def best_words(texts, labels, count):
+    """The `count` words whose share of verses differs most between the kinds, in units of
+    its standard deviation."""
+    vectoriser = Tfidf("none", norm=None).fit(texts)
+    held = vectoriser.transform(texts) > 0
+    first, second = (held[labels == k].mean(axis=0) for k in (0, 1))
+    mean = held.mean(axis=0)
+    order = np.argsort(-np.abs(second - first) / np.sqrt(mean * (1 - mean) + 1e-9))
+    return [vectoriser.vocabulary.words[i] for i in order[:count]]
+
+
+def only(texts, known):
+    """The texts without the words that are not in `known`; "nothing" where none is left."""
+    known = set(known)
+    kept = (" ".join(w for w in data.words(str(text)) if w in known) for text in texts)
+    return np.array([text or "nothing" for text in kept])
+
+
+def leaked_vectoriser(count):
+    """Ten accuracies with words and df taken from the labelled and the test verses."""
+    test = list(parts()["test"].texts)
+    both = ([*draw(count, seed).texts, *test] for seed in SEEDS)
+    return np.array(
+        [naive_bayes(count, k, fit_on=texts) for k, texts in enumerate(both)]
+    )
+
+
+def selected(count, honest, size=50):
+    """Ten accuracies with the `size` words that differ most between the kinds: chosen on
+    the labelled verses, or (honest=False) on test and its labels."""
+    found = []
+    for seed in SEEDS:
+        few = draw(count, seed)
+        chosen_on = few if honest else parts()["test"]
+        known = best_words(*chosen_on, size)
+        kept = type(few)(only(few.texts, known), few.labels)
+        vectoriser = Tfidf().fit(kept.texts)
+        rest = (only(parts()[k].texts, known) for k in ("valid", "test"))
+        valid, test = (vectoriser.transform(texts) for texts in rest)
+        model = chosen(kept, vectoriser.transform(kept.texts), valid)
+        found.append(accuracy(model.predict(test), parts()["test"].labels))
+    return np.array(found)
+
+
+def judge(model, alpha):
+    """Print the accuracy of a model with `predict(text)` on test, and its loudest words."""
+    found = [model.predict(text) for text in parts()["test"].texts]
+    loud = sorted(model.says, key=model.says.get)
+    print(
+        f"α = {alpha:g}: {accuracy(found, parts()['test'].labels):.1%} right on test.",
+        f"Loudest for story: {', '.join(loud[:4])}; for saying: {', '.join(loud[:-5:-1])}",
+    )

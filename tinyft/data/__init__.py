@@ -17,8 +17,9 @@ from tinyft.data.digits import SHIFTS, load_digits, shift
 from tinyft.data.files import SHA256, DataError
 from tinyft.data.images import normalised
 from tinyft.data.stream import BatchStream
-from tinyft.data.text import domains, load_text
+from tinyft.data.text import domains, load_text, words
 from tinyft.data.tokenizer import CharTokenizer, Tokenizer, TokenizerError
+from tinyft.data.verses import Verses, load_verses
 
 __all__ = [
     "IGNORE",
@@ -32,6 +33,7 @@ __all__ = [
     "DataError",
     "Tokenizer",
     "TokenizerError",
+    "Verses",
     "WordPiece",
     "batches",
     "check_range",
@@ -42,11 +44,13 @@ __all__ = [
     "load_digits",
     "load_text",
     "load_tokenizer",
+    "load_verses",
     "mlm_batch",
     "normalised",
     "rng_state",
     "set_rng_state",
     "shift",
+    "words",
 ]
 
 __getattr__, __dir__ = later.names(

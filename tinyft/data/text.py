@@ -10,11 +10,13 @@ of them and then on `pydoc` gains there and forgets here. Sources: LICENCES.md.
 """
 
 import lzma
+import re
 
 from tinyft.data.files import DataError, read
 
 DOMAINS = ("shakespeare", "bible", "kjv", "pydoc")
 SPLITS = ("train", "valid", "test", "all")
+WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 
 
 def domains():
@@ -69,3 +71,21 @@ def _part_of(index, head):
     if head.startswith("Ecclesiastes") or head in ("Proverbs 30", "Proverbs 31"):
         return "test"  # unseen by the model of `bible`, so unseen by that of `kjv`
     return {19: "valid", 39: "test"}.get(index % 40, "train")
+
+
+def words(text):
+    """Return the words of `text` in lower case, a list of str that may be empty.
+
+    words("Let there be: the LORD's")   ["let", "there", "be", "the", "lord's"]
+
+    A word is a run of letters and digits; an apostrophe between two of them belongs to
+    it, and every other sign separates. The classic models read texts this way
+    (models/classic/); byte-pair tokens come from a `Tokenizer`. Raises DataError for
+    anything but a str: a list of texts would fall into letters.
+    """
+    if not isinstance(text, str):
+        raise DataError(
+            f"words: expected one text, a str, got {type(text).__name__}; for several "
+            "write [words(text) for text in texts]."
+        )
+    return WORD.findall(text.lower())

@@ -17,6 +17,8 @@ from tinyft import backend
 from tinyft.evaluation.given import shares as checked_shares
 from tinyft.evaluation.given import table_of
 
+SWEEPS = 30
+
 
 def recentring_bias(scores, shares=None, steps=200):
     """b (K,) of (1), float64 with mean 0; scores (n, K), each row with equal weight.
@@ -36,13 +38,21 @@ def recentring_bias(scores, shares=None, steps=200):
             f"class, got {len(pi)} of which the least is {float(pi.min()):g}"
         )
     b = xp.zeros(K)
-    for _ in range(steps):
-        p = probabilities(s + b)
+    for step in range(steps):
+        logp = log_probabilities(s + b)
+        p = xp.exp(logp)
         gap = p.mean(axis=0) - pi
-        if float(abs(gap).max()) < 1e-13:
-            break
-        b = _descended(b, _newton(p, gap), s, pi, gap)
-    return b - b.mean()
+        if float(abs(gap).max()) < 1e-12:
+            return b - b.mean()
+        if step < SWEEPS:  # near enough for Newton, whatever the size of the scores
+            b = b + xp.log(pi) - log_mean(logp)
+        else:
+            b = _descended(b, _newton(p, gap), s, pi, gap)
+    raise ValueError(
+        f"recentring_bias: no bias found in {steps} steps, off by "
+        f"{float(abs(gap).max()):.1g}; are scores as large as {float(abs(s).max()):.3g} "
+        "meant? Divide them by a temperature first"
+    )
 
 
 def content_free_bias(scores):
@@ -50,16 +60,20 @@ def content_free_bias(scores):
 
     scores (m, K): the class scores of m prompts without content.
     """
-    p = probabilities(table_of("content_free_bias", "scores", scores))
-    b = -backend.xp_of(p).log(p.mean(axis=0))
+    b = -log_mean(log_probabilities(table_of("content_free_bias", "scores", scores)))
     return b - b.mean()
 
 
-def probabilities(scores):
-    """softmax of the rows of scores (n, K), an array."""
-    xp = backend.xp_of(scores)
-    e = xp.exp(scores - scores.max(axis=1, keepdims=True))
-    return e / e.sum(axis=1, keepdims=True)
+def log_probabilities(scores):
+    """log softmax of the rows of scores (n, K), an array."""
+    xp, z = backend.xp_of(scores), scores - scores.max(axis=1, keepdims=True)
+    return z - xp.log(xp.exp(z).sum(axis=1, keepdims=True))
+
+
+def log_mean(logp):
+    """log of the mean over rows of exp(logp), (n, K) to (K,)."""
+    xp, top = backend.xp_of(logp), logp.max(axis=0)
+    return top + xp.log(xp.exp(logp - top).mean(axis=0))
 
 
 def _newton(p, gap):
@@ -74,10 +88,8 @@ def _descended(b, step, s, pi, gap):
     """b a Newton step on, halved until the objective falls by a share of its promise."""
 
     def objective(b):
-        xp, u = backend.xp_of(s), s + b
-        top = u.max(axis=1)
-        log_sum = top + xp.log(xp.exp(u - top[:, None]).sum(axis=1))
-        return float(log_sum.mean() - pi @ b)
+        logp = log_probabilities(s + b)
+        return float((s[:, 0] + b[0] - logp[:, 0]).mean() - pi @ b)
 
     before, promise, rate = objective(b), float(gap @ step), 1.0
     while rate > 1e-6 and objective(b - rate * step) > before - 1e-4 * rate * promise:

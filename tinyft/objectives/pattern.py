@@ -56,6 +56,10 @@ class Pattern:
             raise ValueError(
                 f"Pattern.encode: texts should be a list of one str or more, got {texts!r}"
             )
+        if not isinstance(masks, int) or masks < 1:
+            raise ValueError(
+                f"Pattern.encode: masks={masks!r} should be an integer >= 1"
+            )
         rows = [self._row(text, masks) for text in texts]
         width = max(map(len, rows))
         gaps = [[i for i, t in enumerate(row) if t == self.mask_id] for row in rows]
@@ -111,11 +115,11 @@ class Pattern:
         for word in words:
             apart = [*encode(before).tolist(), *encode(word).tolist()]
             if encode(before + word).tolist() != apart:
+                read = [self.tokenizer.decode([i]) for i in encode(before + word)]
                 raise ValueError(
                     f"Pattern: after {before!r} the word {word!r} is not read as its own "
-                    f"tokens but as {[self.tokenizer.decode([i]) for i in encode(before + word)]}"
-                    "; a word and the space before it are often one token: write the "
-                    'space into the word (" great") and not before {mask}'
+                    f"tokens but as {read}; a word and the space before it are often one "
+                    'token: write the space into the word (" great"), not before {mask}'
                 )
 
 

@@ -53,7 +53,9 @@ class PatternClassifier:
         else:
             words = self._word_log_probabilities(texts, lengths)
         scores = self.verbalizer.class_scores(words)
-        return scores if self.bias is None else scores + wrap(self.bias)
+        if self.bias is not None:
+            scores = scores + wrap(self.bias).astype(scores.dtype)
+        return scores
 
     def loss(self, texts, labels):
         """The mean of −log p(label | text); labels: a list of class names."""
@@ -89,7 +91,9 @@ class PatternClassifier:
         """One word's log-probability, its tokens written into the gaps one by one."""
         total = 0.0
         for i, t in enumerate(ids):
-            total = total + ops.log_softmax(mask_logits(self.model, prompts)[:, i])[:, t]
+            total = (
+                total + ops.log_softmax(mask_logits(self.model, prompts)[:, i])[:, t]
+            )
             prompts = filled(prompts, i, t)
         return total
 
@@ -106,6 +110,27 @@ def filled(prompts, i, token):
     return prompts._replace(ids=ops.where(here, token, prompts.ids))
 
 
+def write_bias(model, verbalizer, bias):
+    """Add b_k of `bias` (K,) to the decoder's bias of every word of class k; the model.
+
+    Each class score grows by b_k, so the calibration is in the weights. Raises ValueError
+    for a word of several tokens, whose score would grow at each of them.
+    """
+    b, longest = wrap(bias)._data, max(map(len, verbalizer.ids))
+    if b.shape != (len(verbalizer.classes),) or longest > 1:
+        raise ValueError(
+            f"write_bias: bias should be ({len(verbalizer.classes)},), one number per "
+            f"class, and each word one token; got {b.shape} and a word of {longest}"
+        )
+    sizes = [len(group) for group in verbalizer.words]
+    per_word = [float(b[k]) for k, size in enumerate(sizes) for _ in range(size)]
+    p = model.head.decoder.bias
+    p.data = p.data.copy()
+    for (token,), add in zip(verbalizer.ids, per_word):
+        p.data[token] += add
+    return model
+
+
 def untie(model):
     """Give the head's decoder a copy of the embedding matrix; the model, changed.
 
@@ -118,5 +143,6 @@ def untie(model):
             f"untie: the head of {type(model).__name__} has no decoder that is the "
             "embedding itself, so there is nothing to untie"
         )
-    decoder.weight = Parameter(model.embed.weight.data.copy())
+    copy = model.embed.weight.data.copy()
+    decoder.weight = Parameter(copy, dtype=copy.dtype)
     return model

@@ -27,14 +27,18 @@ class Verbalizer:
 
     def __init__(self, words, tokenizer, combine="sum", tokens=1):
         if combine not in COMBINE:
-            raise ValueError(f"Verbalizer: combine={combine!r} should be one of {COMBINE}")
+            raise ValueError(
+                f"Verbalizer: combine={combine!r} should be one of {COMBINE}"
+            )
         self.classes, self.combine = tuple(words), combine
         self.words = tuple(
             (given,) if isinstance(given, str) else tuple(given)
             for given in words.values()
         )
         self._check()
-        self.ids = [_tokens(w, tokenizer, tokens) for group in self.words for w in group]
+        self.ids = [
+            _tokens(w, tokenizer, tokens) for group in self.words for w in group
+        ]
 
     def _check(self):
         if len(self.classes) < 2 or not all(self.words):

@@ -1,4 +1,4 @@
-"""One bias for three calibrations: content-free, trained, recentred by unlabelled scores."""
+"""One bias for three calibrations: content-free, trained, recentred without labels."""
 
 import numpy as np
 import pytest
@@ -68,7 +68,9 @@ def test_large_scores_and_rare_classes(rng):
 def test_what_is_refused():
     rows = np.zeros((3, 2))
     for shares in ([0.5, 0.5, 0.0], [1.0, 0.0], [0.2, 0.3, 0.5]):
-        with pytest.raises(ValueError, match="shares should be 2 positive|shares >= 0"):
+        with pytest.raises(
+            ValueError, match=r"shares should be 2 positive|shares >= 0"
+        ):
             evaluation.recentring_bias(rows, np.array(shares))
     with pytest.raises(ValueError, match="shares >= 0 with sum 1"):
         evaluation.recentring_bias(rows, np.array([0.5, 0.6]))

@@ -230,7 +230,9 @@ def test_unknown_options_are_refused(model, tokenizer, pattern):
                 model, pattern, words(tokenizer), **{name: value}
             )
     spaced = objectives.Pattern("{text} The {mask}", tokenizer)
-    wise = objectives.Verbalizer({"story": "man", "saying": "wise"}, tokenizer, tokens=4)
+    wise = objectives.Verbalizer(
+        {"story": "man", "saying": "wise"}, tokenizer, tokens=4
+    )
     with pytest.raises(ValueError, match="space into the word"):
         objectives.PatternClassifier(model, spaced, wise)
     made = objectives.PatternClassifier(model, pattern, words(tokenizer))

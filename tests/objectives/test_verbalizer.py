@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tinyft import data, objectives, ops, tensor
+import itertools
 
 TEXT = "And then the man said,\nAnd the man was good.\nThe wise man.\nHe was wise.\n"
 SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -35,7 +36,9 @@ def test_sum_is_the_probability_of_the_words_among_the_label_words(tokenizer, rn
     p = softmax(z)  # over the whole vocabulary: nothing of `sum` is used
     ids, sizes = [i for (i,) in verbalizer.ids], [3, 1, 2]
     edges = np.cumsum([0, *sizes])
-    mass = np.stack([p[:, ids[a:b]].sum(1) for a, b in zip(edges, edges[1:])], axis=1)
+    mass = np.stack(
+        [p[:, ids[a:b]].sum(1) for a, b in itertools.pairwise(edges)], axis=1
+    )
     scores = verbalizer.class_scores(verbalizer.word_logits(tensor(z)))
     got = ops.softmax(scores).numpy()
     np.testing.assert_allclose(got, mass / mass.sum(1, keepdims=True), atol=1e-14)
@@ -43,7 +46,7 @@ def test_sum_is_the_probability_of_the_words_among_the_label_words(tokenizer, rn
         "not normalised": mass,
         "a softmax of probabilities": softmax(mass),
         "the mean logit": softmax(
-            np.stack([z[:, ids[a:b]].mean(1) for a, b in zip(edges, edges[1:])], 1)
+            np.stack([z[:, ids[a:b]].mean(1) for a, b in itertools.pairwise(edges)], 1)
         ),
     }
     for name, other in wrong.items():
@@ -94,7 +97,7 @@ def test_targets_are_numbers_of_known_classes(tokenizer):
     verbalizer = make(tokenizer)
     assert verbalizer.targets(["saying", "story", "else"]) == [1, 0, 2]
     assert verbalizer.targets(np.array(["else"])) == [2]
-    with pytest.raises(ValueError, match="'sayng' is not a class.*nearest 'saying'"):
+    with pytest.raises(ValueError, match=r"'sayng' is not a class.*nearest 'saying'"):
         verbalizer.targets(["story", "sayng"])
     with pytest.raises(ValueError, match="7 is not a class"):
         verbalizer.targets([7])

@@ -31,8 +31,8 @@ __all__ = [
     "mcnemar",
     "paired",
     "paired_bootstrap",
+    "recentring_bias",
     "rejection",
     "rejection_overall",
-    "recentring_bias",
     "student",
 ]

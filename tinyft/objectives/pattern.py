@@ -1,6 +1,6 @@
 """A pattern: a text becomes a sentence with a gap, and the gap's word tells its class.
 
-    "[CLS]{text}\\n{mask}"      [CLS] And God said. \\n [MASK]     ids, mask, where the gap is
+    "[CLS]{text}\n{mask}"     [CLS] And God said. \n [MASK]     ids, mask, the gap's place
 
 `{text}` is where the text stands, `{mask}` the gap; names of special tokens may stand
 beside them. A text cannot smuggle in a special token: "[MASK]" in it is spelt out. What

@@ -1,10 +1,11 @@
 """Class scores from word logits: B7 (a), (b), and which words are refused."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from tinyft import data, objectives, ops, tensor
-import itertools
 
 TEXT = "And then the man said,\nAnd the man was good.\nThe wise man.\nHe was wise.\n"
 SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -36,9 +37,7 @@ def test_sum_is_the_probability_of_the_words_among_the_label_words(tokenizer, rn
     p = softmax(z)  # over the whole vocabulary: nothing of `sum` is used
     ids, sizes = [i for (i,) in verbalizer.ids], [3, 1, 2]
     edges = np.cumsum([0, *sizes])
-    mass = np.stack(
-        [p[:, ids[a:b]].sum(1) for a, b in itertools.pairwise(edges)], axis=1
-    )
+    mass = np.stack([p[:, ids[a:b]].sum(1) for a, b in pairwise(edges)], axis=1)
     scores = verbalizer.class_scores(verbalizer.word_logits(tensor(z)))
     got = ops.softmax(scores).numpy()
     np.testing.assert_allclose(got, mass / mass.sum(1, keepdims=True), atol=1e-14)
@@ -46,7 +45,7 @@ def test_sum_is_the_probability_of_the_words_among_the_label_words(tokenizer, rn
         "not normalised": mass,
         "a softmax of probabilities": softmax(mass),
         "the mean logit": softmax(
-            np.stack([z[:, ids[a:b]].mean(1) for a, b in itertools.pairwise(edges)], 1)
+            np.stack([z[:, ids[a:b]].mean(1) for a, b in pairwise(edges)], 1)
         ),
     }
     for name, other in wrong.items():

@@ -1,1 +1,22 @@
 """L4: what a language model is trained for; the chapters from 21 on will fill it."""
+
+from tinyft.objectives.pattern import Pattern, Prompts
+from tinyft.objectives.pattern_classifier import (
+    PatternClassifier,
+    filled,
+    mask_logits,
+    untie,
+    write_bias,
+)
+from tinyft.objectives.verbalizer import Verbalizer
+
+__all__ = [
+    "Pattern",
+    "PatternClassifier",
+    "Prompts",
+    "Verbalizer",
+    "filled",
+    "mask_logits",
+    "untie",
+    "write_bias",
+]

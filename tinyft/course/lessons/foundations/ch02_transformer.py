@@ -11,14 +11,17 @@ from functools import cache
 import numpy as np
 
 from tinyft import data, models, ops, optim, training
+from tinyft.course.experiment import interval, said
 from tinyft.course.lessons.foundations.ch02_language import (
+    known,
     ngrams,
     rows_of,
     token_losses,
 )
 from tinyft.course.plot import show
-from tinyft.course.prose import table
+from tinyft.course.prose import say, table
 from tinyft.course.runs import CHOOSING
+from tinyft.models import transformer_cost as cost
 
 KINDS = ("none", "learned", "sinusoidal", "rotary", "alibi")
 RATES = (1.5e-3, 3e-3, 6e-3, 1.2e-2, 2.4e-2, 4.8e-2)  # one grid for all
@@ -80,7 +83,74 @@ def loss_of_pairs():
     return -np.log(ngrams(chars, len(letters))[1][test]).mean()
 
 
-# --- tables and a drawing of the chapter ----------------------------------------------
+# --- the runs in words ----------------------------------------------------------------
+
+
+def against(final, kind, other, digits=3):
+    """The paired difference of two kinds' losses {kind: (seeds,)}, as text."""
+    gap = final[kind] - final[other]
+    settled = "" if abs(np.mean(gap)) > interval(gap)[1] else " (not settled)"
+    return "–" if kind == other else said(gap, digits, sign=True) + settled
+
+
+def compare(final, rates, pairs):
+    """A table of the kinds: rate, loss, and its paired differences from some others."""
+    others = "bigram", "none", "alibi", "rotary"
+    known_ = final | {"bigram": np.full(len(final["none"]), pairs)}
+    head = ["positions", "rate", "held-out loss", *(f"minus {k}" for k in others)]
+    rows = [
+        [
+            k,
+            f"{rates[k]:g}",
+            said(v, 3),
+            *(against(known_, k, other) for other in others),
+        ]
+        for k, v in final.items()
+    ]
+    table(head, rows)
+    say(
+        'Five seeds, paired, ± 95 % (Student\'s t); "not settled": zero lies inside the '
+        f"interval. Rates tried: {', '.join(map(str, RATES))}."
+    )
+
+
+def ranking(final):
+    """The best kind, and how much worse each of the others is, as text."""
+    first, *rest = sorted(final, key=lambda kind: final[kind].mean())
+    gaps = ", ".join(f"{against(final, k, first)} ({k})" for k in rest)
+    return f"{first} here: the others are worse by {gaps}"
+
+
+def runs_known(ids, corpus):
+    """How many of the short runs of tokens in ids the corpus has, as text."""
+    two, three, four = (f"{known(ids, corpus, n):.0%}" for n in (2, 3, 4))
+    return (
+        f"Of the runs of 2, 3 and 4 tokens in the held-out Bible {two}, {three} and {four} "
+        f"occur in the {len(corpus):,} tokens counted."
+    )
+
+
+def about_cache(rounds, one):
+    """What races {"kept", "again": seconds} and passes {tokens: seconds} say."""
+    slower = [r["again"] / r["kept"] for r in rounds]
+    states = sum(range(1, 65))
+    return (
+        f"Without the cache 1 + 2 + … + 64 = {states:,} states, {states / 64:.1f} times as "
+        f"many; measured, it takes {min(slower):.1f} to {max(slower):.1f} times as long "
+        f"({len(rounds)} races): one pass over 64 tokens takes only "
+        f"{one[64] / one[1]:.1f} times as long as a pass over one (median of 50), as most "
+        "of a short pass is a fixed cost."
+    )
+
+
+def price(name, c):
+    """A row: parameters, FLOP, T = 6d, longest text and its cache, of a config."""
+    size, kept = cost.parameters(c), cost.cache_bytes(c, c.length, 2) / 1e6
+    row = [name, f"{size:,}", f"{6 * size:.1e}", f"{6 * c.dim:,}", f"{c.length:,}"]
+    return [*row, f"{kept:,.1f} MB"]
+
+
+# --- tables and drawings of the chapter -----------------------------------------------
 
 
 def by_hand(name, words, scores, weights, outputs):
@@ -106,9 +176,46 @@ def steps_of(gpt):
             f"attention, {c.layers} times", attn, shape, _size(block.norm1, block.attn)
         ),
         _row(f"MLP, {c.layers} times", mlp, shape, _size(block.norm2, block.mlp)),
-        ["norm, head", "E transposed: a score per id", logits, _size(gpt.norm)],
+        ["norm", "as in the blocks", shape, _size(gpt.norm)],
+        ["head", "E again, transposed (*tied*): a score per id", logits, "0 new"],
         ["softmax, last row", "probability of the next token", f"({c.vocab},)", ""],
     ]
+
+
+def show_block(config):
+    """Draw a block: the state as a line, attention and MLP as branches that add to it."""
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots(figsize=(8.0, 2.5))
+    ax.annotate("", (9.9, 0), (-0.2, 0), arrowprops={"arrowstyle": "->", "lw": 2})
+    ax.text(-0.2, -0.3, "state x (T, d)", va="top")
+    ax.text(9.9, -0.3, "to the next block", va="top", ha="right")
+    _branch(ax, 0.8, "norm₁", "attention: between tokens", f"{config.heads} heads")
+    hidden = config.hidden or 4 * config.dim
+    _branch(ax, 5.3, "norm₂", "MLP: each token alone", f"(T, {hidden}) inside")
+    ax.set(xlim=(-0.4, 10.1), ylim=(-0.9, 2.2))
+    ax.axis("off")
+    text = (
+        "One block. The state runs straight through; each branch reads a normalised copy "
+        f"and adds its result, of the same shape (T, d), here d = {config.dim}."
+    )
+    show(
+        fig,
+        f"A line with two branches that leave it and return at a plus. {text}",
+        text,
+    )
+
+
+def _branch(ax, x, norm, what, note):
+    """norm → layer, from the line at x and back to it, into a plus."""
+    line = {"color": "black", "lw": 1.3, "zorder": 0}
+    ax.plot([x, x, x + 3.6, x + 3.6], [0, 1.2, 1.2, 0.25], **line)
+    box = {"boxstyle": "round,pad=0.35", "fc": "white"}
+    ax.text(x, 0.6, norm, ha="center", va="center", bbox=box)
+    ax.text(x + 1.8, 1.2, f"{what}\n{note}", ha="center", va="center", bbox=box)
+    ax.text(
+        x + 3.6, 0, "+", ha="center", va="center", bbox=box | {"boxstyle": "circle"}
+    )
 
 
 def _size(*parts):
@@ -126,11 +233,11 @@ def show_head(weights, words, caption):
     T = len(words)
     fig, ax = plt.subplots(figsize=(6.4, 5.2))
     seen = np.where(np.tri(T, dtype=bool), weights, np.nan)
-    image = ax.imshow(seen, cmap="Blues", vmin=0, vmax=0.6)
+    image = ax.imshow(seen, cmap="Blues", vmin=0, vmax=1)
     ax.set(xticks=range(T), yticks=range(T), yticklabels=words)
     ax.set(xlabel="looks at (key)", ylabel="token (query)")
     ax.set_xticklabels(words, rotation=90)
     ax.grid(False)
-    fig.colorbar(image, label="attention weight", extend="max")
+    fig.colorbar(image, label="attention weight")
     alt = "Attention weights of one head as a lower triangle with words on both axes."
     show(fig, alt, caption)

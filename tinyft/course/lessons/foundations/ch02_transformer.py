@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 
-from tinyft import data, models, ops, optim, training
+from tinyft import data, models, ops, optim, tensor, training
 from tinyft.course.experiment import interval, said
 from tinyft.course.lessons.foundations.ch02_language import (
     known,
@@ -18,7 +18,6 @@ from tinyft.course.lessons.foundations.ch02_language import (
     rows_of,
     token_losses,
 )
-from tinyft.course.plot import show
 from tinyft.course.prose import say, table
 from tinyft.course.runs import CHOOSING
 from tinyft.models import transformer_cost as cost
@@ -75,6 +74,13 @@ def run(positions, lr, seed):
         "valid": token_losses(model, *valid).mean(),
         "test": token_losses(model, *test).mean(),
     }
+
+
+def stirred(model, rng):
+    """The model, with noise on all parameters: no bias is 0 and no gain is 1."""
+    for p in model.parameters():
+        p.data = p.data + tensor(0.1 * rng.normal(size=p.shape)).data
+    return model
 
 
 def loss_of_pairs():
@@ -136,7 +142,7 @@ def about_cache(rounds, one):
     states = sum(range(1, 65))
     return (
         f"Without the cache 1 + 2 + … + 64 = {states:,} states, {states / 64:.1f} times as "
-        f"many; measured, it takes {min(slower):.1f} to {max(slower):.1f} times as long "
+        f"many; in processor time {min(slower):.2f} to {max(slower):.2f} times as much "
         f"({len(rounds)} races): one pass over 64 tokens takes only "
         f"{one[64] / one[1]:.1f} times as long as a pass over one (median of 50), as most "
         "of a short pass is a fixed cost."
@@ -150,7 +156,7 @@ def price(name, c):
     return [*row, f"{kept:,.1f} MB"]
 
 
-# --- tables and drawings of the chapter -----------------------------------------------
+# --- tables of the chapter -------------------------------------------------------------
 
 
 def by_hand(name, words, scores, weights, outputs):
@@ -182,62 +188,9 @@ def steps_of(gpt):
     ]
 
 
-def show_block(config):
-    """Draw a block: the state as a line, attention and MLP as branches that add to it."""
-    import matplotlib.pyplot as plt
-
-    fig, ax = plt.subplots(figsize=(8.0, 2.5))
-    ax.annotate("", (9.9, 0), (-0.2, 0), arrowprops={"arrowstyle": "->", "lw": 2})
-    ax.text(-0.2, -0.3, "state x (T, d)", va="top")
-    ax.text(9.9, -0.3, "to the next block", va="top", ha="right")
-    _branch(ax, 0.8, "norm₁", "attention: between tokens", f"{config.heads} heads")
-    hidden = config.hidden or 4 * config.dim
-    _branch(ax, 5.3, "norm₂", "MLP: each token alone", f"(T, {hidden}) inside")
-    ax.set(xlim=(-0.4, 10.1), ylim=(-0.9, 2.2))
-    ax.axis("off")
-    text = (
-        "One block. The state runs straight through; each branch reads a normalised copy "
-        f"and adds its result, of the same shape (T, d), here d = {config.dim}."
-    )
-    show(
-        fig,
-        f"A line with two branches that leave it and return at a plus. {text}",
-        text,
-    )
-
-
-def _branch(ax, x, norm, what, note):
-    """norm → layer, from the line at x and back to it, into a plus."""
-    line = {"color": "black", "lw": 1.3, "zorder": 0}
-    ax.plot([x, x, x + 3.6, x + 3.6], [0, 1.2, 1.2, 0.25], **line)
-    box = {"boxstyle": "round,pad=0.35", "fc": "white"}
-    ax.text(x, 0.6, norm, ha="center", va="center", bbox=box)
-    ax.text(x + 1.8, 1.2, f"{what}\n{note}", ha="center", va="center", bbox=box)
-    ax.text(
-        x + 3.6, 0, "+", ha="center", va="center", bbox=box | {"boxstyle": "circle"}
-    )
-
-
 def _size(*parts):
     return f"{sum(part.count() for part in parts):,}"
 
 
 def _row(step, what, shape, size):
     return [step, what, shape, size + " each"]
-
-
-def show_head(weights, words, caption):
-    """Draw the attention weights (T, T) of one head over words on both axes."""
-    import matplotlib.pyplot as plt
-
-    T = len(words)
-    fig, ax = plt.subplots(figsize=(6.4, 5.2))
-    seen = np.where(np.tri(T, dtype=bool), weights, np.nan)
-    image = ax.imshow(seen, cmap="Blues", vmin=0, vmax=1)
-    ax.set(xticks=range(T), yticks=range(T), yticklabels=words)
-    ax.set(xlabel="looks at (key)", ylabel="token (query)")
-    ax.set_xticklabels(words, rotation=90)
-    ax.grid(False)
-    fig.colorbar(image, label="attention weight")
-    alt = "Attention weights of one head as a lower triangle with words on both axes."
-    show(fig, alt, caption)

@@ -1,12 +1,15 @@
 """Chapter 18: yardsticks without training, small models, and what only a test compares."""
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 
 import tinyft
-from tinyft import models, nn, ops, optim, peft, tensor
+from tinyft import io, models, nn, ops, optim, peft, tensor
 from tinyft.course.experiment import best, interval, race, said, step_memory
 from tinyft.course.lessons.prompts import ch18_prefix as lesson
-from tinyft.training.pretrained import load_pretrained
+from tinyft.training.pretrained import load_pretrained, stored_state
 from tinyft.training.recipes import lm_loss
 
 VOCAB = 1024
@@ -105,6 +108,20 @@ def directions(P, E, draws=20):
     return largest(P), [largest(rng.normal(size=P.shape)) for _ in range(draws)]
 
 
+def lengths_apart(P, ids, E):
+    """Held-out losses of (the words' directions at P's lengths, P at the words' lengths).
+
+    P (l, C) a prompt, ids (l,) its nearest words in E.
+    """
+    model, W = lesson.with_prompt(ids), E[ids]
+    found = []
+    for turn, size in ((W, P), (P, W)):
+        rows = _units(turn) * np.linalg.norm(size, axis=1, keepdims=True)
+        lesson.prompt_of(model).P.data = tensor(rows).data
+        found.append(lesson.loss_on(model, "test"))
+    return found
+
+
 def _units(a):
     return a / np.linalg.norm(a, axis=1, keepdims=True)
 
@@ -119,7 +136,7 @@ def prices(names):
     peak = {name: step_memory(step)[1] * 2**20 / 1e6 for name, step in steps.items()}
     x = lesson.texts()["test"][0].numpy()
     calls = {name: lambda m=model: run(m, x) for name, model in made.items()}
-    train, call = race(steps, rounds=5), race(calls, rounds=5)
+    train, call = race(steps, rounds=9), race(calls, rounds=9)
     whole = "full fine-tuning"
     return {n: (peak[n], train[n] / train[whole], call[n] / call[whole]) for n in names}
 
@@ -201,3 +218,13 @@ def learn(parameters, loss, steps, lr):
         optimiser.step()
         optimiser.zero_grad()
     return loss().item()
+
+
+def size(model):
+    """(trained parameters, bytes of the file that holds them)."""
+    with tempfile.TemporaryDirectory() as folder:
+        if adapters := peft.attached(model):
+            file = peft.save(model, f"{folder}/a") / "adapter_model.safetensors"
+            return adapters["default"].count(), file.stat().st_size
+        io.save(f"{folder}/all", stored_state(model))
+        return model.count(), Path(folder, "all").stat().st_size

@@ -57,6 +57,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
     [
         "course/lessons/foundations",
         "course/lessons/transfer",
+        "course/lessons/layers",
         "course/lessons/safeguards",
         "course/lessons/peft",
         "course/lessons/prompts",

@@ -7,6 +7,8 @@
 The means of the last two on held-out text are what a language model has to beat.
 """
 
+import re
+
 import numpy as np
 
 from tinyft import no_grad
@@ -40,6 +42,19 @@ def known(ids, corpus, n):
     runs, seen = (np.lib.stride_tricks.sliding_window_view(a, n) for a in (ids, corpus))
     seen = set(map(tuple, seen.tolist()))
     return float(np.mean([tuple(run) in seen for run in runs.tolist()]))
+
+
+def invented(texts, corpus):
+    """The share of words in each text that corpus does not have: (len(texts),).
+
+    A word is a run of letters in any case; the last, which may be cut off, is left out.
+    """
+    seen = set(_words(corpus))
+    return np.array([np.mean([w not in seen for w in _words(t)[:-1]]) for t in texts])
+
+
+def _words(text):
+    return re.findall("[a-z]+", text.lower())
 
 
 def stretches(values, count=10):

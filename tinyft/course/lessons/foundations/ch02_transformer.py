@@ -10,15 +10,17 @@ from functools import cache
 
 import numpy as np
 
-from tinyft import data, models, ops, optim, training
+from tinyft import data, models, ops, optim, tensor, training
+from tinyft.course.experiment import interval, said
 from tinyft.course.lessons.foundations.ch02_language import (
+    known,
     ngrams,
     rows_of,
     token_losses,
 )
-from tinyft.course.plot import show
-from tinyft.course.prose import table
+from tinyft.course.prose import say, table
 from tinyft.course.runs import CHOOSING
+from tinyft.models import transformer_cost as cost
 
 KINDS = ("none", "learned", "sinusoidal", "rotary", "alibi")
 RATES = (1.5e-3, 3e-3, 6e-3, 1.2e-2, 2.4e-2, 4.8e-2)  # one grid for all
@@ -74,13 +76,87 @@ def run(positions, lr, seed):
     }
 
 
+def stirred(model, rng):
+    """The model, with noise on all parameters: no bias is 0 and no gain is 1."""
+    for p in model.parameters():
+        p.data = p.data + tensor(0.1 * rng.normal(size=p.shape)).data
+    return model
+
+
 def loss_of_pairs():
     """The loss of counting pairs of characters on the test text, nats per character."""
     letters, chars, _, test = text()
     return -np.log(ngrams(chars, len(letters))[1][test]).mean()
 
 
-# --- tables and a drawing of the chapter ----------------------------------------------
+# --- the runs in words ----------------------------------------------------------------
+
+
+def against(final, kind, other, digits=3):
+    """The paired difference of two kinds' losses {kind: (seeds,)}, as text."""
+    gap = final[kind] - final[other]
+    settled = "" if abs(np.mean(gap)) > interval(gap)[1] else " (not settled)"
+    return "–" if kind == other else said(gap, digits, sign=True) + settled
+
+
+def compare(final, rates, pairs):
+    """A table of the kinds: rate, loss, and its paired differences from some others."""
+    others = "bigram", "none", "alibi", "rotary"
+    known_ = final | {"bigram": np.full(len(final["none"]), pairs)}
+    head = ["positions", "rate", "held-out loss", *(f"minus {k}" for k in others)]
+    rows = [
+        [
+            k,
+            f"{rates[k]:g}",
+            said(v, 3),
+            *(against(known_, k, other) for other in others),
+        ]
+        for k, v in final.items()
+    ]
+    table(head, rows)
+    say(
+        'Five seeds, paired, ± 95 % (Student\'s t); "not settled": zero lies inside the '
+        f"interval. Rates tried: {', '.join(map(str, RATES))}."
+    )
+
+
+def ranking(final):
+    """The best kind, and how much worse each of the others is, as text."""
+    first, *rest = sorted(final, key=lambda kind: final[kind].mean())
+    gaps = ", ".join(f"{against(final, k, first)} ({k})" for k in rest)
+    return f"{first} here: the others are worse by {gaps}"
+
+
+def runs_known(ids, corpus):
+    """How many of the short runs of tokens in ids the corpus has, as text."""
+    two, three, four = (f"{known(ids, corpus, n):.0%}" for n in (2, 3, 4))
+    return (
+        f"Of the runs of 2, 3 and 4 tokens in the held-out Bible {two}, {three} and {four} "
+        f"occur in the {len(corpus):,} tokens counted."
+    )
+
+
+def about_cache(rounds, one):
+    """What races {"kept", "again": seconds} and passes {tokens: seconds} say."""
+    slower = [r["again"] / r["kept"] for r in rounds]
+    states = sum(range(1, 65))
+    return (
+        f"Without the cache 1 + 2 + … + 64 = {states:,} states, {states / 64:.1f} times as "
+        f"many; in processor time {min(slower):.2f} to {max(slower):.2f} times as much "
+        f"({len(rounds)} races): one pass over 64 tokens takes only "
+        f"{one[64] / one[1]:.1f} times as long as a pass over one (median of 50), as most "
+        "of a short pass is a fixed cost."
+    )
+
+
+def price(name, c):
+    """A row: parameters, FLOP, T = 6d, longest text and its cache, of a config."""
+    size, kept = cost.parameters(c), cost.cache_bytes(c, c.length, 2) / 1e6
+    row = [name, f"{size:,}", f"{6 * size:.1e}", f"{6 * c.dim:,}", f"{c.length:,}"]
+    return [*row, f"{kept:,.1f} MB"]
+
+
+# --- tables of the chapter -------------------------------------------------------------
 
 
 def by_hand(name, words, scores, weights, outputs):
@@ -106,7 +182,8 @@ def steps_of(gpt):
             f"attention, {c.layers} times", attn, shape, _size(block.norm1, block.attn)
         ),
         _row(f"MLP, {c.layers} times", mlp, shape, _size(block.norm2, block.mlp)),
-        ["norm, head", "E transposed: a score per id", logits, _size(gpt.norm)],
+        ["norm", "as in the blocks", shape, _size(gpt.norm)],
+        ["head", "E again, transposed (*tied*): a score per id", logits, "0 new"],
         ["softmax, last row", "probability of the next token", f"({c.vocab},)", ""],
     ]
 
@@ -117,20 +194,3 @@ def _size(*parts):
 
 def _row(step, what, shape, size):
     return [step, what, shape, size + " each"]
-
-
-def show_head(weights, words, caption):
-    """Draw the attention weights (T, T) of one head over words on both axes."""
-    import matplotlib.pyplot as plt
-
-    T = len(words)
-    fig, ax = plt.subplots(figsize=(6.4, 5.2))
-    seen = np.where(np.tri(T, dtype=bool), weights, np.nan)
-    image = ax.imshow(seen, cmap="Blues", vmin=0, vmax=0.6)
-    ax.set(xticks=range(T), yticks=range(T), yticklabels=words)
-    ax.set(xlabel="looks at (key)", ylabel="token (query)")
-    ax.set_xticklabels(words, rotation=90)
-    ax.grid(False)
-    fig.colorbar(image, label="attention weight", extend="max")
-    alt = "Attention weights of one head as a lower triangle with words on both axes."
-    show(fig, alt, caption)

@@ -1,5 +1,7 @@
 """Chapter 18's figure of all methods: loss against length, and against what is trained."""
 
+import itertools
+
 import numpy as np
 
 from tinyft.course.experiment import interval
@@ -51,6 +53,29 @@ def _finish(left, right, levels):
     right.set(xscale="log", xlabel="trained numbers (count)")
     left.legend(fontsize=8)
     right.legend(fontsize=7)
+
+
+def draw_places():
+    """Where the trained vectors stand: a prompt, and a prefix, in a model of 3 layers."""
+    import matplotlib.pyplot as plt
+
+    fig, axes = plt.subplots(1, 2, figsize=(9.0, 2.6))
+    floors = ("embeddings", "layer 1: K, V", "layer 2: K, V", "layer 3: K, V")
+    for ax, kind in zip(axes, ("prompt", "prefix")):
+        for (i, name), j in itertools.product(enumerate(floors), range(6)):
+            trained = j < 2 and (i == 0) == (kind == "prompt")
+            if j < 2 and i == 0 and not trained:
+                continue
+            face = COLOURS["orange"] if trained else "#f3d9a4" if j < 2 else "0.9"
+            ax.add_patch(plt.Rectangle((j, i), 0.9, 0.8, fc=face, ec="0.4"))
+            ax.text(-0.2, i + 0.4, name, ha="right", va="center", fontsize=9)
+        ax.set(xlim=(-2.6, 6), ylim=(-0.2, 4), title=kind)
+        ax.axis("off")
+    text = (
+        "Orange: trained. Pale: computed from them. Grey: the text. A prompt stands in "
+        "front of the embeddings; a prefix in front of every layer's keys and values."
+    )
+    show(fig, f"Two grids of boxes, layers above embeddings. {text}", text)
 
 
 def draw_maps(layers, head=2):

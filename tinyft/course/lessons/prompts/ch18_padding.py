@@ -1,8 +1,8 @@
-"""Chapter 18's dark corners: starts, words in front, and padded batches, one by one."""
+"""Chapter 18's dark corners: starts, words in front, and padded batches, encoders."""
 
 import numpy as np
 
-from tinyft import nn, peft
+from tinyft import nn, peft, tensor
 from tinyft.course.lessons.prompts.ch18_referee import run, small
 
 METHODS = {
@@ -80,3 +80,63 @@ def _positions(ids, mask):
             got = run(model, ids, mask=mask)[1, 3:]
             want = run(model, ids[1:, 3:])[0]
             yield f"{label}, {name}: padded = alone", got, want, 1e-12
+
+
+# --- P-tuning in plain NumPy ---------------------------------------------------------
+
+
+def encoders(ids):
+    """P-tuning's MLP and LSTM against plain NumPy, and its starts."""
+    rng = np.random.default_rng(8)
+    for kind in ("mlp", "lstm"):
+        model = small("gpt2")
+        made = peft.attach(model, peft.PTuning(3, kind, 4, 1), rng=1).deltas["embed"]
+        for p in made.parameters():  # large, so that the ReLU bends
+            p.data = tensor(rng.normal(size=p.shape)).data
+        want = by_hand(made, kind)
+        yield f"P-tuning's {kind} by hand", made.vectors(), want, 1e-12
+        again = small("gpt2")
+        stored = peft.attach(again, peft.Prompt(3)).deltas["embed"]
+        stored.P.data = made.vectors().detach().data
+        yield f"P-tuning ({kind}) as a prompt", run(again, ids), run(model, ids), 1e-12
+        made.vectors().sum().backward()
+        yield (
+            f"P-tuning ({kind}): E trains",
+            np.abs(made.P.grad.numpy()).max() > 0,
+            True,
+            0,
+        )
+
+
+def by_hand(made, kind):
+    """The vectors of a P-tuning delta in plain NumPy."""
+    x, layers = (
+        made.P.numpy(),
+        [[p.numpy() for p in m.parameters()] for m in made.linears],
+    )
+    if kind == "lstm":
+        p = {name: a.numpy() for name, a in made.lstm.named_parameters()}
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        ways = [("", 1), ("_reverse", -1)]
+        x = np.concatenate(
+            [lstm(x[::t], *(p[f"{k}_l0{end}"] for k in names))[::t] for end, t in ways],
+            1,
+        )
+    for i, (W, b) in enumerate(layers):  # a ReLU between the linear layers only
+        x = (np.maximum(x, 0) if i else x) @ W.T + b
+    return x
+
+
+def lstm(x, W, U, b, c):
+    """An LSTM's states, step by step; its gates are i, f, g, o."""
+    h, cell, states = np.zeros(U.shape[1]), np.zeros(U.shape[1]), []
+    for row in x:
+        i, f, g, o = np.split(W @ row + b + U @ h + c, 4)
+        cell = _sigmoid(f) * cell + _sigmoid(i) * np.tanh(g)
+        h = _sigmoid(o) * np.tanh(cell)
+        states.append(h)
+    return np.array(states)
+
+
+def _sigmoid(z):
+    return 1 / (1 + np.exp(-z))

@@ -5,18 +5,23 @@ target Python's help text. Nine tenths of its training text train, the last tent
 rates; results come from its held-out text. Losses are nats per token.
 """
 
-from functools import cache
-
 import numpy as np
 
 from tinyft import backend, data, models, no_grad, optim, peft, tensor
 from tinyft.course.experiment import SEEDS, interval, said
+from tinyft.course.lessons.prompts.ch18_texts import WINDOW, loss_on, texts, words
 from tinyft.course.runs import CHOOSING
 from tinyft.training.pretrained import load_pretrained
 from tinyft.training.recipes import lm_loss
 
-STEPS, WINDOW, SWEEP = 36, 48, (1, 4, 12, 36)
-WORDS = "The Python statement returns an object of the class; see help()"
+STEPS, SWEEP = 36, (1, 4, 12, 36)
+LONG = {  # longer runs, at the rate that 36 steps chose
+    "prompt 12": 0.2,
+    "prefix 12": 0.1,
+    "LoRA r = 2 on q, v": 0.0067,
+    "full fine-tuning": 2e-3,
+}
+LONGER = (400,)  # steps; such a method is called "prompt 12 @ 400"
 FACTORS = (1 / 9, 1 / 3, 1, 3)  # of each method's grid of rates
 RATE_OF = {  # what 12 vectors chose; the notebook checks it
     f"{kind} {n}": rate
@@ -24,42 +29,6 @@ RATE_OF = {  # what 12 vectors chose; the notebook checks it
     for n in SWEEP
     if n != 12
 }
-
-
-@cache
-def texts():
-    """{"stream" (N,), "valid", "test", "source": (inputs, targets) of windows}."""
-    _, tokens, _ = load_pretrained("gpt_text")
-    ids = tokens.encode(data.load_text("pydoc", "train"))
-    stream, rest = np.split(ids, [9 * len(ids) // 10])
-    held = {
-        n: tokens.encode(data.load_text(n, "valid")) for n in ("pydoc", "shakespeare")
-    }
-    return {
-        "stream": stream,
-        "valid": windows(rest, 14),
-        "test": windows(held["pydoc"], 28),
-        "source": windows(held["shakespeare"], 10),
-    }
-
-
-def windows(ids, rows):
-    """`rows` windows spread over ids, as (inputs, targets)."""
-    starts = np.linspace(0, len(ids) - WINDOW - 1, rows).astype(int)
-    cut = np.stack([ids[s : s + WINDOW + 1] for s in starts])
-    return tensor(cut[:, :-1]), tensor(cut[:, 1:])
-
-
-def loss_on(model, part):
-    """Mean loss on windows: a name of `texts`, or (inputs, targets)."""
-    pair = texts()[part] if isinstance(part, str) else part
-    with no_grad(), model.evaluating():
-        return lm_loss(model, *pair).item()
-
-
-def words(count=12):
-    """Token ids of an instruction, repeated or cut to `count`."""
-    return np.resize(load_pretrained("gpt_text")[1].encode(WORDS), count)
 
 
 def prompt_rows(model, ids, l=3):
@@ -216,6 +185,7 @@ def plan():
     ]
     fixed = {name: RATE_OF[name] for name in others}
     fixed |= {"search, gradient": 0.0, "search, random": 0.0}
+    fixed |= {f"{name} @ {n}": lr for n in LONGER[::-1] for name, lr in LONG.items()}
     return grid + [
         {"method": name, "lr": lr, "seed": seed}
         for name, lr in fixed.items()
@@ -228,15 +198,20 @@ def run(method, lr, seed):
     if method.startswith("search"):
         model = with_prompt(search(seed, guided=method.endswith("gradient")))
     else:
-        model = adapt(method, lr, seed)
+        name, _, steps = method.partition(" @ ")
+        model = adapt(name, lr, seed, int(steps or STEPS))
     found = {part: loss_on(model, part) for part in ("valid", "test", "source")}
-    return found | (neighbours(model, seed) if method.startswith("prompt 12") else {})
+    return found | (
+        neighbours(model, seed)
+        if method.startswith("prompt 12") and "@" not in method
+        else {}
+    )
 
 
 def values(study, method, score="test"):
     """A score of a method's five seeds, at its best rate."""
     found = study.where(method=method)
-    single = method.startswith("search") or method in RATE_OF
+    single = method.startswith("search") or method in RATE_OF or "@" in method
     found = found if single else found.at_best_rate()
     return np.array(found.values(score))
 

@@ -1,12 +1,15 @@
 """Chapter 18: yardsticks without training, small models, and what only a test compares."""
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 
 import tinyft
-from tinyft import models, optim, peft, tensor
-from tinyft.course.experiment import interval, race, said, step_memory
+from tinyft import io, models, nn, ops, optim, peft, tensor
+from tinyft.course.experiment import best, interval, race, said, step_memory
 from tinyft.course.lessons.prompts import ch18_prefix as lesson
-from tinyft.training.pretrained import load_pretrained
+from tinyft.training.pretrained import load_pretrained, stored_state
 from tinyft.training.recipes import lm_loss
 
 VOCAB = 1024
@@ -57,6 +60,36 @@ def corrected_loss(ids):
     return float(-np.take_along_axis(z, truth.numpy()[..., None], -1).mean())
 
 
+def trained_bias():
+    """(rate, held-out losses of five seeds): a bias on the frozen model's logits.
+
+    VOCAB numbers, Adam, the same steps and batches as every method; the rate is the best
+    of four on validation windows, two seeds.
+    """
+    model = load_pretrained("gpt_text")[0]
+    valid, test = (
+        (run(model, x).astype(float), y.numpy())
+        for x, y in (lesson.texts()[part] for part in ("valid", "test"))
+    )
+    grid, choosing = (0.03, 0.1, 0.3, 1.0), lesson.CHOOSING
+    score = {lr: [_bias(model, lr, s, *valid) for s in choosing] for lr in grid}
+    lr = best(score)
+    return lr, [_bias(model, lr, seed, *test) for seed in lesson.SEEDS]
+
+
+def _bias(model, lr, seed, logits, truth):
+    """The loss of logits + bias on truth, after training the bias with a seed's batches."""
+    bias, steps = nn.Parameter(np.zeros(VOCAB)), range(lesson.STEPS)
+    adam = optim.Adam([bias], lr)
+    for _, (x, y) in zip(steps, lesson.batches(seed)):
+        z = (tensor(run(model, x)) + bias).reshape(-1, VOCAB)
+        ops.cross_entropy(z, y.reshape(-1)).backward()
+        adam.step()
+        adam.zero_grad()
+    z = log_softmax(logits + bias.numpy())
+    return float(-np.take_along_axis(z, truth[..., None], -1).mean())
+
+
 def against(study, method, values):
     """A method's loss minus `values` of the same seeds, as text."""
     differences = lesson.values(study, method) - np.asarray(values)
@@ -75,6 +108,20 @@ def directions(P, E, draws=20):
     return largest(P), [largest(rng.normal(size=P.shape)) for _ in range(draws)]
 
 
+def lengths_apart(P, ids, E):
+    """Held-out losses of (the words' directions at P's lengths, P at the words' lengths).
+
+    P (l, C) a prompt, ids (l,) its nearest words in E.
+    """
+    model, W = lesson.with_prompt(ids), E[ids]
+    found = []
+    for turn, size in ((W, P), (P, W)):
+        rows = _units(turn) * np.linalg.norm(size, axis=1, keepdims=True)
+        lesson.prompt_of(model).P.data = tensor(rows).data
+        found.append(lesson.loss_on(model, "test"))
+    return found
+
+
 def _units(a):
     return a / np.linalg.norm(a, axis=1, keepdims=True)
 
@@ -89,7 +136,7 @@ def prices(names):
     peak = {name: step_memory(step)[1] * 2**20 / 1e6 for name, step in steps.items()}
     x = lesson.texts()["test"][0].numpy()
     calls = {name: lambda m=model: run(m, x) for name, model in made.items()}
-    train, call = race(steps, rounds=5), race(calls, rounds=5)
+    train, call = race(steps, rounds=9), race(calls, rounds=9)
     whole = "full fine-tuning"
     return {n: (peak[n], train[n] / train[whole], call[n] / call[whole]) for n in names}
 
@@ -173,61 +220,11 @@ def learn(parameters, loss, steps, lr):
     return loss().item()
 
 
-# --- what Reference compares: yields (name, got, want, bound) -----------------------------
-
-
-def encoders(ids):
-    """P-tuning's MLP and LSTM against plain NumPy, and its starts."""
-    rng = np.random.default_rng(8)
-    for kind in ("mlp", "lstm"):
-        model = small("gpt2")
-        made = peft.attach(model, peft.PTuning(3, kind, 4, 1), rng=1).deltas["embed"]
-        for p in made.parameters():  # large, so that the ReLU bends
-            p.data = tensor(rng.normal(size=p.shape)).data
-        want = by_hand(made, kind)
-        yield f"P-tuning's {kind} by hand", made.vectors(), want, 1e-12
-        again = small("gpt2")
-        stored = peft.attach(again, peft.Prompt(3)).deltas["embed"]
-        stored.P.data = made.vectors().detach().data
-        yield f"P-tuning ({kind}) as a prompt", run(again, ids), run(model, ids), 1e-12
-        made.vectors().sum().backward()
-        yield (
-            f"P-tuning ({kind}): E trains",
-            np.abs(made.P.grad.numpy()).max() > 0,
-            True,
-            0,
-        )
-
-
-def by_hand(made, kind):
-    """The vectors of a P-tuning delta in plain NumPy."""
-    x, layers = (
-        made.P.numpy(),
-        [[p.numpy() for p in m.parameters()] for m in made.linears],
-    )
-    if kind == "lstm":
-        p = {name: a.numpy() for name, a in made.lstm.named_parameters()}
-        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        ways = [("", 1), ("_reverse", -1)]
-        x = np.concatenate(
-            [lstm(x[::t], *(p[f"{k}_l0{end}"] for k in names))[::t] for end, t in ways],
-            1,
-        )
-    for i, (W, b) in enumerate(layers):  # a ReLU between the linear layers only
-        x = (np.maximum(x, 0) if i else x) @ W.T + b
-    return x
-
-
-def lstm(x, W, U, b, c):
-    """An LSTM's states, step by step; its gates are i, f, g, o."""
-    h, cell, states = np.zeros(U.shape[1]), np.zeros(U.shape[1]), []
-    for row in x:
-        i, f, g, o = np.split(W @ row + b + U @ h + c, 4)
-        cell = _sigmoid(f) * cell + _sigmoid(i) * np.tanh(g)
-        h = _sigmoid(o) * np.tanh(cell)
-        states.append(h)
-    return np.array(states)
-
-
-def _sigmoid(z):
-    return 1 / (1 + np.exp(-z))
+def size(model):
+    """(trained parameters, bytes of the file that holds them)."""
+    with tempfile.TemporaryDirectory() as folder:
+        if adapters := peft.attached(model):
+            file = peft.save(model, f"{folder}/a") / "adapter_model.safetensors"
+            return adapters["default"].count(), file.stat().st_size
+        io.save(f"{folder}/all", stored_state(model))
+        return model.count(), Path(folder, "all").stat().st_size

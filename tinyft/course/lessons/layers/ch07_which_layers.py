@@ -113,7 +113,7 @@ def show_tasks():
         ax.axis("off")
     text = (
         "Above: one digit in four tasks, with its class in each. Below: the fine and the "
-        "coarse patterns, one of which is added or subtracted, with a small contrast."
+        "coarse patterns; one of them is added or subtracted, with a small contrast."
     )
     show(fig, f"Twelve small grey images. {text}", text)
 

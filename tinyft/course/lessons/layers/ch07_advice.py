@@ -1,12 +1,13 @@
 """Chapter 07: pictures of the tasks, and the runs of `tinyft study 07` read in words."""
 
 import math
+from functools import cache
 
 import numpy as np
 
-from tinyft import nn, ops, optim, tensor, transfer
-from tinyft.course.experiment import SEEDS, interval, race, said, step_memory
-from tinyft.course.lessons.transfer import ch07_which_layers as lesson
+from tinyft import nn, no_grad, ops, tensor, transfer
+from tinyft.course.experiment import SEEDS, interval, said
+from tinyft.course.lessons.layers import ch07_which_layers as lesson
 from tinyft.course.plot import curves
 
 
@@ -60,10 +61,10 @@ def difference(study, name, one, other, by=None):
     return interval(gaps)
 
 
-def points(mean, half):
+def points(mean, half, digits=1):
     """A difference in percentage points, and whether its interval leaves out 0."""
     word = "settled" if abs(mean) > half else "not settled"
-    return f"{100 * mean:+.1f} ± {100 * half:.1f} ({word})"
+    return f"{100 * mean:+.{digits}f} ± {100 * half:.{digits}f} ({word})"
 
 
 def rates(study, part):
@@ -82,6 +83,12 @@ def lost(right, end="pooled"):
     return float(d.mean()), float(2 * d.std(ddof=1) / math.sqrt(len(d))), depth
 
 
+def hits(net, x, y):
+    """Which of the images x the network gets right, bools (N,)."""
+    with no_grad(), net.evaluating():
+        return net(tensor(x)).numpy().argmax(1) == y
+
+
 def verdict(right):
     """ "earlier" if the best depth beats the end by more than the margin, else "head"."""
     gap, margin, _ = lost(right)
@@ -93,6 +100,16 @@ def votes(found):
     return ", ".join(
         f"{p} {found.count(p)} of {len(found)}" for p in dict.fromkeys(found)
     )
+
+
+def rgn_hits(study):
+    """(in how many draws the largest relative gradient is the best part's, of how many).
+
+    The best part: of best validation accuracy, each at its best rate, `all` left out.
+    """
+    parts = lesson.ARMS[:4]
+    hits = [p == winner(study, n, parts) for n in lesson.STUDIED for p in auto_rgn(n)]
+    return sum(hits), len(hits)
 
 
 def rgn_votes():
@@ -114,6 +131,7 @@ def doubts(study):
     ]
 
 
+@cache
 def auto_rgn(name):
     """The part of largest relative gradient, for each seed's 100 images."""
     found = [relative_gradients(name, seed) for seed in SEEDS]
@@ -185,66 +203,3 @@ def after_head(study):
         gaps = (difference(study, name, part, b, by=lr) for b in (alone, "head"))
         found.append([name, part, f"{lr:g}", got, *(points(*gap) for gap in gaps)])
     return found
-
-
-# --- cost ------------------------------------------------------------------------------
-def costs(name="shape"):
-    """{part: (parameters, seconds, MB)} of a training step on 32 images.
-
-    What lies below the part is computed beforehand, as `fit` does. MB: gradients,
-    stored outputs and the optimiser's state at the peak, beyond the network itself.
-    """
-    x, y = (a[:32] for a in lesson.labelled(name, 0)["train"])
-    steps = {part: one_step(part, x, y) for part in lesson.ARMS}
-    seconds = race({part: step for part, (step, _) in steps.items()}, rounds=5)
-    return {
-        part: (count, seconds[part], step_memory(step)[1] * 2**20 / 1e6)
-        for part, (step, count) in steps.items()
-    }
-
-
-def one_step(part, x, y):
-    """(a function that trains the part for one step, how many numbers it trains)."""
-    net = lesson.network()
-    transfer.freeze(net, ".*")
-    transfer.unfreeze(net, lesson.BLOCKS[part])
-    adam = optim.AdamW([p for p in net.parameters() if p.requires_grad], lr=1e-4)
-    h, loss = lesson.below(net, part, x), lesson.above(part)
-
-    def step():
-        loss(net, tensor(h), tensor(y)).backward()
-        adam.step()
-        adam.zero_grad()
-
-    return step, sum(p.size for p in net.parameters() if p.requires_grad)
-
-
-ADVICE = (  # (what, do, where it was measured)
-    ("first", "probe the depths, on validation images", "section 2"),
-    ("best depth − end within the margin", "fit the head; it may be enough",
-     "section 3, `shape`"),
-    ("beyond it", "read out the best depth: no tuning at all", "section 3"),
-    ("validation shows too little", "tune earlier parts, and all, each at a rate; fit the "
-     "head first if the classes have new names", "section 3, Figure 1"),
-    ("the run you keep", "look at its own validation accuracy", "Reference, H"),
-    ("two tasks", "a head or a readout each: one forward pass serves both tasks",
-     "by construction"),
-)  # fmt: skip
-
-
-def rows(study, cost):
-    """Rows (what, do, measured in) of "What to set"."""
-    (_, t0, _), (_, t1, _), (_, t, _) = (cost[b] for b in ("head", "layer1", "all"))
-    best = "; ".join(f"{b} {span(rates(study, b))}" for b in lesson.ARMS)
-    return [
-        *ADVICE,
-        ["rate", "its own for each part and task", f"best: {best}"],
-        ["cost", "head and readout are nearly free, an early part is not",
-         f"time of a step: layer1 {t1 / t:.0%} of all, head {t0 / t:.0%}"],
-    ]  # fmt: skip
-
-
-def span(rates):
-    """The values of {task: rate} as text: "0.01" or "0.01 to 1"."""
-    low, high = min(rates.values()), max(rates.values())
-    return f"{low:g}" if low == high else f"{low:g} to {high:g}"

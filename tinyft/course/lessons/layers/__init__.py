@@ -1,0 +1,1 @@
+"""Chapter 07, which layers: what its notebook measures and draws."""

@@ -8,6 +8,7 @@ from tinyft.course.lessons.safeguards import ch09_figures as figures
 from tinyft.course.lessons.safeguards import ch09_l2sp as l2sp
 from tinyft.course.lessons.safeguards import ch10_advice as advice
 from tinyft.course.lessons.safeguards import ch10_batchnorm as batchnorm
+from tinyft.course.lessons.safeguards import ch10_collapse as danger
 from tinyft.course.lessons.safeguards import ch10_results as results
 from tinyft.course.runs import Runs, load
 
@@ -100,3 +101,9 @@ def test_pairs_of_section_7_subtract_the_second_row():
     scores["recomputed, all"] = np.full(5, 0.02)
     rows = dict(results.label_pairs({"haze": scores}))
     assert rows["recomputed, all − frozen, all"] == "+2.0 ± 0.0"
+
+
+def test_a_collapse_is_compared_with_its_own_start():
+    accuracy = np.array([[0.6, 0.5], [0.7, 0.6], [0.5, 0.4]])  # (seeds, marks)
+    found = {"TENT": {"accuracy": accuracy, "share": np.full((3, 2), 0.5)}}
+    assert danger.rows(found)[0][3] == "-10.0 ± 0.0"

@@ -3,6 +3,7 @@
 import pytest
 
 from tinyft.course.lessons.transfer import ch08_discriminative_lr as lesson
+from tinyft.course.lessons.transfer import ch08_figures as figures
 from tinyft.course.runs import Runs
 
 SLOW, FULL = "α = 0.5", "full, α = 1"
@@ -42,3 +43,15 @@ def test_versus_is_paired_and_names_what_is_not_settled():
     for i, run in enumerate(made.where(method=SLOW)):
         run["scores"]["source"] += (-1) ** i
     assert lesson.versus(made, SLOW, FULL, "source").endswith("(not settled)")
+
+
+def test_what_remains_at_equal_error_is_read_at_the_best_rate(monkeypatch):
+    """Old accuracy minus full's at the error of slow's best rate, and over its rates."""
+    monkeypatch.setattr(figures, "SLOWER", [SLOW])
+    at_best, over_all = figures.remaining(study())[SLOW]
+    assert at_best == pytest.approx([0.04 - 0.0095] * 3)
+    assert over_all == pytest.approx([(0.02 - 0.00475 + 0.04 - 0.0095) / 2] * 3)
+
+
+def test_two_weights_stop_where_their_rates_send_them():
+    assert lesson.two_weights(0.25) == pytest.approx((0.2, 0.8), abs=1e-6)

@@ -8,6 +8,7 @@ from tinyft.course.lessons.safeguards import ch09_figures as figures
 from tinyft.course.lessons.safeguards import ch09_l2sp as l2sp
 from tinyft.course.lessons.safeguards import ch10_advice as advice
 from tinyft.course.lessons.safeguards import ch10_batchnorm as batchnorm
+from tinyft.course.lessons.safeguards import ch10_collapse as danger
 from tinyft.course.lessons.safeguards import ch10_results as results
 from tinyft.course.runs import Runs, load
 
@@ -47,10 +48,29 @@ def test_decay_is_compared_at_one_rate_with_every_seed(name, lr):
         assert sorted(run["settings"]["seed"] for run in found) == list(SEEDS)
 
 
-@pytest.mark.parametrize("lr", (None, 0.01))
-def test_figure_1_has_five_seeds_at_every_strength(lr):
-    found = figures.against_plain(load("09_l2sp"), "source", lr)
-    assert {len(values) for values in found.values()} == {len(SEEDS)}
+@pytest.mark.parametrize("name", l2sp.RACE)
+@pytest.mark.parametrize("lr", l2sp.BOTH)
+def test_one_rate_for_both_has_every_seed(name, lr):
+    study = load("09_l2sp")
+    for method, lam in (("plain", 0.0), ("L2-SP", l2sp.HOLD)):
+        found = study.where(task=name, method=method, strength=lam, lr=lr)
+        assert sorted(run["settings"]["seed"] for run in found) == list(SEEDS)
+
+
+def test_figure_1_has_five_seeds_at_every_strength():
+    study = load("09_l2sp")
+    for name in l2sp.RACE:
+        for lam in l2sp.STRENGTHS["L2-SP"]:
+            runs = study.where(task=name, method="L2-SP", strength=lam)
+            assert len(runs.at_best_rate()) == len(SEEDS)
+
+
+def test_a_run_that_diverged_is_counted_and_its_rate_left_out():
+    study = load("09_l2sp")
+    told = figures.diverged(study)
+    assert "plain, near, 3 labels, rate 0.1: 5" in told and "0.01" not in told
+    same = {("near, 3 labels", lr): ["new", "old"] for lr in l2sp.BOTH}
+    assert [row[1] for row in figures.rate_rows(study, same)] == list(l2sp.BOTH[:-1])
 
 
 def test_steps_of_tent_have_every_seed_at_every_count():
@@ -81,3 +101,9 @@ def test_pairs_of_section_7_subtract_the_second_row():
     scores["recomputed, all"] = np.full(5, 0.02)
     rows = dict(results.label_pairs({"haze": scores}))
     assert rows["recomputed, all − frozen, all"] == "+2.0 ± 0.0"
+
+
+def test_a_collapse_is_compared_with_its_own_start():
+    accuracy = np.array([[0.6, 0.5], [0.7, 0.6], [0.5, 0.4]])  # (seeds, marks)
+    found = {"TENT": {"accuracy": accuracy, "share": np.full((3, 2), 0.5)}}
+    assert danger.rows(found)[0][3] == "-10.0 ± 0.0"

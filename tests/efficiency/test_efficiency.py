@@ -5,6 +5,7 @@ import pytest
 
 from tinyft import efficiency
 from tinyft.course import runs
+from tinyft.course.lessons.efficiency import ch19_advice as advice
 from tinyft.course.lessons.efficiency import ch19_efficiency as lesson
 from tinyft.course.lessons.efficiency import ch19_tables as tables
 
@@ -40,3 +41,22 @@ def test_a_single_layer_trains_what_its_name_says():
     counts = {m: lesson.single(m).count(trainable=True) for m in ("trained", "LoRA")}
     assert counts == {"trained": 40 * 30, "LoRA": 4 * (40 + 30)}
     assert lesson.single("LoRA-FA").count(trainable=True) == 4 * 30
+
+
+def test_a_rate_has_a_milder_and_a_worse_side():
+    """Against the gains of the study itself, two seeds, at a third and three times."""
+    study = runs.load("19_efficiency")
+    milder, worse = tables.sides(study)["LoRA r=4"]
+
+    def gain(lr):
+        found = study.where(experiment="text", method="LoRA r=4", lr=lr)
+        both = (found.values(score)[:2] for score in ("accuracy", "before"))
+        return 100 * np.mean(np.subtract(*both))
+
+    lost = sorted(gain(0.01) - gain(lr) for lr in (0.003, 0.03))
+    assert [milder, worse] == pytest.approx(lost) and worse > 5 > milder
+
+
+def test_the_plan_with_activations_is_below_pefts_peaks():
+    shares = [share for _, share in advice.peak_shares()]
+    assert len(shares) == len(efficiency.benchmark()) and max(shares) < 1

@@ -13,20 +13,39 @@ def gb(size):
     return f"{size / 1e9:.1f} GB"
 
 
-def advice(found, peak):
-    """Rows [question, answer, from]; found: tables.results; peak: measured MB of two."""
+def peak_shares():
+    """PEFT's runs, the best first: (GB of the plan with activations, its share of the
+    peak). Their batches: 4 texts of at most 768 tokens."""
+    found = []
+    for row in sorted(efficiency.benchmark(), key=lambda row: -row["accuracy"]):
+        optimizer = "adamw16" if row["method"] == "full" else "adamw"
+        options = row["options"] | {"optimizer": optimizer, "batch": 4, "length": 768}
+        made = efficiency.plan("llama-3.2-3b", row["method"], **options)
+        found.append((made.total / 1e9, made.total / row["peak"]))
+    return found
+
+
+def to_fit():
+    """Rows [question, answer, from]: what to do about memory and time, in order."""
     full = efficiency.plan("llama-7b", "full", **SEVEN)
     lora = efficiency.plan("llama-7b", "lora", r=16, target=lesson.LINEARS, **SEVEN)
+    above = 1 / min(share for _, share in peak_shares())
     return [
         [
             "will it fit?",
-            "plan first, activations included: it fits if 0.65 GB stay free (a custom, "
-            "section 8); then measure the peak of the second step",
+            "plan, activations included, and leave 0.65 GB; a *peak* may lie far above the "
+            f"plan (section 7: up to {above:.1f} times), so measure the second step",
             "sections 7 and 8",
         ],
         *_parts(full, lora),
         ["how long is a step?", _seconds(full, lora), "section 3; 0.4 by custom"],
         ["a step is too slow", _speed(), "sections 3 and 5; Reference, Images"],
+    ]
+
+
+def to_learn(found, peak):
+    """Rows of method and rate; found: tables.results; peak: measured MB of two."""
+    return [
         ["which method?", _first(found), "section 6: one task, 30 steps"],
         ["which rate?", _rates(found), "section 6"],
         ["the file must be tiny", _tiny(found), "section 6"],
@@ -42,32 +61,26 @@ def _parts(full, lora):
     return [
         [
             "gradients and states are the largest part",
-            f"LoRA, or another method of this course: 7B from "
+            "LoRA: 7B from "
             f"{gb(full.gradients + full.states)} to "
             f"{gb(lora.gradients + lora.states)}",
             "figure 1",
         ],
         [
             "weights are the largest part",
-            f"4 bits (QLoRA): 7B from {gb(lora.weights)} to {gb(packed.weights)}. The "
-            "price: rounded weights, unpacked at every use (chapter 17 measures both)",
+            f"4 bits (QLoRA): 7B from {gb(lora.weights)} to {gb(packed.weights)} "
+            "(the price: chapter 17)",
             "figure 1",
         ],
         [
             "activations are the largest part",
-            f"recompute: 7B from {gb(packed.activations)} to {gb(again.activations)}, for "
-            f"{_more(packed, again):.0%} more work (full: {_more(full, redone):.0%}): all "
-            "that LoRA had saved. Then a shorter text or a smaller batch. Then another "
-            f"place to train: our GPT, LoRA {_kept('LoRA r=4')}, LoRA-FA "
-            f"{_kept('LoRA-FA')}, MiSS {_kept('MiSS')}, adapters beside or after the MLP "
-            f"{_kept('parallel')}, the last block alone {_kept('last block')}",
+            f"recompute: 7B by QLoRA from {gb(packed.activations)} to "
+            f"{gb(again.activations)}, for {_more(packed, again):.0%} more work (full: "
+            f"{_more(full, redone):.0%}), nearly all that LoRA had saved. Then a shorter "
+            "text or a smaller batch; then another method (section 5)",
             "figure 1, sections 4 and 5",
         ],
     ]
-
-
-def _kept(name):
-    return f"{lesson.price(name).activations / 1e6:.1f} MB"
 
 
 def _more(before, after):
@@ -90,11 +103,9 @@ def _speed():
     top, whole = (lesson.price(n, True).flops for n in ("last layer", "full"))
     top /= whole
     return (
-        "where the signal must go back to the bottom about a third is saved: LoRA takes "
-        f"{lora:.2f} of the FLOPs, an adapter beside the MLP {least:.2f} (parallel). "
-        "Training only the top "
-        f"can save up to two thirds: a ResNet's last layer alone takes {top:.2f}. A "
-        "smaller model or shorter texts save more"
+        f"LoRA takes {lora:.2f} of the FLOPs, parallel {least:.2f}; training only the top "
+        f"saves up to two thirds (a ResNet's last layer: {top:.2f}). A smaller model or "
+        "shorter texts save more"
     )
 
 
@@ -116,10 +127,9 @@ def _first(found):
     each = [f"{n} ({said(found[n]['gain'] - top, 1, sign=True)} points)" for n in names]
     also = ", ".join(each) or "no other"
     return (
-        f"LoRA on all linear layers first (custom): it merges into W, so that the finished "
-        "model costs nothing more, and its rates are known best. An adapter stays in the "
-        f"model as layers of its own. If that does not matter: here {best_of(found)} gains "
-        f"most; not settled to be worse in a paired difference: {also}"
+        "LoRA on all linear layers first (common practice): it merges into W, so that the "
+        f"finished model costs nothing more. *{best_of(found)}* stays in the model and "
+        f"gains most here; not measurably worse: {also}"
     )
 
 
@@ -127,10 +137,9 @@ def _rates(found):
     rates = {name: one["lr"] for name, one in found.items()}
     low, high = min(rates, key=rates.get), max(rates, key=rates.get)
     return (
-        f"sweep it for each method, a factor of 3 apart. Here the best run from "
-        f"{rates[low]:g} ({low}) to {rates[high]:g} ({high}): a small model, 30 steps. "
-        "For a 7B model begin LoRA at 2e-4 and full fine-tuning at 1e-5 (custom: "
-        "QLoRA's paper; PEFT's run above)"
+        f"sweep it for each method, a factor of 3 apart. Here {rates[low]:g} ({low}) to "
+        f"{rates[high]:g} ({high}). For a 7B model begin LoRA at 2e-4, full fine-tuning at "
+        "1e-5 (common practice: QLoRA's paper; PEFT's run above)"
     )
 
 
@@ -146,17 +155,17 @@ def _tiny(found):
 
 
 def _full(found, peak):
-    gap = found[best_of(found)]["gain"] - found["full"]["gain"]
-    mean, half = interval(gap)
-    word = "settled" if abs(mean) > half else "not settled"
-    both = "full", "LoRA r=4"
-    planned = np.divide(*(found[n]["cost"].bytes for n in both))
+    top, both = best_of(found), ("full", "LoRA r=4")
+    gaps = [
+        f"{name} minus full {said(gap, 2, sign=True)}"
+        + ("" if abs(np.mean(gap)) > interval(gap)[1] else " (not settled)")
+        for name in (top, "LoRA r=4")
+        for gap in [found[name]["gain"] - found["full"]["gain"]]
+    ]
     ratio = np.divide(*(peak[n] for n in both))
     return (
-        f"not here: the best method is {mean:+.1f} ± {half:.1f} points from it ({word}; "
-        f"the best of many is flattered), at {ratio:.1f} × LoRA's memory as measured, "
-        f"{planned:.1f} × as planned. A task far from what "
-        "the model knows, or long training, is another matter: not measured"
+        f"not here: {'; '.join(gaps)} points (the best of many is flattered); full takes "
+        f"{ratio:.1f} × LoRA's measured memory. Not measured: a far task, long training"
     )
 
 

@@ -46,15 +46,17 @@ def draw_front(found, caption):
             if name not in on:
                 look = {"color": "0.65", "marker": "x"}
             ax.plot(size, gain, linestyle="", markersize=5, **look)
-            if name in on or name in ("full", "LoRA r=4", "last block"):
-                ax.annotate(
-                    name, (size, gain), (3, -10), textcoords="offset points", fontsize=8
-                )
+            if name in on or name in ("full", "LoRA r=4", "last block", "Pfeiffer"):
+                place = (-4, 34) if k == 3 and name == "LoRA r=4" else (3, -10)
+                line = {"arrowstyle": "-", "lw": 0.6} if place[1] > 0 else None
+                ax.annotate(name, (size, gain), place, textcoords="offset points",
+                            fontsize=8, arrowprops=line)  # fmt: skip
         line = sorted((seen[name] for name in on), key=lambda point: point[1])
         ax.plot(
             [s for _, s in line], [g for g, _ in line], color=COLOURS["blue"], lw=0.8
         )
         ax.set(xlabel=label, xscale="log" if k == 1 else "linear")
+        ax.margins(x=0.12)
     both[0].set_ylabel("gain in accuracy (percentage points)")
     text = ", ".join(efficiency.pareto(named, ("high", "low", "low", "low")))
     show(

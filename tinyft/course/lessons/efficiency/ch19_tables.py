@@ -149,24 +149,20 @@ def deviation_rows(found):
     return shown
 
 
-def spread(study, experiment="text"):
-    """{method: (worst, best) mean gain in points over the rates beside the best one}."""
+def sides(study, experiment="text"):
+    """{method: (milder, worse) loss of gain, in points, at a third and three times the
+    chosen rate}: means over the seeds of both."""
     found = {}
     for name in lesson.IMAGES if experiment == "images" else lesson.TEXT:
         runs = study.where(experiment=experiment, method=name)
-        rates, best = sorted(runs.by("lr", "valid")), runs.best_rate()
+        rates, best, gains = sorted(runs.by("lr", "valid")), runs.best_rate(), {}
         i = rates.index(best)
-        gains = [
-            100
-            * np.mean(
-                np.subtract(
-                    runs.where(lr=lr).values("accuracy"),
-                    runs.where(lr=lr).values("before"),
-                )
-            )
-            for lr in rates[i - 1 : i + 2]
-        ]
-        found[name] = (min(gains), max(gains))
+        for lr in rates[i - 1 : i + 2]:
+            one = runs.where(lr=lr)
+            both = (one.values(score)[:2] for score in ("accuracy", "before"))
+            gains[lr] = 100 * np.mean(np.subtract(*both))
+        lost = [gains[best] - gain for lr, gain in gains.items() if lr != best]
+        found[name] = tuple(sorted(lost))
     return found
 
 

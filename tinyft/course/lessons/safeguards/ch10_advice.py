@@ -31,9 +31,10 @@ def settings(gain, few, found, study, recomputed, alone):
         ["light or contrast changed", "recompute", "recompute − freeze",
          "; ".join(f"{k} {gain[k]}" for k in light)],
         ["the same, with 8 images", "recompute", "recompute − mix", whole],
-        ["another shift, 8 images", "mix, α = 0.2", "mix − freeze", mixed],
-        ["other pictures, a few labels", "train all weights, statistics frozen",
-         "that − recompute alone", labels],
+        ["another shift, 8 images", "mix, α = 0.2 (read off these test images)",
+         "mix − freeze", mixed],
+        ["other pictures, a few labels", "train all weights, statistics frozen (fewest "
+         "choices)", "that, 30 labels − recompute, 300 images", labels],
         ["statistics while training on labels", "freeze; if the light changed, "
          "recompute first", "recompute − freeze", again],
         ["the same", "freeze rather than update: one choice less", "update − freeze",
@@ -42,6 +43,6 @@ def settings(gain, few, found, study, recomputed, alone):
          "TENT + diversity − recompute", tent],
         ["test batches of a few images", "stored statistics",
          "batches of 1 and 64 by their own", f"{alone[0]} and {alone[-1]}, seed 0"],
-        ["training from scratch", "BatchNorm; GroupNorm where outputs must not depend on "
-         "the batch", "GroupNorm − BatchNorm", norms_],
+        ["training from scratch (150 steps, 8 × 8 pixels)", "BatchNorm; GroupNorm where "
+         "outputs must not depend on the batch", "GroupNorm − BatchNorm", norms_],
     ]  # fmt: skip

@@ -10,6 +10,9 @@ from tinyft.transfer.norms.batchnorm import norms
 from tinyft.transfer.norms.watch import watching
 
 TENTS = "TENT", "TENT + diversity"
+FORM = {"none": "yes: c = 1, d = 0", "contrast": "yes", "haze": "nearly: not at the border",
+        "invert": "no: c = −1"}  # fmt: skip
+FORM |= dict.fromkeys(("noise", "translate", "rotate"), "no")
 
 
 def points(values, other):
@@ -56,7 +59,7 @@ def draw_inputs(model, names, channel=5):
          "each with two bands, mean plus and minus one deviation: stored and its own.",
          f"Figure 2. Inputs x of one channel ({channel}) of the first BatchNorm, seed 0. "
          "Grey: stored mean ± deviation. Dashed: this target's own. For clean digits both "
-         "agree; low contrast narrows the inputs, haze narrows and moves them."
+         "agree; low contrast narrows the inputs towards 0, haze narrows and moves them."
          )  # fmt: skip
 
 
@@ -68,9 +71,9 @@ def draw_scores(scores):
     looks = zip(scores, list(COLOURS.values()), "so^vDPX")
     for name, colour, mark in looks:
         A = np.maximum(list(scores[name].values()), 1e-4)
-        ax.plot(
-            range(1, len(A) + 1), A, mark + "-", color=colour, label=name, markersize=4
-        )
+        line = ":" if name == "invert" else "-"  # it lies beside contrast
+        ax.plot(range(1, len(A) + 1), A, mark + line, color=colour, label=name,
+                markersize=4)  # fmt: skip
     ax.set(yscale="log", xlabel="BatchNorm layer, in the order of the forward pass",
            ylabel="A, mean squared change of the output")  # fmt: skip
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=9)
@@ -114,17 +117,6 @@ def best_weights(name, n, seeds=SEEDS):
     return {path: float(np.median(weights)) for path, weights in found.items()}
 
 
-def collapse(name, steps, lr, diversity):
-    """(entropy before each step, share of the commonest class, accuracy) at the end."""
-    model, (x, y) = lesson.base(0), lesson.target(name, "adapt")
-    rng = np.random.default_rng(0)
-    batches = [x[rng.choice(len(x), 60, False)] for _ in range(steps)]
-    found = transfer.tent(model, batches, lr, diversity)
-    last = model(tensor(x)).numpy().argmax(1)
-    share = np.bincount(last, minlength=10).max() / len(last)
-    return np.array(found), share, (last == y).mean()
-
-
 def tent_scores(study, name, method):
     """Five accuracies at the method's own best rate."""
     found = study.where(experiment="tent", target=name, method=method)
@@ -139,7 +131,7 @@ def tent_rows(study, recomputed):
         for method, found in both.items():
             best = study.where(experiment="tent", target=name, method=method)
             extra = points(found, both["TENT"]) if "div" in method else ""
-            rows.append([name, method, best.best_rate(), said(before, 3), said(found, 3),
+            rows.append([name, method, best.best_rate(), said(found, 3),
                          points(found, before), extra])  # fmt: skip
     return rows
 
@@ -169,7 +161,10 @@ def label_pairs(found):
                            ("StochNorm", "frozen"), ("StochNorm", "updated"))
     ]  # fmt: skip
     return [
-        [f"{one} − {other}", *(points(v[one], v[other]) for v in found.values())]
+        [
+            f"{one} − {other}".replace("γβ", "γ, β"),
+            *(points(v[one], v[other]) for v in found.values()),
+        ]
         for one, other in pairs
     ]
 
@@ -205,7 +200,7 @@ def evaluated_alone(model, name, size):
 
 
 def draw_walk(at, walk, expected, sd, target, marks):
-    """Figure 6: a running mean on its way to the target's; marks {batches: text}."""
+    """Figure 7: a running mean on its way to the target's; marks {batches: text}."""
     import matplotlib.pyplot as plt
 
     fig, ax = plt.subplots(figsize=(6.6, 3.6))
@@ -224,5 +219,5 @@ def draw_walk(at, walk, expected, sd, target, marks):
     show(fig, "Running mean against the number of batches: it climbs from the source's "
          "mean 0 to the target's mean 2; three noisy runs, and a band around the expected "
          "curve that widens at first and then keeps its width.",
-         "Figure 6. The mean arrives, the noise stays: after some twenty batches the band "
+         "Figure 7. The mean arrives, the noise stays: after some twenty batches the band "
          "is as wide as it will be. One run in 20 leaves it at any one time.")  # fmt: skip

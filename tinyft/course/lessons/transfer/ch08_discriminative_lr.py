@@ -11,7 +11,6 @@ import numpy as np
 
 from tinyft import data, nn, ops, optim, tensor, training, transfer
 from tinyft.course.experiment import best, interval, said
-from tinyft.course.plot import COLOURS, show
 from tinyft.training.pretrained import load_pretrained
 
 ALPHAS = {"α = 0.3": 0.3, "α = 0.5": 0.5, "α = 0.7": 0.7, "full, α = 1": 1.0}
@@ -84,6 +83,37 @@ def first_step(model, objective, make, lr, decay):
         np.concatenate([(p.numpy() - a).ravel() for p, a in zip(ps, before[k])])
         for k, ps in groups.items()
     ]
+
+
+def path(alpha, draw, marks, lr=0.01):
+    """One fine-tuning: at the steps `marks` each group's drift, and the training loss.
+
+    Returns (marks, groups + 1). The drift is measured on 60 test images of the new task.
+    """
+    x, y = data.few_shot(np.random.default_rng(draw), *far()["pool"], 3)
+    model, found = prepared(draw, 4), []
+    watch = transfer.FeatureDrift(model, far()["test"][0][:60])
+
+    def after(t):
+        if t in marks:
+            loss = ops.cross_entropy(model(tensor(x)), y).item()
+            found.append([*watch().values(), loss])
+
+    tune(model, x, y, optim.SGD, lr, alpha, marks[-1], after=after, momentum=0.9)
+    return np.array(found)
+
+
+def two_weights(alpha, lr=0.1, steps=500):
+    """Where SGD from θ = (0, 0) ends on ½(θ1 + θ2 − 1)², at the rates α·lr and lr."""
+    slow, top = (tensor(np.zeros(1), requires_grad=True) for _ in range(2))
+    step = optim.SGD(
+        [{"params": [slow], "lr": alpha * lr}, {"params": [top], "lr": lr}]
+    )
+    for _ in range(steps):
+        (0.5 * (slow + top - 1) ** 2).sum().backward()
+        step.step()
+        step.zero_grad()
+    return slow.item(), top.item()
 
 
 def quadratics(make, decay, lr, times, curvature, goal):
@@ -187,20 +217,3 @@ def up_to_best(study, method):
     top = chosen(study, method)[0]["settings"]["lr"]
     rates = [lr for lr in RATES[method] if lr <= top]
     return {lr: study.where(method=method, lr=lr) for lr in rates}
-
-
-def two_panels(panels, steps, names, ylabel, alt, caption):
-    """Draw {title: values (steps, curves)} side by side against steps, on log axes."""
-    import matplotlib.pyplot as plt
-
-    looks = zip(("blue", "orange", "green", "purple", "vermilion"), names)
-    looks = list(zip(looks, ("-", "--", "-.", ":", (0, (1, 1)))))
-    fig, axes = plt.subplots(1, 2, figsize=(9.2, 3.6), sharey=True)
-    for ax, (title, values) in zip(axes, panels.items()):
-        for ((colour, name), line), y in zip(looks, values.T):
-            mark = "o" if len(steps) < 12 else None
-            look = {"color": COLOURS[colour], "marker": mark, "markersize": 4}
-            ax.plot(steps, y, linestyle=line, label=name, **look)
-        ax.set(xscale="log", yscale="log", title=title, xlabel="step t", ylabel=ylabel)
-    axes[1].legend(loc="lower right", fontsize=8)
-    show(fig, alt, caption)

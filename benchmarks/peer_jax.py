@@ -3,6 +3,8 @@
 import functional
 import jax
 import jax.numpy as jnp
+import real
+import real_jax
 from serve import serve
 
 
@@ -15,5 +17,12 @@ def conv(x, weight, stride):
     )
 
 
+def build(name):
+    """step() of a workload of workloads.py or real.py."""
+    if name in real.NAMES:
+        return real_jax.build(name)
+    return functional.build(name, jnp, jax.value_and_grad, jax.jit, conv)
+
+
 if __name__ == "__main__":
-    serve(lambda name: functional.build(name, jnp, jax.value_and_grad, jax.jit, conv))
+    serve(build)

@@ -5,7 +5,7 @@ import numpy as np
 from tinyft.course.lessons.language import ch20_bert as bert
 from tinyft.course.lessons.language import ch20_four_paradigms as runs20
 from tinyft.course.lessons.language import ch20_words as words
-from tinyft.course.lessons.language.ch20_setting import LABELS, SEEDS, parts, percent
+from tinyft.course.lessons.language.ch20_setting import LABELS, parts, percent
 from tinyft.course.plot import COLOURS, DASHES, MARKS, show
 
 NAMES = {
@@ -28,16 +28,15 @@ def of_study(study, method, labels, task="saying"):
 
 
 def accuracies(study, task="saying"):
-    """{method: {labels: test accuracies, one for each seed}}; naive Bayes and the frozen
-    head are fitted here, the others come from the study."""
-    live = {"words": words.naive_bayes, "frozen": bert.frozen_head}
+    """{method: {labels: test accuracies, one for each seed}}; naive Bayes is
+    fitted here, the others come from the study."""
     found = {}
     for method in NAMES:
         if method == "partial" and task != "saying":
             continue
         found[method] = {
-            n: np.array([live[method](n, seed, task) for seed in SEEDS])
-            if method in live
+            n: words.over_draws(n, task)
+            if method == "words"
             else of_study(study, method, n, task)
             for n in LATEST[task]
         }

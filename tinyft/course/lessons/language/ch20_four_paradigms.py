@@ -14,7 +14,7 @@ CHAPTER = "20_four_paradigms"
 RATES = {  # the grids
     "full": (1e-4, 3e-4, 1e-3, 3e-3),
     "partial": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2),
-    "prompt": (3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3),
+    "prompt": (1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3),
 }
 LSTMS = list(vectors.KINDS)  # the last: with vectors that have read the held-out verses
 RATES |= {kind: (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1) for kind in LSTMS[:-1]}
@@ -25,7 +25,7 @@ CONTROLLED = *PAIR, "LSTM", "frozen"
 # which of them valid chose with 10 and with 300 labels
 CHOSEN = {
     "full": (3e-4, 1e-3),
-    "prompt": (3e-5, 1e-3),
+    "prompt": (3e-6, 1e-3),
     "partial": (3e-4, 1e-2),
     "LSTM": (1e-3, 3e-2),
     LSTMS[-1]: (1e-3, 3e-2),

@@ -141,9 +141,9 @@ def about_control(unseen, other):
         f"{_at(first_settled(unseen, 'full', 'words'))}, above the LSTM "
         f"{_at(first_settled(unseen, 'full', 'LSTM'))}; the trained pattern is settled "
         f"above a new head {_at(first_settled(unseen, 'prompt', 'full'))}, below it "
-        f"{_at(first_settled(unseen, 'prompt', 'full', -1))}. So the order of the "
-        "paradigms does not come from having read the test; how many points it is worth "
-        "to BERT, these controls do not say."
+        f"{_at(first_settled(unseen, 'prompt', 'full', -1))}. Where it "
+        "is settled, BERT's lead does not come from having read the test; how many points "
+        "that reading is worth to BERT, these controls do not say."
     )
 
 

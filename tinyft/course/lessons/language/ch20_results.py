@@ -79,16 +79,8 @@ def draw_lines(found, levels, caption):
         ax.fill_between(x, mean - half, mean + half, color=look["color"], alpha=0.13)
         alt.append(f"{NAMES[method]} from {mean[0]:.0f} to {mean[-1]:.0f}")
     for i, (name, level) in enumerate(levels.items()):
-        ax.axhline(100 * level, color="0.35", linestyle=DASHES[i + 2], linewidth=1.2)
-        ax.annotate(
-            name,
-            (x[-1], 100 * level),
-            (0, 3),
-            textcoords="offset points",
-            ha="right",
-            fontsize=8,
-            color="0.25",
-        )
+        look = {"color": "0.35", "linestyle": DASHES[i + 2], "linewidth": 1.2}
+        ax.axhline(100 * level, label=f"4 {name}", **look)
     ax.set(xscale="log", xlabel="labelled verses", ylabel="test accuracy (%)")
     ax.set_xticks(x, [f"{n}" for n in x])
     ax.minorticks_off()

@@ -18,7 +18,8 @@ def problem(rng, n, m, V, K):
     counts = rng.poisson(rates[labels])
     counts[:, 2] += 1
     counts[labels != 0, 0], counts[labels == 0, 0] = 0, 2
-    counts[:, 1] = 0
+    counts[:, 1], counts[:, 3] = 0, 0
+    counts[rng.integers(n), 3] = 1  # known, by one occurrence
     order = rng.permutation(n)
     new = rng.poisson(1.1, (m, V))
     new[:, :2] += 1

@@ -22,6 +22,7 @@ LIBRARY = {  # PyTorch's shorter name; what the file measures or holds
     "07_which_layers": "frequency",
     "16_loha_lokr": "loha",
     "17_qlora": "packed",  # what the weights are
+    "20_four_paradigms": "naive_bayes",
     "29_real_models": "gguf",  # the file of one of them
 }
 EVERY = chapters.every()

@@ -5,7 +5,7 @@ import numpy as np
 from tinyft.course.lessons.language import ch20_bert as bert
 from tinyft.course.lessons.language import ch20_four_paradigms as runs20
 from tinyft.course.lessons.language import ch20_words as words
-from tinyft.course.lessons.language.ch20_setting import LABELS, SEEDS, parts, percent
+from tinyft.course.lessons.language.ch20_setting import LABELS, parts, percent
 from tinyft.course.plot import COLOURS, DASHES, MARKS, show
 
 NAMES = {
@@ -28,16 +28,15 @@ def of_study(study, method, labels, task="saying"):
 
 
 def accuracies(study, task="saying"):
-    """{method: {labels: test accuracies, one for each seed}}; naive Bayes and the frozen
-    head are fitted here, the others come from the study."""
-    live = {"words": words.naive_bayes, "frozen": bert.frozen_head}
+    """{method: {labels: test accuracies, one for each seed}}; naive Bayes is
+    fitted here, the others come from the study."""
     found = {}
     for method in NAMES:
         if method == "partial" and task != "saying":
             continue
         found[method] = {
-            n: np.array([live[method](n, seed, task) for seed in SEEDS])
-            if method in live
+            n: words.over_draws(n, task)
+            if method == "words"
             else of_study(study, method, n, task)
             for n in LATEST[task]
         }
@@ -80,16 +79,8 @@ def draw_lines(found, levels, caption):
         ax.fill_between(x, mean - half, mean + half, color=look["color"], alpha=0.13)
         alt.append(f"{NAMES[method]} from {mean[0]:.0f} to {mean[-1]:.0f}")
     for i, (name, level) in enumerate(levels.items()):
-        ax.axhline(100 * level, color="0.35", linestyle=DASHES[i + 2], linewidth=1.2)
-        ax.annotate(
-            name,
-            (x[-1], 100 * level),
-            (0, 3),
-            textcoords="offset points",
-            ha="right",
-            fontsize=8,
-            color="0.25",
-        )
+        look = {"color": "0.35", "linestyle": DASHES[i + 2], "linewidth": 1.2}
+        ax.axhline(100 * level, label=f"4 {name}", **look)
     ax.set(xscale="log", xlabel="labelled verses", ylabel="test accuracy (%)")
     ax.set_xticks(x, [f"{n}" for n in x])
     ax.minorticks_off()

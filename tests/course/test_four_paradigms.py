@@ -1,0 +1,63 @@
+"""Chapter 20: who sees which verse, what is exchanged, and rates that valid has chosen."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from tinyft.course.lessons.language import ch20_bert as bert
+from tinyft.course.lessons.language import ch20_four_paradigms as plan20
+from tinyft.course.lessons.language import ch20_order as order
+from tinyft.course.lessons.language import ch20_setting as setting
+from tinyft.course.lessons.language import ch20_vectors as vectors
+from tinyft.course.lessons.language import ch20_words as words
+from tinyft.course.runs import load
+
+
+@pytest.mark.parametrize("task", setting.TASKS)
+def test_no_verse_is_in_two_parts(task):
+    parts = {k: set(p.texts) for k, p in setting.parts(task).items()}
+    assert not parts["pool"] & parts["test"] and not parts["valid"] & parts["test"]
+    assert all(np.mean(setting.parts(task)[k].labels) == 0.5 for k in ("valid", "test"))
+
+
+def test_draws_are_balanced_and_nested():
+    small, large = setting.draw(10, 3), setting.draw(100, 3)
+    assert small.labels.tolist() == [0] * 5 + [1] * 5
+    assert set(small.texts) < set(large.texts)
+    assert set(small.texts) != set(setting.draw(10, 4).texts)
+
+
+def test_exchanged_verses_have_the_same_words_and_another_order():
+    for real, wrong in zip(*order.pairs(20)):
+        assert real != wrong and Counter(real.split()) == Counter(wrong.split())
+        moved = [a for a, b in zip(real.split(), wrong.split()) if a != b]
+        assert len(moved) == 2 and all(w.islower() and w.isalpha() for w in moved)
+
+
+def test_the_mask_stands_last_in_every_row():
+    ids, mask = bert.encode(["In the beginning", "And he died, and was buried."], True)
+    last = ids[np.arange(2), mask.sum(axis=1) - 1]
+    assert (last == bert.load_pretrained(bert.BASE)[1].mask_id).all()
+
+
+def test_only_keeps_known_words():
+    kept = words.only(["And he rose up", "Selah"], {"he", "up"})
+    assert kept.tolist() == ["he up", "nothing"]
+
+
+def test_unlabelled_text_holds_no_verse_of_valid_or_test():
+    lines = set(vectors.unlabelled())
+    for part in ("valid", "test"):
+        assert not lines & set(setting.parts()[part].texts)
+    assert set(vectors.unlabelled("all")) & set(setting.parts()["test"].texts)
+
+
+def test_the_study_has_every_run_of_the_plan_and_the_best_rates_on_valid():
+    study = load(plan20.CHAPTER)
+    for one in plan20.plan():
+        study.where(**one)
+    for method, rates in plan20.CHOSEN.items():
+        for n, lr in zip(plan20.SWEPT, rates):
+            if method in plan20.RATES:
+                assert plan20.swept(study, method, n) == lr, (method, n)

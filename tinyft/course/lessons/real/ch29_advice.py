@@ -136,6 +136,40 @@ def draw_path(ts, cosines, caption):
     show(fig, f"Lines over t from {ts[0]} to {ts[-1]}. {caption}", caption)
 
 
+def draw_photographs(photos, caption):
+    """Figure: each photograph {name: bytes (S, S, 3)}, red first and blue first."""
+    import matplotlib.pyplot as plt
+
+    fig, axes = plt.subplots(1, 2 * len(photos), figsize=(7.2, 2.1))
+    for i, (name, photo) in enumerate(photos.items()):
+        for ax, order in zip(axes[2 * i :], ("red first", "blue first")):
+            ax.imshow(photo if order == "red first" else photo[..., ::-1])
+            ax.set_title(f"{name}, {order}", fontsize=9)
+            ax.axis("off")
+    show(fig, f"Photographs in a row: {', '.join(photos)}. {caption}", caption)
+
+
+def draw_run(losses, live):
+    """Figure: the loss of each step of a long run, its mean over 20, and the live steps."""
+    import matplotlib.pyplot as plt
+
+    caption = (
+        "Figure 3. The shipped run. Ten steps show nothing, and single steps are noisy to "
+        "the end: judge a training by held-out texts."
+    )
+
+    fig, ax = plt.subplots(figsize=(7.2, 3.2))
+    ax.plot(losses, ".", color=COLOURS["sky"], markersize=4, label="each step, stored")
+    mean = np.convolve(losses, np.ones(20) / 20, "valid")
+    ax.plot(
+        np.arange(len(mean)) + 19, mean, color=COLOURS["blue"], label="last 20 steps"
+    )
+    ax.plot(live, "x", color=COLOURS["vermilion"], markersize=5, label="run here")
+    ax.set(xlabel="step", ylabel="training loss, nats")
+    ax.legend(fontsize=9, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.2))
+    show(fig, f"A loss that falls over {len(losses)} steps. {caption}", caption)
+
+
 def advice(reviews, vision):
     """Rows (what, start with, measured here) of "What to set"."""
     rates = ", ".join(f"{chosen(reviews, method=m)[0]:g}" for m in ("lora", "full"))

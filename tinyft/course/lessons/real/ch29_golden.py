@@ -6,9 +6,13 @@ float64, a photograph resized by torch's interpolate; tests/parity/test_mobilene
 computes it again.
 """
 
+import importlib
+import warnings
+
 import numpy as np
 
 from tinyft.course.check import CheckFailed, check, measure
+from tinyft.course.prose import say
 from tinyft.course.show import show
 
 # --- MiniLM: two texts of unequal length, with special tokens ---------------------------
@@ -37,6 +41,20 @@ ESPRESSO = {
     968: 14.523159,
     504: 13.337691,
 }
+
+
+def transformers():
+    """The package transformers without its notices; None where it or torch is missing."""
+    warnings.filterwarnings("ignore", module=r"(tqdm|transformers|peft|torch)(\.|$)")
+    try:
+        found = importlib.import_module("transformers")
+        importlib.import_module("torch")
+    except ImportError:
+        say("Left out: transformers or torch is not installed.")
+        return None
+    found.utils.logging.disable_progress_bar()
+    found.utils.logging.set_verbosity_error()
+    return found
 
 
 def at_places(states, mask):

@@ -13,14 +13,15 @@ def what_rank_leaves(W0, W1, X, ranks, E0, E1, seen, rates):
             (29.5):  ‖X (ΔW − [ΔW]_r)ᵀ‖ / ‖X ΔWᵀ‖
     best    the smallest share that any matrix D of rank r leaves, chosen for these X:
             min ‖X (ΔW − D)ᵀ‖ / ‖X ΔWᵀ‖
-    decay   the λ ≥ 0 with  c = ∏ (1 − η_k λ)  (29.6), where c = ⟨E1, E0⟩ / ⟨E0, E0⟩, both
-            sums over all entries of the rows that no token touched
+    λ       the weight decay ≥ 0 with  c = ∏ (1 − η_k λ)  (29.6), which lies in
+            [0, 1/max η); c = ⟨E1, E0⟩ / ⟨E0, E0⟩, both sums over all entries of the rows
+            that no token touched
 
     W0, W1 (out, in) before and after; X (n, in); ranks: a list of integers from 1 to
     min(n, out, in) − 1; E0, E1 (vocab, C) the embedding before and after; seen: a list of
     the ids in the training texts, repeated as they occur, some rows never; rates (N,):
-    η_k > 0 of each step, not all equal; c > ∏ (1 − η_k / max η). Returns (cut, best, λ):
-    two arrays with a number per rank, and a float.
+    η_k > 0 of each step, not all equal; 0 < c ≤ 1. Returns (cut, best, λ): two arrays
+    with a number per rank, and a float.
 
     Example: W0 = 0, W1 = diag(3, 4), X = diag(2, 1), ranks = [1]: the outputs change by
     diag(6, 4), cut = [6/√52], best = [4/√52]. With E0 = [[1, 1], [2, 0]],

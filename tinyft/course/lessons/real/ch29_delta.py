@@ -25,7 +25,8 @@ TEXTS = (
     "rain is expected tomorrow",
     "the soup needs more salt",
 )
-PAIRS = ((0, 1), (2, 3), (4, 5), (10, 14))  # the last is not about the task
+PAIRS = ((0, 1), (2, 3), (4, 5), (2, 9), (10, 14))
+# three of one meaning, then two of different meanings: on the task's subject, and off it
 MATRICES = ("attn.q", "attn.k", "attn.v", "attn.o", "mlp.up", "mlp.down")
 
 
@@ -114,17 +115,21 @@ def factors(base, new):
 
 
 def decay_words(c, error, rounding, limit=2e-5):
-    """How many rows are one factor times the base's, and how sharply they stand apart."""
+    """How many rows are one factor times the base's, and how sharply they stand apart.
+
+    rounding: {number of steps: the error that float32 alone leaves}.
+    """
     same = error < limit
     others = f"; the next row misses by {error[~same].min():.0e}" if any(~same) else ""
+    alone = ", ".join(f"{value:.0e} in {steps}" for steps, value in rounding.items())
     return (
         f"{same.sum():,} of {len(c):,} rows are the base's times one factor, 1 − c = "
         f"{1 - np.median(c[same]):.3g}, to within {error[same].max():.1e} of their length"
-        f"{others}. Rounding to float32 in 400 small steps alone leaves {rounding:.0e}."
+        f"{others}. Rounding to float32 alone leaves {alone} small steps."
     )
 
 
-def rounding(base, steps=400, decay=9.45e-5, count=2000):
+def rounding(base, steps, decay=9.45e-5, count=2000):
     """What `factors` calls the error of rows that float32 has decayed in small steps."""
     old = base["embed.weight"][:count]
     now, factor = old.copy(), np.float32(1 - decay / steps)

@@ -1,5 +1,6 @@
 """Chapter 29: SmolLM2 on its own 4-bit blocks, and the study of LoRA on them."""
 
+import zlib
 from dataclasses import replace
 from functools import cache
 
@@ -8,7 +9,7 @@ import numpy as np
 from tinyft import data, models, nn, no_grad, peft, pretrained
 from tinyft.course.experiment import train
 from tinyft.course.lessons.real.ch29_reviews import PLACES, here
-from tinyft.course.runs import CHOOSING
+from tinyft.course.runs import CHOOSING, load
 from tinyft.io.llamacpp import load_gguf
 from tinyft.training.recipes import lm_loss
 
@@ -43,6 +44,14 @@ def mib(model):
     return sum(packed or [m.weight.data.nbytes for m in layers]) / 2**20
 
 
+def checksum(model):
+    """CRC-32 over the bytes of everything the model holds, packed blocks too."""
+    found = 0
+    for array in model.state_dict().values():
+        found = zlib.crc32(np.ascontiguousarray(array), found)
+    return found
+
+
 def first_blocks(model, count, dtype, **changes):
     """A Transformer with the first blocks of a model, and random values if none fit."""
     config = replace(model.config, layers=count, **changes)
@@ -72,6 +81,11 @@ def play_windows(rng):
     ids = play("train")
     while True:
         yield data.lm_batch(rng, ids, 1, WINDOW)
+
+
+def rate():
+    """The study's best rate on its valid part."""
+    return load("29_llama").best_rate()
 
 
 def play_loss(model, part, count=8):

@@ -56,7 +56,7 @@ def draw_path(ts, cosines, caption):
     for (name, values), style in zip(
         cosines.items(), ("-", "--", "-.", (0, (6, 1)), ":")
     ):
-        ax.plot(ts, values, style, marker="o", markersize=4, label=name)
+        ax.plot(ts, values, linestyle=style, marker="o", markersize=4, label=name)
     ax.set(xlabel="t in base + t · ΔW", ylabel="cosine of two texts")
     ax.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.18))
     show(fig, f"Lines over t from {ts[0]} to {ts[-1]}. {caption}", caption)

@@ -8,15 +8,15 @@ import pytest
 from tinyft.grading import compare
 
 TOL = 1e-8
-SIZES = [  # out, in, n, ranks, vocab, C, steps
-    (7, 5, 6, (1, 2, 4), 20, 4, 30),
-    (5, 8, 4, (1, 3), 25, 3, 80),
-    (6, 6, 9, (2, 5), 16, 6, 12),
-    (9, 4, 5, (1, 2, 3), 30, 5, 150),
+SIZES = [  # out, in, n, ranks, vocab, C, steps, and the scale of the rates: λ ≷ 1
+    (7, 5, 6, (1, 2, 4), 20, 4, 30, 1),
+    (5, 8, 4, (1, 3), 25, 3, 80, 200),
+    (6, 6, 9, (2, 5), 16, 6, 12, 30),
+    (9, 4, 5, (1, 2, 3), 30, 5, 150, 1),
 ]
 
 
-def problem(rng, out, inputs, n, ranks, vocab, C, steps):
+def problem(rng, out, inputs, n, ranks, vocab, C, steps, scale):
     """A change with falling singular values, inputs of unequal size, rates that fall."""
     size = min(out, inputs)
     U = np.linalg.qr(rng.normal(size=(out, size)))[0]
@@ -25,7 +25,7 @@ def problem(rng, out, inputs, n, ranks, vocab, C, steps):
     W0 = rng.normal(size=(out, inputs))
     E0 = rng.normal(size=(vocab, C))
     touched = rng.choice(vocab, vocab // 3, replace=False)
-    rates = np.linspace(0.02, 0.002, steps) * rng.uniform(0.5, 1.5, steps)
+    rates = scale * np.linspace(0.02, 0.002, steps) * rng.uniform(0.5, 1.5, steps)
     decay = min(0.5 / rates.max(), rng.uniform(0.5, 2.0) / rates.sum())
     E1 = E0 * np.prod(1 - rates * decay) * (1 + rng.uniform(-3e-3, 3e-3, E0.shape))
     E1[touched] += rng.normal(size=(len(touched), C))
@@ -168,7 +168,7 @@ def test_shares_and_decay(student, rng, draw):
     judge(student, problem(rng, *draw))
 
 
-@pytest.mark.draws((4, 3, 8, (2,), 12, 7, 5), (3, 10, 3, (1,), 18, 2, 60))
+@pytest.mark.draws((4, 3, 8, (2,), 12, 7, 5, 100), (3, 10, 3, (1,), 18, 2, 60, 1))
 def test_one_rank(student, rng, draw):
     """A single rank, few or many steps."""
     judge(student, problem(rng, *draw))

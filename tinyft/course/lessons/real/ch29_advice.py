@@ -116,10 +116,6 @@ def advice(reviews, vision):
     """Rows (what, start with, measured here) of "What to set"."""
     rates = ", ".join(f"{chosen(reviews, method=m)[0]:g}" for m in ("lora", "full"))
     head, full = (compared(reviews, "lora", m) for m in ("head", "full"))
-    blocks, statistics = (
-        {task: against_frozen(vision, task, m) for task in ("faces", "digits")}
-        for m in ("blocks", "statistics")
-    )
     return [
         [
             "first, on texts",
@@ -137,6 +133,17 @@ def advice(reviews, vision):
             "when floats do not fit",
             "packed = decoded, to the bit; what 4 bits lose: not measured here",
         ],
+        *vision_advice(vision),
+    ]
+
+
+def vision_advice(vision):
+    """The rows on pictures."""
+    blocks, statistics = (
+        {task: against_frozen(vision, task, m) for task in ("faces", "digits")}
+        for m in ("blocks", "statistics")
+    )
+    return [
         [
             "CNN: faces, 20 labels",
             "frozen features",

@@ -145,7 +145,7 @@ def words(before, after, count, minutes):
     half = 196 * np.sqrt(after * (1 - after) / count)
     return (
         f"{count} held-out texts: {before:.0%} right with a random head, {after:.0%} "
-        f"(± {half:.0f} points) after {STEPS} steps, {minutes:.0f} minutes of one core."
+        f"(± {half:.0f} points) after {STEPS} steps, {minutes:.1f} minutes of one core."
     )
 
 

@@ -86,9 +86,9 @@ def mistakes(given):
         "8 is taken off, as in Q4_0": weights(given, "minus 8"),
         "m is left out": weights(given, "no m"),
         "m is subtracted": weights(given, "minus m"),
-        "d multiplies m too": weights(given, "inside"),
-        "m comes first, then d": weights(given, "exchanged"),
-        "d is left out": weights(given, "no d"),
+        "s multiplies m too": weights(given, "inside"),
+        "m comes first, then s": weights(given, "exchanged"),
+        "s is left out": weights(given, "no d"),
         "the codes of Q8_0 are read without their sign": weights(given, "unsigned"),
         "the codes of Q8_0 are divided by 127": weights(given, "by 127"),
         "the scale of the first block for all": weights(given, "one scale"),
@@ -111,7 +111,7 @@ def judge(student, given):
         want=weights(given),
         mistakes=mistakes(given),
         tol=TOL,
-        equation="(29.1)",
+        equation="(29.4)",
     )
 
 

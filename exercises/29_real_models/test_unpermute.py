@@ -120,13 +120,13 @@ def same(got, want):
 
 def judge(student, given):
     right = answer(given)
-    assert np.allclose(right[2], scores(given), 1e-12, 1e-12)  # (29.2) itself
+    assert np.allclose(right[2], scores(given), 1e-12, 1e-12)  # (29.1) itself
     compare(
         student.unpermute(*given),
         want=(*right[:2], scores(given)),
         mistakes=mistakes(given),
         tol=TOL,
-        equation="(29.2)",
+        equation="(29.1)",
     )
 
 

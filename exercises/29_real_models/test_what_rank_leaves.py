@@ -1,6 +1,6 @@
-"""Grader of what_rank_leaves. The reference takes the shares from the eigenvalues of ΔWᵀΔW
-and projects on its eigenvectors; roots of them err by 1e-12 here (ΔW has no small singular
-value). c is a quotient of two sums."""
+"""Grader of what_rank_leaves. The reference takes the shares from eigenvalues of Gram
+matrices, whose roots err by 1e-12 here (no share is small), and λ from the sum
+of logarithms."""
 
 import numpy as np
 import pytest
@@ -8,16 +8,16 @@ import pytest
 from tinyft.grading import compare
 
 TOL = 1e-8
-SIZES = [  # out, in, n, ranks, vocab, C, steps
-    (7, 5, 6, (1, 2, 4), 20, 4, 30),
-    (5, 8, 4, (1, 3), 25, 3, 80),
-    (6, 6, 9, (2, 5), 16, 6, 12),
-    (9, 4, 5, (1, 2, 3), 30, 5, 150),
+SIZES = [  # out, in, n, ranks, vocab, C, steps, and the scale of the rates: λ ≷ 1
+    (7, 5, 6, (1, 2, 4), 20, 4, 30, 1),
+    (5, 8, 4, (1, 3), 25, 3, 80, 200),
+    (6, 6, 9, (2, 5), 16, 6, 12, 30),
+    (9, 4, 5, (1, 2, 3), 30, 5, 150, 1),
 ]
 
 
-def problem(rng, out, inputs, n, ranks, vocab, C, steps):
-    """A change with falling singular values; untouched rows rounded to three digits."""
+def problem(rng, out, inputs, n, ranks, vocab, C, steps, scale):
+    """A change with falling singular values, inputs of unequal size, rates that fall."""
     size = min(out, inputs)
     U = np.linalg.qr(rng.normal(size=(out, size)))[0]
     V = np.linalg.qr(rng.normal(size=(inputs, size)))[0]
@@ -25,17 +25,13 @@ def problem(rng, out, inputs, n, ranks, vocab, C, steps):
     W0 = rng.normal(size=(out, inputs))
     E0 = rng.normal(size=(vocab, C))
     touched = rng.choice(vocab, vocab // 3, replace=False)
-    decay = rng.uniform(1e-3, 4e-3)
-    E1 = E0 * (1 - decay) ** steps * (1 + rng.uniform(-1e-3, 1e-3, E0.shape))
+    rates = scale * np.linspace(0.02, 0.002, steps) * rng.uniform(0.5, 1.5, steps)
+    decay = min(0.5 / rates.max(), rng.uniform(0.5, 2.0) / rates.sum())
+    E1 = E0 * np.prod(1 - rates * decay) * (1 + rng.uniform(-3e-3, 3e-3, E0.shape))
     E1[touched] += rng.normal(size=(len(touched), C))
     seen = rng.permutation(np.concatenate([touched, touched[:3]])).tolist()
-    X = rng.normal(size=(n, inputs))
-    return W0, W0 + change, X, list(ranks), E0, E1, seen, steps
-
-
-def vectors(M, r):
-    """The r largest right singular vectors of M, (columns, r)."""
-    return np.linalg.eigh(M.T @ M)[1][:, ::-1][:, :r]
+    X = rng.normal(size=(n, inputs)) * np.linspace(0.3, 2, inputs)
+    return W0, W0 + change, X, list(ranks), E0, E1, seen, rates
 
 
 def length(M):
@@ -44,45 +40,30 @@ def length(M):
 
 def rest_of(M, r):
     """M without its best part of rank r: M (I − V Vᵀ)."""
-    V = vectors(M, r)
+    V = np.linalg.eigh(M.T @ M)[1][:, ::-1][:, :r]
     return M - (M @ V) @ V.T
 
 
-def weight_share(given, r, rule=""):
-    W0, W1 = given[:2]
-    change = {"after": W1, "sum": W1 + W0}.get(rule, W1 - W0)
-    s2 = np.linalg.eigvalsh(change.T @ change)[::-1].clip(0)
-    s2 = s2[: min(change.shape)]
-    r = r + {"more": 1, "less": -1}.get(rule, 0)
-    tail, whole = s2[r:].sum(), s2.sum()
-    found = {
-        "held": np.sqrt(s2[:r].sum() / whole),
-        "energy": tail / whole,
-        "held energy": 1 - tail / whole,
-        "nuclear": np.sqrt(s2[r:]).sum() / np.sqrt(s2).sum(),
-        "spectral": np.sqrt(s2[r] / s2[0]) if r < len(s2) else 0.0,
-        "absolute": np.sqrt(tail),
-        "of W1": np.sqrt(tail) / length(W1),
-    }
-    return found.get(rule, np.sqrt(tail / whole))
-
-
-def output_share(given, r, rule=""):
+def shares(given, r, of="cut", rule=""):
+    """The share that rank r leaves of the outputs, by the cut or at best."""
+    if rule == "other":
+        return shares(given, r, "best" if of == "cut" else "cut")
     W0, W1, X = given[:3]
     change = {"after": W1, "sum": W1 + W0}.get(rule, W1 - W0)
     Y = X @ change.T
-    if rule == "own cut":
-        return length(rest_of(Y, r)) / length(Y)
     r = r + {"more": 1, "less": -1}.get(rule, 0)
-    left = length(X @ rest_of(change, r).T)
+    left = X @ rest_of(change, r).T if of == "cut" else rest_of(Y, r)
+    share = length(left) / length(Y)
     found = {
-        "held": length(Y - X @ rest_of(change, r).T) / length(Y),
-        "energy": left**2 / length(Y) ** 2,
-        "held energy": 1 - left**2 / length(Y) ** 2,
-        "absolute": left,
-        "of W1": left / length(X @ W1.T),
+        "held": length(Y - left) / length(Y),
+        "energy": share**2,
+        "held energy": 1 - share**2,
+        "absolute": length(left),
+        "of W1": length(left) / length(X @ W1.T),
+        "weights": length(rest_of(change, r)) / length(change),
+        "inputs": length(rest_of(X, r) @ change.T) / length(Y),
     }
-    return found.get(rule, left / length(Y))
+    return found.get(rule, share)
 
 
 def factor(given, rule=""):
@@ -94,29 +75,41 @@ def factor(given, rule=""):
         "ratios": np.mean(B / A),
         "norms": length(B) / length(A),
         "by E1": np.vdot(A, B) / np.vdot(B, B),
-        "up": np.vdot(A, A) / np.vdot(A, B),
         "row means": np.mean(np.sum(A * B, 1) / np.sum(A * A, 1)),
     }
     return float(found.get(rule, np.vdot(A, B) / np.vdot(A, A)))
 
 
-def decay(c, steps, rule=""):
+def root(c, rates):
+    """λ with Σ log(1 − η λ) = log c: the sum falls from 0 to −∞."""
+    low, high = 0.0, 1 / rates.max()
+    for _ in range(120):
+        middle = (low + high) / 2
+        with np.errstate(divide="ignore", invalid="ignore"):  # of mistakes
+            fallen = np.sum(np.log1p(-rates * middle)) < np.log(c)
+        low, high = (low, middle) if fallen else (middle, high)
+    return low
+
+
+def decay(c, rates, rule=""):
+    N = len(rates)
+    if not rule:
+        return float(root(c, rates))
     found = {
-        "linear": (1 - c) / steps,
-        "log": -np.log(c) / steps,
-        "no root": 1 - c,
-        "kept": c ** (1 / steps),
-        "power": 1 - c**steps,
+        "mean rate": (1 - c ** (1 / N)) / np.mean(rates),
+        "first rate": (1 - c ** (1 / N)) / rates[0],
+        "no rate": 1 - c ** (1 / N),
+        "log": -np.log(c) / np.sum(rates),
+        "linear": (1 - c) / np.sum(rates),
     }
-    return float(found.get(rule, 1 - c ** (1 / steps)))
+    return float(found[rule])
 
 
-def answer(given, weights="", outputs="", c="", eta=""):
-    ranks, steps = given[3], given[-1]
-    found = factor(given, c)
-    root = decay(max(found, 1e-6), steps, eta)
-    first = np.array([weight_share(given, r, weights) for r in ranks])
-    return first, np.array([output_share(given, r, outputs) for r in ranks]), found, root
+def answer(given, cut="", best="", c="", lam=""):
+    ranks, rates = given[3], given[-1]
+    first = np.array([shares(given, r, "cut", cut) for r in ranks])
+    second = np.array([shares(given, r, "best", best) for r in ranks])
+    return first, second, decay(factor(given, c), rates, lam)
 
 
 def mistakes(given):
@@ -130,23 +123,23 @@ def mistakes(given):
         "W1 is cut, not the change": answer(given, "after", "after"),
         "W1 + W0 instead of W1 − W0": answer(given, "sum", "sum"),
         "not divided by the whole change": answer(given, "absolute", "absolute"),
-        "divided by the norm of W1, not of the change": answer(given, "of W1", "of W1"),
-        "the singular values are summed, not their squares": answer(given, "nuclear"),
-        "the next singular value over the first": answer(given, "spectral"),
-        "the outputs are cut themselves, not ΔW": answer(given, outputs="own cut"),
+        "divided by the outputs of W1, not of the change": answer(given, "of W1", "of W1"),
+        "the share of the weights: X is left out": answer(given, "weights"),
+        "the outputs are cut twice: `cut` is the best of rank r": answer(given, "other"),
+        "ΔW is cut twice: `best` does not look at X": answer(given, best="other"),
+        "the inputs are cut, not the outputs": answer(given, best="inputs"),
         "c over all rows": answer(given, c="all"),
         "c over the rows that were seen": answer(given, c="seen"),
         "c as the mean of the quotients": answer(given, c="ratios"),
         "c as the mean over the rows": answer(given, c="row means"),
         "c as the quotient of the norms": answer(given, c="norms"),
         "c divided by ⟨E1, E1⟩": answer(given, c="by E1"),
-        "c upside down": answer(given, c="up"),
-        "ηλ without the root: 1 − c": answer(given, eta="no root"),
-        "ηλ = (1 − c)/steps": answer(given, eta="linear"),
-        "ηλ = −log(c)/steps": answer(given, eta="log"),
-        "the factor of a step, not ηλ": answer(given, eta="kept"),
-        "c to the power of steps, not its root": answer(given, eta="power"),
-        "the two shares are returned in the wrong order": (right[1], right[0], *right[2:]),
+        "λ as if every rate were the mean": answer(given, lam="mean rate"),
+        "λ as if every rate were the first": answer(given, lam="first rate"),
+        "ηλ of a constant rate, not λ": answer(given, lam="no rate"),
+        "λ = −log(c) / Σ η": answer(given, lam="log"),
+        "λ = (1 − c) / Σ η": answer(given, lam="linear"),
+        "cut and best are returned in the wrong order": (right[1], right[0], right[2]),
     }
     return {name: value for name, value in known.items() if not same(value, right)}
 
@@ -164,18 +157,18 @@ def judge(student, given):
         want=answer(given),
         mistakes=mistakes(given),
         tol=TOL,
-        equation="(29.4), (29.5)",
+        equation="(29.5), (29.6)",
     )
 
 
 @pytest.mark.points(4)
 @pytest.mark.draws(*SIZES)
 def test_shares_and_decay(student, rng, draw):
-    """Both shares, the factor of the untouched rows, and ηλ."""
+    """Both shares of the outputs, and λ of the untouched rows."""
     judge(student, problem(rng, *draw))
 
 
-@pytest.mark.draws((4, 3, 8, (2,), 12, 7, 5), (3, 10, 3, (1,), 18, 2, 60))
+@pytest.mark.draws((4, 3, 8, (2,), 12, 7, 5, 100), (3, 10, 3, (1,), 18, 2, 60, 1))
 def test_one_rank(student, rng, draw):
     """A single rank, few or many steps."""
     judge(student, problem(rng, *draw))

@@ -1,4 +1,4 @@
-"""Task 2 of 4: rows of q and k of a GGUF file.  (29.2) of the notebook."""
+"""Task 3 of 4: rows of q and k of a GGUF file.  (29.1) of the notebook."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ def unpermute(Wq, Wk, X, heads, kv_heads, base):
         a' = a cos − b sin,  b' = a sin + b cos        a, b: the pair, the lower row first
 
     For that its files hold the rows of each head in another order: row 2j of the file is
-    our row j, and row 2j + 1 is our row j + w/2                                 (29.2)
+    our row j, and row 2j + 1 is our row j + w/2                                 (29.1)
 
     Query head h looks at key head ⌊h · kv_heads / heads⌋, and
     S[h, t, u] = (turned query of head h at t) · (turned key at u) / √w, without a mask.
@@ -25,5 +25,5 @@ def unpermute(Wq, Wk, X, heads, kv_heads, base):
     Wq = [[1], [3], [5], [2], [4], [6]]. With Wk = Wq, X = [[1], [1]] and base = 100,
     S[0] = [[37.151, 35.949], [35.949, 37.151]].
     """
-    # YOUR CODE: (29.2), and the scores
-    raise NotImplementedError("not implemented yet: unpermute, (29.2), and the scores")
+    # YOUR CODE: (29.1), and the scores
+    raise NotImplementedError("not implemented yet: unpermute, (29.1), and the scores")

@@ -1,10 +1,10 @@
 """Named wrong answers: small edits of the solutions, to be caught and named."""
 
-D = 'd = blocks[:, :2].copy().view("<f2").astype("f8")'
+D = 's = blocks[:, :2].copy().view("<f2").astype("f8")'
 M = 'm = blocks[:, 2:4].copy().view("<f2").astype("f8")'
-Q4 = "q = np.concatenate([codes & 15, codes >> 4], axis=1)"
-AFFINE = "W = d * q + m"
-Q8 = 'W = d * blocks[:, 2:].view("i1")'
+Q4 = "u = np.concatenate([codes & 15, codes >> 4], axis=1)"
+AFFINE = "W = s * u + m"
+Q8 = 'W = s * blocks[:, 2:].view("i1")'
 SHAPE = "return W.reshape(shape)"
 BOTH = "Q, K = ours(Wq, heads), ours(Wk, kv_heads)"
 OURS = "[W[h * w : (h + 1) * w][part::2] for h in range(count) for part in (0, 1)]"
@@ -18,13 +18,12 @@ FITS = "fits = [e for e in ends if mark + word[start:e] in place]"
 IDS = "ids += found"
 LOOP = "found, start = [], 0\n        while start < len(word):"
 CHANGE = "change, norm = W1 - W0, np.linalg.norm"
-LEFT = "left = [change - (U[:, :r] * S[:r]) @ Vt[:r] for r in ranks]"
-WEIGHTS = "weights = np.array([norm(R) for R in left]) / norm(change)"
-OUTPUTS = "outputs = np.array([norm(X @ R.T) for R in left]) / norm(X @ change.T)"
+LEFT = "left = [X @ (change - (U[:, :r] * S[:r]) @ Vt[:r]).T for r in ranks]"
+CUT = "cut = np.array([norm(R) for R in left]) / norm(outputs)"
+BEST = "best = np.array([norm(outputs[r:]) for r in ranks]) / norm(outputs)"
 REST = "rest = np.setdiff1d(np.arange(len(E0)), seen)"
 C = "c = np.sum(E1[rest] * E0[rest]) / np.sum(E0[rest] ** 2)"
-ETA = "decay = 1 - c ** (1 / steps)"
-END = "return weights, outputs, float(c), float(decay)"
+END = "return cut, best, float(low)"
 
 
 def searched(body):
@@ -71,20 +70,20 @@ WRONG = {
         (
             "a byte holds two neighbours, not weights i and i + 16",
             Q4,
-            "q = np.stack([codes & 15, codes >> 4], axis=2).reshape(-1, 32)",
+            "u = np.stack([codes & 15, codes >> 4], axis=2).reshape(-1, 32)",
         ),
-        ("8 is taken off, as in Q4_0", AFFINE, "W = d * (q - 8.0) + m"),
-        ("m is left out", AFFINE, "W = d * q"),
-        ("m is subtracted", AFFINE, "W = d * q - m"),
-        ("d multiplies m too", AFFINE, "W = d * (q + m)"),
-        ("m comes first, then d", AFFINE, "W = m * q + d"),
-        ("d is left out", f"{D}\n", f"{D} * 0 + 1\n"),
+        ("8 is taken off, as in Q4_0", AFFINE, "W = s * (u - 8.0) + m"),
+        ("m is left out", AFFINE, "W = s * u"),
+        ("m is subtracted", AFFINE, "W = s * u - m"),
+        ("s multiplies m too", AFFINE, "W = s * (u + m)"),
+        ("m comes first, then s", AFFINE, "W = m * u + s"),
+        ("s is left out", f"{D}\n", f"{D} * 0 + 1\n"),
         ("the codes of Q8_0 are read without their sign", '.view("i1")', ""),
         ("the codes of Q8_0 are divided by 127", Q8, f"{Q8} / 127"),
         (
             "the scale of the first block for all",
             f"{D}\n",
-            f"{D}\n    d = d[:1]\n    blocks = blocks.copy()\n"
+            f"{D}\n    s = s[:1]\n    blocks = blocks.copy()\n"
             '    blocks[:, 2:4] = blocks[:1, 2:4] if kind == "Q4_1" else blocks[:, 2:4]\n',
         ),
         (
@@ -187,64 +186,88 @@ WRONG = {
     "what_rank_leaves": [
         (
             "what rank r holds, not what it leaves",
-            LEFT,
-            "left = [(U[:, :r] * S[:r]) @ Vt[:r] for r in ranks]",
+            f"{CUT}\n    {BEST}\n",
+            "held = [X @ ((U[:, :r] * S[:r]) @ Vt[:r]).T for r in ranks]\n"
+            "    cut = np.array([norm(R) for R in held]) / norm(outputs)\n"
+            "    best = np.array([norm(outputs[:r]) for r in ranks]) / norm(outputs)\n",
         ),
         (
             "the squares: the root is missing",
-            f"{OUTPUTS}\n",
-            f"{OUTPUTS}\n    weights, outputs = weights**2, outputs**2\n",
+            f"{BEST}\n",
+            f"{BEST}\n    cut, best = cut**2, best**2\n",
         ),
         (
             "the energy that rank r holds",
-            f"{OUTPUTS}\n",
-            f"{OUTPUTS}\n    weights, outputs = 1 - weights**2, 1 - outputs**2\n",
+            f"{BEST}\n",
+            f"{BEST}\n    cut, best = 1 - cut**2, 1 - best**2\n",
         ),
-        ("a rank too high", LEFT, LEFT.replace(":r]", ": r + 1]")),
-        ("a rank too low", LEFT, LEFT.replace(":r]", ": r - 1]")),
+        (
+            "a rank too high",
+            f"{CHANGE}\n",
+            f"{CHANGE}\n    ranks = [r + 1 for r in ranks]\n",
+        ),
+        (
+            "a rank too low",
+            f"{CHANGE}\n",
+            f"{CHANGE}\n    ranks = [r - 1 for r in ranks]\n",
+        ),
         ("W1 is cut, not the change", CHANGE, "change, norm = W1, np.linalg.norm"),
         ("W1 + W0 instead of W1 − W0", CHANGE, CHANGE.replace("-", "+")),
         (
             "not divided by the whole change",
-            f"{OUTPUTS}\n",
-            f"{OUTPUTS}\n    weights, outputs = weights * norm(change), "
-            "outputs * norm(X @ change.T)\n",
+            f"{BEST}\n",
+            f"{BEST}\n    cut, best = cut * norm(outputs), best * norm(outputs)\n",
         ),
         (
-            "divided by the norm of W1, not of the change",
-            f"{WEIGHTS}\n    {OUTPUTS}",
-            f"{WEIGHTS.replace('norm(change)', 'norm(W1)')}\n    "
-            f"{OUTPUTS.replace('norm(X @ change.T)', 'norm(X @ W1.T)')}",
+            "divided by the outputs of W1, not of the change",
+            f"{BEST}\n",
+            f"{BEST}\n    ratio = norm(outputs) / norm(X @ W1.T)\n"
+            "    cut, best = cut * ratio, best * ratio\n",
         ),
         (
-            "the singular values are summed, not their squares",
-            WEIGHTS,
-            "weights = np.array([S[r:].sum() / S.sum() for r in ranks])",
+            "the share of the weights: X is left out",
+            CUT,
+            "cut = np.array([norm(S[r:]) for r in ranks]) / norm(S)",
         ),
         (
-            "the next singular value over the first",
-            WEIGHTS,
-            "weights = np.array([S[r] / S[0] for r in ranks])",
+            "the outputs are cut twice: `cut` is the best of rank r",
+            END,
+            END.replace("cut", "best", 1),
         ),
+        ("ΔW is cut twice: `best` does not look at X", END, END.replace("best", "cut", 1)),
         (
-            "the outputs are cut themselves, not ΔW",
-            OUTPUTS,
-            "Y = np.linalg.svd(X @ change.T)[1]\n    outputs = np.array("
-            "[norm(Y[r:]) for r in ranks]) / norm(Y)",
+            "the inputs are cut, not the outputs",
+            BEST,
+            "A, B, G = np.linalg.svd(X, full_matrices=False)\n"
+            "    best = np.array([norm((A[:, r:] * B[r:]) @ G[r:] @ change.T) "
+            "for r in ranks]) / norm(outputs)",
         ),
         ("c over all rows", REST, "rest = np.arange(len(E0))"),
         ("c over the rows that were seen", REST, "rest = np.unique(seen)"),
         ("c as the mean of the quotients", C, "c = np.mean(E1[rest] / E0[rest])"),
         ("c as the quotient of the norms", C, "c = norm(E1[rest]) / norm(E0[rest])"),
         ("c divided by ⟨E1, E1⟩", C, C.replace("E0[rest] ** 2", "E1[rest] ** 2")),
-        ("ηλ without the root: 1 − c", ETA, "decay = 1 - c"),
-        ("ηλ = (1 − c)/steps", ETA, "decay = (1 - c) / steps"),
-        ("ηλ = −log(c)/steps", ETA, "decay = -np.log(c) / steps"),
-        ("the factor of a step, not ηλ", ETA, "decay = c ** (1 / steps)"),
         (
-            "the two shares are returned in the wrong order",
+            "λ as if every rate were the mean",
             END,
-            "return outputs, weights, float(c), float(decay)",
+            "return cut, best, float((1 - c ** (1 / len(rates))) / np.mean(rates))",
+        ),
+        (
+            "λ as if every rate were the first",
+            END,
+            "return cut, best, float((1 - c ** (1 / len(rates))) / rates[0])",
+        ),
+        (
+            "ηλ of a constant rate, not λ",
+            END,
+            "return cut, best, float(1 - c ** (1 / len(rates)))",
+        ),
+        ("λ = −log(c) / Σ η", END, "return cut, best, float(-np.log(c) / np.sum(rates))"),
+        ("λ = (1 − c) / Σ η", END, "return cut, best, float((1 - c) / np.sum(rates))"),
+        (
+            "cut and best are returned in the wrong order",
+            END,
+            "return best, cut, float(low)",
         ),
     ],
 }

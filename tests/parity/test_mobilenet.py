@@ -7,7 +7,8 @@ float64 what remains is rounding through 52 convolutions: 1e-11 of the largest e
 import numpy as np
 import pytest
 
-from tinyft import models, nn, ops, tensor
+from tinyft import models, nn, ops, pretrained, tensor
+from tinyft.course.lessons.real.ch29_golden import ESPRESSO
 
 torch = pytest.importorskip("torch", reason="parity tests compare with PyTorch")
 tnn = torch.nn
@@ -121,3 +122,28 @@ def test_folded_networks_agree_too():
     x = images(2, 3, 32, 32)
     nn.fold_batchnorm(ours)
     assert worst(ours(x).numpy(), theirs(torch.tensor(x))) < 1e-11
+
+
+def test_the_golden_values_of_chapter_29():
+    """ImageNet's weights on a photograph that torch itself crops, resizes and scales."""
+    plt = pytest.importorskip("matplotlib.pyplot", reason="reads the photograph")
+    try:
+        weights, photos = (
+            pretrained.fetched(n) for n in ("mobilenetv2", "photographs")
+        )
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
+    theirs = TorchMobileNetV2(1000)
+    theirs.load_state_dict(torch.load(weights, weights_only=True))
+    x = torch.tensor(plt.imread(photos / "coffee.png")).double()[25:375, 125:475]
+    x = (255 * x).round().permute(2, 0, 1)[None]
+    x = tnn.functional.interpolate(x, (224, 224), mode="bilinear", align_corners=True)
+    mean, std = (
+        torch.tensor(v, dtype=torch.float64)[:, None, None]
+        for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    )
+    with torch.no_grad():
+        logits = theirs.double().eval()((x.round() / 255 - mean) / std)[0].numpy()
+    assert list(np.argsort(-logits)[:5]) == list(ESPRESSO)
+    want = list(ESPRESSO.values())  # stored with six digits
+    np.testing.assert_allclose(logits[list(ESPRESSO)], want, atol=1e-6)

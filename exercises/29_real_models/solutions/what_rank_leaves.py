@@ -1,37 +1,45 @@
-"""Task 4 of 4: a fine-tuning taken apart.  (29.4), (29.5) of the notebook."""
+"""Task 4 of 4: a fine-tuning taken apart.  (29.5), (29.6) of the notebook."""
 
 import numpy as np
 
 
-def what_rank_leaves(W0, W1, X, ranks, E0, E1, seen, steps):
-    """What low ranks leave of a change of weights, and which decay trained them.
+def what_rank_leaves(W0, W1, X, ranks, E0, E1, seen, rates):
+    """What rank r leaves of a layer's change of outputs, and the weight decay of a file.
 
-    share of the weights   ‖ΔW − [ΔW]_r‖ / ‖ΔW‖,  ΔW = W1 − W0                    (29.4)
-    share of the outputs   ‖X (ΔW − [ΔW]_r)ᵀ‖ / ‖X ΔWᵀ‖
-    decay factor           c = ⟨E1, E0⟩ / ⟨E0, E0⟩ = (1 − ηλ)^steps               (29.5)
+    ΔW = W1 − W0 changes the outputs of the inputs X by X ΔWᵀ. For each rank r, of its
+    norm (Frobenius):
 
-    [ΔW]_r: the r largest terms of ΔW's singular value decomposition, the same for both
-    shares; all norms are Frobenius'. The sums of (29.5) run over all entries of the rows
-    of the embedding that no token touched: weight decay alone moved those.
+    cut     the share left when ΔW is cut to its r largest singular values, [ΔW]_r as in
+            (29.5):  ‖X (ΔW − [ΔW]_r)ᵀ‖ / ‖X ΔWᵀ‖
+    best    the smallest share that any matrix D of rank r leaves, chosen for these X:
+            min ‖X (ΔW − D)ᵀ‖ / ‖X ΔWᵀ‖
+    λ       the weight decay ≥ 0 with  c = ∏ (1 − η_k λ)  (29.6), which lies in
+            [0, 1/max η); c = ⟨E1, E0⟩ / ⟨E0, E0⟩, both sums over all entries of the rows
+            that no token touched
 
     W0, W1 (out, in) before and after; X (n, in); ranks: a list of integers from 1 to
-    min(out, in) − 1; E0, E1 (vocab, C) the embedding before and after; seen: a list of
-    the ids in the training texts, repeated as they occur, some rows never; steps: how
-    many steps the training had. Returns (shares of the weights, shares of the outputs, c,
-    ηλ): two arrays with a number per rank, and two floats.
+    min(n, out, in) − 1; E0, E1 (vocab, C) the embedding before and after; seen: a list of
+    the ids in the training texts, repeated as they occur, some rows never; rates (N,):
+    η_k > 0 of each step, not all equal; 0 < c ≤ 1. Returns (cut, best, λ): two arrays
+    with a number per rank, and a float.
 
-    Example: W0 = 0, W1 = diag(3, 4), X = [[1, 0]], ranks = [1]: shares 3/5 and 1. With
-    E0 = [[1, 1], [2, 0]], E1 = [[9, 9], [1.62, 0]], seen = [0, 0], steps = 2: c = 0.81
-    and ηλ = 0.1.
+    Example: W0 = 0, W1 = diag(3, 4), X = diag(2, 1), ranks = [1]: the outputs change by
+    diag(6, 4), cut = [6/√52], best = [4/√52]. With E0 = [[1, 1], [2, 0]],
+    E1 = [[9, 9], [1.44, 0]], seen = [0, 0] and rates = [0.1, 0.2]: c = 0.72 and λ = 1.
     """
-    # YOUR CODE: (29.4) and (29.5)
+    # YOUR CODE: (29.5) and (29.6)
     change, norm = W1 - W0, np.linalg.norm
     U, S, Vt = np.linalg.svd(change, full_matrices=False)
-    left = [change - (U[:, :r] * S[:r]) @ Vt[:r] for r in ranks]
-    weights = np.array([norm(R) for R in left]) / norm(change)
-    outputs = np.array([norm(X @ R.T) for R in left]) / norm(X @ change.T)
+    left = [X @ (change - (U[:, :r] * S[:r]) @ Vt[:r]).T for r in ranks]
+    outputs = np.linalg.svd(X @ change.T, compute_uv=False)
+    cut = np.array([norm(R) for R in left]) / norm(outputs)
+    best = np.array([norm(outputs[r:]) for r in ranks]) / norm(outputs)
     rest = np.setdiff1d(np.arange(len(E0)), seen)
     c = np.sum(E1[rest] * E0[rest]) / np.sum(E0[rest] ** 2)
-    decay = 1 - c ** (1 / steps)
-    return weights, outputs, float(c), float(decay)
+    low, high = 0.0, 1 / np.max(rates)
+    for _ in range(100):  # the product falls as λ grows: halve the interval
+        middle = (low + high) / 2
+        too_small = np.prod(1 - rates * middle) > c
+        low, high = (middle, high) if too_small else (low, middle)
+    return cut, best, float(low)
     # END YOUR CODE

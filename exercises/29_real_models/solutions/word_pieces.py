@@ -1,4 +1,4 @@
-"""Task 3 of 4: BERT's WordPiece.  (29.3) of the notebook."""
+"""Task 1 of 4: BERT's WordPiece.  (29.3) of the notebook."""
 
 import numpy as np
 

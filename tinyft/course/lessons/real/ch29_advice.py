@@ -1,34 +1,34 @@
-"""Chapter 29: tables and sentences of the notebook, and its pictures."""
+"""Chapter 29: tables and sentences of the notebook."""
 
 import numpy as np
 
 from tinyft import pretrained
 from tinyft.course.experiment import interval, said
 from tinyft.course.lessons.peft.ch15_advice import minus
+from tinyft.course.lessons.real import ch29_words as words
 from tinyft.course.lessons.real.ch29_vision import best
-from tinyft.course.plot import COLOURS, show
 from tinyft.course.prose import say, table
 
 KINDS = {
     "head": "head on a frozen encoder",
     "lora": "LoRA r = 8 on q and v, and a head",
 }
-KINDS |= {"full": "everything"}
+KINDS |= {"full": "full fine-tuning"}
 VISION = {"pixels": "raw pixels", "frozen": "frozen features"}
 VISION |= {
-    "statistics": "features, BatchNorm recomputed",
+    "statistics": "frozen features, BatchNorm recomputed",
     "blocks": "last two blocks train",
 }
 
 
 def files(names):
     """What of `tinyft fetch` is here, as a table; a sentence for what is not."""
-    found = [pretrained.catalogue()[name] for name in names]
+    found, word = [pretrained.catalogue()[name] for name in names], ("no", "yes")
     rows = [
-        [f"`{f.name}`", f.what, f"{f.size / 1e6:.0f} MB", "yes" if f.is_here else "no"]
+        [f"`{f.name}`", f.what, f.licence, f"{f.size / 1e6:.0f} MB", word[f.is_here]]
         for f in found
     ]
-    table(["name", "what", "on disk", "here"], rows)
+    table(["name", "what", "licence", "on disk", "here"], rows)
     missing = [f.name for f in found if not f.is_here]
     if missing:
         say(
@@ -46,14 +46,16 @@ def chosen(study, **settings):
 
 
 def review_rows(study, counts):
-    """Rows (method, numbers that train, rate, accuracy, minus the head's)."""
-    base = chosen(study, method="head")[1].values("test")
-    rows = []
+    """Rows (method, numbers that train, rate, test accuracy, minus the words')."""
+    alpha, base = words.best(words.grid())
+    rows = [["bag of words", "—", f"α = {alpha:g}", share(base), "—"]]
     for method, name in KINDS.items():
         rate, runs = chosen(study, method=method)
         values = runs.values("test")
-        less = "—" if method == "head" else points(values, base)
-        rows.append([name, f"{counts[method]:,}", f"{rate:g}", share(values), less])
+        rows.append(
+            [name, f"{counts[method]:,}", f"{rate:g}", share(values)]
+            + [points(values, base)]
+        )
     return rows
 
 
@@ -70,8 +72,12 @@ def points(values, others):
 
 
 def compared(study, one, other):
-    """`points` of two methods at their best rates."""
-    a, b = (chosen(study, method=m)[1].values("test") for m in (one, other))
+    """`points` of two methods at their best rates; "words" is the bag of words."""
+    found = words.best(words.grid())[1] if "words" in (one, other) else None
+    a, b = (
+        found if m == "words" else chosen(study, method=m)[1].values("test")
+        for m in (one, other)
+    )
     return points(a, b)
 
 
@@ -106,62 +112,47 @@ def play_words(study, before):
     )
 
 
-def draw_spectra(spectra, caption):
-    """Figure: cumulative share of ‖ΔW‖² by rank, a line per matrix."""
-    import matplotlib.pyplot as plt
-
-    fig, ax = plt.subplots(figsize=(7.2, 3.6))
-    for name, s in spectra.items():
-        part = "mlp" if "mlp" in name else "attention"
-        colour = COLOURS["orange"] if part == "mlp" else COLOURS["sky"]
-        first = part not in ax.get_legend_handles_labels()[1]
-        shares = np.cumsum(s**2) / np.sum(s**2)
-        label = part if first else None
-        ax.plot(np.arange(1, len(s) + 1), shares, color=colour, alpha=0.6, label=label)
-    ax.set(xscale="log", xlabel="rank r", ylabel="share of ‖ΔW‖² in the first r")
-    ax.axvline(8, color="0.5", linestyle=":")
-    ax.legend(fontsize=9)
-    show(fig, f"36 rising curves, one for each matrix. {caption}", caption)
-
-
-def draw_path(ts, cosines, caption):
-    """Figure: cosines of pairs along the task vector; {pair: values}."""
-    import matplotlib.pyplot as plt
-
-    fig, ax = plt.subplots(figsize=(7.2, 3.6))
-    for (name, values), style in zip(cosines.items(), ("-", "--", "-.", ":")):
-        ax.plot(ts, values, style, marker="o", markersize=4, label=name)
-    ax.set(xlabel="t in base + t · ΔW", ylabel="cosine of two texts")
-    ax.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.18))
-    show(fig, f"Lines over t from {ts[0]} to {ts[-1]}. {caption}", caption)
-
-
 def advice(reviews, vision):
     """Rows (what, start with, measured here) of "What to set"."""
     rates = ", ".join(f"{chosen(reviews, method=m)[0]:g}" for m in ("lora", "full"))
     head, full = (compared(reviews, "lora", m) for m in ("head", "full"))
+    return [
+        [
+            "first, on texts",
+            "a bag of words",
+            f"frozen head minus bag of words: {compared(reviews, 'head', 'words')}",
+        ],
+        [
+            "encoder, 2000 labels",
+            "LoRA r = 8 on q, v",
+            f"minus a head: {head}; minus full fine-tuning: {full}",
+        ],
+        ["rates of LoRA, of full", rates, "lowest loss on *valid*, two seeds"],
+        [
+            "base in 4 bits",
+            "when floats do not fit",
+            "packed = decoded, to the bit; what 4 bits lose: not measured here",
+        ],
+        *vision_advice(vision),
+    ]
+
+
+def vision_advice(vision):
+    """The rows on pictures."""
     blocks, statistics = (
         {task: against_frozen(vision, task, m) for task in ("faces", "digits")}
         for m in ("blocks", "statistics")
     )
-    encoder = f"minus a head: {head} points; minus everything: {full}"
     return [
-        ["encoder, 2000 labels", "LoRA r = 8 on q, v", encoder],
-        ["its rate; that of everything", rates, "the best of its grid, on *valid*"],
         [
-            "base in 4 bits",
-            "when floats do not fit",
-            "packed = decoded, to the bit; 4 against 16 bits: not measured here",
-        ],
-        [
-            "CNN, pictures like its own",
+            "CNN: faces, 20 labels",
             "frozen features",
-            f"last blocks minus frozen, faces: {blocks['faces']}",
+            f"last blocks minus frozen: {blocks['faces']}",
         ],
         [
-            "CNN, other pictures",
+            "CNN: digits, 100 labels",
             "train the last blocks",
-            f"last blocks minus frozen, digits: {blocks['digits']}",
+            f"last blocks minus frozen: {blocks['digits']}",
         ],
         [
             "BatchNorm's statistics",

@@ -1,5 +1,6 @@
 """Chapter 29: SmolLM2 on its own 4-bit blocks, and the study of LoRA on them."""
 
+import zlib
 from dataclasses import replace
 from functools import cache
 
@@ -8,18 +9,12 @@ import numpy as np
 from tinyft import data, models, nn, no_grad, peft, pretrained
 from tinyft.course.experiment import train
 from tinyft.course.lessons.real.ch29_reviews import PLACES, here
-from tinyft.course.runs import CHOOSING
+from tinyft.course.runs import CHOOSING, load
 from tinyft.io.llamacpp import load_gguf
 from tinyft.training.recipes import lm_loss
 
 LLAMA = {"vocab": 49152, "dim": 576, "layers": 30, "heads": 9, "kv_heads": 3}
 LLAMA |= {"hidden": 1536, "length": 2048}
-# computed by PyTorch from the same file
-PROMPT = "The capital of France is"
-LIKELY = [29, 282, 260, 314, 7042]
-FIVE = [7042, 260, 4528, 2250, 1315]
-LOGITS = [17.37126179, 14.88858934, 13.2449764, 13.00946851, 12.95151542]
-GREEDY = [7042, 30, 198, 198, 504, 2988, 314, 42, 216, 34, 32, 33]
 WINDOW, STEPS = 128, 30
 RATES = (1e-3, 3e-3, 1e-2)
 
@@ -32,18 +27,29 @@ def smollm2(packed=True):
     return models.llama(rng=0, **small)
 
 
-def as_in_the_file(model):
-    """The rows of q and k in the order of the file: (29.2) undone. Returns the model."""
-    width = model.config.head_width
-    for path, layer in model.named_modules():
-        if path.endswith((".attn.q", ".attn.k")):
-            W = layer.weight.numpy()
-            halves = W.reshape(
-                -1, 2, width // 2, W.shape[1]
-            )  # heads, half, i, features
-            rows = np.ascontiguousarray(halves.swapaxes(1, 2)).reshape(W.shape)
-            layer.weight.data = nn.Parameter(rows, dtype=rows.dtype).data
-    return model
+def file_order(rows, width):
+    """Our row numbers in the order in which llama.cpp's file has them: (29.1)."""
+    halves = np.arange(rows).reshape(-1, 2, width // 2)  # heads, half, i
+    return halves.swapaxes(1, 2).ravel()
+
+
+def mib(model):
+    """MiB that the linear layers of the blocks take, packed or as floats."""
+    layers = [
+        m
+        for _, m in model.blocks.named_modules()
+        if isinstance(m, (nn.Linear, nn.LinearGGUF))
+    ]
+    packed = [m.nbytes() for m in layers if isinstance(m, nn.LinearGGUF)]
+    return sum(packed or [m.weight.data.nbytes for m in layers]) / 2**20
+
+
+def checksum(model):
+    """CRC-32 over the bytes of everything the model holds, packed blocks too."""
+    found = 0
+    for array in model.state_dict().values():
+        found = zlib.crc32(np.ascontiguousarray(array), found)
+    return found
 
 
 def first_blocks(model, count, dtype, **changes):
@@ -75,6 +81,11 @@ def play_windows(rng):
     ids = play("train")
     while True:
         yield data.lm_batch(rng, ids, 1, WINDOW)
+
+
+def rate():
+    """The study's best rate on its valid part."""
+    return load("29_llama").best_rate()
 
 
 def play_loss(model, part, count=8):

@@ -7,12 +7,19 @@ that every cell runs; `here` says which it is.
 import bz2
 import csv
 import io
+import time
 from functools import cache
 
 import numpy as np
 
 from tinyft import data, models, nn, no_grad, ops, peft, pretrained
-from tinyft.course.experiment import train, trained_parameters
+from tinyft.course.experiment import (
+    race,
+    step_memory,
+    train,
+    trained_parameters,
+    training_step,
+)
 from tinyft.course.runs import CHOOSING
 from tinyft.data.public.wordpiece import WordPiece
 from tinyft.io.huggingface import load_bert, save_model
@@ -49,17 +56,7 @@ def words():
     return data.load_tokenizer(pretrained.fetched("minilm")) if here("minilm") else None
 
 
-SMALL = [
-    "[PAD]",
-    "[UNK]",
-    "[CLS]",
-    "[SEP]",
-    "[MASK]",
-    "film",
-    "un",
-    "##watch",
-    "##able",
-]
+SMALL = "[PAD] [UNK] [CLS] [SEP] [MASK] film un ##watch ##able".split()
 
 
 def vocabulary():
@@ -93,13 +90,16 @@ def reviews():
     return sorted(found.values())
 
 
-def review_parts(seed):
-    """{"train", "valid", "test": (texts, labels)}; no film is in two of them."""
+def review_parts(seed, sizes=None):
+    """{"train", "valid", "test": (texts, labels)}; no film is in two of them.
+
+    sizes: of each part, by default PARTS.
+    """
     rng, rows = np.random.default_rng(seed), reviews()
     films = rng.permutation(sorted({film for film, _, _ in rows}))
     rank = {film: i for i, film in enumerate(films)}
     rows, parts, at = sorted(rows, key=lambda row: rank[row[0]]), {}, 0
-    for part, size in PARTS.items():
+    for part, size in (sizes or PARTS).items():
         chosen, at = rows[at : at + size], at + size
         parts[part] = [r[1] for r in chosen], np.array([r[2] for r in chosen])
     return parts
@@ -171,9 +171,9 @@ def prepared(method, seed):
 
 def run(method, lr, seed, steps=STEPS):
     """{"valid": loss, "accuracy", "test": accuracy} after a training."""
-    parts = review_parts(seed)
     if method == "head":
-        return _probe(lr, seed, parts)
+        return probe(lr, seed, features(seed))
+    parts = review_parts(seed)
     model = prepared(method, seed)
     train(model, review_batches(*parts["train"]), lr, steps, seed, review_loss)
     found = {part: scores(model, *parts[part]) for part in ("valid", "test")}
@@ -187,6 +187,14 @@ def run(method, lr, seed, steps=STEPS):
 def trainable(model):
     """How many numbers train."""
     return sum(p.size for p in trained_parameters(model))
+
+
+def costs(models, batch):
+    """[(CPU seconds, memory on top of the model) of a training step of each model]."""
+    steps = {n: training_step(m, batch, loss=review_loss) for n, m in models.items()}
+    memory = {name: step_memory(step)[1] for name, step in steps.items()}
+    seconds = race(steps, rounds=1, clock=time.process_time)
+    return [(f"{seconds[name]:.2f}", f"{memory[name]:.0f} MiB") for name in steps]
 
 
 @cache
@@ -203,18 +211,9 @@ def features(seed):
     return found
 
 
-def _probe(lr, seed, parts, steps=400):
-    found = features(seed)
-    X, y = found["train"]
-    scale = X.std(axis=0) + 1e-6
-
-    def batches(rng):
-        while True:
-            chosen = rng.choice(len(X), 64, replace=False)
-            yield X[chosen] / scale, y[chosen]
-
-    head = nn.Linear(X.shape[1], 2, rng=seed)
-    train(head, batches, lr, steps, seed, lambda m, x, t: ops.cross_entropy(m(x), t))
+def probe(lr, seed, found):
+    """The scores of a head alone on {part: (features (n, C), labels)}."""
+    head, scale = probe_head(*found["train"], lr, seed)
     with no_grad():
         logits = {
             p: (head(found[p][0] / scale), found[p][1]) for p in ("valid", "test")
@@ -224,6 +223,20 @@ def _probe(lr, seed, parts, steps=400):
         }
         loss = ops.cross_entropy(*logits["valid"]).item()
     return {"valid": loss, "accuracy": right["valid"], "test": right["test"]}
+
+
+def probe_head(X, y, lr, seed, steps=400):
+    """(a head trained on features X (n, C), the scale (C,) by which they are divided)."""
+    scale = X.std(axis=0) + 1e-6
+
+    def batches(rng):
+        while True:
+            chosen = rng.choice(len(X), 64, replace=False)
+            yield X[chosen] / scale, y[chosen]
+
+    head = nn.Linear(X.shape[1], 2, rng=seed)
+    train(head, batches, lr, steps, seed, lambda m, x, t: ops.cross_entropy(m(x), t))
+    return head, scale
 
 
 # --- the study -------------------------------------------------------------------------

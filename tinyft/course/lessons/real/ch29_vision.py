@@ -10,10 +10,8 @@ from tinyft.course.experiment import SEEDS, train
 from tinyft.course.lessons.real.ch29_reviews import here
 from tinyft.transfer.norms.batchnorm import recompute
 
-# the five largest logits of RAMP, computed by PyTorch in float64
-TOP = [626, 818, 644, 470, 845]
-GOLDEN = [1.58769808, 1.54212945, 1.4689098, 1.29534586, 1.13930589]
-RAMP = np.outer(np.linspace(0, 1, 40), np.linspace(0, 1, 40))[None]  # a grey picture
+NAMES = {285: "Egyptian cat", 504: "coffee mug", 556: "fire screen", 809: "soup bowl"}
+NAMES |= {862: "torch", 925: "consommé", 967: "espresso", 968: "cup"}
 SIDE, FIRST = 96, 17  # pixels; the first block that "blocks" trains
 SIZES = {"faces": (20, 40, 140), "digits": (100, 200, 500)}  # train, valid, test
 RATES = {
@@ -48,15 +46,39 @@ def pictures(task):
     return rows[:, :-1].reshape(-1, 28, 28) / 255, rows[:, -1].astype(int)
 
 
-def enlarged(images, side=SIDE):
-    """Grey images (N, S, S) as a network wants them, (N, 3, side, side)."""
+def resized(images, side):
+    """Images (N, S, S, ...) as (N, side, side, ...), linear between their pixels."""
     at = np.linspace(0, images.shape[1] - 1, side)
     low = np.minimum(at.astype(int), images.shape[1] - 2)
-    w = at - low
+    w = (at - low).reshape(-1, *[1] * (images.ndim - 3))
     rows = images[:, low] * (1 - w)[:, None] + images[:, low + 1] * w[:, None]
-    both = rows[:, :, low] * (1 - w) + rows[:, :, low + 1] * w
-    grey = np.rint(255 * both).clip(0, 255).astype("uint8")
+    return rows[:, :, low] * (1 - w) + rows[:, :, low + 1] * w
+
+
+def enlarged(images, side=SIDE):
+    """Grey images (N, S, S) as a network wants them, (N, 3, side, side)."""
+    grey = np.rint(255 * resized(images, side)).clip(0, 255).astype("uint8")
     return data.normalised(grey[..., None].repeat(3, -1))
+
+
+def photograph(name, side=224, share=0.875):
+    """The middle of a photograph, uint8 (side, side, 3), red first; or random colours."""
+    if not here("photographs"):
+        return np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype="uint8")
+    from matplotlib.pyplot import imread
+
+    image = np.rint(255 * imread(pretrained.fetched("photographs") / f"{name}.png"))
+    size = int(share * min(image.shape[:2]))
+    top, left = ((n - size) // 2 for n in image.shape[:2])
+    middle = image[None, top : top + size, left : left + size]
+    return np.rint(resized(middle, side)[0]).astype("uint8")
+
+
+def named(model, x):
+    """ "what it sees (its probability)" of one prepared picture."""
+    with no_grad():
+        p = ops.softmax(model(x), axis=-1).numpy()[0]
+    return f"{NAMES.get(int(p.argmax()), f'class {p.argmax()}')} ({p.max():.2f})"
 
 
 @cache

@@ -11,7 +11,7 @@ STEPS = (
     ("at the gap", "one state", "128"),
     ("MLM head", "a logit per token\nof the vocabulary", "1024"),
     ("verbalizer", "And, Then → story\nA, The, He → saying", "5 of 1024"),
-    ("class scores", "log Σ exp\nof each class", "2"),
+    ("class scores", "log Σ exp of\neach class's words", "2"),
 )
 
 

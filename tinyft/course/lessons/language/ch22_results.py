@@ -19,7 +19,7 @@ def values(study, method, labels, score="test", task="saying"):
 
 def percent(shares, sign=False):
     """Mean ± half of the 95 % interval over seeds, in per cent or points."""
-    return said(100 * np.asarray(shares), 1, sign)
+    return said(100 * np.asarray(shares), 1, sign).replace("-0.0 ±", "0.0 ±")
 
 
 def settled(differences):
@@ -53,6 +53,20 @@ def rows(study, score="test"):
         ]
         for m in lesson.METHODS
     ]
+
+
+def differences(study, score):
+    """A table: a row per way to train the pattern, minus the fresh head on the mean; a
+    column per number of labels."""
+    return [
+        [m, *(difference(study, m, "fresh head, mean", n, score) for n in lesson.SHOTS)]
+        for m in list(lesson.METHODS)[:3]
+    ]
+
+
+def count_settled(table):
+    """How many entries of such a table are settled."""
+    return sum("not settled" not in entry for row in table for entry in row[1:])
 
 
 def rates(study, method, labels):

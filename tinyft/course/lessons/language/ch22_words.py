@@ -9,7 +9,7 @@ from math import sqrt
 
 import numpy as np
 
-from tinyft import evaluation, no_grad, objectives, tensor
+from tinyft import evaluation, no_grad, objectives, ops, optim, tensor, transfer
 from tinyft.course.lessons.language import ch22_setting as setting
 from tinyft.training.pretrained import load_pretrained
 
@@ -135,3 +135,22 @@ def top_words(text, count=6):
     p /= p.sum()
     best = np.argsort(-p)[:count]
     return [(setting.tokens().decode([i]), float(p[i])) for i in best]
+
+
+def rows_moved(of_logits, lr=1e-3):
+    """(largest gradient of a word outside the verbalizer, rows that one step of Adam on
+    the decoder moves), the restricted loss being computed from of_logits(logits)."""
+    few, _ = setting.draw(4, 0)
+    made = setting.classifier()
+    objectives.untie(made.model)
+    transfer.train_only(made.model, r"head\.decoder")
+    prompts = made.pattern.encode(few.texts.tolist())
+    z = of_logits(objectives.mask_logits(made.model, prompts)[:, 0])
+    scores = made.verbalizer.class_scores(made.verbalizer.word_logits(z))
+    ops.cross_entropy(scores, tensor(few.labels)).backward()
+    weight = made.model.head.decoder.weight
+    before, slope = weight.numpy().copy(), np.abs(weight.grad.numpy()).max(axis=1)
+    optim.AdamW([weight], lr=lr, weight_decay=0.0).step()
+    rest = np.setdiff1d(np.arange(len(slope)), [i for (i,) in made.verbalizer.ids])
+    moved = np.abs(weight.numpy() - before).max(axis=1) > 0
+    return float(slope[rest].max()), int(moved.sum())

@@ -1,7 +1,5 @@
 """Chapter 22: what each way costs, and what to set, from the values of the notebook."""
 
-import numpy as np
-
 from tinyft import ops, optim
 from tinyft.course.experiment import race
 from tinyft.course.lessons.language import ch22_pattern_exploiting as lesson
@@ -39,9 +37,47 @@ def step(made, few):
     return one_step
 
 
-def best_two(study, labels, score="recentred"):
-    """(best method, the next, their paired difference as text), by mean accuracy."""
-    methods = [m for m in lesson.METHODS if labels in results.shots(m)]
-    mean = {m: np.mean(results.values(study, m, labels, score)) for m in methods}
-    first, second = sorted(mean, key=mean.get)[::-1][:2]
-    return first, second, results.difference(study, first, second, labels, score)
+def what_to_set(study, spent, no_label, unseen, assumed):
+    """The rows of "What to set", each with the section that varied it.
+
+    spent: of `costs`; no_label, unseen: {way: accuracy}; assumed: {share: accuracy}.
+    """
+    way, biases, head = "recentred", "pattern, biases", "fresh head, mean"
+    gain = results.over_no_label(study, no_label[way], biases)
+    lead = {n: results.difference(study, biases, head, n, way) for n in lesson.SHOTS}
+    there = results.over_no_label(study, unseen[way], head, way, "poetry")[16]
+    ratio = spent["pattern, whole model"][0] / spent[biases][0]
+    wrong = 100 * (assumed[0.5] - assumed[0.4])
+    return [
+        [
+            "no label",
+            f"a pattern, recentred: {no_label[way]:.1%}; unseen books {unseen[way]:.1%}",
+            "4",
+        ],
+        [
+            "calibration",
+            "unlabelled texts of known shares; 0.4 for a true 0.5 costs "
+            f"{wrong:.0f} points. Not content-free prompts, on this model",
+            "4",
+        ],
+        ["words", "one token each; recentred, only *For* was bad", "3, 5"],
+        [
+            "are a few labels worth it?",
+            f"over no label, points: 4 labels {gain[4]}; 16 labels {gain[16]} (biases). "
+            f"Unseen books, 16 labels: {there} (new head)",
+            "6",
+        ],
+        [
+            "pattern or new head",
+            f"pattern minus new head, 4 labels {lead[4]}; 32 labels {lead[32]} (biases, "
+            "recentred); unseen books, 16 labels: no difference seen",
+            "6",
+        ],
+        [
+            "what trains",
+            f"biases: {ratio:.0f} times fewer numbers, no settled loss",
+            "6; Reference, D",
+        ],
+        ["rate", "1e-4 whole, 1e-3 head, 3e-3 to 1e-2 biases: inside the grids", "6"],
+        ["steps, batch, length", "20, 4 verses, 48 tokens", "by custom, not varied"],
+    ]

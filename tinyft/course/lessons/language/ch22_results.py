@@ -17,17 +17,17 @@ def values(study, method, labels, score="test", task="saying"):
     return np.array(found.values(score))
 
 
-def percent(shares, sign=False):
-    """Mean ± half of the 95 % interval over seeds, in per cent or points."""
-    return said(100 * np.asarray(shares), 1, sign).replace("-0.0 ±", "0.0 ±")
+def percent(shares):
+    """Mean ± half of the 95 % interval over seeds, in per cent."""
+    return said(100 * np.asarray(shares), 1)
 
 
 def settled(differences):
-    """The paired difference in points as text; "(not settled)" if 0 is in its interval."""
-    mean, half = interval(differences)
-    return percent(differences, sign=True) + (
-        "" if abs(mean) > half else " (not settled)"
-    )
+    """The paired difference in points as text; "(not settled)" if 0 is in its interval.
+    Two digits, so that a borderline one can be seen."""
+    points = 100 * np.asarray(differences)
+    mean, half = interval(points)
+    return said(points, 2, True) + ("" if abs(mean) > half else " (not settled)")
 
 
 def difference(study, a, b, labels, score="test", task="saying"):
@@ -62,6 +62,13 @@ def differences(study, score):
         [m, *(difference(study, m, "fresh head, mean", n, score) for n in lesson.SHOTS)]
         for m in list(lesson.METHODS)[:3]
     ]
+
+
+def over_no_label(study, share, method, score="recentred", task="saying"):
+    """{labels: the gain over `share`, an accuracy without labels, as text}."""
+    at = [n for n in shots(method) if task == "saying" or n == 16]
+    found = {n: values(study, method, n, score, task) - share for n in at}
+    return {n: settled(gain) for n, gain in found.items()}
 
 
 def count_settled(table):
@@ -101,8 +108,8 @@ def draw(study, zero, score, caption):
         )
         text.append(f"{method} {mean[0]:.1f} to {mean[-1]:.1f}")
     for i, (name, share) in enumerate(zero.items()):
-        ax.axhline(100 * share, color="0.4", linestyle=DASHES[i + 1], linewidth=1.1)
-        ax.text(-0.42, 100 * share + 0.15, f"no label, {name}", fontsize=8)
+        look = {"color": "0.4", "linestyle": DASHES[i + 1], "linewidth": 1.1}
+        ax.axhline(100 * share, label=f"pattern, no label, {name}", zorder=0, **look)
     ax.set_xticks(range(len(lesson.SHOTS)), lesson.SHOTS)
     ax.set(xlabel="labelled verses (and as many more to choose the rate)")
     ax.set(ylabel="test accuracy (%)", xlim=(-0.45, len(lesson.SHOTS) - 0.6))

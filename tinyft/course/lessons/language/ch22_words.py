@@ -74,11 +74,6 @@ def half(share, count=400):
     return 1.96 * sqrt(share * (1 - share) / count)
 
 
-def shares_of_second(ways, test):
-    """{way: share of verses that get the second class}."""
-    return {way: float(np.mean((test + b).argmax(1))) for way, b in ways.items()}
-
-
 def assumed(shares, words=setting.WORDS):
     """Test accuracy when the unlabelled verses are recentred as if class 2 had this
     share of them (it is one half): {share: accuracy}."""
@@ -116,14 +111,15 @@ def phrases(order, words=PHRASES):
 
 
 def phrase_row(order, per_token, words=PHRASES):
-    """(raw, recentred) test accuracy of phrases, their log-probabilities summed over the
-    tokens or averaged."""
+    """(raw test accuracy, share called the second class, recentred accuracy) of phrases,
+    their log-probabilities summed over the tokens or averaged."""
     found, labels = phrases(order, words), setting.parts()["test"].labels
     by = found["tokens"] if per_token else 1
     made = setting.verbalizer(words, tokens=8)
     test, other = (made.class_scores(tensor(found[p] / by)).numpy() for p in PARTS[:2])
     bias = evaluation.recentring_bias(other)
-    return setting.accuracy(test, labels), setting.accuracy(test + bias, labels)
+    second = float(np.mean(test.argmax(1)))
+    return setting.accuracy(test, labels), second, setting.accuracy(test + bias, labels)
 
 
 def top_words(text, count=6):

@@ -78,6 +78,10 @@ def what_to_set(study, spent, no_label, unseen, assumed):
             f"biases: {ratio:.0f} times fewer numbers, no settled loss",
             "6; Reference, D",
         ],
-        ["rate", "1e-4 whole, 1e-3 head, 3e-3 to 1e-2 biases: inside the grids", "6"],
+        [
+            "rate",
+            "1e-4 whole, 1e-3 head, 1e-2 biases, 3e-4 to 1e-3 new head; a few verses do not settle it",
+            "6; Reference, D",
+        ],
         ["steps, batch, length", "20, 4 verses, 48 tokens", "by custom, not varied"],
     ]

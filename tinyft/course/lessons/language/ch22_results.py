@@ -47,7 +47,7 @@ def rows(study, score="test"):
         [
             m,
             *(
-                percent(values(study, m, n, score)) if n in shots(m) else ""
+                percent(values(study, m, n, score)) if n in shots(m) else "not run"
                 for n in lesson.SHOTS
             ),
         ]

@@ -55,6 +55,17 @@ def test_of_several_content_free_prompts_the_two_differ(rng):
     assert abs(found - other).max() > 0.01
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_many_rows_to_rounding(seed):
+    """Confident scores of all sizes, as a trained classifier gives them."""
+    rng = np.random.default_rng(seed)
+    K, n = 2 + seed % 4, 10 * 2 ** (seed % 6)
+    scores = rng.gamma(0.5, 8.0) * rng.normal(size=(n, K)) + 3 * rng.normal(size=K)
+    shares = rng.dirichlet(np.full(K, 3.0))
+    found = evaluation.recentring_bias(scores, shares)
+    np.testing.assert_allclose(softmax(scores + found).mean(0), shares, atol=2e-12)
+
+
 def test_large_scores_and_rare_classes(rng):
     scores = 20 * rng.normal(size=(40, 4)) + [900, 0, 0, -900]
     shares = np.array([0.001, 0.199, 0.3, 0.5])

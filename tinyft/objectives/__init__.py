@@ -1,7 +1,7 @@
 """L4: what a language model is trained for; the chapters from 21 on will fill it."""
 
 from tinyft.objectives.pattern import Pattern, Prompts
-from tinyft.objectives.pattern_classifier import (
+from tinyft.objectives.pattern_exploiting import (
     PatternClassifier,
     filled,
     mask_logits,

@@ -1,0 +1,87 @@
+"""Chapter 22: what each way costs, and what to set, from the values of the notebook."""
+
+from tinyft import ops, optim
+from tinyft.course.experiment import race
+from tinyft.course.lessons.language import ch22_pattern_exploiting as lesson
+from tinyft.course.lessons.language import ch22_results as results
+from tinyft.course.lessons.language import ch22_setting as setting
+
+
+def costs(labels=4):
+    """{method: (trained numbers, milliseconds per step, rates tried)}; a step is one of
+    AdamW on 4 verses; the steps alternate."""
+    few, _ = setting.draw(labels, 0)
+    made = {m: lesson.build(m, 0) for m in lesson.METHODS}
+    seconds = race({m: step(one, few) for m, one in made.items()}, rounds=5)
+    return {
+        m: (
+            sum(p.size for p in one.parameters()),
+            1e3 * seconds[m],
+            len(lesson.METHODS[m]),
+        )
+        for m, one in made.items()
+    }
+
+
+def step(made, few):
+    """A function that takes one step."""
+    params = made.parameters()
+    adam = optim.AdamW(params, lr=1e-5)
+    (texts, labels), *_ = lesson.batches(few, 0, 1)
+
+    def one_step():
+        ops.cross_entropy(made(texts), labels).backward()
+        adam.step()
+        adam.zero_grad()
+
+    return one_step
+
+
+def what_to_set(study, spent, no_label, unseen, assumed):
+    """The rows of "What to set", each with the section that varied it.
+
+    spent: of `costs`; no_label, unseen: {way: accuracy}; assumed: {share: accuracy}.
+    """
+    way, biases, head = "recentred", "pattern, biases", "fresh head, mean"
+    gain = results.over_no_label(study, no_label[way], biases)
+    lead = {n: results.difference(study, biases, head, n, way) for n in lesson.SHOTS}
+    there = results.over_no_label(study, unseen[way], head, way, "poetry")[16]
+    ratio = spent["pattern, whole model"][0] / spent[biases][0]
+    wrong = 100 * (assumed[0.5] - assumed[0.4])
+    return [
+        [
+            "no label",
+            f"a pattern, recentred: {no_label[way]:.1%}; unseen books {unseen[way]:.1%}",
+            "4",
+        ],
+        [
+            "calibration",
+            "unlabelled texts of known shares; 0.4 for a true 0.5 costs "
+            f"{wrong:.0f} points. Not content-free prompts, on this model",
+            "4",
+        ],
+        ["words", "one token each; recentred, only *For* was bad", "3, 5"],
+        [
+            "are a few labels worth it?",
+            f"over no label, points: 4 labels {gain[4]}; 16 labels {gain[16]} (biases). "
+            f"Unseen books, 16 labels: {there} (new head)",
+            "6",
+        ],
+        [
+            "pattern or new head",
+            f"pattern minus new head, 4 labels {lead[4]}; 32 labels {lead[32]} (biases, "
+            "recentred); unseen books, 16 labels: no difference seen",
+            "6",
+        ],
+        [
+            "what trains",
+            f"biases: {ratio:.0f} times fewer numbers, no settled loss",
+            "6; Reference, D",
+        ],
+        [
+            "rate",
+            "1e-4 whole, 1e-3 head, 1e-2 biases, 3e-4 to 1e-3 new head; a few verses do not settle it",
+            "6; Reference, D",
+        ],
+        ["steps, batch, length", "20, 4 verses, 48 tokens", "by custom, not varied"],
+    ]

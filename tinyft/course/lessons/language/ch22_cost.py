@@ -80,7 +80,8 @@ def what_to_set(study, spent, no_label, unseen, assumed):
         ],
         [
             "rate",
-            "1e-4 whole, 1e-3 head, 1e-2 biases, 3e-4 to 1e-3 new head; a few verses do not settle it",
+            "1e-4 whole, 1e-3 head, 1e-2 biases, 3e-4 to 1e-3 new head: chosen most "
+            "often over all sizes; a few verses do not settle it",
             "6; Reference, D",
         ],
         ["steps, batch, length", "20, 4 verses, 48 tokens", "by custom, not varied"],

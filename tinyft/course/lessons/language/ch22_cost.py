@@ -10,8 +10,8 @@ from tinyft.course.lessons.language import ch22_setting as setting
 
 
 def costs(labels=4):
-    """{method: (trained numbers, processor milliseconds per step, rates tried)}; a step is one of
-    AdamW on 4 verses; the steps alternate."""
+    """{method: (trained numbers, processor milliseconds per step, rates tried)}; a step is
+    one of AdamW on 4 verses; the steps alternate."""
     few, _ = setting.draw(labels, 0)
     made = {m: lesson.build(m, 0) for m in lesson.METHODS}
     seconds = race(

@@ -5,8 +5,8 @@
              read; and, with their labels, the large development set one rarely has
     test     400 verses of other chapters again: gives the results, chooses nothing
 
-The pattern is "verse, line end, gap": how would the next verse begin? Its words were
-taken from chapter 20, where they were written down before any score was looked at.
+The pattern is "verse, line end, gap": how would the next verse begin? Its words are
+chapter 20's: picked knowing the books, after a look at 400 labelled verses of them.
 """
 
 from functools import cache

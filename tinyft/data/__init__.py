@@ -16,6 +16,12 @@ from tinyft.data.bpe import BPETokenizer
 from tinyft.data.digits import SHIFTS, load_digits, shift
 from tinyft.data.files import SHA256, DataError
 from tinyft.data.images import normalised
+from tinyft.data.instructions import (
+    instruction,
+    instruction_tokenizer,
+    instruction_words,
+    instructions,
+)
 from tinyft.data.stream import BatchStream
 from tinyft.data.text import domains, load_text
 from tinyft.data.tokenizer import CharTokenizer, Tokenizer, TokenizerError
@@ -38,6 +44,10 @@ __all__ = [
     "check_rng_state",
     "domains",
     "few_shot",
+    "instruction",
+    "instruction_tokenizer",
+    "instruction_words",
+    "instructions",
     "lm_batch",
     "load_digits",
     "load_text",

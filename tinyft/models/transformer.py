@@ -106,7 +106,7 @@ class Transformer(nn.Module):
     mask: (B, T) booleans or 0/1 integers, False for padding, which then neither is seen
     nor counts as a position; or any mask of four axes that attention takes. With a
     cache it covers the cached tokens too, (B, past + T). last: the head reads the last
-    position alone, and the result has T = 1.
+    position alone, and the result has T = 1. positions: (B, T) of packed rows.
     """
 
     def __init__(self, config, rng=None, dtype=None):
@@ -171,21 +171,23 @@ class Transformer(nn.Module):
             elif name.endswith("bias"):
                 nn.init.zeros_(p)
 
-    def forward(self, ids, mask=None, types=None, cache=None, last=False):
-        x = self.states(ids, mask, types, cache)
+    def forward(
+        self, ids, mask=None, types=None, cache=None, last=False, positions=None
+    ):
+        x = self.states(ids, mask, types, cache, positions)
         if self.config.head == "cls":
             x = self.summary(x, ids, mask)
         elif last:
             x = x[:, -1:]
         return x if self.config.head == "none" else self.head(x)
 
-    def states(self, ids, mask=None, types=None, cache=None):
+    def states(self, ids, mask=None, types=None, cache=None, positions=None):
         """The last hidden states (B, T, C), before the head."""
         past = len(cache[0]) if cache else 0
         self._check(ids, past)
         ids = wrap(ids)
         real, mask = padding_mask(mask, ids, past, cache)
-        positions = self.positions(ids, past, real)
+        positions = self.positions(ids, past, real, positions)
         x = self.embed_tokens(ids, positions, types)
         mask = attention_mask(mask, real, past, self.config, x)
         for i, block in enumerate(self.blocks):

@@ -1,1 +1,35 @@
-"""L4: what a language model is trained for; the chapters from 21 on will fill it."""
+"""L4: what a language model is trained for: masks, targets, denominators."""
+
+from tinyft.objectives.instruction import (
+    OBJECTIVES,
+    Example,
+    Template,
+    accumulate,
+    answer_mask,
+    collate,
+    counted,
+    fitted,
+    one_bos,
+    sft_loss,
+    shifted,
+)
+from tinyft.objectives.packing import Packed, block_mask, filled, inputs_of, pack
+
+__all__ = [
+    "OBJECTIVES",
+    "Example",
+    "Packed",
+    "Template",
+    "accumulate",
+    "answer_mask",
+    "block_mask",
+    "collate",
+    "counted",
+    "filled",
+    "fitted",
+    "inputs_of",
+    "one_bos",
+    "pack",
+    "sft_loss",
+    "shifted",
+]

@@ -29,6 +29,11 @@ SOURCES = ("shakespeare", "bible")  # whole: no chapter of theirs is an instruct
 SEED = 23
 
 
+def instruction_tasks():
+    """The names of the instructions, a tuple."""
+    return tuple(TASKS)
+
+
 def instruction_words(split="train"):
     """The words of "train", "valid" or "test", a sorted list."""
     if split not in SPLITS[:3]:
@@ -53,7 +58,7 @@ def instruction(task, word):
     ]
 
 
-def instructions(words, rng, count=None):
+def instructions(words, rng=None, count=None):
     """Conversations: `count` at random, or (None) every task on every word.
 
     A generator; with count it draws a word and a task, each as likely as any other.

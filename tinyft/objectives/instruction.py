@@ -12,6 +12,7 @@ itself. Sources: Ouyang et al. 2022, Taori et al. 2023 (2); Hugging Face's PR 34
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from tinyft import backend, ops
@@ -110,6 +111,17 @@ def shifted(ids, learn, bos=None, objective="p(y|x)"):
     return Example(ids[:-1], xp.where(learn[1:], ids[1:], IGNORE))
 
 
+def chat_examples(tokenizer, conversations, objective="p(y|x)", template=None):
+    """The Example of each conversation, a list, in the course's template or another."""
+    template = template or Template()
+    to_ids = partial(template.ids, tokenizer)
+    bos, end = map(tokenizer.special_id, (template.bos, template.end))
+    return [
+        shifted(*answer_mask(to_ids, messages, end), bos, objective)
+        for messages in conversations
+    ]
+
+
 def one_bos(ids, bos):
     """Raise ValueError unless ids begin with `bos` and have no other."""
     found = [i for i, token in enumerate(ids) if token == bos]
@@ -157,6 +169,12 @@ def collate(examples, pad=0):
     for i, example in enumerate(examples):
         x[i, : len(example.x)], y[i, : len(example.y)] = example
     return x, y
+
+
+def chat_batch(tokenizer, conversations, objective="p(y|x)"):
+    """Conversations as one padded batch x, y (B, T), in the course's template."""
+    examples = chat_examples(tokenizer, conversations, objective)
+    return collate(examples, tokenizer.pad_id)
 
 
 def counted(*targets):

@@ -25,6 +25,8 @@ NAMES = {
         "gpt_text",
         "bert_text",
         "gpt_kjv",
+        "char_text",
+        "char_chat",
     )
 }
 

@@ -1,0 +1,120 @@
+"""Chapter 23: the small chat model, its instructions, and the runs of `tinyft study 23`.
+
+Every run starts from the shipped `char_text`, which has read and never been told.
+"""
+
+from functools import cache, partial
+
+import numpy as np
+
+from tinyft import data, no_grad, objectives
+from tinyft.course.experiment import train
+from tinyft.course.runs import CHOOSING
+from tinyft.training.metrics import on_device
+from tinyft.training.pretrained import load_pretrained
+from tinyft.training.recipes import lm_loss
+
+BASE, CHAT = "char_text", "char_chat"
+STEPS, BATCH, WORDS = 500, 48, 60
+MASKED, JOINT = objectives.OBJECTIVES
+TASKS = data.instruction_tasks()
+
+
+def chat(tokens):
+    """(to_ids, end, bos) of a tokenizer with the course's template."""
+    template = objectives.Template()
+    end, bos = (tokens.special_id(name) for name in (template.end, template.bos))
+    return partial(template.ids, tokens), end, bos
+
+
+def example_of(tokens, messages, objective=MASKED):
+    """The Example of one conversation."""
+    to_ids, end, bos = chat(tokens)
+    ids, learn = objectives.answer_mask(to_ids, messages, end)
+    return objectives.shifted(ids, learn, bos, objective)
+
+
+def batches(tokens, objective=MASKED, words=None, batch=BATCH):
+    """A function rng -> endless batches (x, y) of random instructions, padded."""
+    words = data.instruction_words("train") if words is None else words
+
+    def endless(rng):
+        while True:
+            drawn = data.instructions(words, rng, batch)
+            examples = [example_of(tokens, m, objective) for m in drawn]
+            yield objectives.collate(examples, tokens.special_id("[PAD]"))
+
+    return endless
+
+
+def ask(model, tokens, *texts, count=20):
+    """The model's greedy answer to each text, up to its [END]; one by one."""
+    to_ids, end, _ = chat(tokens)
+    return [_ask(model, tokens, to_ids, end, text, count) for text in texts]
+
+
+def _ask(model, tokens, to_ids, end, text, count):
+    ids = to_ids([{"role": "user", "content": text}], True)
+    out = model.generate(np.array([ids]), count, greedy=True, stop=end)[0, len(ids) :]
+    kept = out[: list(out).index(end)] if end in out else out
+    return tokens.decode(kept)
+
+
+def held_out(tokens, split, task=None):
+    """One padded batch (x, y): every task (or one) on the first WORDS words of a split."""
+    words = data.instruction_words(split)[:WORDS]
+    tasks = TASKS if task is None else (task,)
+    asked = [data.instruction(t, w) for t in tasks for w in words]
+    return objectives.collate([example_of(tokens, m) for m in asked])
+
+
+def exact(model, x, y):
+    """Which rows are answered right to the last [END], booleans (B,).
+
+    Every target is the likeliest token given the true ones before it: then greedy
+    decoding writes the same answer.
+    """
+    with no_grad(), model.evaluating():
+        (x,) = on_device(model, (x,))
+        best = model(x).numpy().argmax(-1)
+    return ((best == y) | (y == data.IGNORE)).all(axis=1)
+
+
+def by_task(model, tokens, split="test"):
+    """{task: share of held-out words answered exactly}."""
+    right = exact(model, *held_out(tokens, split)).reshape(len(TASKS), -1)
+    return {task: float(row.mean()) for task, row in zip(TASKS, right)}
+
+
+# --- tinyft study 23 -------------------------------------------------------------------
+RATES = (2e-3, 4e-3, 8e-3, 1.6e-2)
+
+
+def plan():
+    """Answers alone, or every token, as targets: each at four rates for two seeds."""
+    return [
+        {"objective": objective, "lr": lr, "seed": seed}
+        for seed in CHOOSING
+        for objective in (MASKED, JOINT)
+        for lr in RATES
+    ]
+
+
+@cache
+def _held_out(split):
+    return held_out(load_pretrained(BASE)[1], split)
+
+
+def run(objective, lr, seed, steps=STEPS):
+    """Fine-tune the base; {"valid": nats per answer token, "test": share exact, ...}."""
+    model, tokens, _ = load_pretrained(BASE)
+    losses = train(model, batches(tokens, objective), lr, steps, seed)
+    with no_grad():
+        valid = lm_loss(model, *on_device(model, _held_out("valid"))).item()
+    tasks = by_task(model, tokens)
+    return {
+        "valid": valid,
+        "test": float(np.mean(list(tasks.values()))),
+        "train": float(losses[-10:].mean()),
+        **tasks,
+    }

@@ -3,7 +3,7 @@
 Every run starts from the shipped `char_text`, which has read and never been told.
 """
 
-from functools import cache, partial
+from functools import cache
 
 import numpy as np
 
@@ -20,20 +20,6 @@ MASKED, JOINT = objectives.OBJECTIVES
 TASKS = data.instruction_tasks()
 
 
-def chat(tokens):
-    """(to_ids, end, bos) of a tokenizer with the course's template."""
-    template = objectives.Template()
-    end, bos = (tokens.special_id(name) for name in (template.end, template.bos))
-    return partial(template.ids, tokens), end, bos
-
-
-def example_of(tokens, messages, objective=MASKED):
-    """The Example of one conversation."""
-    to_ids, end, bos = chat(tokens)
-    ids, learn = objectives.answer_mask(to_ids, messages, end)
-    return objectives.shifted(ids, learn, bos, objective)
-
-
 def batches(tokens, objective=MASKED, words=None, batch=BATCH):
     """A function rng -> endless batches (x, y) of random instructions, padded."""
     words = data.instruction_words("train") if words is None else words
@@ -41,20 +27,22 @@ def batches(tokens, objective=MASKED, words=None, batch=BATCH):
     def endless(rng):
         while True:
             drawn = data.instructions(words, rng, batch)
-            examples = [example_of(tokens, m, objective) for m in drawn]
-            yield objectives.collate(examples, tokens.special_id("[PAD]"))
+            yield objectives.chat_batch(tokens, drawn, objective)
 
     return endless
 
 
 def ask(model, tokens, *texts, count=20):
-    """The model's greedy answer to each text, up to its [END]; one by one."""
-    to_ids, end, _ = chat(tokens)
-    return [_ask(model, tokens, to_ids, end, text, count) for text in texts]
+    """The model's greedy answer to each text, up to its [END] or `count` tokens."""
+    return [_ask(model, tokens, text, count) for text in texts]
 
 
-def _ask(model, tokens, to_ids, end, text, count):
-    ids = to_ids([{"role": "user", "content": text}], True)
+def _ask(model, tokens, text, count):
+    template = objectives.Template()
+    ids, end = (
+        template.ids(tokens, [{"role": "user", "content": text}]),
+        tokens.special_id(template.end),
+    )
     out = model.generate(np.array([ids]), count, greedy=True, stop=end)[0, len(ids) :]
     kept = out[: list(out).index(end)] if end in out else out
     return tokens.decode(kept)
@@ -65,7 +53,7 @@ def held_out(tokens, split, task=None):
     words = data.instruction_words(split)[:WORDS]
     tasks = TASKS if task is None else (task,)
     asked = [data.instruction(t, w) for t in tasks for w in words]
-    return objectives.collate([example_of(tokens, m) for m in asked])
+    return objectives.chat_batch(tokens, asked)
 
 
 def exact(model, x, y):
@@ -108,7 +96,7 @@ def _held_out(split):
 def run(objective, lr, seed, steps=STEPS):
     """Fine-tune the base; {"valid": nats per answer token, "test": share exact, ...}."""
     model, tokens, _ = load_pretrained(BASE)
-    losses = train(model, batches(tokens, objective), lr, steps, seed)
+    losses = train(model, batches(tokens, objective), lr, steps, seed, clip=1.0)
     with no_grad():
         valid = lm_loss(model, *on_device(model, _held_out("valid"))).item()
     tasks = by_task(model, tokens)

@@ -60,6 +60,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
         "course/lessons/safeguards",
         "course/lessons/peft",
         "course/lessons/prompts",
+        "course/lessons/language",
     ],
     ["course/lessons/quantise", "course/lessons/efficiency", "course/lessons/real"],
     ["course/faults"],

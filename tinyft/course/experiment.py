@@ -63,14 +63,12 @@ def trained_parameters(model):
     return list({id(p): p for p in own + added}.values())
 
 
-def train(
-    model, batches, lr, steps=100, seed=0, loss=lm_loss, parameters=None, clip=None
-):
+def train(model, batches, lr, steps=100, seed=0, loss=lm_loss, parameters=None):
     """AdamW without decay, a tenth of the steps warm-up, then the cosine.
 
     batches: rng -> endless batches.  loss(model, *batch) -> a scalar.  parameters: what
-    trains, by default all that takes a gradient.  clip: the largest norm of the gradient.
-    Returns the loss before every step, an array (steps,).
+    trains, by default all that takes a gradient.  Returns the loss before every step, an
+    array (steps,).
     """
     params = trained_parameters(model) if parameters is None else list(parameters)
     step = optim.AdamW(params, lr=lr, weight_decay=0.0)
@@ -79,8 +77,6 @@ def train(
     for _, batch in zip(range(steps), batches(np.random.default_rng(seed))):
         value = loss(model, *on_device(model, batch))
         value.backward()
-        if clip is not None:
-            optim.clip_grad_norm(params, clip)
         step.step()
         step.zero_grad()
         rate.step()

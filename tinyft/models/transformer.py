@@ -74,8 +74,7 @@ class Block(nn.Module):
 
     def forward(self, x, mask=None, positions=None, cache=None):
         if self.pre_norm:
-            a = self.attn(self.norm1(x), mask, positions=positions, cache=cache)
-            x = x + self.drop(a)
+            x = x + self.drop(self.attn(self.norm1(x), mask, None, positions, cache))
             return x + self.drop(self.mlp(self.norm2(x)))
         a = self.attn(x, mask, positions=positions, cache=cache)
         x = self.norm1(x + self.drop(a))
@@ -232,9 +231,8 @@ class Transformer(nn.Module):
         return activate(name, self.pooler(states[:, 0]))
 
     def summary(self, states, ids, mask=None):
-        """What a classifier reads (B, C): the pooled first token of an encoder, the
-        last token that is not padding of a decoder (by `config.pad`, else by `mask`).
-        """
+        """What a classifier reads (B, C): an encoder's pooled first token, a decoder's
+        last token that is not padding (by `config.pad`, else by `mask`)."""
         if not self.config.causal:
             return self.pooled(states)
         return last_tokens(states, wrap(ids), mask, self.config.pad)

@@ -7,9 +7,10 @@ from functools import cache
 
 import numpy as np
 
-from tinyft import data, no_grad, objectives
-from tinyft.course.experiment import train
+from tinyft import data, no_grad, objectives, optim
 from tinyft.course.runs import CHOOSING
+from tinyft.optim.schedule import warmup_cosine
+from tinyft.training.loop import fit
 from tinyft.training.metrics import on_device
 from tinyft.training.pretrained import load_pretrained
 from tinyft.training.recipes import lm_loss
@@ -18,6 +19,26 @@ BASE, CHAT = "char_text", "char_chat"
 STEPS, BATCH, WORDS = 500, 48, 60
 MASKED, JOINT = objectives.OBJECTIVES
 TASKS = data.instruction_tasks()
+
+
+def train(model, batches, lr, steps, seed, loss=lm_loss):
+    """`training.fit` with AdamW (betas .9 and .98, no decay), warm-up, cosine, clip 1.
+
+    batches: rng -> batches; training ends with them, or after `steps`. Returns the loss
+    before every step, an array.
+    """
+    step = optim.AdamW(model.parameters(), lr=lr, betas=(0.9, 0.98), weight_decay=0.0)
+    rate = optim.Schedule(step, warmup_cosine, warmup=steps // 10, total=steps)
+    losses, drawn = [], batches(np.random.default_rng(seed))
+    how = {
+        "steps": steps,
+        "epochs": 1,
+        "schedule": rate,
+        "clip": 1.0,
+        "progress": False,
+    }
+    fit(model, loss, drawn, step, on_step=lambda _, one: losses.append(one), **how)
+    return np.array([float(one) for one in losses])
 
 
 def batches(tokens, objective=MASKED, words=None, batch=BATCH):
@@ -96,7 +117,7 @@ def _held_out(split):
 def run(objective, lr, seed, steps=STEPS):
     """Fine-tune the base; {"valid": nats per answer token, "test": share exact, ...}."""
     model, tokens, _ = load_pretrained(BASE)
-    losses = train(model, batches(tokens, objective), lr, steps, seed, clip=1.0)
+    losses = train(model, batches(tokens, objective), lr, steps, seed)
     with no_grad():
         valid = lm_loss(model, *on_device(model, _held_out("valid"))).item()
     tasks = by_task(model, tokens)

@@ -7,9 +7,9 @@ held out for validation; then 32 samples at temperature 1 for each of 100 test p
 import numpy as np
 
 from tinyft import no_grad, objectives, tensor
-from tinyft.course.experiment import SEEDS, train
+from tinyft.course.experiment import SEEDS
 from tinyft.course.lessons.language import ch23_scratchpad as sums
-from tinyft.course.lessons.language.ch23_instruction_tuning import exact
+from tinyft.course.lessons.language.ch23_instruction_tuning import exact, train
 from tinyft.evaluation import best_of, pass_at_k, vote_accuracy
 
 STOP, EVERY = 1 / 3, 10
@@ -31,7 +31,7 @@ def half_trained(seed, lr=LR, share=STOP):
             yield batch
 
     steps = sums.steps_of(sums.PAD)
-    losses = train(model, until, lr, steps, seed, clip=sums.CLIP)
+    losses = train(model, until, lr, steps, seed)
     return model, tokens, len(losses)
 
 

@@ -159,8 +159,6 @@ def gpt_kjv(steps=None, progress=True, run=None):
     model, ids = models.gpt2_tiny(rng, **shape), tokenizer.encode(text)
     batches = (data.lm_batch(rng, ids, BATCH, LENGTH) for _ in itertools.count())
     loss = train(model, lm_loss, batches, steps, 2e-3, 0.1, progress, rng, run)
-    for p in model.parameters():  # what is judged is what is stored
-        p.data = p.data.astype("float16").astype("float32")
     files = ("kjv.txt.xz",)
     return Trained(model, steps, files, loss, tokenizer, (), ("kjv",), "float16")
 
@@ -189,17 +187,18 @@ def char_text(steps=None, progress=True, run=None):
     model, ids = louder(models.gpt2_tiny(rng, **shape)), _training_ids(tokenizer)
     batches = (data.lm_batch(rng, ids, BATCH, LENGTH) for _ in itertools.count())
     loss = train(model, lm_loss, batches, steps, 4e-3, 0.1, progress, rng, run)
-    return Trained(model, steps, FILES, loss, tokenizer)
+    return Trained(model, steps, FILES, loss, tokenizer, (), TEXTS, "float16")
 
 
 def char_chat(steps=None, progress=True, run=None):
     """`char_text` told what to do: eight instructions on words, answers as targets."""
     steps, rng = steps or 1200, backend.rng(SEED)
     model, tokenizer, _ = load_pretrained("char_text")
-    words, told = data.instruction_words(), partial(objectives.chat_batch, tokenizer)
-    batches = (told(data.instructions(words, rng, 48)) for _ in itertools.count())
+    words, batch = data.instruction_words(), partial(objectives.chat_batch, tokenizer)
+    batches = (batch(data.instructions(words, rng, 48)) for _ in itertools.count())
     loss = train(model, lm_loss, batches, steps, 4e-3, 0.0, progress, rng, run)
-    return Trained(model, steps, FILES, loss, tokenizer, (), ("instructions",))
+    told = ("instructions",)
+    return Trained(model, steps, FILES, loss, tokenizer, (), told, "float16")
 
 
 def _tokenizer():

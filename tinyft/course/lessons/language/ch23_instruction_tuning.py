@@ -16,7 +16,7 @@ from tinyft.training.pretrained import load_pretrained
 from tinyft.training.recipes import lm_loss
 
 BASE, CHAT = "char_text", "char_chat"
-STEPS, BATCH, WORDS = 500, 48, 60
+STEPS, BATCH, WORDS = 300, 48, 60
 MASKED, JOINT = objectives.OBJECTIVES
 TASKS = data.instruction_tasks()
 

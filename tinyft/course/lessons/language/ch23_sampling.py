@@ -60,7 +60,7 @@ def sampled(model, tokens, digits, count=SAMPLES, seed=0):
 def measured(texts, scores, digits):
     """{"pass@k", "vote@k", "best@k": share of the problems} for every k of COUNTS."""
     n = texts.shape[1]
-    truth = [sums.worked(d, sums.ANSWER)[1:] for d in digits]
+    truth = [sums.worked(d, sums.ANSWER) for d in digits]
     answers = [[sums.answer_of(text) for text in row] for row in texts]
     right = np.array([[a == t for a in row] for row, t in zip(answers, truth)])
     found = {}

@@ -1,7 +1,7 @@
 """Chapter 23: sums of six digits modulo 10, answered at once or with a scratchpad.
 
-    answer      314159 -> =3
-    scratchpad  314159 -> 348943=3      running sums modulo 10, then the answer
+    answer      314159 -> 3
+    scratchpad  314159 -> 348943      running sums modulo 10; the last is the answer
 
 For uniform digits the answer says nothing about any five of them, so a model that misses
 one digit can only guess. A running sum needs two tokens: the one before it and a digit.
@@ -15,31 +15,29 @@ from tinyft import data, models, no_grad, objectives
 from tinyft.course.experiment import SEEDS
 from tinyft.course.lessons.language.ch23_instruction_tuning import exact, train
 from tinyft.course.runs import CHOOSING
-from tinyft.models.presets import louder
 from tinyft.training.metrics import on_device
 from tinyft.training.recipes import lm_loss
 
-DIGITS, BATCH, HELD_OUT = 6, 64, 300
+DIGITS, BATCH, HELD_OUT = 6, 48, 300
 ANSWER, PAD = "answer", "scratchpad"
-TOKENS = 460_000  # of training, for either way
+TOKENS = 250_000  # of training, for either way
 RATES = (2e-3, 4e-3, 8e-3)
 
 
 def vocabulary():
-    """A tokenizer of the ten digits, "=" and the template."""
-    return data.CharTokenizer("0123456789=", ("[PAD]", *objectives.Template().specials))
+    """A tokenizer of the ten digits and the template."""
+    return data.CharTokenizer("0123456789", ("[PAD]", *objectives.Template().specials))
 
 
 def worked(digits, way):
     """The assistant's text for a string of digits."""
     sums = np.cumsum([int(d) for d in digits]) % 10
-    shown = "".join(map(str, sums)) if way == PAD else ""
-    return f"{shown}={sums[-1]}"
+    return "".join(map(str, sums if way == PAD else sums[-1:]))
 
 
 def answer_of(text):
-    """What stands behind the last "=", or None."""
-    return text.rpartition("=")[2] or None if "=" in text else None
+    """The last digit of a text, or None where there is none."""
+    return text[-1] if text and text[-1].isdigit() else None
 
 
 def problem(digits, way):
@@ -79,22 +77,22 @@ def batches(tokens, way, batch=BATCH):
 
 
 def small_model(tokens, seed):
-    """GPT's shape with rotary positions, 2 layers of width 64; matrices of blocks × 4."""
+    """GPT's shape with rotary positions, 2 layers of width 64.
+
+    The matrices of its blocks are drawn 6 times as large as GPT-2's 0.02: 1/√64 or so.
+    """
     shape = {"vocab": len(tokens), "dim": 64, "layers": 2, "positions": "rotary"}
-    return louder(models.gpt2_tiny(np.random.default_rng(seed), **shape))
+    model = models.gpt2_tiny(np.random.default_rng(seed), **shape)
+    for p in model.blocks.parameters():
+        if p.ndim > 1:
+            p.data *= 6.0
+    return model
 
 
 def held_out(tokens, way, split):
     """The held-out problems as one batch (x, y)."""
     asked = [problem(d, way) for d in held_out_digits(split)]
     return objectives.chat_batch(tokens, asked)
-
-
-def last_only(y, tokens):
-    """Targets (B, T) without those before the answer's digit: −100 there."""
-    end = tokens.special_id(objectives.Template().end)
-    digit = np.roll(y == end, -1, axis=1)
-    return np.where(digit, y, data.IGNORE)
 
 
 def steps_of(way):

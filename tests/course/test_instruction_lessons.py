@@ -101,6 +101,14 @@ def test_ridge_is_bayes():
     )
 
 
+def test_rules_see_k_pairs_and_one_query():
+    """The mean of squares of targets for w = 0; a rule that counts its pairs."""
+    seen = []
+    got = context.by_rule(lambda X, y: seen.append(len(y)) or np.zeros(2))
+    np.testing.assert_allclose(got, (context.tasks("test")[1] ** 2).mean(0), rtol=1e-6)
+    assert seen[:16] == list(range(16))
+
+
 def test_the_model_uses_earlier_pairs_only():
     model = context.InContext(rng=np.random.default_rng(0))
     tokens, _ = context.draw(np.random.default_rng(1), 2)

@@ -18,11 +18,8 @@ class MLP(nn.Module):
     """W₂ f(W₁ x), gated for SwiGLU: W₂ (silu(W₁ x) ∘ W₃ x). x (B, T, C)."""
 
     def __init__(self, config, rng=None, dtype=None):
-        rng, C, hidden = (
-            nn.init.seeded(rng),
-            config.dim,
-            config.hidden or 4 * config.dim,
-        )
+        rng, C = nn.init.seeded(rng), config.dim
+        hidden = config.hidden or 4 * C
         self.activation = config.activation
         self.up = nn.Linear(C, hidden, config.bias, rng, dtype)
         if self.activation == "swiglu":
@@ -74,7 +71,8 @@ class Block(nn.Module):
 
     def forward(self, x, mask=None, positions=None, cache=None):
         if self.pre_norm:
-            x = x + self.drop(self.attn(self.norm1(x), mask, None, positions, cache))
+            a = self.attn(self.norm1(x), mask, positions=positions, cache=cache)
+            x = x + self.drop(a)
             return x + self.drop(self.mlp(self.norm2(x)))
         a = self.attn(x, mask, positions=positions, cache=cache)
         x = self.norm1(x + self.drop(a))
@@ -231,8 +229,9 @@ class Transformer(nn.Module):
         return activate(name, self.pooler(states[:, 0]))
 
     def summary(self, states, ids, mask=None):
-        """What a classifier reads (B, C): an encoder's pooled first token, a decoder's
-        last token that is not padding (by `config.pad`, else by `mask`)."""
+        """What a classifier reads (B, C): the pooled first token of an encoder, the
+        last token that is not padding of a decoder (by `config.pad`, else by `mask`).
+        """
         if not self.config.causal:
             return self.pooled(states)
         return last_tokens(states, wrap(ids), mask, self.config.pad)

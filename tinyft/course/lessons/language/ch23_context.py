@@ -17,7 +17,7 @@ from tinyft.course.runs import CHOOSING
 from tinyft.models.transformer import Block
 
 DIM, PAIRS, NOISE = 2, 16, 0.25
-STEPS, BATCH, TASKS = 500, 64, 1000
+STEPS, BATCH, TASKS = 400, 48, 1000
 RATES = (1e-3, 2e-3, 4e-3, 8e-3)
 
 
@@ -102,6 +102,21 @@ def by_rule(rule, split="test"):
 def ridge(X, y):
     """Bayes' answer: λ = σ², because w has variance 1."""
     return np.linalg.solve(X.T @ X + NOISE**2 * np.eye(X.shape[1]), X.T @ y)
+
+
+def one_step(rates=(0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.3)):
+    """(error, rate) of one gradient step from w = 0 on ½ mean (w·x − y)², (16,) each.
+
+    The step is w = rate Xᵀy/k; the rate of every k is the best of `rates` on valid.
+    """
+
+    def curves(split):
+        return np.array(
+            [by_rule(lambda X, y: r * X.T @ y / max(len(y), 1), split) for r in rates]
+        )
+
+    chosen = curves("valid").argmin(axis=0)
+    return curves("test")[chosen, np.arange(PAIRS)], np.array(rates)[chosen]
 
 
 # --- tinyft study 23 -------------------------------------------------------------------

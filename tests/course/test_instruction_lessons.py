@@ -109,6 +109,19 @@ def test_rules_see_k_pairs_and_one_query():
     assert seen[:16] == list(range(16))
 
 
+def test_one_step_is_the_best_of_a_grid_of_rates():
+    """By the slow rule, k = 3: no rate beats the fitted one on valid by more than 1e-6."""
+    error, rate = context.one_step()
+
+    def at(r, split):
+        return context.by_rule(lambda X, y: r * X.T @ y / max(len(y), 1), split)[3]
+
+    assert error[3] == pytest.approx(at(rate[3], "test"), rel=1e-5)
+    best = at(rate[3], "valid")
+    assert all(best <= at(rate[3] * f, "valid") + 1e-6 for f in (0.8, 1.25))
+    assert rate[0] == 0 and error[0] == pytest.approx(error.max())
+
+
 def test_the_model_uses_earlier_pairs_only():
     model = context.InContext(rng=np.random.default_rng(0))
     tokens, _ = context.draw(np.random.default_rng(1), 2)

@@ -18,7 +18,7 @@ from tinyft.models.transformer import Block
 
 DIM, PAIRS, NOISE = 2, 16, 0.25
 STEPS, BATCH, TASKS = 400, 48, 1000
-RATES = (1e-3, 2e-3, 4e-3, 8e-3)
+RATES = (2e-3, 4e-3, 8e-3)
 
 
 def draw(rng, count=BATCH, d=DIM):
@@ -127,7 +127,7 @@ def _steps(split):
 
 
 def plan():
-    """Four rates for two seeds."""
+    """Three rates for two seeds."""
     return [{"lr": lr, "seed": seed} for seed in CHOOSING for lr in RATES]
 
 

@@ -11,6 +11,7 @@ from tinyft.objectives import (
     filled,
     inputs_of,
     pack,
+    packed_loss,
     sft_loss,
 )
 
@@ -59,7 +60,7 @@ def test_no_document_sees_another(three, positions):
     other = packed.x.copy()
     other[0, 3:7] = (other[0, 3:7] + 7) % 20
     with no_grad():
-        a, b = (m(tensor(x), **inputs_of(packed)).numpy() for x in (packed.x, other))
+        a, b = (m(tensor(x), **inputs_of(packed, m)).numpy() for x in (packed.x, other))
         plain = [m(tensor(x)).numpy() for x in (packed.x, other)]
     np.testing.assert_array_equal(a[0, :3], b[0, :3])
     np.testing.assert_array_equal(a[0, 7:], b[0, 7:])
@@ -84,7 +85,7 @@ def embedding_gradient(m, packed, inputs):
 def test_the_derivative_across_a_border_is_zero(three):
     """Exactly under the block mask; not under the causal mask alone."""
     m, packed = model(), pack(three, 9)
-    g = embedding_gradient(m, packed, inputs_of(packed))
+    g = embedding_gradient(m, packed, inputs_of(packed, m))
     assert not g[:7].any() and g[7:].max() > 1e-3
     assert embedding_gradient(m, packed, {})[:7].max() > 1e-3
 
@@ -96,7 +97,7 @@ def test_packed_is_unpacked(positions):
     m, packed = model(positions), pack(examples, 12)
     assert len(packed.x) == 2  # 5, 3, 1 | 7, 4 or so: first fit
     with no_grad():
-        rows = m(tensor(packed.x), **inputs_of(packed)).numpy()
+        rows = m(tensor(packed.x), **inputs_of(packed, m)).numpy()
         alone = [m(tensor(e.x[None])).numpy()[0] for e in examples]
     found = [rows[r][packed.document[r] == d]
              for r in range(2) for d in range(packed.document[r].max() + 1)]  # fmt: skip
@@ -112,7 +113,7 @@ def test_who_needs_positions_to_restart(three, positions, matters):
     m, packed = model(positions), pack(three, 9)
     mask = block_mask(packed.document)
     with no_grad():
-        a = m(tensor(packed.x), **inputs_of(packed)).numpy()
+        a = m(tensor(packed.x), **inputs_of(packed, m)).numpy()
         b = m(tensor(packed.x), mask=mask).numpy()
     assert (np.abs(a - b).max() > 0.01) == matters
     assert matters or np.abs(a - b).max() < 1e-12
@@ -120,7 +121,8 @@ def test_who_needs_positions_to_restart(three, positions, matters):
 
 def test_the_loss_of_packed_rows_is_that_of_the_batch(three):
     m, packed = model(), pack(three, 9)
-    got = sft_loss(m, tensor(packed.x), tensor(packed.y), **inputs_of(packed)).item()
+    got = packed_loss(m, packed).item()
+    assert packed_loss(m, packed, 12).item() == pytest.approx(got / 2, abs=1e-13)
     total = counted(*(e.y for e in three))
     want = sum(sft_loss(m, tensor(e.x[None]), tensor(e.y[None]), total).item()
                for e in three)  # fmt: skip
@@ -132,9 +134,9 @@ def test_padding_is_finite_and_counts_for_nothing(three):
     assert filled(packed) == 9 / 14 and (packed.x[0, 9:] == 5).all()
     assert (packed.document[0, 9:] == -1).all() and counted(packed.y) == 6
     with no_grad():
-        out = m(tensor(packed.x), **inputs_of(packed)).numpy()
+        out = m(tensor(packed.x), **inputs_of(packed, m)).numpy()
         short = pack(three, 9)
-        want = m(tensor(short.x), **inputs_of(short)).numpy()
+        want = m(tensor(short.x), **inputs_of(short, m)).numpy()
     assert np.isfinite(out).all()
     np.testing.assert_allclose(out[:, :9], want, atol=1e-12)
 

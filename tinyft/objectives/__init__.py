@@ -15,7 +15,14 @@ from tinyft.objectives.instruction import (
     sft_loss,
     shifted,
 )
-from tinyft.objectives.packing import Packed, block_mask, filled, inputs_of, pack
+from tinyft.objectives.packing import (
+    Packed,
+    block_mask,
+    filled,
+    inputs_of,
+    pack,
+    packed_loss,
+)
 
 __all__ = [
     "OBJECTIVES",
@@ -34,6 +41,7 @@ __all__ = [
     "inputs_of",
     "one_bos",
     "pack",
+    "packed_loss",
     "sft_loss",
     "shifted",
 ]

@@ -216,11 +216,12 @@ def accumulate(model, batches):
         )
     for x, y in batches:
         if counted(y):
-            part = sft_loss(model, _moved(model, x), _moved(model, y), total)
+            part = sft_loss(model, there(model, x), there(model, y), total)
             part.backward()
             loss += part.item()
     return loss
 
 
-def _moved(model, array):
+def there(model, array):
+    """A host array as a Tensor where the model is."""
     return Tensor(backend.to(array, next(model.parameters()).device))

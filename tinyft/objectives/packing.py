@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from tinyft import backend
 from tinyft.data import IGNORE
-from tinyft.objectives.instruction import fitted
+from tinyft.objectives.instruction import fitted, sft_loss, there
 
 
 class Packed(NamedTuple):
@@ -72,12 +72,19 @@ def block_mask(document):
     return (same & past)[:, None]
 
 
-def inputs_of(packed):
-    """What the model takes beside the ids: {"mask": (1), "positions": (2)}.
+def inputs_of(packed, model):
+    """What the model takes beside the ids, {"mask": (1), "positions": (2)}, where it is.
 
-    model(packed.x, **inputs_of(packed)), or sft_loss(model, x, y, **inputs_of(packed)).
+    model(x, **inputs_of(packed, model)), or the whole of it by `packed_loss`.
     """
-    return {"mask": block_mask(packed.document), "positions": packed.positions}
+    mask, positions = block_mask(packed.document), packed.positions
+    return {"mask": there(model, mask), "positions": there(model, positions)}
+
+
+def packed_loss(model, packed, total=None):
+    """`sft_loss` of packed rows: that of their conversations, each alone. A Tensor."""
+    x, y = there(model, packed.x), there(model, packed.y)
+    return sft_loss(model, x, y, total, **inputs_of(packed, model))
 
 
 def filled(packed):

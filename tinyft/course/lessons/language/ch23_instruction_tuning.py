@@ -60,18 +60,17 @@ def ask(model, tokens, *texts, count=20):
 
 def _ask(model, tokens, text, count):
     template = objectives.Template()
-    ids, end = (
-        template.ids(tokens, [{"role": "user", "content": text}]),
-        tokens.special_id(template.end),
-    )
+    ids = template.ids(tokens, [{"role": "user", "content": text}])
+    end = tokens.special_id(template.end)
     out = model.generate(np.array([ids]), count, greedy=True, stop=end)[0, len(ids) :]
     kept = out[: list(out).index(end)] if end in out else out
     return tokens.decode(kept)
 
 
 def held_out(tokens, split, task=None):
-    """One padded batch (x, y): every task (or one) on the first WORDS words of a split."""
-    words = data.instruction_words(split)[:WORDS]
+    """One padded batch (x, y): every task (or one) on WORDS words, from A to Z."""
+    words = data.instruction_words(split)
+    words = [words[i * len(words) // WORDS] for i in range(WORDS)]
     tasks = TASKS if task is None else (task,)
     asked = [data.instruction(t, w) for t in tasks for w in words]
     return objectives.chat_batch(tokens, asked)
@@ -96,16 +95,16 @@ def by_task(model, tokens, split="test"):
 
 
 # --- tinyft study 23 -------------------------------------------------------------------
-RATES = (2e-3, 4e-3, 8e-3, 1.6e-2)
+RATES = {MASKED: (4e-3, 8e-3, 1.6e-2), JOINT: (2e-3, 4e-3, 8e-3)}
 
 
 def plan():
-    """Answers alone, or every token, as targets: each at four rates for two seeds."""
+    """Answers alone, or every token, as targets: each at three rates for two seeds."""
     return [
         {"objective": objective, "lr": lr, "seed": seed}
         for seed in CHOOSING
-        for objective in (MASKED, JOINT)
-        for lr in RATES
+        for objective, rates in RATES.items()
+        for lr in rates
     ]
 
 

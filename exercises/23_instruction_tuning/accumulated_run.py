@@ -22,6 +22,8 @@ def accumulated_run(W, steps, lr, most):
     (−2, 2), (3, −3), so ∂L/∂W = (2, −2)/4 = (½, −½), of norm 0.707. With lr = 0.2 and
     most = 0.5 it becomes (0.354, −0.354), and W = [[−0.0707, 0.0707]].
 
+    Some x_i W are in the thousands: exp alone would overflow.
+
     W (d, K); steps: a list of lists of micro-batches; lr, most floats > 0. Returns (W,
     losses): the trained W and L before every step, (number of steps,). W itself stays.
     """

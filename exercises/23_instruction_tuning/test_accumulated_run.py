@@ -8,7 +8,7 @@ from tinyft.grading import compare
 
 IGNORE, TOL, EQUATION = -100, 1e-9, "(23.3)"
 SIZES = [  # d, K, the largest norm, rows of the micro-batches of each step
-    (3, 4, 2.0, ((2, 5, 3), (6, 1), (4, 3))),
+    (3, 4, 2.0, ((2, 5, 3), (6, 1), (1,))),  # the last: a single row counts
     (4, 3, 0.5, ((7, 2), (3, 3, 4), (2, 6))),
     (2, 5, 1.3, ((1, 8, 2), (5, 4), (3, 7, 1))),
     (5, 2, 0.9, ((6, 2), (4, 4, 1), (2, 9))),
@@ -187,3 +187,20 @@ def test_an_empty_step(student, rng, draw):
         tol=TOL,
         equation=EQUATION,
     )
+
+
+@pytest.mark.draws(*SIZES)
+def test_large_logits(student, rng, draw):
+    """x W in the thousands: finite losses, of log p and not of a rounded p."""
+    W, steps, lr, most = problem(rng, *draw)
+    steps = [[(1000 * X, y) for X, y in micro] for micro in steps]
+    want = reference(W, steps, lr, most)
+    losses = np.array(want[1])
+    known = {
+        "the logarithm of a probability that is rounded to 0": (
+            want[0],
+            np.where(losses > 0, np.inf, losses),
+        ),
+    }
+    got = student.accumulated_run(W, steps, lr, most)
+    compare(got, want=want, mistakes=known, tol=TOL, equation=EQUATION)

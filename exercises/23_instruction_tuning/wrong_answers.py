@@ -12,7 +12,7 @@ SUMS = "G, total = G + X.T @ p, total + len(y)"
 MEAN = "G = G / max(total, 1)"
 STEP = "W = W - lr * G * (most / norm if norm > most else 1.0)"
 LOSS = "losses.append(loss / max(total, 1))"
-SUM = "loss -= np.log(p[rows, y]).sum()"
+SUM = "loss -= log_p[rows, y].sum()"
 NORM = "norm = np.linalg.norm(G)"
 FACTOR = "fail[here] *= np.maximum(n - c - k + 1, 0)[here] / (n - k + 1)[here]"
 POINT = "curve.append(1 - fail[here].mean())"
@@ -210,24 +210,29 @@ WRONG = {
     ],
     "accumulated_run": [
         (
+            "the logarithm of a probability that is rounded to 0",
+            "loss -= log_p[rows, y].sum()",
+            "np.seterr(all='ignore')\n            loss -= np.log(p[rows, y]).sum()",
+        ),
+        (
             "the mean of the micro-batches' means",
-            "loss -= np.log(p[rows, y]).sum()\n"
+            "loss -= log_p[rows, y].sum()\n"
 "            p[rows, y] -= 1\n"
 "            G, total = G + X.T @ p, total + len(y)",
             "if not len(y):\n"
 "                continue\n"
-"            loss -= np.log(p[rows, y]).mean()\n"
+"            loss -= log_p[rows, y].mean()\n"
 "            p[rows, y] -= 1\n"
 "            G, total = G + X.T @ p / len(y), total + 1",
         ),
         (
             "the sum of the micro-batches' means",
-            "loss -= np.log(p[rows, y]).sum()\n"
+            "loss -= log_p[rows, y].sum()\n"
 "            p[rows, y] -= 1\n"
 "            G, total = G + X.T @ p, total + len(y)",
             "if not len(y):\n"
 "                continue\n"
-"            loss -= np.log(p[rows, y]).mean()\n"
+"            loss -= log_p[rows, y].mean()\n"
 "            p[rows, y] -= 1\n"
 "            G, total = G + X.T @ p / len(y), 1",
         ),

@@ -22,6 +22,8 @@ def accumulated_run(W, steps, lr, most):
     (−2, 2), (3, −3), so ∂L/∂W = (2, −2)/4 = (½, −½), of norm 0.707. With lr = 0.2 and
     most = 0.5 it becomes (0.354, −0.354), and W = [[−0.0707, 0.0707]].
 
+    Some x_i W are in the thousands: exp alone would overflow.
+
     W (d, K); steps: a list of lists of micro-batches; lr, most floats > 0. Returns (W,
     losses): the trained W and L before every step, (number of steps,). W itself stays.
     """
@@ -33,9 +35,9 @@ def accumulated_run(W, steps, lr, most):
             X, y = X[y != -100], y[y != -100]
             z = X @ W
             z = z - z.max(axis=1, keepdims=True)
-            p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
-            rows = np.arange(len(y))
-            loss -= np.log(p[rows, y]).sum()
+            log_p = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+            rows, p = np.arange(len(y)), np.exp(log_p)
+            loss -= log_p[rows, y].sum()
             p[rows, y] -= 1
             G, total = G + X.T @ p, total + len(y)
         losses.append(loss / max(total, 1))

@@ -95,7 +95,7 @@ def by_task(model, tokens, split="test"):
 
 
 # --- tinyft study 23 -------------------------------------------------------------------
-RATES = {MASKED: (4e-3, 8e-3, 1.6e-2), JOINT: (2e-3, 4e-3, 8e-3)}
+RATES = (2e-3, 4e-3, 8e-3)
 
 
 def plan():
@@ -103,8 +103,8 @@ def plan():
     return [
         {"objective": objective, "lr": lr, "seed": seed}
         for seed in CHOOSING
-        for objective, rates in RATES.items()
-        for lr in rates
+        for objective in (MASKED, JOINT)
+        for lr in RATES
     ]
 
 

@@ -210,11 +210,16 @@ def test_a_template_without_a_place_for_the_answer_is_refused():
 
 
 @pytest.mark.parametrize(
-    "message", [{"role": "tool", "content": "a"}, {"role": "user"}]
+    "message", [{"role": "tool", "content": "a"}, {"role": "user"}, "hello"]
 )
 def test_a_strange_message_is_refused(message):
     with pytest.raises(ValueError, match="a message is"):
         TO_IDS([message], False)
+
+
+def test_an_empty_batch_is_refused():
+    with pytest.raises(ValueError, match="no example to put into a batch"):
+        sft.collate([])
 
 
 def test_an_unknown_objective_is_refused():

@@ -46,7 +46,8 @@ class Template:
         known = {"user": self.user, "assistant": self.assistant}
         ids, end = [tokenizer.special_id(self.bos)], tokenizer.special_id(self.end)
         for message in messages:
-            role, text = message.get("role"), message.get("content")
+            told = message if isinstance(message, dict) else {}
+            role, text = told.get("role"), told.get("content")
             if role not in known or not isinstance(text, str):
                 raise ValueError(
                     'Template: a message is {"role": "user" or "assistant", "content": '
@@ -162,6 +163,8 @@ def collate(examples, pad=0):
     pad: an id, on the right, where a causal model's tokens do not see it. Its targets do
     not count. An example without targets is fine beside others.
     """
+    if not examples:
+        raise ValueError("collate: there is no example to put into a batch")
     xp = backend.host()
     T = max(len(example.x) for example in examples)
     x = xp.full((len(examples), T), pad)

@@ -1,4 +1,4 @@
-"""Task 3 of 4: a training run with accumulation and clipping.  (23.3) of the notebook."""
+"""Task 3 of 4: a training run with accumulation and clipping.  (23.5) of the notebook."""
 
 import numpy as np
 
@@ -27,5 +27,5 @@ def accumulated_run(W, steps, lr, most):
     W (d, K); steps: a list of lists of micro-batches; lr, most floats > 0. Returns (W,
     losses): the trained W and L before every step, (number of steps,). W itself stays.
     """
-    # YOUR CODE: (23.3)
-    raise NotImplementedError("not implemented yet: accumulated_run, (23.3)")
+    # YOUR CODE: (23.5)
+    raise NotImplementedError("not implemented yet: accumulated_run, (23.5)")

@@ -1,4 +1,4 @@
-"""Task 2 of 4: a row of conversations behind one system prompt.  (23.5), (23.6)."""
+"""Task 2 of 4: a row of conversations behind one system prompt.  (23.3), (23.4)."""
 
 import numpy as np
 
@@ -22,5 +22,5 @@ def packed_row(shared, lengths, T):
     shared, T integers >= 0; lengths a list of integers >= 1 that fit. Returns (mask,
     positions).
     """
-    # YOUR CODE: (23.5), (23.6)
-    raise NotImplementedError("not implemented yet: packed_row, (23.5), (23.6)")
+    # YOUR CODE: (23.3), (23.4)
+    raise NotImplementedError("not implemented yet: packed_row, (23.3), (23.4)")

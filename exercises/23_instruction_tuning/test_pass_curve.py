@@ -87,7 +87,7 @@ def test_curve(student, rng, draw):
     most, want = draw[1], reference(n, c, draw[1])
     known = {k: v for k, v in mistakes(n, c, most).items() if abs(v - want).max() > 1e-8}
     got = student.pass_curve(n, c, most)
-    compare(got, want=want, mistakes=known, tol=TOL, equation="(23.8)")
+    compare(got, want=want, mistakes=known, tol=TOL, equation="(23.9)")
 
 
 @pytest.mark.draws(*LARGE)
@@ -111,7 +111,7 @@ def test_many_samples(student, rng, draw):
         want=want,
         mistakes=known,
         tol=TOL,
-        equation="(23.8)",
+        equation="(23.9)",
         called="pass_curve",
     )
 

@@ -14,6 +14,7 @@ from tinyft.objectives.instruction import (
     one_bos,
     sft_loss,
     shifted,
+    there,
 )
 from tinyft.objectives.packing import (
     Packed,
@@ -44,4 +45,5 @@ __all__ = [
     "packed_loss",
     "sft_loss",
     "shifted",
+    "there",
 ]

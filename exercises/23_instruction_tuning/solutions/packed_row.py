@@ -1,4 +1,4 @@
-"""Task 2 of 4: a row of conversations behind one system prompt.  (23.5), (23.6)."""
+"""Task 2 of 4: a row of conversations behind one system prompt.  (23.3), (23.4)."""
 
 import numpy as np
 
@@ -22,7 +22,7 @@ def packed_row(shared, lengths, T):
     shared, T integers >= 0; lengths a list of integers >= 1 that fit. Returns (mask,
     positions).
     """
-    # YOUR CODE: (23.5), (23.6)
+    # YOUR CODE: (23.3), (23.4)
     owner, positions = np.full(T, -2), np.zeros(T, dtype=int)
     owner[:shared], positions[:shared] = -1, np.arange(shared)
     start = shared

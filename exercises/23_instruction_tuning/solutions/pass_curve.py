@@ -1,4 +1,4 @@
-"""Task 4 of 4: how many samples a benchmark needs.  (23.8) of the notebook."""
+"""Task 4 of 4: how many samples a benchmark needs.  (23.9) of the notebook."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ def pass_curve(n, c, most):
 
     n, c (P,) integers, 0 <= c <= n, some n_i >= most. Returns (most,).
     """
-    # YOUR CODE: (23.8)
+    # YOUR CODE: (23.9)
     curve = []
     fail = np.ones(len(n))
     for k in range(1, most + 1):

@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 
 from tinyft import data, no_grad, objectives, optim
+from tinyft.course.experiment import interval
 from tinyft.course.runs import CHOOSING
 from tinyft.optim.schedule import warmup_cosine
 from tinyft.training.loop import fit
@@ -92,6 +93,83 @@ def by_task(model, tokens, split="test"):
     """{task: share of held-out words answered exactly}."""
     right = exact(model, *held_out(tokens, split)).reshape(len(TASKS), -1)
     return {task: float(row.mean()) for task, row in zip(TASKS, right)}
+
+
+def mistaken(batches, kind, tokens):
+    """The batches of `batches` with one mistake: "no end", "first token lost" or "not
+    shifted" (the targets are the inputs at the same places); "right" leaves them."""
+    end, bot = tokens.special_id("[END]"), tokens.special_id("[BOT]")
+
+    def spoiled(rng):
+        for x, y in batches(rng):
+            if kind == "no end":
+                y = np.where(y == end, data.IGNORE, y)
+            elif kind == "first token lost":
+                y = np.where(x == bot, data.IGNORE, y)
+            elif kind == "not shifted":
+                later = np.roll(y, 1, axis=1) != data.IGNORE
+                y = np.where(later, x, data.IGNORE)
+            yield x, y
+
+    return spoiled
+
+
+def by_place(model, packed, mask):
+    """A row of a table: exact answers in packed rows, all, the first of a row, the others.
+
+    mask: "block mask" (and restarted positions), or anything else for the causal one.
+    """
+    inputs = objectives.inputs_of(packed, model) if mask == "block mask" else {}
+    with no_grad(), model.evaluating():
+        best = model(objectives.there(model, packed.x), **inputs).numpy().argmax(-1)
+    good = (best == packed.y) | (packed.y == data.IGNORE)
+    first, later = [], []
+    for row, documents in zip(good, packed.document):
+        for d in range(documents.max() + 1):
+            (later if d else first).append(row[documents == d].all())
+    shares = np.mean(first + later), np.mean(first), np.mean(later)
+    return [f"packed, {mask}", *(f"{share:.1%}" for share in shares)]
+
+
+def a_step(model, rows):
+    """A function: one forward and backward pass of (x, y), or of Packed rows."""
+
+    def step():
+        if isinstance(rows, objectives.Packed):
+            loss = objectives.packed_loss(model, rows)
+        else:
+            loss = objectives.sft_loss(model, *on_device(model, rows))
+        loss.backward()
+        model.zero_grad()
+
+    return step
+
+
+def chat_batch(tokens, task, words):
+    """One instruction on each of the words, a padded batch (x, y)."""
+    return objectives.chat_batch(tokens, [data.instruction(task, w) for w in words])
+
+
+def taken_gradient(model):
+    """The gradient that lies in the model, one row; it is cleared."""
+    found = np.concatenate([p.grad.numpy().ravel() for p in model.parameters()])
+    model.zero_grad()
+    return found
+
+
+def verdict(gap, best):
+    """What five paired differences of exact answers (points) settle, in words."""
+    mean, half = interval(gap)
+    rates = {name: found[0]["settings"]["lr"] for name, found in best.items()}
+    shown = "; ".join(f"{name} at {lr:g}" for name, lr in rates.items())
+    if abs(mean) <= half:
+        settled = "not settled"
+    else:
+        settled = "settled for " + ("answers alone" if mean > 0 else "every token")
+    return (
+        f"Each at its best rate ({shown}), the mean of the eight tasks: p(y|x) minus "
+        f"p(x,y) is {mean:+.1f} ± {half:.1f} points: **{settled}**."
+    )
 
 
 # --- tinyft study 23 -------------------------------------------------------------------

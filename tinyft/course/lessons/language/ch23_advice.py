@@ -1,0 +1,55 @@
+"""Chapter 23: "What to set", from the values that its cells have measured."""
+
+import numpy as np
+
+from tinyft.course.experiment import said
+
+
+def advice(study, after, filled, full, means):
+    """Rows (what, set, measured) of the table of section 8.
+
+    study: the runs of `tinyft study 23`.  after: {task: share exact} of char_chat.
+    filled: the share of packed places with a token.  full, means: losses by (23.5).
+    """
+    arms = {name: study.where(objective=name) for name in ("p(y|x)", "p(x,y)")}
+    best = {name: arm.at_best_rate() for name, arm in arms.items()}
+    gap = 100 * np.subtract(*(found.values("test") for found in best.values()))
+    rates = ", ".join(f"{found[0]['settings']['lr']:g}" for found in best.values())
+    grid = ", ".join(f"{lr:g}" for lr in sorted({r["settings"]["lr"] for r in study}))
+    short = 100 * np.mean(best["p(y|x)"].values("test"))
+    long = 100 * np.mean(list(after.values()))
+    return [
+        [
+            "targets",
+            "the answers and their [END]; look at one decoded row",
+            "three wrong masks, no exact answer (section 3)",
+        ],
+        [
+            "prompt",
+            "not learned, unless you want p(x, y)",
+            f"{said(gap, 1, sign=True)} points of exact answers (section 5)",
+        ],
+        [
+            "rate (AdamW)",
+            f"{rates}, then half and double it",
+            f"best of {grid} on valid for p(y|x) and p(x,y), 300 steps (section 5); "
+            "other models: sweep",
+        ],
+        [
+            "steps",
+            "until valid stops to improve",
+            f"{short:.0f} % exact after 300 steps (5 seeds), {long:.0f} % after 1200 (one "
+            "model, section 4)",
+        ],
+        [
+            "batch",
+            "packed rows with a block mask",
+            f"{filled:.0%} of the places filled; causal mask alone fails (section 6)",
+        ],
+        [
+            "denominator",
+            "all targets of the whole batch",
+            f"{full:.2f} against {np.mean(means):.2f} as a mean of means (section 7)",
+        ],
+        ["template", "the base model's own; one BOS", "by custom; not varied here"],
+    ]

@@ -1,0 +1,71 @@
+"""Chapter 23: what its Proofs need: small models, derivatives, refusals."""
+
+from functools import partial
+
+import numpy as np
+
+from tinyft import objectives, ops, tensor
+
+
+def loud(model, size=0.4):
+    """The model with every matrix drawn from N(0, size²), so that positions matter."""
+    for p in model.parameters():
+        if p.ndim > 1:
+            rng = np.random.default_rng(p.size)
+            p.data = tensor(size * rng.normal(size=p.shape), dtype=p.dtype).data
+    return model
+
+
+def embedding_gradient(model, packed, inputs, row=0, document=1):
+    """|d(Σ states³ of one conversation)/d(embeddings of its row)|, (T, C)."""
+    seen, embed = [], model.embed_tokens
+
+    def keep(*given):
+        seen.append(tensor(embed(*given).numpy(), requires_grad=True))
+        return seen[0]
+
+    model.embed_tokens = keep
+    try:
+        states = model.states(tensor(packed.x), **inputs)
+        at = np.flatnonzero(packed.document[row] == document)
+        ops.sum(states[row, at[0] : at[-1] + 1] ** 3).backward()
+    finally:
+        del model.embed_tokens
+    return np.abs(seen[0].grad.numpy()[row])
+
+
+def random_batch(rng, counts, vocab, length=8):
+    """x, y (len(counts), length): random ids, so many targets at the end of each row."""
+    x = rng.integers(0, vocab, (len(counts), length))
+    y = np.full(x.shape, -100)
+    for row, count in zip(y, counts):
+        row[length - count :] = rng.integers(0, vocab, count)
+    return x, y
+
+
+def refusals(model, tokens, empty):
+    """Print the sentence of each input that is refused. empty: a batch without targets."""
+    template = objectives.Template()
+    to_ids = partial(template.ids, tokens)
+    end = tokens.special_id(template.end)
+    asked = [{"role": "user", "content": "reverse: lord"}]
+    answered = [*asked, {"role": "assistant", "content": "drol"}]
+    (one,) = objectives.chat_examples(tokens, [answered])
+
+    def no_place(messages, reply):  # a template that leaves the assistant's turns out
+        return to_ids([m for m in messages if m["role"] == "user"], False)
+
+    for attempt in (
+        partial(objectives.sft_loss, model, *map(tensor, empty)),
+        partial(objectives.accumulate, model, [empty, empty]),
+        partial(objectives.answer_mask, to_ids, asked, end),
+        partial(objectives.pack, [one], 12),
+        partial(objectives.pack, [one], 12, long="cut"),
+        partial(objectives.answer_mask, no_place, answered, end),
+    ):
+        try:
+            attempt()
+        except ValueError as error:
+            print(f"- {error}")
+        else:
+            raise AssertionError(f"{attempt} was not refused")

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tinyft.course.experiment import said
+from tinyft.course.experiment import interval, said
+from tinyft.course.lessons.language.ch23_instruction_tuning import ARMS
 
 
 def advice(study, after, filled, full, means):
@@ -11,12 +12,13 @@ def advice(study, after, filled, full, means):
     study: the runs of `tinyft study 23`.  after: {task: share exact} of char_chat.
     filled: the share of packed places with a token.  full, means: losses by (23.5).
     """
-    arms = {name: study.where(objective=name) for name in ("p(y|x)", "p(x,y)")}
+    arms = {name: study.where(objective=one) for name, one in ARMS.items()}
     best = {name: arm.at_best_rate() for name, arm in arms.items()}
     gap = 100 * np.subtract(*(found.values("test") for found in best.values()))
-    rates = ", ".join(f"{found[0]['settings']['lr']:g}" for found in best.values())
+    rates = {f"{found[0]['settings']['lr']:g}" for found in best.values()}
+    settled = abs(interval(gap)[0]) > interval(gap)[1]
     grid = ", ".join(f"{lr:g}" for lr in sorted({r["settings"]["lr"] for r in study}))
-    short = 100 * np.mean(best["p(y|x)"].values("test"))
+    short = 100 * np.mean(best["answers alone"].values("test"))
     long = 100 * np.mean(list(after.values()))
     return [
         [
@@ -26,19 +28,20 @@ def advice(study, after, filled, full, means):
         ],
         [
             "prompt",
-            "not learned, unless you want p(x, y)",
-            f"{said(gap, 1, sign=True)} points of exact answers (section 5)",
+            "not learned" if settled else "not learned, by custom",
+            f"{said(gap, 1, sign=True)} points of exact answers: "
+            f"{'settled' if settled else 'not settled'} (section 5)",
         ],
         [
             "rate (AdamW)",
-            f"{rates}, then half and double it",
-            f"best of {grid} on valid for p(y|x) and p(x,y), 300 steps (section 5); "
+            f"{' and '.join(sorted(rates))}, then half and double it",
+            f"best of {grid} on valid, for both kinds of targets, 300 steps (section 5); "
             "other models: sweep",
         ],
         [
             "steps",
             "until valid stops to improve",
-            f"{short:.0f} % exact after 300 steps (5 seeds), {long:.0f} % after 1200 (one "
+            f"{short:.0f} % exact after 300 steps (5 seeds), {long:.1f} % after 1200 (one "
             "model, section 4)",
         ],
         [

@@ -20,6 +20,7 @@ BASE, CHAT = "char_text", "char_chat"
 STEPS, BATCH, WORDS = 300, 48, 60
 MASKED, JOINT = objectives.OBJECTIVES
 TASKS = data.instruction_tasks()
+ARMS = {"answers alone": MASKED, "every token": JOINT}  # no "|" in a table
 
 
 def train(model, batches, lr, steps, seed, loss=lm_loss):
@@ -165,10 +166,10 @@ def verdict(gap, best):
     if abs(mean) <= half:
         settled = "not settled"
     else:
-        settled = "settled for " + ("answers alone" if mean > 0 else "every token")
+        settled = "settled, in favour of " + list(best)[mean < 0]
     return (
-        f"Each at its best rate ({shown}), the mean of the eight tasks: p(y|x) minus "
-        f"p(x,y) is {mean:+.1f} ± {half:.1f} points: **{settled}**."
+        f"Each at its best rate ({shown}), mean of the eight tasks: {' minus '.join(best)} "
+        f"is {mean:+.1f} ± {half:.1f} points: **{settled}**."
     )
 
 

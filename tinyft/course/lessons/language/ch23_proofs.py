@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from tinyft import objectives, ops, tensor
+from tinyft import no_grad, objectives, ops, tensor
 
 
 def loud(model, size=0.4):
@@ -14,6 +14,18 @@ def loud(model, size=0.4):
             rng = np.random.default_rng(p.size)
             p.data = tensor(size * rng.normal(size=p.shape), dtype=p.dtype).data
     return model
+
+
+def logits(model, ids, **inputs):
+    """The model's logits, a host array."""
+    with no_grad():
+        return model(tensor(ids), **inputs).numpy()
+
+
+def places(packed):
+    """(row, conversation) of every conversation in the packed rows."""
+    counts = packed.document.max(axis=1) + 1
+    return [(r, d) for r, count in enumerate(counts) for d in range(count)]
 
 
 def embedding_gradient(model, packed, inputs, row=0, document=1):

@@ -1,4 +1,4 @@
-"""Chapter 23: "What to set", from the values that its cells have measured."""
+"""Chapters 23 and 23b: "What to set", from the values that their cells have measured."""
 
 import numpy as np
 
@@ -55,4 +55,52 @@ def advice(study, after, filled, full, means):
             f"{full:.2f} against {np.mean(means):.2f} as a mean of means (section 7)",
         ],
         ["template", "the base model's own; one BOS", "by custom; not varied here"],
+    ]
+
+
+def more_tokens(runs, sums, samples, curve, ridge):
+    """Rows of the table of 23b. curve (seeds, 16) and ridge (16,): errors in context."""
+    study, many = runs.load("23_scratchpad"), runs.load("23_sampling")
+    padded = study.where(way=sums.PAD).at_best_rate()
+    at_once = 100 * np.array(study.where(way=sums.ANSWER).values("test"))
+    greedy = np.array(many.values("greedy"))
+    gains = {
+        k: said(many.values(f"{k}@32") - greedy, 3, sign=True) for k in ("vote", "best")
+    }
+    gap = curve - ridge
+    return [
+        [
+            "scratchpad",
+            "yes, where single steps can be written down",
+            f"{said(100 * np.array(padded.values('test')), 1)} % right against at most "
+            f"{at_once.max():.1f} % at once, at equal tokens (section 1)",
+        ],
+        [
+            "rate, small model from nothing",
+            f"{padded[0]['settings']['lr']:g}",
+            "three rates on valid (section 1)",
+        ],
+        [
+            "one answer",
+            "greedy",
+            f"{greedy.mean():.2f}; one sample at temperature 1: "
+            f"{np.mean(many.values('pass@1')):.2f} (section 2)",
+        ],
+        [
+            "many, with a checker",
+            "pass@k, beside a guesser's line",
+            f"pass@8 {said(many.values('pass@8'))}, guessing {1 - 0.9**8:.2f} (section 2)",
+        ],
+        [
+            "many, without",
+            "a vote or the best by score, only if it beats greedy",
+            f"32 samples minus greedy: vote {gains['vote']}, best {gains['best']} "
+            "(section 2, half-trained models)",
+        ],
+        [
+            "examples in the prompt",
+            "as many as fit, until the curve is flat",
+            f"above ridge by {said(gap[:, 2])} at k = 2, {said(gap[:, 15])} at k = 15 "
+            "(section 3)",
+        ],
     ]

@@ -16,12 +16,15 @@ SECOND = {  # their exercises are with the first notebook
     "02b_transformer_blocks",
     "08b_feature_drift",
     "15b_lora_variants",
+    "23b_more_tokens",
 }
 LIBRARY = {  # PyTorch's shorter name; what the file measures or holds
     "01_optimisers": "optim",
     "07_which_layers": "frequency",
     "16_loha_lokr": "loha",
     "17_qlora": "packed",  # what the weights are
+    "23_instruction_tuning": "instruction",
+    "23b_more_tokens": "sampling",
     "29_real_models": "gguf",  # the file of one of them
 }
 EVERY = chapters.every()

@@ -100,7 +100,7 @@ def more_tokens(runs, sums, samples, curve, ridge):
         [
             "examples in the prompt",
             "as many as fit, until the curve is flat",
-            f"above ridge by {said(gap[:, 2])} at k = 2, {said(gap[:, 15])} at k = 15 "
+            f"above ridge by {said(gap[:, 2], 3)} at k = 2, {said(gap[:, 15], 3)} at 15 "
             "(section 3)",
         ],
     ]

@@ -104,6 +104,25 @@ def ridge(X, y):
     return np.linalg.solve(X.T @ X + NOISE**2 * np.eye(X.shape[1]), X.T @ y)
 
 
+def by_hand(count, task=0):
+    """Rows (k, pair k, w, prediction, y) of the first `count` queries of a test task."""
+    told, y = tasks("test")
+    X, Y, Q = (
+        told[task, :PAIRS, :DIM],
+        told[task, :PAIRS, DIM],
+        told[task, PAIRS:, :DIM],
+    )
+    rows = []
+    for k in range(count):
+        w = ridge(X[:k], Y[:k])
+        pair = (
+            ", ".join(f"{v:.2f}" for v in X[k - 1]) + f"; {Y[k - 1]:.2f}" if k else ""
+        )
+        shown = ", ".join(f"{v:.2f}" for v in w)
+        rows.append([k, pair, shown, f"{Q[k] @ w:.2f}", f"{y[task, k]:.2f}"])
+    return rows
+
+
 def one_step():
     """(error, rate) of one gradient step from w = 0 on ½ mean (w·x − y)², (16,) each.
 

@@ -10,7 +10,7 @@ def draw_masks(masks, labels, caption):
     """Who may look at whom: {title: booleans (T, T)}, and a label per token."""
     import matplotlib.pyplot as plt
 
-    fig, axes = plt.subplots(1, len(masks), figsize=(4.2 * len(masks), 4.2))
+    fig, axes = plt.subplots(1, len(masks), figsize=(4.2 * len(masks), 5.0))
     for ax, (title, mask) in zip(np.atleast_1d(axes), masks.items()):
         ax.imshow(~np.asarray(mask), cmap="gray", vmin=-1.2, vmax=1)
         ax.set_xticks(range(len(labels)), labels, fontsize=8)

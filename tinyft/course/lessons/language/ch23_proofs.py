@@ -1,5 +1,6 @@
 """Chapter 23: what its Proofs need: small models, derivatives, refusals."""
 
+import itertools
 from functools import partial
 
 import numpy as np
@@ -81,3 +82,22 @@ def refusals(model, tokens, empty):
             print(f"- {error}")
         else:
             raise AssertionError(f"{attempt} was not refused")
+
+
+def best_by_enumeration(scores, values, k):
+    """The mean value of the highest-scored of all k-subsets, ties shared."""
+    found = []
+    for chosen in itertools.combinations(range(len(scores)), k):
+        top = max(scores[i] for i in chosen)
+        found.append(np.mean([values[i] for i in chosen if scores[i] == top]))
+    return np.mean(found)
+
+
+def plurality(law, n):
+    """The chance that answer 0 has most of n votes, ties shared; law: of the answers."""
+    total = 0.0
+    for votes in itertools.product(range(len(law)), repeat=n):
+        counts = [votes.count(i) for i in range(len(law))]
+        share = (counts[0] == max(counts)) / counts.count(max(counts))
+        total += np.prod([law[i] for i in votes]) * share
+    return total

@@ -41,8 +41,8 @@ def advice(study, after, filled, full, means):
         [
             "steps",
             "until valid stops to improve",
-            f"{short:.0f} % exact after 300 steps (5 seeds), {long:.1f} % after 1200 (one "
-            "model, section 4)",
+            f"{short:.0f} % exact after 300 steps ({len(gap)} seeds), {long:.1f} % after "
+            "1200 (one model, section 4)",
         ],
         [
             "batch",

@@ -16,6 +16,7 @@ SECOND = {  # their exercises are with the first notebook
     "02b_transformer_blocks",
     "08b_feature_drift",
     "15b_lora_variants",
+    "23b_more_tokens",
 }
 LIBRARY = {  # PyTorch's shorter name; what the file measures or holds
     "01_optimisers": "optim",
@@ -23,6 +24,8 @@ LIBRARY = {  # PyTorch's shorter name; what the file measures or holds
     "16_loha_lokr": "loha",
     "17_qlora": "packed",  # what the weights are
     "20_four_paradigms": "naive_bayes",
+    "23_instruction_tuning": "instruction",
+    "23b_more_tokens": "sampling",
     "29_real_models": "gguf",  # the file of one of them
 }
 EVERY = chapters.every()

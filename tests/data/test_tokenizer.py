@@ -208,3 +208,14 @@ def test_cache_does_not_grow_without_bound(monkeypatch):
     text = "one two three four five six"
     assert tokenizer.decode(tokenizer.encode(text)) == text
     assert len(tokenizer._cache) <= 3
+
+
+def test_load_own_knows_the_kind(tmp_path):
+    small = data.BPETokenizer.train("abab cdcd", 258)
+    for kind in (data.CharTokenizer("abc", ("[PAD]",)), small):
+        kind.save(tmp_path / "t.json")
+        again = data.load_own(tmp_path / "t.json")
+        assert type(again) is type(kind) and len(again) == len(kind)
+    (tmp_path / "t.json").write_text("{")
+    with pytest.raises(data.TokenizerError, match="not a complete tokenizer file"):
+        data.load_own(tmp_path / "t.json")

@@ -186,3 +186,13 @@ def test_no_family_file_can_hold_them(kind, family, tmp_path):
     with pytest.raises(ValueError, match="positions"):
         io.huggingface.save_model(m, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_positions_may_be_given(kind):
+    """0, 1, ... are what the model counts itself; where it adds them, others differ."""
+    m, at = model(positions=kind), np.tile(np.arange(9), (2, 1))
+    np.testing.assert_allclose(logits(m, IDS, positions=at), logits(m, IDS), **close)
+    moved = logits(m, IDS, positions=at // 2)
+    reads = kind in ("learned", "rotary", "sinusoidal")
+    assert (np.abs(moved - logits(m, IDS)).max() > 1e-3) == reads

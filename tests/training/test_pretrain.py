@@ -10,7 +10,7 @@ from tinyft.training import pretrained, recipes
 from tinyft.training.pretrain import NAMES, pretrain
 
 SHORT = {"resnet_digits6": 5, "vit_digits": 5, "gpt_text": 2, "bert_text": 2,
-         "gpt_kjv": 1}  # fmt: skip
+         "gpt_kjv": 1, "char_text": 2, "char_chat": 2}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

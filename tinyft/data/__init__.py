@@ -12,10 +12,18 @@ from tinyft.data.batches import (
     rng_state,
     set_rng_state,
 )
-from tinyft.data.bpe import BPETokenizer
+from tinyft.data.bpe import BPETokenizer, load_own
 from tinyft.data.digits import SHIFTS, load_digits, shift
 from tinyft.data.files import SHA256, DataError
+from tinyft.data.held_out import masked_rows, masked_tokens, next_tokens
 from tinyft.data.images import normalised
+from tinyft.data.instructions import (
+    instruction,
+    instruction_tasks,
+    instruction_tokenizer,
+    instruction_words,
+    instructions,
+)
 from tinyft.data.stream import BatchStream
 from tinyft.data.text import domains, load_text, words
 from tinyft.data.tokenizer import CharTokenizer, Tokenizer, TokenizerError
@@ -40,12 +48,21 @@ __all__ = [
     "check_rng_state",
     "domains",
     "few_shot",
+    "instruction",
+    "instruction_tasks",
+    "instruction_tokenizer",
+    "instruction_words",
+    "instructions",
     "lm_batch",
     "load_digits",
+    "load_own",
     "load_text",
     "load_tokenizer",
     "load_verses",
+    "masked_rows",
+    "masked_tokens",
     "mlm_batch",
+    "next_tokens",
     "normalised",
     "rng_state",
     "set_rng_state",

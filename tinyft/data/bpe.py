@@ -11,9 +11,10 @@ inside the words of GPT-2's pre-split (splits.py). Sources: Sennrich, Haddow, Bi
 import heapq
 from collections import Counter, defaultdict
 from itertools import pairwise
+from pathlib import Path
 
 from tinyft.data.splits import split
-from tinyft.data.tokenizer import Tokenizer, TokenizerError
+from tinyft.data.tokenizer import CharTokenizer, Tokenizer, TokenizerError
 
 CACHED_WORDS = 100_000
 # A merge can double a token, so a list of 32 of them could fill the memory.
@@ -174,3 +175,12 @@ class BPETokenizer(Tokenizer):
     @classmethod
     def _from_state(cls, state):
         return cls(state["merges"], tuple(state["specials"]))
+
+
+def load_own(path):
+    """The tokenizer that `save` wrote, of characters or of byte pairs.
+
+    Raises TokenizerError for a broken file.
+    """
+    is_char = b'"kind": "char"' in Path(path).read_bytes()
+    return (CharTokenizer if is_char else BPETokenizer).load(path)

@@ -1,12 +1,14 @@
 """L4: what a comparison of two models, or of two ways to train them, has shown.
 
-And what a classifier's probabilities are worth on data with other class frequencies.
+And what a classifier's probabilities are worth on data with other class frequencies, and
+what several samples of one answer are worth.
 """
 
 from tinyft.evaluation.calibration import Calibration, bcts
 from tinyft.evaluation.decision import Decision, decide, student
 from tinyft.evaluation.prior_shift import bbse, confusion, em_prior
 from tinyft.evaluation.recentring import content_free_bias, recentring_bias
+from tinyft.evaluation.sampling import best_of, pass_at_k, vote, vote_accuracy
 from tinyft.evaluation.significance import (
     KINDS,
     Pairs,
@@ -24,6 +26,7 @@ __all__ = [
     "Pairs",
     "bbse",
     "bcts",
+    "best_of",
     "confusion",
     "content_free_bias",
     "decide",
@@ -31,8 +34,11 @@ __all__ = [
     "mcnemar",
     "paired",
     "paired_bootstrap",
+    "pass_at_k",
     "recentring_bias",
     "rejection",
     "rejection_overall",
     "student",
+    "vote",
+    "vote_accuracy",
 ]

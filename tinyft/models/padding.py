@@ -19,15 +19,18 @@ from tinyft.ops.operands import wrap
 
 class Positions(nn.Positions):
     """The positions of the new tokens, after those that are already in a cache: (T,),
-    or (B, T) where the rows differ. The first token of a text stands at `start`."""
+    or (B, T) where the rows differ. The first token of a text stands at `start`. given:
+    positions that the caller counts, from 0 (packed rows)."""
 
     def __init__(self, config):
         self.causal, roberta = config.causal, config.positions == "roberta"
         self.pad = config.pad if roberta else None
         self.start = config.pad + 1 if roberta else 0
 
-    def forward(self, ids, past=0, real=None):
+    def forward(self, ids, past=0, real=None, given=None):
         self.past = past
+        if given is not None:
+            return wrap(given) + self.start
         if self.pad is None and (real is None or _ends_padded(real)):
             return steps(past, past + ids.shape[1], ids)
         xp, tokens = backend.xp_of(ids._data), True

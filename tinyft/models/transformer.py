@@ -18,11 +18,8 @@ class MLP(nn.Module):
     """W₂ f(W₁ x), gated for SwiGLU: W₂ (silu(W₁ x) ∘ W₃ x). x (B, T, C)."""
 
     def __init__(self, config, rng=None, dtype=None):
-        rng, C, hidden = (
-            nn.init.seeded(rng),
-            config.dim,
-            config.hidden or 4 * config.dim,
-        )
+        rng, C = nn.init.seeded(rng), config.dim
+        hidden = config.hidden or 4 * C
         self.activation = config.activation
         self.up = nn.Linear(C, hidden, config.bias, rng, dtype)
         if self.activation == "swiglu":
@@ -106,7 +103,7 @@ class Transformer(nn.Module):
     mask: (B, T) booleans or 0/1 integers, False for padding, which then neither is seen
     nor counts as a position; or any mask of four axes that attention takes. With a
     cache it covers the cached tokens too, (B, past + T). last: the head reads the last
-    position alone, and the result has T = 1.
+    position alone, and the result has T = 1. positions: (B, T) of packed rows.
     """
 
     def __init__(self, config, rng=None, dtype=None):
@@ -171,21 +168,23 @@ class Transformer(nn.Module):
             elif name.endswith("bias"):
                 nn.init.zeros_(p)
 
-    def forward(self, ids, mask=None, types=None, cache=None, last=False):
-        x = self.states(ids, mask, types, cache)
+    def forward(
+        self, ids, mask=None, types=None, cache=None, last=False, positions=None
+    ):
+        x = self.states(ids, mask, types, cache, positions)
         if self.config.head == "cls":
             x = self.summary(x, ids, mask)
         elif last:
             x = x[:, -1:]
         return x if self.config.head == "none" else self.head(x)
 
-    def states(self, ids, mask=None, types=None, cache=None):
+    def states(self, ids, mask=None, types=None, cache=None, positions=None):
         """The last hidden states (B, T, C), before the head."""
         past = len(cache[0]) if cache else 0
         self._check(ids, past)
         ids = wrap(ids)
         real, mask = padding_mask(mask, ids, past, cache)
-        positions = self.positions(ids, past, real)
+        positions = self.positions(ids, past, real, positions)
         x = self.embed_tokens(ids, positions, types)
         mask = attention_mask(mask, real, past, self.config, x)
         for i, block in enumerate(self.blocks):

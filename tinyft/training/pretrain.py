@@ -1,9 +1,9 @@
 """`tinyft pretrain NAME`: make one of the course's own checkpoints again.
 
-The file holds float32 weights (float16 for `gpt_kjv`); its header says how they came to
-be: command, seed, steps, SHA-256 of the data, configuration, losses, and which path
-computed them if it was not NumPy. On one machine two runs on one path give the same
-bytes.
+The file holds float32 weights, or float16 (`gpt_kjv`, `char_text`, `char_chat`); its header
+says how they came to be: command, seed, steps, SHA-256 of the data, configuration, losses,
+and which path computed them if it was not NumPy. On one machine two runs on one path give
+the same bytes.
 """
 
 import hashlib
@@ -25,6 +25,8 @@ NAMES = {
         "gpt_text",
         "bert_text",
         "gpt_kjv",
+        "char_text",
+        "char_chat",
     )
 }
 
@@ -44,6 +46,8 @@ def pretrain(name, out=None, progress=True, steps=None):
     folder = Path(out) if out is not None else Path("build/checkpoints")
     folder.mkdir(parents=True, exist_ok=True)
     trained = _resumable(name, steps, progress, folder / f"{name}.run")
+    for p in trained.model.parameters():  # what is judged is what is stored
+        p.data = stored_as(p.data, trained.dtype).astype(p.dtype)
     path = folder / f"{name}.safetensors"
     metrics = recipes.judge(
         trained.model, trained.tokenizer, trained.classes, trained.texts

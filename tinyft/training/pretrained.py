@@ -53,7 +53,7 @@ def load_pretrained(name, folder=None):
     model = build(about["model"], about["config"])
     load_stored(model, state, path)
     tokens = path.with_name(f"{name}.tokenizer.json")
-    tokenizer = data.BPETokenizer.load(tokens) if tokens.is_file() else None
+    tokenizer = data.load_own(tokens) if tokens.is_file() else None
     return model, tokenizer, about
 
 

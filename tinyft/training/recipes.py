@@ -6,6 +6,8 @@
     gpt_text         GPT-2's shape on early modern English (Shakespeare and the Bible)
     bert_text        BERT's shape, rotary positions, masked tokens of the same text
     gpt_kjv          GPT-2's shape on the whole King James Bible, kept as float16
+    char_text        a small GPT on single characters of that early modern English
+    char_chat        the same, fine-tuned to follow instructions
 
 Every random number comes from one generator with a fixed seed, so on one machine (and
 with one number of BLAS threads) a recipe gives the same bytes each time.
@@ -16,12 +18,14 @@ from collections import deque
 from dataclasses import dataclass
 from functools import partial
 
-from tinyft import backend, data, models, ops
+from tinyft import backend, data, models, objectives, ops
+from tinyft.models.presets import louder
 from tinyft.nn import Module
 from tinyft.optim import AdamW, Schedule
 from tinyft.optim.schedule import warmup_cosine
 from tinyft.training.loop import fit
 from tinyft.training.metrics import accuracy, evaluate
+from tinyft.training.pretrained import load_pretrained
 from tinyft.training.run import Checkpoint
 
 SEED = 2026
@@ -116,14 +120,6 @@ def vit_digits(steps=None, progress=True, run=None):
     return _digits(VIT, tuple(range(10)), steps or 600, progress, run, 2e-3)
 
 
-def louder(model):
-    """The model with the matrices of its blocks times 4."""
-    for p in model.blocks.parameters():
-        if p.ndim > 1:
-            p.data *= 4.0
-    return model
-
-
 def _digits(make, classes, steps, progress, run, lr=3e-3):
     rng = backend.rng(SEED)
     model = make(rng, classes=len(classes))
@@ -163,8 +159,6 @@ def gpt_kjv(steps=None, progress=True, run=None):
     model, ids = models.gpt2_tiny(rng, **shape), tokenizer.encode(text)
     batches = (data.lm_batch(rng, ids, BATCH, LENGTH) for _ in itertools.count())
     loss = train(model, lm_loss, batches, steps, 2e-3, 0.1, progress, rng, run)
-    for p in model.parameters():  # what is judged is what is stored
-        p.data = p.data.astype("float16").astype("float32")
     files = ("kjv.txt.xz",)
     return Trained(model, steps, files, loss, tokenizer, (), ("kjv",), "float16")
 
@@ -179,9 +173,32 @@ def bert_text(steps=None, progress=True, run=None):
     steps, rng, tokenizer = steps or 800, backend.rng(SEED), _tokenizer()
     model = louder(models.bert_tiny(rng, **_shape(tokenizer), positions="rotary"))
     ids = _training_ids(tokenizer)
-    batches = (_masked(rng, tokenizer, ids, BATCH) for _ in itertools.count())
+    rows = partial(data.masked_rows, rng, tokenizer, ids, BATCH, LENGTH)
+    batches = (rows() for _ in itertools.count())
     loss = train(model, lm_loss, batches, steps, 2e-3, 0.1, progress, rng, run)
     return Trained(model, steps, FILES, loss, tokenizer)
+
+
+def char_text(steps=None, progress=True, run=None):
+    """Next character; 3 layers of width 64, rotary positions, 0.16 M parameters."""
+    steps, rng = steps or 600, backend.rng(SEED)
+    tokenizer = data.instruction_tokenizer(objectives.Template().specials)
+    shape = _shape(tokenizer) | {"dim": 64, "positions": "rotary"}
+    model, ids = louder(models.gpt2_tiny(rng, **shape)), _training_ids(tokenizer)
+    batches = (data.lm_batch(rng, ids, BATCH, LENGTH) for _ in itertools.count())
+    loss = train(model, lm_loss, batches, steps, 4e-3, 0.1, progress, rng, run)
+    return Trained(model, steps, FILES, loss, tokenizer, (), TEXTS, "float16")
+
+
+def char_chat(steps=None, progress=True, run=None):
+    """`char_text` told what to do: eight instructions on words, answers as targets."""
+    steps, rng = steps or 1200, backend.rng(SEED)
+    model, tokenizer, _ = load_pretrained("char_text")
+    words, batch = data.instruction_words(), partial(objectives.chat_batch, tokenizer)
+    batches = (batch(data.instructions(words, rng, 48)) for _ in itertools.count())
+    loss = train(model, lm_loss, batches, steps, 4e-3, 0.0, progress, rng, run)
+    told = ("instructions",)
+    return Trained(model, steps, FILES, loss, tokenizer, (), told, "float16")
 
 
 def _tokenizer():
@@ -206,12 +223,6 @@ def _flat_loss(logits, y):
     return ops.cross_entropy(logits.reshape(-1, logits.shape[-1]), y.reshape(-1))
 
 
-def _masked(rng, tokenizer, ids, batch):
-    x, y = data.mlm_batch(rng, ids, batch, LENGTH, tokenizer.mask_id, len(tokenizer))
-    x[:, 0], y[:, 0] = tokenizer.cls_id, data.IGNORE
-    return x, y
-
-
 # --- held-out data -----------------------------------------------------------------
 
 
@@ -221,30 +232,16 @@ def judge(model, tokenizer=None, classes=(), texts=TEXTS):
         x, y = data.load_digits("test", classes)
         test = data.batches(None, x, y, batch_size=100, shuffle=False)
         return evaluate(model, test, loss=ops.cross_entropy, accuracy=accuracy)
-    pairs = _next_tokens if model.config.causal else _masked_tokens
-    return {
-        f"loss_{name}": evaluate(model, pairs(tokenizer, name), loss=_flat_loss)["loss"]
-        for name in texts
-    }
+    pairs = {f"loss_{name}": _pairs(model, tokenizer, name) for name in texts}
+    return {k: evaluate(model, p, loss=_flat_loss)["loss"] for k, p in pairs.items()}
 
 
-def _held_out(tokenizer, name):
-    """The tokens of a text that no training has seen."""
-    both = data.load_text(name, "valid") + data.load_text(name, "test")
-    return tokenizer.encode(both)
-
-
-def _next_tokens(tokenizer, name):
-    """The held-out text in consecutive rows, 32 per batch."""
-    ids = _held_out(tokenizer, name)
-    count = len(ids) // (LENGTH + 1)
-    rows = ids[: count * (LENGTH + 1)].reshape(count, -1)
-    parts = [rows[i : i + 32] for i in range(0, count, 32)]
-    return [(part[:, :-1], part[:, 1:]) for part in parts]
-
-
-def _masked_tokens(tokenizer, name):
-    """256 windows of the held-out text, masked with a seed of their own."""
-    rng = backend.rng(SEED + 1)
-    ids = _held_out(tokenizer, name)
-    return [_masked(rng, tokenizer, ids, 16) for _ in range(16)]
+def _pairs(model, tokenizer, name):
+    """[(x, y)] of a text, or of the instructions on the words held out for testing."""
+    if name == "instructions":
+        words = data.instruction_words("test")
+        told = partial(objectives.chat_batch, tokenizer)
+        return [told(data.instructions([word])) for word in words]
+    if model.config.causal:
+        return data.next_tokens(tokenizer, name, LENGTH)
+    return data.masked_tokens(tokenizer, name, LENGTH, SEED + 1)

@@ -1,0 +1,26 @@
+"""Task 2 of 4: a row of conversations behind one system prompt.  (23.3), (23.4)."""
+
+import numpy as np
+
+
+def packed_row(shared, lengths, T):
+    """(mask, positions) of conversations that share the system prompt in front of them.
+
+    The first `shared` tokens are the prompt, written once. After it come conversations of
+    `lengths` tokens, then padding up to T. Each must compute what it would alone behind
+    its own copy of the prompt:
+
+    mask (T, T) of bool: query t (row) may look at key s (column). Nobody looks ahead. The
+    prompt's tokens and the conversation's own are seen, other conversations are not.
+    Padding sees itself alone (a row of the softmax must not be empty).
+    positions (T,) integers: the place of each token in its own copy; 0 for padding.
+
+    Example: shared = 2, lengths = [1, 2], T = 6, the last token is padding:
+    positions = [0, 1, 2, 2, 3, 0], and the rows of the mask (1 = may look)
+    100000, 110000, 111000, 110100, 110110, 000001.
+
+    shared, T integers >= 0; lengths a list of integers >= 1 that fit. Returns (mask,
+    positions).
+    """
+    # YOUR CODE: (23.3), (23.4)
+    raise NotImplementedError("not implemented yet: packed_row, (23.3), (23.4)")

@@ -1,0 +1,40 @@
+"""Task 4 of 4: how many samples a benchmark needs.  (23.9) of the notebook."""
+
+import numpy as np
+
+
+def pass_curve(n, c, most):
+    """The mean of unbiased pass@k over questions, for k = 1, 2, ..., most.
+
+    Question i has n_i samples that could be run, c_i of them right. From n_i samples
+    nothing is known about k > n_i, so for such k the question is left out of the mean.
+    n goes up to 5000: C(5000, 2500) is larger than any float.
+
+    Example: n = [2, 4], c = [1, 1], most = 3: pass@1 = (1/2 + 1/4)/2 = 0.375; pass@2 =
+    (1 + 1/2)/2 = 0.75, since any two of the first question's samples hold its right one;
+    pass@3 = 3/4, of the second question alone: [0.375, 0.75, 0.75].
+
+    n, c (P,) integers, 0 <= c <= n, some n_i >= most. Returns (most,).
+    """
+    # YOUR CODE: (23.9)
+    curve = []
+    fail = np.ones(len(n))
+    for k in range(1, most + 1):
+        here = n >= k
+        fail[here] *= np.maximum(n - c - k + 1, 0)[here] / (n - k + 1)[here]
+        curve.append(1 - fail[here].mean())
+    return np.array(curve)
+    # END YOUR CODE
+
+
+def samples_needed(curve, goal):
+    """The smallest k with pass@k >= goal, or 0 where the curve never gets there.
+
+    Example: curve = [0.375, 0.75, 0.75]: goal 0.75 needs 2 samples, goal 0.8 gives 0.
+
+    curve (most,): pass@1, pass@2, ...; goal a float. Returns an int.
+    """
+    # YOUR CODE: the first k
+    enough = np.flatnonzero(curve >= goal)
+    return int(enough[0]) + 1 if len(enough) else 0
+    # END YOUR CODE

@@ -1,0 +1,106 @@
+"""Chapters 23 and 23b: "What to set", from the values that their cells have measured."""
+
+import numpy as np
+
+from tinyft.course.experiment import interval, said
+from tinyft.course.lessons.language.ch23_instruction_tuning import ARMS
+
+
+def advice(study, after, filled, full, means):
+    """Rows (what, set, measured) of the table of section 8.
+
+    study: the runs of `tinyft study 23`.  after: {task: share exact} of char_chat.
+    filled: the share of packed places with a token.  full, means: losses by (23.5).
+    """
+    arms = {name: study.where(objective=one) for name, one in ARMS.items()}
+    best = {name: arm.at_best_rate() for name, arm in arms.items()}
+    gap = 100 * np.subtract(*(found.values("test") for found in best.values()))
+    rates = {f"{found[0]['settings']['lr']:g}" for found in best.values()}
+    settled = abs(interval(gap)[0]) > interval(gap)[1]
+    grid = ", ".join(f"{lr:g}" for lr in sorted({r["settings"]["lr"] for r in study}))
+    short = 100 * np.mean(best["answers alone"].values("test"))
+    long = 100 * np.mean(list(after.values()))
+    return [
+        [
+            "targets",
+            "the answers and their [END]; look at one decoded row",
+            "three wrong masks, no exact answer (section 3)",
+        ],
+        [
+            "prompt",
+            "not learned" if settled else "not learned, by custom",
+            f"{said(gap, 1, sign=True)} points of exact answers: "
+            f"{'settled' if settled else 'not settled'} (section 5)",
+        ],
+        [
+            "rate (AdamW)",
+            f"{' and '.join(sorted(rates))}, then half and double it",
+            f"best of {grid} on valid, for both kinds of targets, 300 steps (section 5); "
+            "other models: sweep",
+        ],
+        [
+            "steps",
+            "until valid stops to improve",
+            f"{short:.0f} % exact after 300 steps ({len(gap)} seeds), {long:.1f} % after "
+            "1200 (one model, section 4)",
+        ],
+        [
+            "batch",
+            "packed rows with a block mask",
+            f"{filled:.0%} of the places filled; causal mask alone fails (section 6)",
+        ],
+        [
+            "denominator",
+            "all targets of the whole batch",
+            f"{full:.2f} against {np.mean(means):.2f} as a mean of means (section 7)",
+        ],
+        ["template", "the base model's own; one BOS", "by custom; not varied here"],
+    ]
+
+
+def more_tokens(runs, sums, samples, curve, ridge):
+    """Rows of the table of 23b. curve (seeds, 16) and ridge (16,): errors in context."""
+    study, many = runs.load("23_scratchpad"), runs.load("23_sampling")
+    padded = study.where(way=sums.PAD).at_best_rate()
+    at_once = 100 * np.array(study.where(way=sums.ANSWER).values("test"))
+    greedy = np.array(many.values("greedy"))
+    gains = {
+        k: said(many.values(f"{k}@32") - greedy, 3, sign=True) for k in ("vote", "best")
+    }
+    gap = curve - ridge
+    return [
+        [
+            "scratchpad",
+            "yes, where single steps can be written down",
+            f"{said(100 * np.array(padded.values('test')), 1)} % right against at most "
+            f"{at_once.max():.1f} % at once, at equal tokens (section 1)",
+        ],
+        [
+            "rate, small model from nothing",
+            f"{padded[0]['settings']['lr']:g}",
+            "three rates on valid (section 1)",
+        ],
+        [
+            "one answer",
+            "greedy",
+            f"{greedy.mean():.2f}; one sample at temperature 1: "
+            f"{np.mean(many.values('pass@1')):.2f} (section 2)",
+        ],
+        [
+            "many, with a checker",
+            "pass@k, beside a guesser's line",
+            f"pass@8 {said(many.values('pass@8'))}, guessing {1 - 0.9**8:.2f} (section 2)",
+        ],
+        [
+            "many, without",
+            "a vote or the best by score, only if it beats greedy",
+            f"32 samples minus greedy: vote {gains['vote']}, best {gains['best']} "
+            "(section 2, half-trained models)",
+        ],
+        [
+            "examples in the prompt",
+            "as many as fit, until the curve is flat",
+            f"above ridge by {said(gap[:, 2], 3)} at k = 2, {said(gap[:, 15], 3)} at 15 "
+            "(section 3)",
+        ],
+    ]

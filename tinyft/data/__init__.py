@@ -8,7 +8,6 @@ from tinyft.data.batches import (
     check_rng_state,
     few_shot,
     lm_batch,
-    mlm_batch,
     rng_state,
     set_rng_state,
 )
@@ -16,6 +15,7 @@ from tinyft.data.bpe import BPETokenizer
 from tinyft.data.digits import SHIFTS, load_digits, shift
 from tinyft.data.files import SHA256, DataError
 from tinyft.data.images import normalised
+from tinyft.data.masking import mask_tokens, mlm_batch
 from tinyft.data.stream import BatchStream
 from tinyft.data.text import domains, load_text
 from tinyft.data.tokenizer import CharTokenizer, Tokenizer, TokenizerError
@@ -42,6 +42,7 @@ __all__ = [
     "load_digits",
     "load_text",
     "load_tokenizer",
+    "mask_tokens",
     "mlm_batch",
     "normalised",
     "rng_state",

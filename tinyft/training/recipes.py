@@ -18,6 +18,7 @@ from functools import partial
 
 from tinyft import backend, data, models, ops
 from tinyft.nn import Module
+from tinyft.objectives.language import flat_loss, lm_loss
 from tinyft.optim import AdamW, Schedule
 from tinyft.optim.schedule import warmup_cosine
 from tinyft.training.loop import fit
@@ -197,15 +198,6 @@ def _training_ids(tokenizer):
     return tokenizer.encode("\n".join(data.load_text(name, "train") for name in TEXTS))
 
 
-def lm_loss(model, x, y):
-    """Mean cross-entropy over the targets (B, T) that count."""
-    return _flat_loss(model(x), y)
-
-
-def _flat_loss(logits, y):
-    return ops.cross_entropy(logits.reshape(-1, logits.shape[-1]), y.reshape(-1))
-
-
 def _masked(rng, tokenizer, ids, batch):
     x, y = data.mlm_batch(rng, ids, batch, LENGTH, tokenizer.mask_id, len(tokenizer))
     x[:, 0], y[:, 0] = tokenizer.cls_id, data.IGNORE
@@ -223,7 +215,7 @@ def judge(model, tokenizer=None, classes=(), texts=TEXTS):
         return evaluate(model, test, loss=ops.cross_entropy, accuracy=accuracy)
     pairs = _next_tokens if model.config.causal else _masked_tokens
     return {
-        f"loss_{name}": evaluate(model, pairs(tokenizer, name), loss=_flat_loss)["loss"]
+        f"loss_{name}": evaluate(model, pairs(tokenizer, name), loss=flat_loss)["loss"]
         for name in texts
     }
 

@@ -154,8 +154,8 @@ WRONG = {
         ),
         (
             "every step uses the first gradient",
-            "    for _ in range(steps):\n        table -= lr * (mixed.sum(axis=1, keepdims=True) "
-            "* np.exp(log_p()) - mixed)",
+            "    for _ in range(steps):\n        table -= lr * (mixed.sum(axis=1, "
+            "keepdims=True) * np.exp(log_p()) - mixed)",
             "    first = mixed.sum(axis=1, keepdims=True) * np.exp(log_p()) - mixed\n"
             "    for _ in range(steps):\n        table -= lr * first",
         ),
@@ -281,7 +281,8 @@ WRONG = {
         (
             "the last number of a word decides, not the first",
             f"({SCORE} < p)",
-            "(np.take_along_axis(u, len(places) - 1 - np.maximum.accumulate(np.where(np.pad("
+            "(np.take_along_axis(u, len(places) - 1 - "
+            "np.maximum.accumulate(np.where(np.pad("
             "first[:, 1:], ((0, 0), (0, 1)), constant_values=True)[:, ::-1], places, 0), "
             "axis=1)[:, ::-1], axis=1) < p)",
         ),
@@ -292,7 +293,9 @@ WRONG = {
         ),
         (
             "a word goes on over the end of the row",
-            f"    first = np.ones(word.shape, bool)\n    first[:, 1:] = word[:, 1:] != word[:, :-1]\n    {AT}\n    chosen = ({SCORE} < p)",
+            "    first = np.ones(word.shape, bool)\n"
+            "    first[:, 1:] = word[:, 1:] != word[:, :-1]\n"
+            f"    {AT}\n    chosen = ({SCORE} < p)",
             "    flat = word.ravel()\n    first = np.append(True, flat[1:] != flat[:-1])\n"
             "    at = np.maximum.accumulate(np.where(first, np.arange(flat.size), 0))\n"
             "    chosen = (u.ravel()[at].reshape(word.shape) < p)",

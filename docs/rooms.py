@@ -61,7 +61,12 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
         "course/lessons/peft",
         "course/lessons/prompts",
     ],
-    ["course/lessons/quantise", "course/lessons/efficiency", "course/lessons/real"],
+    [
+        "course/lessons/quantise",
+        "course/lessons/efficiency",
+        "course/lessons/real",
+        "course/lessons/language",
+    ],
     ["course/faults"],
     ["commands"],
     ["cli"],

@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 import pytest
 
-from tinyft.grading import compare, take
+from tinyft.grading import compare, fail, take
 
 TOL = 1e-9
 SIZES = [  # V, (new rows, length), (old rows, length), steps: the sizes all differ
@@ -237,6 +237,23 @@ def test_ends(student, rng, draw):
         tol=TOL,
         equation="(21.3)",
     )
+
+
+@pytest.mark.draws(*SIZES[:2])
+def test_large_logits(student, rng, draw):
+    """Rows far from 0, some up and some down: p depends on differences only."""
+    new, old, table, share, lr, steps = problem(rng, *draw)
+    shift = np.resize([1500.0, -1500.0], (len(table), 1))
+    given = new, old, table + shift, share, lr, steps
+    want = reference(new, old, table, share, lr, steps)
+    got, losses = student.train_replay(*given)
+    if not (np.all(np.isfinite(got)) and np.all(np.isfinite(losses))):
+        fail(
+            "exp of a large logit overflows, or all of a row are 0",
+            "take each row's own largest logit off before exp",
+            equation="(21.1)",
+        )
+    compare((got - shift, losses), want=want, tol=TOL, equation="(21.1)")
 
 
 @pytest.mark.draws((3, 0.2), (4, 0.35), (5, 0.5))

@@ -15,7 +15,8 @@ def train_replay(new, old, table, share, lr, steps):
     the sum over all transitions of the text divided by their number, not a mean of rows.
 
     Each step moves the table by −lr times the gradient of J over both texts, whole.
-    table (V, V) at the start; share in [0, 1]; lr a float; steps an int.
+    table (V, V) at the start, of any size: mind exp. share in [0, 1]; lr a float; steps
+    an int.
     Returns (table, losses): the trained table, and [L_new, L_old] before every step and
     after the last, (steps + 1, 2). Do not change the inputs.
 

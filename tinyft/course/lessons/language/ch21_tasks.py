@@ -146,7 +146,7 @@ def words_only(seed, per_class=PER_CLASS):
 
 def plan():
     """What comes before the task, times how the task is trained."""
-    runs = [_one(what, "full", lr) for what in FIRST for lr in (1e-3, 2e-3, 4e-3)]
+    runs = [_one(what, "full", lr) for what in FIRST for lr in (5e-4, 1e-3, 2e-3, 4e-3)]
     runs += [_one(what, "LoRA", lr) for what in FIRST[::2] for lr in (5e-3, 1e-2, 2e-2)]
     return [one | {"seed": seed} for seed in CHOOSING for one in runs]
 
@@ -168,6 +168,8 @@ def classifier(first, seed, method="full"):
     encoder.load_state_dict(continued_state(first, seed))
     model = Topic(encoder, seed)
     if method == "LoRA":
-        peft.attach(model, peft.LoRA(8, 16), rf"encoder\.blocks\..*({EVERYWHERE})", rng=seed)
+        peft.attach(
+            model, peft.LoRA(8, 16), rf"encoder\.blocks\..*({EVERYWHERE})", rng=seed
+        )
         model.top.requires_grad_(True)
     return model

@@ -11,6 +11,7 @@ import numpy as np
 
 from tinyft.course import plot
 from tinyft.course.plot import COLOURS
+from tinyft.data import mask_tokens
 from tinyft.objectives.language import causal, replay
 
 OLD = np.array([[0.8, 0.1, 0.1], [0.2, 0.6, 0.2], [0.3, 0.3, 0.4]])
@@ -55,6 +56,56 @@ def counted(w, batch=400, batches=10):
     ):
         np.add.at(counts, (x, y), 1)
     return counts / counts.sum(axis=1, keepdims=True)
+
+
+# --- hidden tokens: the best reader of a row of four ------------------------------------
+
+
+def texts_of(P):
+    """All rows of four tokens (V⁴, 4), and how likely each is."""
+    rows = np.array(list(np.ndindex(*(len(P),) * 4)))
+    return rows, often(P)[rows[:, 0]] * P[rows[:, :-1], rows[:, 1:]].prod(axis=1)
+
+
+def emission(V, p, known):
+    """p(what is read | the token), (V + 1, V); V is [MASK]. known: it was chosen."""
+    chosen = np.vstack([0.1 * np.eye(V) + 0.1 / V, np.full(V, 0.8)])
+    plain = np.vstack([np.eye(V), np.zeros(V)])
+    return chosen if known else p * chosen + (1 - p) * plain
+
+
+def joint(P, read, t, p):
+    """p(row as read, token at t | t was chosen), (rows, V), by a sum over all texts."""
+    texts, likely = texts_of(P)
+    weight = np.tile(likely, (len(read), 1))
+    for s in range(4):
+        weight = weight * emission(len(P), p, s == t)[read[:, s]][:, texts[:, s]]
+    values = [weight[:, texts[:, t] == v].sum(axis=1) for v in range(len(P))]
+    return np.stack(values, axis=1)
+
+
+def floors(P, p):
+    """The least expected loss at each of four places, in nats: over all rows."""
+    read, out = np.array(list(np.ndindex(*(len(P) + 1,) * 4))), []
+    for t in range(4):
+        both = joint(P, read, t, p)
+        share = both / np.maximum(both.sum(axis=1, keepdims=True), 1e-300)
+        out.append(float(-(both * np.log(np.maximum(share, 1e-300))).sum()))
+    return out
+
+
+def sampled(P, p, count):
+    """The best reader's losses on `count` rows that the library has hidden, by place."""
+    rng, (texts, likely) = np.random.default_rng(8), texts_of(P)
+    rows = texts[rng.choice(len(texts), count, p=likely / likely.sum())]
+    x, y = mask_tokens(rows, rng, len(P), len(P) + 1, p, never=(len(P),))
+    losses = []
+    for t in range(4):
+        at = np.flatnonzero(y[:, t] >= 0)
+        both = joint(P, x[at], t, p)
+        q = both[np.arange(len(at)), y[at, t]] / both.sum(axis=1)
+        losses.append(-np.log(q))
+    return losses
 
 
 def draw(points):

@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 
 from tinyft import data, nn, no_grad, ops, peft, tensor
-from tinyft.course.experiment import train
+from tinyft.course.experiment import SEEDS, train
 from tinyft.course.lessons.language.ch21_continued_pretraining import (
     EVERYWHERE,
     GOOD,
@@ -38,6 +38,7 @@ TOPICS = {
 }
 WIDTH, PER_CLASS, CLF_STEPS, CLF_ROWS = 64, 20, 40, 12
 FIRST = ("nothing", "TAPT", "DAPT")
+SAME_RATE = 2e-3
 
 
 def topics():
@@ -148,7 +149,9 @@ def plan():
     """What comes before the task, times how the task is trained."""
     runs = [_one(what, "full", lr) for what in FIRST for lr in (5e-4, 1e-3, 2e-3, 4e-3)]
     runs += [_one(what, "LoRA", lr) for what in FIRST[::2] for lr in (5e-3, 1e-2, 2e-2)]
-    return [one | {"seed": seed} for seed in CHOOSING for one in runs]
+    chosen = [one | {"seed": seed} for seed in CHOOSING for one in runs]
+    same = [_one(what, "full", SAME_RATE) for what in FIRST]  # and all at one rate
+    return chosen + [one | {"seed": seed} for seed in SEEDS[2:] for one in same]
 
 
 def _one(first, method, lr):

@@ -8,7 +8,6 @@ from tinyft.data.batches import (
     check_rng_state,
     few_shot,
     lm_batch,
-    mlm_batch,
     rng_state,
     set_rng_state,
 )
@@ -24,6 +23,7 @@ from tinyft.data.instructions import (
     instruction_words,
     instructions,
 )
+from tinyft.data.masking import mask_tokens, mlm_batch
 from tinyft.data.stream import BatchStream
 from tinyft.data.text import domains, load_text, words
 from tinyft.data.tokenizer import CharTokenizer, Tokenizer, TokenizerError
@@ -59,6 +59,7 @@ __all__ = [
     "load_text",
     "load_tokenizer",
     "load_verses",
+    "mask_tokens",
     "masked_rows",
     "masked_tokens",
     "mlm_batch",

@@ -1,8 +1,9 @@
 """Batches from host arrays, each drawn from an explicit `numpy.random.Generator`.
 
 `batches` walks once over the examples, `BatchStream` (stream.py) for ever; `lm_batch`
-and `mlm_batch` cut windows out of one long row of token ids. Ids and labels are checked
-against their range here, on the host: on a GPU an index out of range is not an error.
+cuts windows out of one long row of token ids, and masking.py hides tokens in them. Ids
+and labels are checked against their range here, on the host: on a GPU an index out of
+range is not an error.
 """
 
 import numpy as np
@@ -87,7 +88,7 @@ def check_arrays(arrays, batch_size, drop_last):
     return lengths[0]
 
 
-def _windows(rng, ids, batch, length):
+def cut_windows(rng, ids, batch, length):
     """Return (batch, length) windows of `ids` (N,) at random starts."""
     ids = np.asarray(ids)
     if ids.ndim != 1 or not np.issubdtype(ids.dtype, np.integer):
@@ -109,34 +110,8 @@ def lm_batch(rng, ids, batch, length):
     Windows of length + 1 at uniform random starts in `ids` (N,): the last target of a
     row is the token after its last input.
     """
-    rows = _windows(rng, ids, batch, length + 1)
+    rows = cut_windows(rng, ids, batch, length + 1)
     return rows[:, :-1].copy(), rows[:, 1:].copy()
-
-
-def mlm_batch(rng, ids, batch, length, mask_id, vocab, p=0.15, never=()):
-    """Return inputs and targets (batch, length) of masked language modelling.
-
-    Each position is chosen with probability p (one at least in a batch, so that the
-    mean loss exists). Of the chosen, 80 % become `mask_id`, 10 % a uniform token of
-    0..vocab-1, 10 % stay; the target there is the true token, -100 elsewhere. Tokens
-    listed in `never` (padding, separators) are not chosen.
-    Source: Devlin et al. 2019 (BERT, arXiv:1810.04805), section 3.1 and appendix A.1.
-    """
-    rows = check_range(_windows(rng, ids, batch, length), vocab, ignore_index=None)
-    check_range([mask_id], vocab, "mask_id", ignore_index=None)
-    allowed = ~np.isin(rows, list(never))
-    if not 0 < p <= 1 or not allowed.any():
-        raise DataError(
-            f"mlm_batch: p={p} should be in (0, 1] and some token maskable; "
-            f"{int(allowed.sum())} of {rows.size} are outside `never`."
-        )
-    score, action = rng.random(rows.shape), rng.random(rows.shape)
-    words = rng.integers(0, vocab, size=rows.shape)
-    score = np.where(allowed, score, 2.0)
-    chosen = score <= max(p, score.min())
-    x = np.where(chosen & (action < 0.8), mask_id, rows)
-    x = np.where(chosen & (action >= 0.9), words, x)
-    return x, np.where(chosen, rows, IGNORE)
 
 
 def few_shot(rng, x, y, per_class):

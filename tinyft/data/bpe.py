@@ -13,6 +13,8 @@ from collections import Counter, defaultdict
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
+
 from tinyft.data.splits import split
 from tinyft.data.tokenizer import CharTokenizer, Tokenizer, TokenizerError
 
@@ -151,9 +153,20 @@ class BPETokenizer(Tokenizer):
             ids += self._cache[word]
         return ids
 
+    def word_ids(self, text):
+        """Which word each token of `encode(text)` belongs to: 0, 0, 1, 2, ...  (T,).
+
+        A word is a piece of the pre-split, with the blank before it: no merge crosses it.
+        """
+        sizes = [len(self._encode(word)) for word in split("gpt2")(text)]
+        return np.repeat(np.arange(len(sizes)), sizes)
+
     def _encode_word(self, word):
-        """Apply the merges to one word, always the earliest-learnt pair first."""
-        ids, never = list(to_bytes(word)), len(self.merges)
+        return self.encode_bytes(to_bytes(word))
+
+    def encode_bytes(self, piece):
+        """Ids of the bytes of one word: the merges, always the earliest-learnt first."""
+        ids, never = list(piece), len(self.merges)
         while len(ids) > 1:
             rank, pair = min((self._rank.get(p, never), p) for p in pairwise(ids))
             if rank == never:

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tinyft.data.batches import IGNORE, mlm_batch
+from tinyft.data.batches import IGNORE
+from tinyft.data.masking import mlm_batch
 from tinyft.data.text import load_text
 
 

@@ -21,6 +21,7 @@ from functools import partial
 from tinyft import backend, data, models, objectives, ops
 from tinyft.models.presets import louder
 from tinyft.nn import Module
+from tinyft.objectives.language import lm_loss
 from tinyft.optim import AdamW, Schedule
 from tinyft.optim.schedule import warmup_cosine
 from tinyft.training.loop import fit
@@ -214,15 +215,6 @@ def _training_ids(tokenizer):
     return tokenizer.encode("\n".join(data.load_text(name, "train") for name in TEXTS))
 
 
-def lm_loss(model, x, y):
-    """Mean cross-entropy over the targets (B, T) that count."""
-    return _flat_loss(model(x), y)
-
-
-def _flat_loss(logits, y):
-    return ops.cross_entropy(logits.reshape(-1, logits.shape[-1]), y.reshape(-1))
-
-
 # --- held-out data -----------------------------------------------------------------
 
 
@@ -232,8 +224,6 @@ def judge(model, tokenizer=None, classes=(), texts=TEXTS):
         x, y = data.load_digits("test", classes)
         test = data.batches(None, x, y, batch_size=100, shuffle=False)
         return evaluate(model, test, loss=ops.cross_entropy, accuracy=accuracy)
-    pairs = {f"loss_{name}": _pairs(model, tokenizer, name) for name in texts}
-    return {k: evaluate(model, p, loss=_flat_loss)["loss"] for k, p in pairs.items()}
 
 
 def _pairs(model, tokenizer, name):

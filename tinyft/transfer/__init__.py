@@ -39,6 +39,7 @@ from tinyft.transfer.norms.mixed import mean_weight, mix_statistics, variance_we
 from tinyft.transfer.norms.stochnorm import StochNorm2d, stochnorm
 from tinyft.transfer.norms.tent import entropy, marginal_entropy, tent
 from tinyft.transfer.transferability import leep, logme
+from tinyft.transfer.vocabulary import change_vocabulary, new_rows, old_pieces
 
 __all__ = [
     "L2SP",
@@ -48,6 +49,7 @@ __all__ = [
     "StochNorm2d",
     "WeightedKL",
     "batchnorm",
+    "change_vocabulary",
     "discriminative_groups",
     "distance",
     "distances",
@@ -70,6 +72,8 @@ __all__ = [
     "mean_weight",
     "mix_statistics",
     "mutual_information",
+    "new_rows",
+    "old_pieces",
     "relative_gradients",
     "relevance",
     "residual_correlation",

@@ -21,7 +21,7 @@ from functools import partial
 from tinyft import backend, data, models, objectives, ops
 from tinyft.models.presets import louder
 from tinyft.nn import Module
-from tinyft.objectives.language import lm_loss
+from tinyft.objectives.language import flat_loss, lm_loss
 from tinyft.optim import AdamW, Schedule
 from tinyft.optim.schedule import warmup_cosine
 from tinyft.training.loop import fit
@@ -224,6 +224,8 @@ def judge(model, tokenizer=None, classes=(), texts=TEXTS):
         x, y = data.load_digits("test", classes)
         test = data.batches(None, x, y, batch_size=100, shuffle=False)
         return evaluate(model, test, loss=ops.cross_entropy, accuracy=accuracy)
+    pairs = {f"loss_{name}": _pairs(model, tokenizer, name) for name in texts}
+    return {k: evaluate(model, p, loss=flat_loss)["loss"] for k, p in pairs.items()}
 
 
 def _pairs(model, tokenizer, name):

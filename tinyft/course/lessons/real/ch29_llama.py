@@ -40,8 +40,10 @@ def mib(model):
         for _, m in model.blocks.named_modules()
         if isinstance(m, (nn.Linear, nn.LinearGGUF))
     ]
-    packed = [m.nbytes() for m in layers if isinstance(m, nn.LinearGGUF)]
-    return sum(packed or [m.weight.data.nbytes for m in layers]) / 2**20
+    arrays = [
+        b for m in layers if isinstance(m, nn.LinearGGUF) for b in m.buffers()
+    ] or [m.weight.data for m in layers]
+    return sum(array.nbytes for array in arrays) / 2**20  # an adapter is left out
 
 
 def memory(model):

@@ -187,11 +187,11 @@ def _share(right):
     return f"{p:.0%} ± {196 * np.sqrt(p * (1 - p) / len(right)):.0f}"
 
 
-def words(rate, loss, minutes):
+def words(rate, loss, count, minutes):
     """What a training at this rate gives on valid, and what all its steps take."""
     return (
-        f"Rate {rate:g}: loss on valid {loss:.3f} nats; {STEPS} steps of {SIZE} texts take "
-        f"{minutes:.1f} minutes of one core."
+        f"Rate {rate:g}: loss on these {count} texts of valid {loss:.3f} nats; {STEPS} "
+        f"steps of {SIZE} texts take {minutes:.1f} minutes of one core."
     )
 
 

@@ -70,7 +70,7 @@ def reviews():
     """[(film, sentence, 1 if the film is called fresh, else 0)], each sentence once."""
     if not here("tomatoes", "minilm"):
         return [
-            (f"film {i % 900}", f"unwatchable film {i}", i % 2) for i in range(4000)
+            (f"film {i % 900}", f"unwatchable film {i}", i % 2) for i in range(8000)
         ]
     packed = pretrained.fetched("tomatoes").read_bytes()
     rows = csv.DictReader(io.StringIO(bz2.decompress(packed).decode("utf-8")))

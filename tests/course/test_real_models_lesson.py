@@ -1,13 +1,18 @@
 """Chapter 29: golden values that catch, the order of rows, pictures, films kept apart."""
 
+import contextlib
 import csv
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from tinyft import tensor
+from tinyft.course import runs
 from tinyft.course.check import CheckFailed, records
+from tinyft.course.lessons.real import ch29_advice as advice
 from tinyft.course.lessons.real import ch29_golden as golden
 from tinyft.course.lessons.real import ch29_llama as llama
 from tinyft.course.lessons.real import ch29_recipe as recipe
@@ -51,10 +56,10 @@ def test_a_picture_is_linear_between_its_pixels():
 def test_no_film_is_on_both_sides(tmp_path):
     path = recipe.write_csv(tmp_path / "mine.csv", 600)
     rows, labels = recipe.read(path)
-    training, held = recipe.split(rows)
-    films = [{row["group"] for row in part} for part in (training, held)]
-    assert len(rows) == 600 == len(training) + len(held)
-    assert films[1] and not films[0] & films[1]
+    parts = recipe.split(rows)
+    films = [{row["group"] for row in part} for part in parts]
+    assert len(rows) == 600 == sum(map(len, parts))
+    assert all(films) and sum(map(len, films)) == len(set.union(*films))
     assert labels == ["0", "1"]
 
 
@@ -76,21 +81,85 @@ def letters(count=48):
 
 def test_a_csv_of_ones_own_may_have_words_as_labels(tmp_path):
     rows, labels = recipe.read(a_csv(tmp_path / "own.csv", letters()), "author")
-    training, held = recipe.split(rows)
+    training, valid, held = recipe.split(rows)
     assert labels == ["bad", "good", "odd"]
     assert [row["label"] for row in rows[:4]] == [0, 1, 2, 0]
-    assert {row["group"] for row in held} == {"author 0", "author 4"}
-    assert len(held) == 8 and len(training) == 40
+    assert {row["group"] for row in held} == {"author 0"}
+    assert {row["group"] for row in valid} == {"author 4"}
+    assert (len(training), len(valid), len(held)) == (40, 4, 4)
     often, bag = recipe.simple(training, held, 3)
-    # "odd" is the most frequent label of those that train; the two held-out authors
-    # have no such text
+    # "odd" is the most frequent label of those that train; author 0 writes "bad" only
     assert bag[1] == "100.0%" and often[1] == "0.0%"
 
 
-def test_without_a_group_every_sixth_row_is_held_out(tmp_path):
-    rows, _ = recipe.read(a_csv(tmp_path / "own.csv", letters()), None)
-    held = recipe.split(rows)[1]
-    assert [row["text"] for row in held] == [row[0] for row in letters()[::6]]
+def test_without_a_group_every_sixth_row_is_kept_out(tmp_path):
+    table = [(f"film {i}", "yn"[i % 2], "") for i in range(48)]
+    rows, _ = recipe.read(a_csv(tmp_path / "own.csv", table), None)
+    training, valid, held = recipe.split(rows)
+    assert [row["text"] for row in held] == [f"film {i}" for i in range(0, 48, 12)]
+    assert [row["text"] for row in valid] == [f"film {i}" for i in range(6, 48, 12)]
+    assert len(training) == 40
+
+
+def test_a_label_that_no_training_row_has_is_refused(tmp_path):
+    table = [(f"film {i}", "yn"[i % 6 > 0], "") for i in range(48)]
+    rows, _ = recipe.read(a_csv(tmp_path / "own.csv", table), None)
+    with pytest.raises(ValueError, match="every label"):  # "y" is every sixth row
+        recipe.split(rows)
+
+
+def test_accuracy_is_told_for_each_label():
+    class Model:
+        def evaluating(self):
+            return contextlib.nullcontext()
+
+        def __call__(self, ids, mask):
+            return tensor(np.eye(3)[np.asarray(ids)[:, 0]])
+
+    class Tokens:
+        def batch(self, texts, length):
+            return np.array([[int(text)] for text in texts]), np.ones((len(texts), 1))
+
+    pairs = [("0", 0), ("0", 0), ("1", 0), ("1", 0), ("1", 1)]
+    rows = [{"text": text, "label": label} for text, label in pairs]
+    assert recipe.accuracy(Model(), rows, Tokens()) == 0.6
+    table = recipe.by_label(Model(), rows, Tokens(), ["a", "b", "c"])
+    assert [row[:2] for row in table] == [["a", 4], ["b", 1], ["c", 0], ["all", 5]]
+    # 50 % of four: 1.96 sqrt(0.25 / 4) = 49 points; 60 % of five: 43
+    assert [row[2] for row in table] == ["50% ± 49", "100% ± 0", "—", "60% ± 43"]
+
+
+def test_texts_that_are_cut_are_counted():
+    class Tokens:
+        def batch(self, texts):
+            lengths = np.array([len(text.split()) for text in texts])
+            mask = np.arange(lengths.max()) < lengths[:, None]
+            return SimpleNamespace(mask=mask)
+
+    rows = [{"text": "a " * n, "group": n % 2} for n in (40, 41, 42, 2)]
+    found = recipe.sizes([rows, rows[:1], rows[1:2]], Tokens())
+    assert found == [
+        ["training", 2, 4, "2 (50%)"],
+        ["valid", 1, 1, "0 (0%)"],
+        ["held out", 1, 1, "1 (100%)"],
+    ]
+
+
+def test_a_rate_is_the_smallest_of_those_that_are_level():
+    losses = {1e-3: 0.502, 3e-3: 0.5, 1e-2: 0.73, 3e-4: 0.51}
+    study = runs.Runs(
+        {"settings": {"method": "lora", "lr": r, "seed": s}, "scores": {"valid": v}}
+        for r, v in losses.items()
+        for s in runs.CHOOSING
+    )
+    name, start, told = advice.rate_row(study, "lora")
+    assert (name, start) == ("LoRA's rate", "0.001")
+    assert told.endswith("0.0003: 0.510, 0.001: 0.502, 0.003: 0.500, 0.01: 0.730")
+
+
+def test_a_missing_tensor_is_refused_in_a_sentence():
+    model = llama.models.llama(rng=0, vocab=20, dim=8, layers=1, heads=2, hidden=8)
+    assert "embed.weight" in golden.refusal(model)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +180,7 @@ def test_a_split_that_leaves_too_little_is_refused(tmp_path):
     one = [(text, label, "one author") for text, label, _ in letters()]
     rows, _ = recipe.read(a_csv(tmp_path / "own.csv", one), "author")
     with pytest.raises(
-        ValueError, match="0 rows to train and 48 held out, from 1 group"
+        ValueError, match="0 rows to train, 0 to choose by and 48 held out, from 1 gr"
     ):
         recipe.split(rows)
 
@@ -137,9 +206,9 @@ def test_the_notebook_trains_all_steps_on_a_csv_of_ones_own(tmp_path, monkeypatc
     ):
         exec(cell, names)
     assert len(names["losses"]) == 12 and names["labels"] == ["bad", "good", "odd"]
-    assert names["ours"].shape == (16, 3) and len(names["few"]) == len(names["held"])
+    assert names["ours"].shape == (15, 3) == (len(names["held"]), 3)
     assert checked == [
-        "mine, before training: golden embeddings",
+        "mine: golden embeddings",
         "reloaded = saved, to the bit",
     ]
 

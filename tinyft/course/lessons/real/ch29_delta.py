@@ -90,6 +90,15 @@ def left(base, new, parts, r, *ends):
     return distance(embeddings(base | cut), ends[1]) / distance(*ends)
 
 
+def only(base, new, parts, r, names, *ends):
+    """A table's row: r directions of the matrices with these names, of no others."""
+    some = {n: svd for n, svd in parts.items() if n.split(".")[-2] in names}
+    kept = sum(np.sum(s[:r] ** 2) / np.sum(s**2) for _, s, _ in some.values())
+    rest = left(base, new, some, r, *ends)
+    title = f"{r}, {' and '.join(names)} only ({len(some)} matrices)"
+    return [title, f"{kept / len(parts):.2f}", f"{rest:.2f}"]
+
+
 def cosines(base, new, ts):
     """{pair of texts: its cosine at base + t (new − base) for each t}."""
     found = {f"{TEXTS[i]} / {TEXTS[j]}": [] for i, j in PAIRS}
@@ -125,7 +134,9 @@ def decay_words(c, error, rounding, limit=2e-5):
     return (
         f"{same.sum():,} of {len(c):,} rows are the base's times one factor, 1 − c = "
         f"{1 - np.median(c[same]):.3g}, to within {error[same].max():.1e} of their length"
-        f"{others}. Rounding to float32 alone leaves {alone} small steps."
+        f"{others}. Rounding to float32 alone leaves {alone} small steps: their "
+        f"{error[same].max():.1e} ({error[same].max() / (1 - np.median(c[same])):.0%} of "
+        "1 − c) is no more than rounding can leave."
     )
 
 

@@ -11,7 +11,7 @@ import warnings
 
 import numpy as np
 
-from tinyft import models
+from tinyft import models, no_grad
 from tinyft.course.check import CheckFailed, check, measure
 from tinyft.course.prose import say
 from tinyft.course.show import show
@@ -58,10 +58,37 @@ def transformers():
     return found
 
 
-def embeddings(model, tokens):
-    """What EMBEDDINGS holds, by this model and tokenizer: (2, 4)."""
+def embeddings(model, tokens, masked=True):
+    """What EMBEDDINGS holds, by this model and tokenizer: (2, 4); masked=False: wrongly."""
     batch = tokens.batch(TEXTS)
-    return models.sentence_embedding(model, batch.ids, batch.mask).numpy()[:, :4]
+    mask = batch.mask if masked else np.ones_like(batch.mask)
+    return models.sentence_embedding(model, batch.ids, mask).numpy()[:, :4]
+
+
+def at_positions(model, tokens):
+    """The logits of LIKELY at the positions of PROMPT: what LARGEST holds."""
+    with no_grad():
+        logits = model(np.array(tokens.encode(PROMPT))[None]).numpy()[0]
+    return logits[np.arange(len(LIKELY)), LIKELY]
+
+
+def scatter(theirs):
+    """Normal random numbers in every parameter of a PyTorch model."""
+    torch = importlib.import_module("torch")
+    torch.manual_seed(0)
+    for p in theirs.parameters():
+        torch.nn.init.normal_(p, std=0.3)
+
+
+def refusal(model):
+    """What the loader says to the model's own weights without the first of them."""
+    state = model.state_dict()
+    del state[next(iter(state))]
+    try:
+        model.load_state_dict(state)
+    except (KeyError, ValueError) as error:
+        return f"{type(error).__name__}: {error}"
+    raise CheckFailed("a file with a tensor missing was loaded without a word")
 
 
 def at_places(states, mask):
@@ -71,7 +98,7 @@ def at_places(states, mask):
 
 
 def caught(name, got, want, bound=0, why="to the bit"):
-    """A check that a wrong model must fail: shown as failed; raises when it holds."""
+    """A check that a wrong model must fail: shown as failed; an error if it passes."""
     record = {"name": name, "bound": float(bound), "why": why, "relative": False}
     record |= {"headline": False} | measure(got, want)
     record["ok"] = record["discrepancy"] <= record["bound"]

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 
 from tinyft import data, models, nn, no_grad, peft, pretrained
-from tinyft.course.experiment import train
+from tinyft.course.experiment import step_memory, train, training_step
 from tinyft.course.lessons.real.ch29_reviews import PLACES, here
 from tinyft.course.runs import CHOOSING, load
 from tinyft.io.llamacpp import load_gguf
@@ -40,8 +40,31 @@ def mib(model):
         for _, m in model.blocks.named_modules()
         if isinstance(m, (nn.Linear, nn.LinearGGUF))
     ]
-    packed = [m.nbytes() for m in layers if isinstance(m, nn.LinearGGUF)]
-    return sum(packed or [m.weight.data.nbytes for m in layers]) / 2**20
+    arrays = [
+        b for m in layers if isinstance(m, nn.LinearGGUF) for b in m.buffers()
+    ] or [m.weight.data for m in layers]
+    return sum(array.nbytes for array in arrays) / 2**20  # an adapter is left out
+
+
+def memory(model):
+    """MiB of the blocks' linear layers, with the embedding, at the peak of a step."""
+    linear = mib(model)
+    held = linear + model.embed.weight.data.nbytes / 2**20
+    step = training_step(model, next(play_windows(np.random.default_rng(0))), lr=1e-9)
+    return linear, held, held + step_memory(step)[1]
+
+
+def cost_rows(costs):
+    """Rows of {base: (CPU seconds, MiB, MiB, MiB)}, then the ratio of the two."""
+    rows = [
+        [name, f"{seconds:.1f}", *(f"{m:.0f} MiB" for m in mib)]
+        for name, (seconds, *mib) in costs.items()
+    ]
+    packed, floats = costs.values()
+    return [
+        *rows,
+        ["packed / float", *(f"{a / b:.2f}" for a, b in zip(packed, floats))],
+    ]
 
 
 def checksum(model):

@@ -19,7 +19,8 @@ def draw_rates(study, caption):
         rates = runs.by("lr", "valid")
         means = [np.mean(values) for values in rates.values()]
         ax.plot(list(rates), means, marker=marker, label=name)
-    ax.set(xscale="log", xlabel="rate", ylabel="loss on valid, nats")
+    ax.axhline(np.log(2), color="0.5", linestyle=":")
+    ax.set(xscale="log", xlabel="learning rate", ylabel="loss on valid, nats")
     ax.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3)
     show(
         fig, f"Three curves over the rate, each with a best region. {caption}", caption
@@ -96,7 +97,7 @@ def draw_run(run, live):
     ax.legend(fontsize=9, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.2))
     show(fig, f"A loss that falls over {len(losses)} steps. {caption}", caption)
     say(
-        f"The shipped run, on all {run['held']} held-out reviews: {run['accuracy']:.1%}. A "
-        f"head on the frozen encoder (mean of the last states, as in section 5), trained "
-        f"on the same {run['training']}: {run['probe']:.1%}. One seed, one split."
+        f"The shipped run ({run['training']} texts train), on all {run['held']} held-out "
+        f"reviews: {run['accuracy']:.1%}; on all of valid: {run['valid']:.3f} nats. One "
+        "seed, one split; section 9 has five."
     )

@@ -78,20 +78,39 @@ def _require_columns(path, table, columns):
 
 
 def split(rows, every=6):
-    """(training rows, held-out rows): every sixth group is held out, whole.
+    """(training, valid, held-out rows): every sixth group is kept out of training, whole,
+    and is in turn held out or in valid.
 
-    Raises ValueError where that leaves a part without a label, or less than a batch.
+    valid is for choosing (a rate, a number of steps), held-out for one last look. Raises
+    ValueError where a part is empty, or training without a label or less than a batch.
     """
-    held = set(sorted({row["group"] for row in rows})[::every])
-    parts = [[r for r in rows if (r["group"] in held) == out] for out in (False, True)]
-    labels = {row["label"] for row in rows}
-    if {row["label"] for row in parts[0]} != labels or len(parts[0]) < SIZE:
-        raise ValueError(
-            f"split: {len(parts[0])} rows to train and {len(parts[1])} held out, from "
-            f"{len({row['group'] for row in rows})} groups; training needs {SIZE} rows or "
-            "more and every label. Group by a column with more values"
-        )
+    groups = sorted({row["group"] for row in rows})
+    held, valid = (set(groups[first :: 2 * every]) for first in (0, every))
+    parts = [[], [], []]
+    for row in rows:
+        parts[(row["group"] in valid) + 2 * (row["group"] in held)].append(row)
+    _require_rows(parts, {row["label"] for row in rows}, len(groups))
     return parts
+
+
+def _require_rows(parts, labels, groups):
+    known, counts = {row["label"] for row in parts[0]}, [len(part) for part in parts]
+    if known != labels or counts[0] < SIZE or not min(counts):
+        raise ValueError(
+            f"split: {counts[0]} rows to train, {counts[1]} to choose by and {counts[2]} "
+            f"held out, from {groups} groups; training needs {SIZE} rows or more and "
+            "every label, the others a row. Group by a column with more values"
+        )
+
+
+def sizes(parts, tokens):
+    """Rows (part, groups, rows, texts that LONGEST cuts) of the parts of `split`."""
+    table = []
+    for name, rows in zip(("training", "valid", "held out"), parts):
+        lengths = tokens.batch([row["text"] for row in rows]).mask.sum(axis=1)
+        long, groups = int((lengths > LONGEST).sum()), {row["group"] for row in rows}
+        table.append([name, len(groups), len(rows), f"{long} ({long / len(rows):.0%})"])
+    return table
 
 
 def simple(training, held, classes):
@@ -108,11 +127,11 @@ def simple(training, held, classes):
     ]
 
 
-def batches_of(rows, tokens):
-    """A function rng -> endless batches (ids, mask, labels)."""
+def batches_of(rows, tokens, count=STEPS):
+    """A function rng -> `count` batches (ids, mask, labels)."""
 
     def batches(rng):
-        while True:
+        for _ in range(count):
             some = [rows[i] for i in rng.choice(len(rows), SIZE, replace=False)]
             yield *encoded(some, tokens), np.array([r["label"] for r in some])
 
@@ -129,23 +148,50 @@ def loss(model, ids, mask, labels):
     return ops.cross_entropy(model(ids, mask=mask), labels)
 
 
-def accuracy(model, rows, tokens, size=50):
-    """The share of rows whose label has the larger logit."""
-    rows, right = sorted(rows, key=lambda row: len(row["text"])), 0
+def guesses(model, rows, tokens, size=50):
+    """(the logits (n, labels) of each row, its label (n,)), short texts first."""
+    rows, found = sorted(rows, key=lambda row: len(row["text"])), []
     with no_grad(), model.evaluating():
         for i in range(0, len(rows), size):
-            some = rows[i : i + size]
-            guess = model(*encoded(some, tokens)).numpy().argmax(axis=1)
-            right += int(np.sum(guess == [r["label"] for r in some]))
-    return right / len(rows)
+            found.append(model(*encoded(rows[i : i + size], tokens)).numpy())
+    return np.concatenate(found), np.array([row["label"] for row in rows])
 
 
-def words(before, after, count, minutes):
-    """What the recipe gained on `count` held-out rows, and what all its steps take."""
-    half = 196 * np.sqrt(after * (1 - after) / count)
+def valid_loss(model, rows, tokens):
+    """Mean cross-entropy of rows, by which to choose a rate."""
+    return ops.cross_entropy(*guesses(model, rows, tokens)).item()
+
+
+def accuracy(model, rows, tokens):
+    """The share of rows whose label has the largest logit."""
+    logits, truth = guesses(model, rows, tokens)
+    return float(np.mean(logits.argmax(axis=1) == truth))
+
+
+def by_label(model, rows, tokens, names):
+    """Rows (label, how many, share that is right ± 95 %), then one of all."""
+    logits, truth = guesses(model, rows, tokens)
+    right, table = logits.argmax(axis=1) == truth, []
+    for name, those in [
+        *((name, truth == i) for i, name in enumerate(names)),
+        ("all", truth >= 0),
+    ]:
+        table.append([name, those.sum(), _share(right[those])])
+    return table
+
+
+def _share(right):
+    if not len(right):
+        return "—"
+    p = right.mean()
+    return f"{p:.0%} ± {196 * np.sqrt(p * (1 - p) / len(right)):.0f}"
+
+
+def words(rate, loss, count, minutes):
+    """What a training at this rate gives on valid, and what all its steps take."""
     return (
-        f"{count} held-out texts: {before:.0%} right with a random head, {after:.0%} "
-        f"(± {half:.0f} points) after {STEPS} steps, {minutes:.1f} minutes of one core."
+        f"Rate {rate:g}: loss on these {count} texts of valid {loss:.3f} nats; {STEPS} "
+        f"steps of {SIZE} texts take {minutes:.1f} minutes of one core."
     )
 
 
@@ -154,37 +200,21 @@ def stored():
     return json.loads((ADAPTER / "run.json").read_text("utf-8"))
 
 
-def run(folder=ADAPTER, report=print):
+def run(folder=ADAPTER, rate=RATE, report=print):
     """The whole recipe on MiniLM; writes the adapter and run.json to `folder`."""
     with tempfile.TemporaryDirectory() as made:
         rows, _ = read(write_csv(Path(made) / "mine.csv"))
-    bert, (training, held) = pretrained.fetched("minilm"), split(rows)
+    bert, (training, valid, held) = pretrained.fetched("minilm"), split(rows)
     tokens, mine = data.load_tokenizer(bert), load_model(bert, classes=2)
     peft.attach(mine, peft.LoRA(r=8, alpha=16), PLACES, also=["head"], rng=0)
-    losses = train(mine, batches_of(training, tokens), RATE, STEPS, 0, loss)
-    found = {"losses": losses.tolist(), "accuracy": accuracy(mine, held, tokens)}
-    found |= {"held": len(held), "training": len(training), "rate": RATE}
-    found["probe"] = probe(training, held)
+    losses = train(mine, batches_of(training, tokens), rate, STEPS, 0, loss)
+    found = {"losses": losses.tolist(), "rate": rate}
+    found["valid"] = valid_loss(mine, valid, tokens)
+    found["accuracy"] = accuracy(mine, held, tokens)
+    found |= {"held": len(held), "training": len(training)}
     peft.save(mine, folder, names="bert", overwrite=True)
     (Path(folder) / "run.json").write_text(json.dumps(found) + "\n", "utf-8")
-    report(f"{len(held)} held out, accuracy {found['accuracy']:.3f}")
-
-
-def probe(training, held):
-    """The accuracy of a head alone, on features as in the study, at its best rate."""
-    model, found = reviews.Sentiment(reviews.minilm()), []
-    for rows in (training, held):
-        texts = [row["text"] for row in rows]
-        with no_grad(), model.evaluating():
-            parts = [
-                reviews.encoded(texts[i : i + 50]) for i in range(0, len(texts), 50)
-            ]
-            X = np.concatenate([model.features(*part).numpy() for part in parts])
-        found.append((X, np.array([row["label"] for row in rows])))
-    (X, y), (Z, truth) = found
-    head, scale = reviews.probe_head(X, y, lr=1e-3, seed=0)
-    with no_grad():
-        return float((head(Z / scale).numpy().argmax(axis=1) == truth).mean())
+    report(f"rate {rate:g}: valid {found['valid']:.4f}, held {found['accuracy']:.3f}")
 
 
 if __name__ == "__main__":

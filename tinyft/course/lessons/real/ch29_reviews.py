@@ -7,19 +7,12 @@ that every cell runs; `here` says which it is.
 import bz2
 import csv
 import io
-import time
 from functools import cache
 
 import numpy as np
 
 from tinyft import data, models, nn, no_grad, ops, peft, pretrained
-from tinyft.course.experiment import (
-    race,
-    step_memory,
-    train,
-    trained_parameters,
-    training_step,
-)
+from tinyft.course.experiment import train
 from tinyft.course.runs import CHOOSING
 from tinyft.data.public.wordpiece import WordPiece
 from tinyft.io.huggingface import load_bert, save_model
@@ -77,7 +70,7 @@ def reviews():
     """[(film, sentence, 1 if the film is called fresh, else 0)], each sentence once."""
     if not here("tomatoes", "minilm"):
         return [
-            (f"film {i % 900}", f"unwatchable film {i}", i % 2) for i in range(4000)
+            (f"film {i % 900}", f"unwatchable film {i}", i % 2) for i in range(8000)
         ]
     packed = pretrained.fetched("tomatoes").read_bytes()
     rows = csv.DictReader(io.StringIO(bz2.decompress(packed).decode("utf-8")))
@@ -182,19 +175,6 @@ def run(method, lr, seed, steps=STEPS):
         "accuracy": found["valid"]["accuracy"],
         "test": found["test"]["accuracy"],
     }
-
-
-def trainable(model):
-    """How many numbers train."""
-    return sum(p.size for p in trained_parameters(model))
-
-
-def costs(models, batch):
-    """[(CPU seconds, memory on top of the model) of a training step of each model]."""
-    steps = {n: training_step(m, batch, loss=review_loss) for n, m in models.items()}
-    memory = {name: step_memory(step)[1] for name, step in steps.items()}
-    seconds = race(steps, rounds=1, clock=time.process_time)
-    return [(f"{seconds[name]:.2f}", f"{memory[name]:.0f} MiB") for name in steps]
 
 
 @cache

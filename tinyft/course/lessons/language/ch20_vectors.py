@@ -10,7 +10,12 @@ import numpy as np
 
 from tinyft import data, no_grad, ops, tensor
 from tinyft.course.experiment import train
-from tinyft.course.lessons.language.ch20_setting import TASKS, accuracy, parts
+from tinyft.course.lessons.language.ch20_setting import (
+    TASKS,
+    accuracy,
+    features_head,
+    parts,
+)
 from tinyft.models.classic.recurrent import LSTMClassifier
 from tinyft.models.classic.sampling import noise
 from tinyft.models.classic.skipgram import SkipGram, batches
@@ -71,6 +76,26 @@ def padded(vocabulary, texts):
     return np.asarray(ids), lengths
 
 
+def mean_of(texts):
+    """The mean vector of every text's known words, (n, 48); 0 where none is known."""
+    vocabulary, W, _ = vectors()
+    found = np.zeros((len(texts), DIM))
+    for i, ids in enumerate(vocabulary.ids(list(map(str, texts)))):
+        found[i] = W[ids].mean(axis=0) if len(ids) else 0.0
+    return found
+
+
+@cache
+def means(task="saying", part="test"):
+    """`mean_of` the verses of a part."""
+    return mean_of(parts(task)[part].texts)
+
+
+def mean_head(count, seed, task="saying"):
+    """{"valid", "test": accuracy} of logistic regression on the means: order is lost."""
+    return features_head(lambda part: means(task, part), count, seed, task)
+
+
 def fine_tuned(kind, texts, labels, lr, seed, steps=80):
     """An LSTM of 48 units, of one of KINDS, trained on labelled verses."""
     which, frozen, pool = KINDS[kind]
@@ -101,10 +126,14 @@ def fine_tuned(kind, texts, labels, lr, seed, steps=80):
     return model
 
 
+def outputs(model, kind, texts):
+    """The two scores of every text by such an LSTM, a host array (n, 2)."""
+    ids, lengths = padded(vectors(KINDS[kind][0] or "clean")[0], texts)
+    with no_grad(), model.evaluating():
+        return model(tensor(ids), lengths).numpy()
+
+
 def score(model, kind, task="saying", part="test"):
     """Accuracy of such an LSTM on a part."""
     texts, labels = parts(task)[part]
-    ids, lengths = padded(vectors(KINDS[kind][0] or "clean")[0], texts)
-    with no_grad(), model.evaluating():
-        found = model(tensor(ids), lengths).numpy()
-    return accuracy(found.argmax(axis=1), labels)
+    return accuracy(outputs(model, kind, texts).argmax(axis=1), labels)

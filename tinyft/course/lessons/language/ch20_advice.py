@@ -60,7 +60,7 @@ def _best(study, kind, n):
 
 
 def vectors_table(study):
-    """Naive Bayes, the mean of the vectors and the LSTM on test, and what the order pays."""
+    """Naive Bayes, the mean of the vectors and the LSTM on test, and the differences."""
     rows = []
     for n in LABELS:
         bayes = words.over_draws(n)
@@ -103,7 +103,7 @@ def where(a, b, sign=1):
 
 
 def at(hits):
-    """ "with 4 and 10 labels", or that it is nowhere."""
+    """Text: "with 4 and 10 labels", or that it is nowhere."""
     if not hits:
         return "for none of the label counts tried"
     *rest, last = map(str, hits)
@@ -116,6 +116,9 @@ def about_zero(raw, recentred):
     shift, uneven = results.centre(), results.centre(sayings=590 / 968)
     apart, test = results.apart_on("saying", "test"), parts()["test"]
     tilted = np.mean((apart > uneven) == test.labels)
+    (low, up), (least, most) = (
+        (min(some), max(some)) for some in zip(*results.other_words().values())
+    )
     say(
         f"No label: **{share(raw, 400)} %** raw, **{share(recentred, 400)} %** recentred "
         "(± : what 400 test verses leave open). Naive Bayes reaches the raw accuracy on "
@@ -123,6 +126,11 @@ def about_zero(raw, recentred):
         f"tried). The median on valid is {shift:+.2f}: on the whole BERT leans to "
         f"{'sayings' if shift > 0 else 'stories'}. Were valid's kinds 968 to 590, as in "
         f"the pool, the median would be {uneven:+.2f} and the accuracy {tilted:.1%}."
+    )
+    say(
+        "**Other words**, one per kind, And against each of "
+        f"{', '.join(results.OTHERS)}, on valid: raw "
+        f"{low:.1%} to {up:.1%}, recentred {least:.1%} to {most:.1%}."
     )
 
 

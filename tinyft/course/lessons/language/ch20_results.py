@@ -1,12 +1,14 @@
 """Chapter 20: the accuracies of every paradigm, from the study and from live runs."""
 
+from functools import cache
+
 import numpy as np
 
 from tinyft.course.experiment import interval
 from tinyft.course.lessons.language import ch20_bert as bert
 from tinyft.course.lessons.language import ch20_four_paradigms as runs20
 from tinyft.course.lessons.language import ch20_words as words
-from tinyft.course.lessons.language.ch20_setting import LABELS, parts, percent
+from tinyft.course.lessons.language.ch20_setting import LABELS, accuracy, parts, percent
 from tinyft.course.plot import COLOURS, DASHES, MARKS, show
 
 NAMES = {
@@ -18,6 +20,7 @@ NAMES = {
     "full": "3 BERT, all trained",
     "prompt": "4 BERT, prompt, all trained",
 }
+OTHERS = "A", "The", "He", "I", "For", "But"
 LATEST = {"saying": LABELS, "poetry": runs20.CONTROL}
 
 
@@ -57,6 +60,21 @@ def prompted(task="saying"):
     """
     apart, labels = apart_on(task, "test"), parts(task)["test"].labels
     return [float(np.mean((apart > t) == labels)) for t in (0.0, centre(task))]
+
+
+@cache
+def other_words():
+    """{word: (raw, recentred) accuracy on valid} of "And" against one other word."""
+    valid, pattern = parts()["valid"], bert.Prompt(bert.load_pretrained(bert.BASE)[0])
+    scores = bert.outputs(pattern, valid.texts, True, pattern.scores)
+    tokens = {w: int(bert.load_tokens().encode(w)[0]) for w in ("And", *OTHERS)}
+    found = {}
+    for word in OTHERS:
+        apart = scores[:, tokens[word]] - scores[:, tokens["And"]]
+        found[word] = tuple(
+            accuracy(apart > t, valid.labels) for t in (0.0, np.median(apart))
+        )
+    return found
 
 
 def apart_on(task, part):

@@ -100,9 +100,7 @@ def paired(a, b, label=", not settled"):
     one would not tell.
     """
     mean, half = interval(100 * (np.asarray(a) - np.asarray(b)))
-    digits = next(
-        (k for k in (1, 2, 3) if round(abs(mean), k) != round(half, k) or not half), 4
-    )
+    digits = next((k for k in (1, 2, 3) if round(abs(mean), k) != round(half, k)), 1)
     mean = round(mean, digits) + 0.0 if abs(mean) <= half else mean
     return f"{mean:+.{digits}f} ± {half:.{digits}f}" + label * (abs(mean) <= half)
 

@@ -19,7 +19,10 @@ RATES = {  # the grids
 }
 LSTMS = list(vectors.KINDS)  # the last: with vectors that have read the held-out verses
 RATES |= {kind: (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1) for kind in LSTMS[:4]}
-COARSE = (1e-4, 3e-4, 1e-3, 3e-3)  # of the last block with 32 labels
+COARSE = {  # grids with 32 labels
+    "prompt": (1e-6, 3e-6, 1e-4, 3e-4, 1e-3, 3e-3),
+    "partial": (1e-4, 3e-4, 1e-3, 3e-3),
+}
 LONG = "LSTM, 400 steps"
 SWEPT = 10, 32, 300
 CONTROL = 10, 100, 1000
@@ -85,7 +88,7 @@ def grid(method, labels):
     """The rates tried: the same for every number of labels, but fewer with 32."""
     if labels == 32 and method not in CHOSEN:
         return ()
-    return COARSE if (method, labels) == ("partial", 32) else RATES[method]
+    return COARSE.get(method, RATES[method]) if labels == 32 else RATES[method]
 
 
 def sweeps():
@@ -101,7 +104,9 @@ def sweeps():
 
 def choosing(method, labels):
     """The seeds that choose a rate."""
-    return SEEDS[:5] if method in LSTMS or labels < 100 else CHOOSING
+    if method in LSTMS or labels == 10:
+        return SEEDS[:5]
+    return SEEDS[:3] if labels == 32 else CHOOSING
 
 
 def swept(study, method, labels):

@@ -113,14 +113,13 @@ def draw_lines(found, levels, caption):
             ax.errorbar(where, mean, half, capsize=3, label=NAMES[method], **look)
         ax.set(xlabel="labelled verses", xticks=range(3))
         ax.set_xticklabels([str(n) for n in counts])
-    for name, level in levels.items():
-        axes[0].axhline(100 * level, color="0.45", linewidth=1)
-        axes[0].text(2.3, 100 * level - 0.3, name, fontsize=8, ha="right", va="top")
+    for (name, level), dashes in zip(levels.items(), ("-", "--")):
+        look = {"color": "0.45", "linewidth": 1, "linestyle": dashes}
+        axes[0].axhline(100 * level, label=name, **look)
     axes[0].set(ylabel="test accuracy (%)", ylim=(58, 97), title="few labels")
     axes[1].set(ylabel="test accuracy (%)", ylim=(85, 98), title="many: another scale")
     handles, names = axes[0].get_legend_handles_labels()
-    fig.legend(handles, names, fontsize=8, ncols=3, loc="lower center")
-    fig.tight_layout(rect=(0, 0.12, 1, 1))
+    fig.legend(handles, names, fontsize=8, ncols=3, loc="outside lower center")
     show(fig, f"Accuracy against labelled verses: {_ends(shown)}. {caption}", caption)
 
 

@@ -83,8 +83,8 @@ def about_vectors(study):
         f"The mean is reliably above naive Bayes {at(where(mean, bayes))}, below it "
         f"{at(where(mean, bayes, -1))}. The LSTM is reliably above the *mean*, which "
         f"knows no order, {at(where(lstm, mean))}, below it {at(where(lstm, mean, -1))}. "
-        f"400 steps instead of 80 with 1000 labels (rate {lr:g}): "
-        f"{paired(long, lstm[1000][: len(long)])} points."
+        f"400 steps instead of 80 with 1000 labels (rate {lr:g}), in points: "
+        f"{paired(long, lstm[1000][: len(long)])}."
     )
 
 
@@ -167,8 +167,9 @@ def about_lines(found, raw, recentred):
         f"{percent(found['prompt'][few])} %, naive Bayes {percent(found['words'][few])} %; "
         f"with {many}, {percent(found['prompt'][many])} and "
         f"{percent(found['words'][many])}. Reliably above naive Bayes: the trained prompt "
-        f"{above['prompt', 'words']}; BERT with a new head {above['full', 'words']}. The "
-        f"frozen head is reliably below naive Bayes {below['frozen', 'words']}: perhaps "
+        f"{above['prompt', 'words']}; BERT with a new head {above['full', 'words']}, and "
+        f"it is reliably above the mean of vectors {above['full', 'mean']}. The frozen "
+        f"head is reliably below naive Bayes {below['frozen', 'words']}: perhaps "
         "features that do not move stop gaining."
     )
     say(

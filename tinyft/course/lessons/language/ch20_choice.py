@@ -40,27 +40,34 @@ def costs(few):
         rows.append([f"BERT, {name}", _size(model), taken * 40 / SOME])
         rows[-1].append(_timed(lambda m=model: bert.score(m))[1])
     rows.append(["BERT, prompt, no label", 0, 0.0, rows[-1][3]])
-    base = rows[0][3]
-    table(
-        [
-            "32 labels",
-            "numbers trained",
-            "s to train once",
-            "s to predict",
-            "× naive Bayes",
-        ],
-        [
-            [k, f"{n:,}", f"{t:.2g}", f"{p:.2g}", f"{p / base:.0f}"]
-            for k, n, t, p in rows
-        ],
-    )
-    tries = [sum(len(runs20.grid(m, n)) * len(runs20.choosing(m, n)) for n in runs20.SWEPT)
-             for m in ("full", "prompt")]  # fmt: skip
+    _cost_table(rows)
+    tries = [_tried(method) for method in ("full", "prompt")]
     say(
         f"(Seconds of processor; 400 verses to predict; BERT's training: {SOME} steps "
         f"timed, times {40 // SOME}.) Choosing the rate comes on top: {tries[0]} "
         f"runs for the new head, {tries[1]} for the prompt here; naive Bayes tried five α."
     )
+
+
+def _cost_table(rows):
+    head = ["32 labels", "numbers trained", "s to train once", "s to predict"]
+    base = rows[0][3]
+    table(
+        [*head, "× naive Bayes"],
+        [
+            [k, f"{n:,}", f"{t:.2g}", f"{p:.2g}", f"{p / base:.0f}"]
+            for k, n, t, p in rows
+        ],
+    )
+
+
+def _tried(method):
+    """How many runs chose the rates of a method."""
+    counts = (
+        len(runs20.grid(method, n)) * len(runs20.choosing(method, n))
+        for n in runs20.SWEPT
+    )
+    return sum(counts)
 
 
 def _head(few, features):

@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 
 from tinyft import no_grad, tensor
+from tinyft.backend import asnumpy
 from tinyft.course.lessons.language import ch20_bert as bert
 from tinyft.course.lessons.language import ch20_vectors as vectors
 from tinyft.course.lessons.language.ch20_setting import parts, percent, share
@@ -98,7 +99,7 @@ def largest_difference():
     and exchanged verses."""
     real, wrong, _ = pairs()
     both = Tfidf().fit(np.concatenate([real, wrong]))
-    counted = np.abs(both.transform(real) - both.transform(wrong)).max()
+    counted = np.abs(asnumpy(both.transform(real) - both.transform(wrong))).max()
     means = np.abs(vectors.mean_of(real) - vectors.mean_of(wrong)).max()
     return float(counted), float(means)
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tinyft import data, transfer
+from tinyft.backend import asnumpy
 from tinyft.course.experiment import interval
 
 LABELS = (4, 10, 32, 100, 300, 1000)  # labelled verses, half of each kind
@@ -84,7 +85,7 @@ def features_head(features, count, seed, task="saying"):
 
 def accuracy(predicted, labels):
     """The share of verses whose kind is right; one in two by guessing."""
-    return float(np.mean(np.asarray(predicted) == labels))
+    return float(np.mean(asnumpy(predicted) == labels))
 
 
 def percent(values):

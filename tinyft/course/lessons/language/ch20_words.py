@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 
 from tinyft import data
+from tinyft.backend import asnumpy
 from tinyft.course.lessons.language.ch20_setting import (
     SEEDS,
     accuracy,
@@ -57,7 +58,7 @@ def best_words(texts, labels, count):
     """The `count` words whose share of verses differs most between the kinds, in units of
     its standard deviation."""
     vectoriser = Tfidf("none", norm=None).fit(texts)
-    held = vectoriser.transform(texts) > 0
+    held = asnumpy(vectoriser.transform(texts)) > 0
     first, second = (held[labels == k].mean(axis=0) for k in (0, 1))
     mean = held.mean(axis=0)
     order = np.argsort(-np.abs(second - first) / np.sqrt(mean * (1 - mean) + 1e-9))

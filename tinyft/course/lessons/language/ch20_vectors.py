@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 
 from tinyft import data, no_grad, ops, tensor
+from tinyft.backend import asnumpy
 from tinyft.course.experiment import train
 from tinyft.course.lessons.language.ch20_setting import (
     TASKS,
@@ -73,7 +74,7 @@ def neighbours(word, count=6, which="clean"):
 def padded(vocabulary, texts):
     """Ids (n, T) and lengths (n,), as host arrays."""
     ids, lengths = vocabulary.padded(list(map(str, texts)))
-    return np.asarray(ids), lengths
+    return asnumpy(ids), lengths
 
 
 def mean_of(texts):

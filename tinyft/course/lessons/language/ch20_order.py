@@ -72,25 +72,28 @@ def with_gaps(count=200):
     return first[n, a] + second[n, b] - first[n, b] - second[n, a]
 
 
-def learned(labels, lr, seed, steps):
-    """{"valid", "test"} of an LSTM trained on labels / 2 pairs of the pool.
+def learned(labels, lr, seed, method="LSTM"):
+    """{"valid", "test"} of a model trained on labels / 2 pairs of the pool: "LSTM" with
+    400 steps, or "full", BERT with a new head, 80 steps.
 
     "test" is the share of the pairs whose real verse gets the higher score; "valid" is
     one minus this share, on valid.
     """
     real, wrong, _ = pairs(labels // 2, "pool", seed)
     texts, kinds = np.concatenate([wrong, real]), np.repeat([0, 1], len(real))
-    model = vectors.fine_tuned("LSTM", texts, kinds, lr, seed, steps)
-    right = {k: np.mean(lstm_prefers(model, k) > 0) for k in ("valid", "test")}
+    if method == "full":
+        model = bert.fine_tuned("full", texts, kinds, lr, seed, steps=80)
+        outputs = lambda texts: bert.outputs(model, texts, prompt=False)  # noqa: E731
+    else:
+        model = vectors.fine_tuned("LSTM", texts, kinds, lr, seed, steps=400)
+        outputs = lambda texts: vectors.outputs(model, "LSTM", texts)  # noqa: E731
+    right = {k: np.mean(prefers(outputs, k) > 0) for k in ("valid", "test")}
     return {"valid": 1 - right["valid"], "test": right["test"]}
 
 
-def lstm_prefers(model, part="test"):
-    """How much higher the LSTM scores the real verse of every pair: (n,)."""
-    scores = [
-        np.diff(vectors.outputs(model, "LSTM", texts))[:, 0]
-        for texts in pairs(200, part)[:2]
-    ]
+def prefers(outputs, part="test"):
+    """How much higher the real verse of every pair is scored: (n,)."""
+    scores = [np.diff(outputs(texts))[:, 0] for texts in pairs(200, part)[:2]]
     return scores[0] - scores[1]
 
 

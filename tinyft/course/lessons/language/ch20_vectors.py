@@ -1,4 +1,4 @@
-"""Chapter 20: word vectors by skip-gram, and an LSTM that reads them.
+"""Chapter 20: word vectors by skip-gram, and what reads them: an LSTM, or their mean.
 
 Vectors are trained on the text the BERT was trained on, without a label: once without
 the verses of valid and test ("clean"), once with them ("all").
@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from tinyft import data, no_grad, ops, tensor
+from tinyft import data, nn, no_grad, ops, tensor
 from tinyft.backend import asnumpy
 from tinyft.course.experiment import train
 from tinyft.course.lessons.language.ch20_setting import (
@@ -25,13 +25,35 @@ from tinyft.models.classic.windows import keep_probability, pairs, thinned
 
 DIM, WINDOW, NEGATIVES, BATCH, STEPS, LR = 48, 5, 5, 4096, 400, 1e-2
 LENGTH = 2.0  # of the vectors, root mean square: what the LSTM's weights are made for
-KINDS = {  # of LSTM: (vectors, frozen, which states are read)
+TRAINED_MEAN = "mean, vectors trained"
+KINDS = {  # of reader: (vectors, frozen, what is read; "words" has no LSTM)
     "LSTM": ("clean", False, "mean"),
     "LSTM, vectors frozen": ("clean", True, "mean"),
     "LSTM, last state": ("clean", False, "last"),
     "LSTM, random vectors": (None, False, "mean"),
     "LSTM, vectors from all": ("all", False, "mean"),
+    TRAINED_MEAN: ("clean", False, "words"),
 }
+
+
+class MeanClassifier(nn.Module):
+    """A linear layer on the mean of a text's word vectors: logits (B, 2), no order.
+
+    weight: (V + 1, d), the vectors it starts from, the last row for unknown words. It
+    takes the place of LSTMClassifier where its vectors should train in the same way.
+    """
+
+    def __init__(self, weight, rng=None):
+        words, dim = weight.shape
+        self.embedding = nn.Embedding(words, dim, rng=rng)
+        self.embedding.weight.data = weight
+        self.head = nn.Linear(dim, 2, rng=rng)
+
+    def forward(self, ids, lengths):
+        ids, lengths = asnumpy(ids), asnumpy(lengths)
+        there = np.arange(ids.shape[1]) < lengths[:, None]  # (B, T): no padding
+        share = tensor((there / lengths[:, None]).astype("f4")[:, :, None])
+        return self.head(ops.sum(self.embedding(tensor(ids)) * share, axis=1))
 
 
 @cache
@@ -98,20 +120,9 @@ def mean_head(count, seed, task="saying"):
 
 
 def fine_tuned(kind, texts, labels, lr, seed, steps=80):
-    """An LSTM of 48 units, of one of KINDS, trained on labelled verses."""
-    which, frozen, pool = KINDS[kind]
-    vocabulary, W, _ = vectors(which or "clean")
-    W = (LENGTH * W / np.sqrt(np.mean(np.sum(W * W, axis=1)))).astype("f4")
-    model = LSTMClassifier(
-        len(vocabulary),
-        DIM,
-        DIM,
-        pool=pool,
-        vectors=W if which else None,
-        frozen=frozen,
-        rng=seed,
-    )
-    ids, lengths = padded(vocabulary, texts)
+    """A reader of one of KINDS, an LSTM with 48 units, trained on labelled verses."""
+    model = _reader(kind, seed)
+    ids, lengths = padded(vectors(KINDS[kind][0] or "clean")[0], texts)
 
     def endless(rng):
         while True:
@@ -125,6 +136,16 @@ def fine_tuned(kind, texts, labels, lr, seed, steps=80):
 
     train(model, endless, lr, steps, seed, loss)
     return model
+
+
+def _reader(kind, seed):
+    which, frozen, pool = KINDS[kind]
+    vocabulary, W, _ = vectors(which or "clean")
+    W = (LENGTH * W / np.sqrt(np.mean(np.sum(W * W, axis=1)))).astype("f4")
+    if pool == "words":
+        return MeanClassifier(np.pad(W, ((0, 1), (0, 0))), rng=seed)
+    given = {"vectors": W if which else None, "frozen": frozen, "rng": seed}
+    return LSTMClassifier(len(vocabulary), DIM, DIM, pool=pool, **given)
 
 
 def outputs(model, kind, texts):

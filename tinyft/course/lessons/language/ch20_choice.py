@@ -5,13 +5,10 @@ import time
 from tinyft.course.experiment import trained_parameters
 from tinyft.course.lessons.language import ch20_bert as bert
 from tinyft.course.lessons.language import ch20_four_paradigms as runs20
+from tinyft.course.lessons.language import ch20_results as results
 from tinyft.course.lessons.language import ch20_vectors as vec
-from tinyft.course.lessons.language.ch20_advice import at, chosen, where
-from tinyft.course.lessons.language.ch20_setting import (
-    paired,
-    parts,
-    percent,
-)
+from tinyft.course.lessons.language.ch20_advice import chosen, stands, with_recentred
+from tinyft.course.lessons.language.ch20_setting import LABELS, paired, parts, percent
 from tinyft.course.prose import say, table
 from tinyft.models.classic import NaiveBayes, Tfidf
 from tinyft.transfer import linear_probe, spread
@@ -44,8 +41,9 @@ def costs(few):
     tries = [_tried(method) for method in ("full", "prompt")]
     say(
         f"(Seconds of processor; 400 verses to predict; BERT's training: {SOME} steps "
-        f"timed, times {40 // SOME}.) Choosing the rate comes on top: {tries[0]} "
-        f"runs for the new head, {tries[1]} for the prompt here; naive Bayes tried five α."
+        f"timed, times {40 // SOME}. A GPU changes the factors.) Choosing the "
+        f"rate comes on top: {tries[0]} runs for the new head, {tries[1]} for the "
+        "prompt here; naive Bayes tried five α."
     )
 
 
@@ -53,7 +51,7 @@ def _cost_table(rows):
     head = ["32 labels", "numbers trained", "s to train once", "s to predict"]
     base = rows[0][3]
     table(
-        [*head, "× naive Bayes"],
+        [*head, "× naive Bayes, predicting"],
         [
             [k, f"{n:,}", f"{t:.2g}", f"{p:.2g}", f"{p / base:.0f}"]
             for k, n, t, p in rows
@@ -95,51 +93,66 @@ def what_to_set(found, unseen, here, there):
     found, unseen: {method: {labels: accuracies}}; here, there: (raw, recentred) accuracy
     of the prompt without labels.
     """
-    prompt = (
-        "no label",
-        "the prompt; recentred, if the kinds are about equally frequent",
-    )
-    rows = [[*prompt, *map(_levels, (here, there))]]
-    four = f"prompt {percent(found['prompt'][4])}, new head {percent(found['full'][4])}"
-    rows.append(["4 labels", "the prompt, trained or recentred", four, "not run"])
-    for counts, what in [((10, 32, 100, 300), "prompt"), ((10, 32, 100, 300), "full")]:
-        name = {"prompt": "the prompt, all of BERT trained", "full": "or a new head"}[
-            what
-        ]
-        sides = [_above(t, what, "words", counts) for t in (found, unseen)]
-        rows.append(["10 to 300 labels", name, *sides])
-    rows.append(
-        ["1000 labels", "the trained prompt, if its price is right; else counts"]
-    )
-    rows[-1] += [_gain(t, "prompt", "words", 1000) for t in (found, unseen)]
-    rows.append(
-        ["unlabelled text, no pretrained model", "mean of skip-gram vectors, head"]
-    )
-    rows[-1] += [_above(t, "mean", "words", tuple(t["mean"])) for t in (found, unseen)]
-    order = [_above(t, "LSTM", "mean", tuple(t["mean"])) for t in (found, unseen)]
-    rows.append(["", "the LSTM instead of the mean", *order])
-    rows.append(["always", "naive Bayes first: a yardstick for milliseconds"])
-    rows[-1] += [f"1000 labels: {percent(t['words'][1000])} %" for t in (found, unseen)]
-    table(["when", "what", "this task (points)", "unseen books"], rows)
+    both = [
+        with_recentred(f, level[1]) for f, level in ((found, here), (unseen, there))
+    ]
+    zero, few, many = results.ZERO, (4, 10), (32, 100, 300, 1000)
+
+    def row(when, what, a, b, counts):
+        return [when, what, *(_gaps(one, a, b, counts) for one in both)]
+
+    recentre = "recentre the prompt, if the kinds are about equally frequent"
+    rows = [["no label", recentre, *map(_levels, (here, there))]]
+    rows += [
+        row("4 or 10", "the same: trained prompt − recentred", "prompt", zero, few),
+        row("", "the same: new head, all of BERT − recentred", "full", zero, few),
+        row("32 or more", "train: new head, all − recentred", "full", zero, many),
+        row("", "trained prompt − new head, all", "prompt", "full", many),
+        row("", "new head: all − last block (cheaper)", "full", "partial", many),
+        row("", "new head, all − naive Bayes (cheapest)", "full", "words", many),
+        row("no BERT", "mean of vectors − naive Bayes", "mean", "words", LABELS),
+        row("", "the LSTM − mean, vectors trained", "LSTM", runs20.MEAN, LABELS),
+    ]
+    levels = [f"1000: {percent(t['words'][1000])} %" for t in both]
+    rows.append(["always", "naive Bayes first: a yardstick for milliseconds", *levels])
+    head = ["labels", "what; difference in points (n.s.: not settled)"]
+    table([*head, "this task", "unseen books"], rows)
 
 
 def _levels(levels):
     return f"raw {levels[0]:.1%}, recentred {levels[1]:.1%}"
 
 
-def _above(found, a, b, counts):
-    """Where a is reliably above b, among the counts that were run."""
-    counts = [n for n in counts if n in found[a]]
-    hits = [n for n in where(found[a], found[b]) if n in counts]
-    names = {"words": "naive Bayes", "mean": "the mean"}
-    missed = [n for n in counts if n not in hits]
-    tail = f"; not settled or below {at(missed)}" if missed and hits else ""
-    return f"reliably above {names[b]} {at(hits)}{tail}"
+def _gaps(found, a, b, counts):
+    """a − b for each of the counts that were run: "10: +1.0 ± 0.5; ..."."""
+    said = []
+    for n in (n for n in counts if n in found[a] and n in found[b]):
+        some = min(len(found[a][n]), len(found[b][n]))
+        said.append(f"{n}: {paired(found[a][n][:some], found[b][n][:some], ' n.s.')}")
+    return "; ".join(said)
 
 
-def _gain(found, a, b, n):
-    count = min(len(found[a][n]), len(found[b][n]))
-    return f"minus naive Bayes {paired(found[a][n][:count], found[b][n][:count])}"
+def advice(found, unseen, here, there):
+    """The advice as sentences, made from the rows of `what_to_set`."""
+    both = [
+        with_recentred(f, level[1]) for f, level in ((found, here), (unseen, there))
+    ]
+
+    def stand(a, b, name):
+        return [stands(one[a], one[b], name) for one in both]
+
+    head = stand("full", results.ZERO, "it")
+    prompt = stand("prompt", results.ZERO, "it")
+    against = stand("prompt", "full", "the head")
+    whole = stand("full", "partial", "the last block alone")
+    say(
+        "- **No label, or a handful:** recentre the prompt, if the kinds are about equally "
+        f"frequent. Against it a new head is {head[0]}; on the unseen books {head[1]}. The "
+        f"trained prompt is {prompt[0]}; there {prompt[1]}.\n"
+        f"- **More:** train. The trained prompt is {against[0]}; there {against[1]}. All "
+        f"of BERT is {whole[0]}; there {whole[1]}. Where nothing is settled, take the cheaper."
+        "\n- **Many labels and milliseconds:** naive Bayes."
+    )
 
 
 def settings():
@@ -154,7 +167,9 @@ def settings():
     rows.append(
         ["words of the prompt", "try several on labelled verses", "Reference, B"]
     )
-    rows.append(["BERT's steps, width, window, k, power ¾", "as here", "by custom"])
+    rows.append(["steps, LSTM", "40 to 80; 400 tried with 1000 labels", "3"])
+    rows.append(["steps, BERT", "40 to 80: what the time allowed", "not varied"])
+    rows.append(["vectors: width, window, k, power ¾", "as here", "by custom"])
     table(["what", "set to (labels)", "varied in section"], rows)
 
 

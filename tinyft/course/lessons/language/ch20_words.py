@@ -122,7 +122,8 @@ def about_leaks(rows):
     for n, (honest, leak_a, fair, leak_b) in rows.items():
         said.append(
             f"With {n} labels B gains {paired(leak_b, fair)} points over an honest choice "
-            f"of 50 words, but has {paired(leak_b, honest)} against *all* words, honestly "
-            f"fitted; A gains {paired(leak_a, honest)}."
+            f"of 50 words; against *all* words, honestly fitted, B has "
+            f"{paired(leak_b, honest)}, 50 honest words {paired(fair, honest)}; A gains "
+            f"{paired(leak_a, honest)}."
         )
     say(" ".join(said))

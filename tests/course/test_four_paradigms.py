@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tinyft import no_grad, tensor
+from tinyft.course.lessons.language import ch20_advice as advice
 from tinyft.course.lessons.language import ch20_bert as bert
 from tinyft.course.lessons.language import ch20_four_paradigms as plan20
 from tinyft.course.lessons.language import ch20_order as order
@@ -91,3 +92,34 @@ def test_the_study_has_every_run_of_the_plan_and_the_best_rates_on_valid():
         for n, lr in zip(plan20.SWEPT, rates):
             if method in plan20.RATES and plan20.grid(method, n):
                 assert plan20.swept(study, method, n) == lr, (method, n)
+
+
+def test_the_trained_mean_reads_neither_padding_nor_order():
+    """float32: a mean of at most 5 vectors in another order, 1e-5."""
+    weight = np.random.default_rng(0).normal(size=(6, 4)).astype("f4")
+    model = vectors.MeanClassifier(weight, rng=0)
+    ids = np.array([[0, 3, 1, 5, 5], [2, 4, 5, 5, 5]])
+    got = model(tensor(ids), np.array([3, 1])).numpy()
+    read = np.stack([weight[[0, 3, 1]].mean(axis=0), weight[2]])
+    want = read @ model.head.weight.numpy().T + model.head.bias.numpy()
+    assert np.abs(got - want).max() < 1e-5
+    ids[0, :3] = 1, 0, 3
+    assert np.abs(model(tensor(ids), np.array([3, 1])).numpy() - want).max() < 1e-5
+
+
+def test_the_rate_on_exchanged_verses_is_inside_berts_grid():
+    arm = load(plan20.CHAPTER).where(method="full", task="order")
+    errors = {lr: np.mean(some) for lr, some in arm.by("lr", "valid").items()}
+    best = min(errors, key=errors.get)
+    assert min(plan20.ORDER["full"]) < best < max(plan20.ORDER["full"])
+
+
+def test_a_text_says_where_one_method_stands_above_another():
+    low, high = np.linspace(0.5, 0.51, 5), np.linspace(0.7, 0.72, 5)
+    a, b = {4: low, 10: high, 32: low}, {4: high, 10: low, 32: low}
+    assert advice.stands(a, b, "it") == (
+        "reliably above it with 10 labels, below it with 4 labels"
+    )
+    assert advice.stands({4: low}, {4: low}, "it") == (
+        "neither reliably above nor below it"
+    )

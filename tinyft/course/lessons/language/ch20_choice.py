@@ -141,17 +141,17 @@ def advice(found, unseen, here, there):
     def stand(a, b, name):
         return [stands(one[a], one[b], name) for one in both]
 
-    head = stand("full", results.ZERO, "it")
-    prompt = stand("prompt", results.ZERO, "it")
+    head = stand("full", results.ZERO, "that")
+    prompt = stand("prompt", results.ZERO, "that")
     against = stand("prompt", "full", "the head")
     whole = stand("full", "partial", "the last block alone")
     say(
         "- **No label, or a handful:** recentre the prompt, if the kinds are about equally "
-        f"frequent. Against it a new head is {head[0]}; on the unseen books {head[1]}. The "
+        f"frequent. A new head is {head[0]}; on the unseen books {head[1]}. The "
         f"trained prompt is {prompt[0]}; there {prompt[1]}.\n"
         f"- **More:** train. The trained prompt is {against[0]}; there {against[1]}. All "
-        f"of BERT is {whole[0]}; there {whole[1]}. Where nothing is settled, take the cheaper."
-        "\n- **Many labels and milliseconds:** naive Bayes."
+        f"of BERT is {whole[0]}; there {whole[1]}. Where nothing is settled, take the "
+        "cheaper.\n- **Many labels and milliseconds:** naive Bayes."
     )
 
 

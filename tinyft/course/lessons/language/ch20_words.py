@@ -108,7 +108,7 @@ def judge(build, alpha, count=32):
         for model in models
     ]
     says = models[0].says
-    order = sorted(says, key=says.get)
+    order = sorted(says, key=lambda word: (says[word], word))
     print(
         f"α = {alpha:<5g} {percent(found)} % right | strongest weight "
         f"{max(map(abs, says.values())):4.1f} | for story: {', '.join(order[:4])}",

@@ -141,7 +141,8 @@ def about_zero(raw, recentred):
     )
     say(
         f"No label: **{share(raw, 400)} %** raw, **{share(recentred, 400)} %** recentred "
-        "(± : what 400 test verses leave open, not the median). Naive Bayes reaches the raw accuracy on "
+        "(± : what 400 test verses leave open, not the median). Naive Bayes "
+        "reaches the raw accuracy on "
         f"average with {reached[0] if reached else 'more than 1000'} labels (of those "
         f"tried). The median on valid is {shift:+.2f}: on the whole BERT leans to "
         f"{'sayings' if shift > 0 else 'stories'}. With 65 of valid's 106 sayings, the "

@@ -149,7 +149,8 @@ def advice(found, unseen, here, there):
         "- **No label, or a handful:** recentre the prompt, if the kinds are about equally "
         f"frequent. A new head is {head[0]}; on the unseen books {head[1]}. The "
         f"trained prompt is {prompt[0]}; there {prompt[1]}.\n"
-        f"- **More:** train. The trained prompt is {against[0]}; there {against[1]}. All "
+        f"- **32 labels or more:** train. The trained prompt is {against[0]}; there "
+        f"{against[1]}. All "
         f"of BERT is {whole[0]}; there {whole[1]}. Where nothing is settled, take the "
         "cheaper.\n- **Many labels and milliseconds:** naive Bayes."
     )

@@ -1,10 +1,10 @@
-"""Task 3 of 4: one batch of skip-gram.  (20.3) of 20_four_paradigms.ipynb."""
+"""Task 4 of 4: one batch of skip-gram.  (20.4) of 20_four_paradigms.ipynb."""
 
 import numpy as np
 
 
 def skipgram_gradients(V, U, centres, contexts, noise):
-    """The loss of B word pairs and its gradients.                                (20.3)
+    """The loss of B word pairs and its gradients.                                (20.4)
 
     loss = 1/B Σ_b [ −ln σ(v·u⁺) − Σ_j ln σ(−v·u_j) ],       σ(s) = 1/(1 + e^(−s))
 
@@ -28,5 +28,5 @@ def skipgram_gradients(V, U, centres, contexts, noise):
     (½ − 1)·2. With the ½ of B: gU = [[−0.5], [0.746], [0.269]],
     gV = [[−0.403], [0.440], [0]].
     """
-    # YOUR CODE: (20.3)
-    raise NotImplementedError("not implemented yet: skipgram_gradients, (20.3)")
+    # YOUR CODE: (20.4)
+    raise NotImplementedError("not implemented yet: skipgram_gradients, (20.4)")

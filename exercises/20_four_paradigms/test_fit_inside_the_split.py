@@ -158,7 +158,7 @@ def test_choice(student, rng, draw):
         want=answer(given),
         mistakes=mistakes(given),
         tol=TOL,
-        equation="(20.4)",
+        equation="(20.3)",
     )
 
 
@@ -176,5 +176,5 @@ def test_ties(student, rng, draw):
         want=want,
         mistakes={"of equally good α the smallest": smallest},
         tol=TOL,
-        equation="(20.4)",
+        equation="(20.3)",
     )

@@ -108,7 +108,7 @@ def test_posteriors(student, rng, draw):
         want=answer(*given),
         mistakes=mistakes(*given),
         tol=TOL,
-        equation="(20.2)",
+        equation="(20.1)",
     )
 
 
@@ -126,7 +126,7 @@ def test_nothing_known(student, rng, draw):
             "unknown words are read as if they were known": answer(*given, unseen=True),
         },
         tol=TOL,
-        equation="(20.2)",
+        equation="(20.1)",
     )
 
 
@@ -140,5 +140,5 @@ def test_long_texts(student, rng, draw):
         want=answer(*given),
         mistakes={},
         tol=TOL,
-        equation="(20.2)",
+        equation="(20.1)",
     )

@@ -22,7 +22,7 @@ def problem(rng, n, d, B, k):
 
 
 def terms(V, U, given, keep=False, whole=False, sign=-1.0, near=True, far=1.0):
-    """What (20.3) sums, pair by pair; the keywords are the mistakes."""
+    """What (20.4) sums, pair by pair; the keywords are the mistakes."""
     _, _, centres, contexts, noise = given
     for w, c, drawn in zip(centres, contexts, noise):
         if whole and (drawn == c).any():
@@ -117,7 +117,7 @@ def judge(student, given, part):
         want=answer(given)[part],
         mistakes=known,
         tol=TOL,
-        equation="(20.3)",
+        equation="(20.4)",
     )
 
 
@@ -145,7 +145,7 @@ def test_large_scores(student, rng, draw):
         want=want,
         mistakes={},
         tol=TOL,
-        equation="(20.3)",
+        equation="(20.4)",
     )
 
 

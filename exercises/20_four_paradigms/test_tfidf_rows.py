@@ -24,7 +24,7 @@ def problem(rng, N, m, V):
 
 
 def answer(fitted, new, smooth, sublinear, **how):
-    """(20.1) word by word; the keywords are the mistakes, at their defaults none."""
+    """(20.2) word by word; the keywords are the mistakes, at their defaults none."""
     counted = how.get("counted", fitted)
     N = len(how.get("many", counted))
     df = [how.get("df", lambda column: sum(column > 0))(c) for c in counted.T]
@@ -101,7 +101,7 @@ def judge(student, rng, size, smooth, sublinear):
         want=answer(*given),
         mistakes=mistakes(*given),
         tol=TOL,
-        equation="(20.1)",
+        equation="(20.2)",
     )
 
 
@@ -138,5 +138,5 @@ def test_unseen(student, rng, draw):
             "words that no fitted text holds have a weight": answer(*given, unseen=True)
         },
         tol=TOL,
-        equation="(20.1)",
+        equation="(20.2)",
     )

@@ -5,6 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from tinyft import no_grad, tensor
+from tinyft.course.lessons.language import ch20_advice as advice
 from tinyft.course.lessons.language import ch20_bert as bert
 from tinyft.course.lessons.language import ch20_four_paradigms as plan20
 from tinyft.course.lessons.language import ch20_order as order
@@ -29,10 +31,39 @@ def test_draws_are_balanced_and_nested():
 
 
 def test_exchanged_verses_have_the_same_words_and_another_order():
-    for real, wrong in zip(*order.pairs(20)):
-        assert real != wrong and Counter(real.split()) == Counter(wrong.split())
-        moved = [a for a, b in zip(real.split(), wrong.split()) if a != b]
-        assert len(moved) == 2 and all(w.islower() and w.isalpha() for w in moved)
+    for real, wrong, at in zip(*order.pairs(20)):
+        a, b = real.split(), wrong.split()
+        assert a != b and Counter(a) == Counter(b)
+        moved = [i for i in range(len(a)) if a[i] != b[i]]
+        assert moved == [at, at + 1] and all(a[i].islower() for i in moved)
+
+
+def test_two_gaps_score_the_words_that_were_there():
+    """One pair by hand: the logits at both gaps of a sentence written out."""
+    (real, *_), _, (at, *_) = order.pairs(20)
+    tok, body = bert.load_tokens(), bert.load_pretrained(bert.BASE)[0]
+    ids = np.array([[tok.cls_id, *tok.encode(real)]])
+    first = 1 + len(tok.encode(" ".join(real.split()[:at])))
+    a, b = ids[0, first : first + 2]
+    ids[0, first : first + 2] = tok.mask_id
+    with no_grad(), body.evaluating():
+        p, q = body.head(body.states(tensor(ids)))[0].numpy()[first : first + 2]
+    assert abs(order.with_gaps(20)[0] - (p[a] + q[b] - p[b] - q[a])) < 1e-3
+
+
+def test_the_mean_of_vectors_knows_no_order():
+    assert order.largest_difference()[1] < 1e-5  # float32 sums in another order
+
+
+def test_no_difference_has_no_sign_of_its_own():
+    assert setting.paired([0.0, -1e-9], [0.0, 0.0]).startswith("+0.0 ± 0.0")
+
+
+def test_digits_are_added_until_settled_can_be_seen():
+    gaps = np.array([0.0, 0.0, 0.0, 0.01, 0.01])  # 0.4 ± 0.68 points
+    assert setting.paired(gaps, 0 * gaps) == "+0.4 ± 0.7, not settled"
+    shifted = gaps + 0.00283  # 0.683 ± 0.680: one digit would say 0.7 ± 0.7
+    assert setting.paired(shifted, 0 * gaps) == "+0.683 ± 0.680"
 
 
 def test_the_mask_stands_last_in_every_row():
@@ -59,5 +90,36 @@ def test_the_study_has_every_run_of_the_plan_and_the_best_rates_on_valid():
         study.where(**one)
     for method, rates in plan20.CHOSEN.items():
         for n, lr in zip(plan20.SWEPT, rates):
-            if method in plan20.RATES:
+            if method in plan20.RATES and plan20.grid(method, n):
                 assert plan20.swept(study, method, n) == lr, (method, n)
+
+
+def test_the_trained_mean_reads_neither_padding_nor_order():
+    """float32: a mean of at most 5 vectors in another order, 1e-5."""
+    weight = np.random.default_rng(0).normal(size=(6, 4)).astype("f4")
+    model = vectors.MeanClassifier(weight, rng=0)
+    ids = np.array([[0, 3, 1, 5, 5], [2, 4, 5, 5, 5]])
+    got = model(tensor(ids), np.array([3, 1])).numpy()
+    read = np.stack([weight[[0, 3, 1]].mean(axis=0), weight[2]])
+    want = read @ model.head.weight.numpy().T + model.head.bias.numpy()
+    assert np.abs(got - want).max() < 1e-5
+    ids[0, :3] = 1, 0, 3
+    assert np.abs(model(tensor(ids), np.array([3, 1])).numpy() - want).max() < 1e-5
+
+
+def test_the_rate_on_exchanged_verses_is_inside_berts_grid():
+    arm = load(plan20.CHAPTER).where(method="full", task="order")
+    errors = {lr: np.mean(some) for lr, some in arm.by("lr", "valid").items()}
+    best = min(errors, key=errors.get)
+    assert min(plan20.ORDER["full"]) < best < max(plan20.ORDER["full"])
+
+
+def test_a_text_says_where_one_method_stands_above_another():
+    low, high = np.linspace(0.5, 0.51, 5), np.linspace(0.7, 0.72, 5)
+    a, b = {4: low, 10: high, 32: low}, {4: high, 10: low, 32: low}
+    assert advice.stands(a, b, "it") == (
+        "reliably above it with 10 labels, below it with 4 labels"
+    )
+    assert advice.stands({4: low}, {4: low}, "it") == (
+        "neither reliably above nor below it"
+    )

@@ -1,4 +1,4 @@
-"""Task 4 of 4: fit everything inside the split.  (20.4) of 20_four_paradigms.ipynb."""
+"""Task 3 of 4: fit everything inside the split.  (20.3) of 20_four_paradigms.ipynb."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ import numpy as np
 def fit_inside_the_split(counts, labels, fold, alphas, new):
     """Choose α by cross-validation, then classify texts that nothing was fitted to.
 
-    The model is (20.1) followed by (20.2). Fitting it on some texts means: words that none
+    The model is (20.2) followed by (20.1). Fitting it on some texts means: words that none
     of them holds are dropped; the smooth idf = ln((1 + N)/(1 + df)) + 1 comes from them;
     their weights count · idf, each row divided by its Euclidean length, are the "counts"
     of naive Bayes, θ_cv = (N_cv + α)/(N_c + αV), and their labels give the prior. Texts to
@@ -16,7 +16,7 @@ def fit_inside_the_split(counts, labels, fold, alphas, new):
     classifies those inside: the class of the largest posterior. The accuracy of α is the
     share of right ones among all n texts. The best α has the highest accuracy; of equals,
     the largest. At the end the model is fitted once more, on all n texts, with the best α.
-                                                                                  (20.4)
+                                                                                  (20.3)
     counts (n, V') of the labelled texts; labels (n,) 0 ... K − 1, each class outside
     every fold; fold (n,) integers, which fold a text is in; alphas (p,), in any order;
     new (m, V') counts. Every text has a word that others outside its fold have.
@@ -35,7 +35,7 @@ def fit_inside_the_split(counts, labels, fold, alphas, new):
     four texts gives [[−0.630, −0.760], [−0.665, −0.722]], and
     held = [[−0.637, −0.753], [−0.749, −0.641], [−0.743, −0.645], [−0.800, −0.597]].
     """
-    # YOUR CODE: (20.4)
+    # YOUR CODE: (20.3)
     def classify(texts, kinds, alpha, rows):
         df = (texts > 0).sum(0)
         known = df > 0

@@ -1,10 +1,10 @@
-"""Task 2 of 4: what naive Bayes believes.  (20.2) of 20_four_paradigms.ipynb."""
+"""Task 1 of 4: what naive Bayes believes.  (20.1) of 20_four_paradigms.ipynb."""
 
 import numpy as np
 
 
 def naive_bayes_posterior(counts, labels, alpha, new):
-    """The logarithms of the posteriors of new texts.                             (20.2)
+    """The logarithms of the posteriors of new texts.                             (20.1)
 
     ln p(c | x) = ln π_c + Σ_v x_v ln θ_cv, less the logarithm of what makes the
     posteriors of a text sum to 1.  θ_cv = (N_cv + α)/(N_c + αV):  N_cv says how often word
@@ -25,7 +25,7 @@ def naive_bayes_posterior(counts, labels, alpha, new):
     ⅓·(1/6)(3/6) = 0.0278, the posteriors [0.662, 0.338]; the second keeps π. The answer is
     [[−0.412, −1.085], [−0.405, −1.099]].
     """
-    # YOUR CODE: (20.2)
+    # YOUR CODE: (20.1)
     known = counts.sum(0) > 0
     counts, new = counts[:, known], new[:, known]
     classes = np.arange(labels.max() + 1)

@@ -1,10 +1,10 @@
-"""Task 1 of 4: TF-IDF of texts that come later.  (20.1) of 20_four_paradigms.ipynb."""
+"""Task 2 of 4: TF-IDF of texts that come later.  (20.2) of 20_four_paradigms.ipynb."""
 
 import numpy as np
 
 
 def tfidf_rows(fitted, new, smooth, sublinear):
-    """Weigh the words of new texts by what the fitted texts say about them.      (20.1)
+    """Weigh the words of new texts by what the fitted texts say about them.      (20.2)
 
     weight = tf · idf, then every row is divided by its Euclidean length.
     tf    the count; if `sublinear`, 1 + ln(count) where the count is not 0
@@ -24,7 +24,7 @@ def tfidf_rows(fitted, new, smooth, sublinear):
     [[0.959, 0.283, 0, 0], [0, 0, 0, 0]]. With smooth = False the second word, in
     every fitted text, weighs ln 1 = 0, and the first row is [1, 0, 0, 0].
     """
-    # YOUR CODE: (20.1)
+    # YOUR CODE: (20.2)
     N, df = len(fitted), (fitted > 0).sum(0)
     if smooth:
         idf = np.log((1 + N) / (1 + df)) + 1

@@ -1,238 +1,234 @@
 """Chapter 20: sentences and tables made from the numbers of its cells."""
 
-import time
-
 import numpy as np
 
-from tinyft.course.experiment import trained_parameters
-from tinyft.course.lessons.language import ch20_bert as bert
 from tinyft.course.lessons.language import ch20_four_paradigms as runs20
 from tinyft.course.lessons.language import ch20_results as results
 from tinyft.course.lessons.language import ch20_vectors as vec
 from tinyft.course.lessons.language import ch20_words as words
-from tinyft.course.lessons.language.ch20_setting import LABELS, paired, parts, percent
+from tinyft.course.lessons.language.ch20_setting import (
+    LABELS,
+    paired,
+    parts,
+    percent,
+    settled,
+    share,
+)
 from tinyft.course.prose import say, table
-from tinyft.models.classic import NaiveBayes, Tfidf
 
-
-def chosen(method, labels):
-    """The rate of a method with so many labels, as valid chose it."""
-    return runs20.rate(method, labels)
+chosen = runs20.rate  # of a method with so many labels, as valid chose it
 
 
 def swept_table(study, methods):
-    """Accuracy on valid at every rate of the sweeps with 10 and with 300 labels, the mean
-    over `choosing`: five draws, but two for BERT with 300."""
+    """Accuracy on valid at every rate of the sweeps, a column for each rate, the best of
+    a row in bold: the mean over `choosing`, five draws, but fewer for BERT."""
+    rates = sorted({lr for m in methods for lr in runs20.RATES[m]})
     rows = []
     for method in methods:
         for n in runs20.SWEPT:
-            count = len(runs20.choosing(method, n))
-            arm = study.where(method=method, labels=n, task="saying")
-            seen = {lr: _right(arm, lr, count) for lr in runs20.RATES[method]}
-            shown = ", ".join(f"{lr:g}: {100 * a:.0f}" for lr, a in seen.items())
-            rows.append([method, n, shown, f"{runs20.swept(study, method, n):g}"])
-    table(["method", "labels", "right on valid at each rate, %", "best rate"], rows)
+            if grid := runs20.grid(method, n):
+                best = runs20.swept(study, method, n)
+                shown = [
+                    _right(study, method, n, lr) if lr in grid else "" for lr in rates
+                ]
+                shown = [f"**{x}**" if lr == best else x for lr, x in zip(rates, shown)]
+                rows.append([method, n, len(runs20.choosing(method, n)), *shown])
+    table(["valid, %", "labels", "draws", *(f"{lr:g}" for lr in rates)], rows)
 
 
-def _right(arm, lr, count):
-    return 1 - np.mean(arm.where(lr=lr).values("valid")[:count])
+def _right(study, method, labels, lr):
+    arm = study.where(method=method, labels=labels, task="saying", lr=lr)
+    found = arm.values("valid")[: len(runs20.choosing(method, labels))]
+    return f"{100 - 100 * np.mean(found):.1f}"
+
+
+def about_kinds(study):
+    """Each LSTM at its best rate against the one used here, on valid, five draws."""
+    rows = []
+    for kind in list(vec.KINDS)[1:4]:
+        gaps = [
+            paired(_best(study, kind, n), _best(study, "LSTM", n)) for n in (10, 300)
+        ]
+        rows.append([f"{kind} − LSTM", *gaps])
+    table(["on valid, each at its best rate, points", "10 labels", "300"], rows)
+
+
+def _best(study, kind, n):
+    arm = study.where(method=kind, labels=n, task="saying")
+    values = arm.where(lr=runs20.swept(study, kind, n)).values("valid")
+    return 1 - np.array(values[:5])
+
+
+def vectors_table(study):
+    """Counts, the mean of fixed and of trained vectors, and the LSTM, on test."""
+    rows = []
+    for n in LABELS:
+        fixed, trained, lstm = (results.of_study(study, m, n) for m in READERS)
+        row = [*map(percent, (words.over_draws(n), fixed, trained, lstm))]
+        rows.append([n, *row, paired(trained, fixed), paired(lstm, trained)])
+    head = ["naive Bayes, %", "mean, fixed vectors", "mean, trained vectors", "LSTM"]
+    table(["labels", *head, "mean: trained − fixed", "LSTM − trained mean"], rows)
 
 
 def about_vectors(study):
-    """With how many labels the LSTM on skip-gram's vectors beats naive Bayes."""
-    gaps = {n: _gap(study, n) for n in LABELS}
-    ahead, behind = ([n for n in LABELS if gaps[n] == sign] for sign in (1, -1))
+    """Where the means beat naive Bayes, where order pays, what more steps bring."""
+    bayes = {n: words.over_draws(n) for n in LABELS}
+    fixed, trained, lstm = (_everywhere(study, m) for m in READERS)
+    far = {m: _everywhere(study, m, "poetry") for m in READERS}
     say(
-        f"The LSTM on skip-gram's vectors is settled above naive Bayes {_at(ahead)}, "
-        f"below it {_at(behind)}."
+        f"The mean of fixed vectors is {stands(fixed, bayes, 'naive Bayes')}. **Does "
+        f"order pay?** The LSTM is {stands(lstm, trained, 'the trained *mean*')}, and "
+        f"{stands(lstm, fixed, 'the fixed one')}. On the unseen books of section 6 it is "
+        f"{stands(far['LSTM'], far[runs20.MEAN], 'the trained mean')}, and "
+        f"{stands(far['LSTM'], far['mean'], 'the fixed one')}."
+    )
+    lr = min(runs20.longer_rates("saying"), key=lambda r: _errors(study, r))
+    long = study.where(method=runs20.LONG, task="saying", lr=lr).values("test")
+    say(
+        f"The LSTM with 400 steps minus with 80, 1000 labels (rate {lr:g}), in points: "
+        f"{paired(long, lstm[1000][: len(long)])}."
     )
 
 
-def _gap(study, n):
-    """1, −1 or 0: settled above, settled below, not settled."""
-    apart = results.of_study(study, "LSTM", n) - words.over_draws(n)
-    return _settled(apart)
+READERS = "mean", runs20.MEAN, "LSTM"
 
 
-def _settled(apart):
-    from tinyft.course.experiment import interval
-
-    mean, half = interval(apart)
-    return int(np.sign(mean)) if abs(mean) > half else 0
+def _everywhere(study, method, task="saying"):
+    counts = results.LATEST[task]
+    return {n: results.of_study(study, method, n, task) for n in counts}
 
 
-def _at(hits):
-    """["with 4 and 10 labels"], or that it is nowhere."""
-    *rest, last = map(str, hits) if hits else ("",)
+def _errors(study, lr):
+    return sum(study.where(method=runs20.LONG, task="saying", lr=lr).values("valid"))
+
+
+def where(a, b, sign=1):
+    """Labels where a − b is settled, > 0 for sign 1; the seeds that both have."""
+    hits = []
+    for n in (n for n in a if n in b):
+        count = min(len(a[n]), len(b[n]))
+        if settled(a[n][:count], b[n][:count]) == sign:
+            hits.append(n)
+    return hits
+
+
+def at(hits):
+    """Text: "with 4 and 10 labels"; "" for none."""
     if not hits:
-        return "at no number of labels tried"
+        return ""
+    *rest, last = map(str, hits)
     return f"with {', '.join(rest) + ' and ' if rest else ''}{last} labels"
+
+
+def stands(a, b, name):
+    """Text: where a is reliably above b and where below; b is called `name`."""
+    above, below = at(where(a, b)), at(where(a, b, -1))
+    if above and below:
+        return f"reliably above {name} {above}, below it {below}"
+    if above or below:
+        return f"reliably {'above' if above else 'below'} {name} {above or below}"
+    return f"neither reliably above nor below {name}"
 
 
 def about_zero(raw, recentred):
     """The prompt without labels, beside naive Bayes."""
     reached = [n for n in LABELS if words.over_draws(n).mean() >= raw]
+    shift, uneven = results.centre(), results.centre(sayings=590 / 968)
+    apart, test = results.apart_on("saying", "test"), parts()["test"]
+    tilted = np.mean((apart > uneven) == test.labels)
+    (low, up), (least, most) = (
+        (min(some), max(some)) for some in zip(*results.other_words().values())
+    )
     say(
-        f"No label: **{raw:.1%}** raw, **{recentred:.1%}** recentred, on the 400 test "
-        f"verses. Naive Bayes reaches the raw accuracy on average with "
-        f"{reached[0] if reached else 'more than 1000'} labels (of those tried). The "
-        f"median that recentring subtracts is {results.centre():+.1f}: BERT leans to "
-        f"{'sayings' if results.centre() > 0 else 'stories'} for every verse."
+        f"No label: **{share(raw, 400)} %** raw, **{share(recentred, 400)} %** recentred "
+        "(± : what 400 test verses leave open, not the median). Naive Bayes "
+        "reaches the raw accuracy on "
+        f"average with {reached[0] if reached else 'more than 1000'} labels (of those "
+        f"tried). The median on valid is {shift:+.2f}: on the whole BERT leans to "
+        f"{'sayings' if shift > 0 else 'stories'}. With 65 of valid's 106 sayings, the "
+        f"pool's shares (968 to 590), the median is {uneven:+.2f} and the accuracy "
+        f"{tilted:.1%}, {'still above' if tilted > raw else 'no longer above'} raw."
+    )
+    say(
+        "**Other words**, one per kind, And against each of "
+        f"{', '.join(results.OTHERS)}, on valid: raw "
+        f"{low:.1%} to {up:.1%}, recentred {least:.1%} to {most:.1%}."
     )
 
 
-def first_settled(found, a, b, sign=1):
-    """Labels where a − b is settled, > 0 for sign 1; the seeds that both have."""
-    hits = []
-    for n in found[a]:
-        x, y = found[a][n], found[b][n]
-        count = min(len(x), len(y))
-        if _settled(x[:count] - y[:count]) == sign:
-            hits.append(n)
-    return hits
+def about_training(tuned, body, before, after, centre):
+    """What training a prompt has moved: its weights, and the differences on test."""
+    old, new = ([p.numpy() for p in m.parameters()] for m in (body, tuned.body))
+    step = max(np.abs(b - a).max() for a, b in zip(old, new))
+    size = np.sqrt(np.mean(np.concatenate([a.ravel() for a in old]) ** 2))
+    moved = after - before
+    say(
+        f"Trained on 10 labels, rate {chosen('prompt', 10):g}: no weight moves by more "
+        f"than {step:.1g} (their root mean square: {size:.1g}); the differences move by "
+        f"{np.mean(moved):+.2f} (standard deviation {np.std(moved):.2f}). Same verdict as "
+        f"recentred for {np.mean((after > 0) == (before > centre)):.1%} of the test."
+    )
+
+
+PAIRS = [("full", "words"), ("prompt", "words"), ("frozen", "words"), ("mean", "words")]
+PAIRS += [("full", "mean"), ("full", "frozen"), ("full", "partial"), ("prompt", "full")]
+PAIRS += [("prompt", results.ZERO), ("full", results.ZERO)]
+CLOSE = PAIRS[0], *PAIRS[-4:]  # what section 8 decides by
+
+
+def differences(found, recentred, pairs=PAIRS, what="points"):
+    """Paired differences, method against method. Returns how many there are."""
+    found, rows = with_recentred(found, recentred), []
+    for a, b in pairs:
+        line = [f"{results.SHORT[a]} − {results.SHORT[b]}"]
+        for n in found[a]:
+            count = min(len(found[a][n]), len(found[b][n]))
+            line.append(paired(found[a][n][:count], found[b][n][:count], " (n.s.)"))
+        rows.append(line)
+    table([f"{what} (n.s.: not settled)", *map(str, found["full"])], rows)
+    return len(rows) * len(found["full"])
+
+
+def with_recentred(found, recentred):
+    """The accuracies and, for every draw the same, that of the recentred prompt."""
+    level = {n: np.full(len(found["full"][n]), recentred) for n in found["full"]}
+    return found | {results.ZERO: level}
 
 
 def about_lines(found, raw, recentred):
     """What Figure 1 settles, pair by pair."""
-    pairs = [("full", "words"), ("full", "LSTM"), ("LSTM", "words"), ("prompt", "full")]
-    pairs += [("full", "frozen"), ("full", "partial"), ("frozen", "words")]
-    rows = []
-    for a, b in pairs:
-        line = [f"{results.NAMES[a][2:]} minus {results.NAMES[b][2:]}"]
-        for n in LABELS:
-            x, y = found[a][n], found[b][n]
-            count = min(len(x), len(y))
-            line.append(
-                paired(x[:count], y[:count]).replace(", not settled", " (n.s.)")
-            )
-        rows.append(line)
-    table(["points (n.s.: not settled)", *map(str, LABELS)], rows)
-    few, many, tens = LABELS[0], LABELS[-1], found["prompt"][10]
-    where = {
-        (a, b, sign): _at(first_settled(found, a, b, sign))
-        for a, b in [("full", "words"), ("full", "LSTM"), ("prompt", "full")]
-        + [("full", "frozen"), ("frozen", "words"), ("full", "partial")]
-        for sign in (1, -1)
-    }
+    few, many, bayes = LABELS[0], LABELS[-1], found["words"]
+    found = with_recentred(found, recentred)
     say(
-        f"**What it says.** With {few} labels BERT, all trained, has "
-        f"{percent(found['full'][few])} %, naive Bayes {percent(found['words'][few])} %; "
-        f"with {many}, {percent(found['full'][many])} and {percent(found['words'][many])}. "
-        f"Training all of BERT is settled above naive Bayes "
-        f"{where['full', 'words', 1]}, above the LSTM {where['full', 'LSTM', 1]}, above "
-        f"the frozen head {where['full', 'frozen', 1]}, above the last block alone "
-        f"{where['full', 'partial', 1]}. The frozen head is settled below naive Bayes "
-        f"{where['frozen', 'words', -1]}: features that do not move stop gaining."
+        f"**What it says.** With {few} labels the trained prompt has "
+        f"{percent(found['prompt'][few])} %, naive Bayes {percent(bayes[few])} %; "
+        f"with {many}, {percent(found['prompt'][many])} and {percent(bayes[many])}. The "
+        f"trained prompt is {stands(found['prompt'], bayes, 'naive Bayes')}; BERT with a "
+        f"new head, all trained, {stands(found['full'], bayes, 'naive Bayes')}; the frozen "
+        f"head {stands(found['frozen'], bayes, 'naive Bayes')}."
     )
+    zero = found[results.ZERO]
     say(
-        f"**The pattern.** Trained, it is settled above a new head "
-        f"{where['prompt', 'full', 1]}, below it {where['prompt', 'full', -1]}. With 10 "
-        f"labels it has {percent(tens)} %; recentring had {recentred:.1%} without a "
-        f"label, raw {raw:.1%}. Its best rate there, {chosen('prompt', 10):g}, is so "
-        "small that perhaps a shift is all that ten labels teach it."
+        "**Is training worth it?** Against the *recentred* prompt, which no label trains: "
+        f"the trained prompt is {stands(found['prompt'], zero, 'it')}; the new head "
+        f"{stands(found['full'], zero, 'it')}; its last block alone "
+        f"{stands(found['partial'], zero, 'it')}. Trained, the prompt is "
+        f"{stands(found['prompt'], found['full'], 'the new head')}. All of BERT is "
+        f"{stands(found['full'], found['partial'], 'the last block alone')}, which is "
+        "cheaper (section 8)."
     )
 
 
 def about_control(unseen, other):
     """The books that nothing has read: which order holds there."""
+    full, prompt, bayes, mean = (unseen[m] for m in ("full", "prompt", "words", "mean"))
     say(
-        f"Without a label: {other[0]:.1%} raw, {other[1]:.1%} recentred. On unseen books "
-        f"BERT, all trained, is settled above naive Bayes "
-        f"{_at(first_settled(unseen, 'full', 'words'))}, above the LSTM "
-        f"{_at(first_settled(unseen, 'full', 'LSTM'))}; the trained pattern is settled "
-        f"above a new head {_at(first_settled(unseen, 'prompt', 'full'))}, below it "
-        f"{_at(first_settled(unseen, 'prompt', 'full', -1))}. Where it "
-        "is settled, BERT's lead does not come from having read the test; how many points "
-        "that reading is worth to BERT, these controls do not say."
+        f"Without a label: {share(other[0], 400)} % raw, {share(other[1], 400)} % "
+        f"recentred. On unseen books the new head is {stands(full, bayes, 'naive Bayes')} "
+        f"and {stands(full, mean, 'the mean of vectors')}; the trained prompt is "
+        f"{stands(prompt, bayes, 'naive Bayes')} and "
+        f"{stands(prompt, mean, 'the mean of vectors')}. The frozen head is "
+        f"{stands(unseen['frozen'], bayes, 'naive Bayes')}. *There* the lead cannot come "
+        "from having read the test; how much it adds in Figure 1, these controls do not "
+        "say."
     )
-
-
-def costs(few):
-    """Processor seconds to train on 32 labels and to predict 400 verses, and sizes."""
-    test, rows = parts()["test"].texts, []
-    began = time.process_time()
-    vectoriser = Tfidf().fit(few.texts)
-    model = NaiveBayes(0.3).fit(vectoriser.transform(few.texts), few.labels)
-    middle = time.process_time()
-    model.predict(vectoriser.transform(test))
-    end = time.process_time()
-    rows.append(
-        ["TF-IDF + naive Bayes", model.log_word.size, middle - began, end - middle]
-    )
-    lstm = _timed(lambda: vec.fine_tuned("LSTM", *few, 1e-3, 0, 40))
-    rows.append(
-        ["LSTM", lstm[0], lstm[1], _seconds(lambda: vec.score(lstm[2], "LSTM"))]
-    )
-    for method in ("partial", "full", "prompt"):
-        size, taken, model = _timed(
-            lambda m=method: bert.fine_tuned(m, *few, 1e-3, 0, 40)
-        )
-        rows.append(
-            [f"BERT, {method}", size, taken, _seconds(lambda m=model: bert.score(m))]
-        )
-    base = rows[0][3]
-    table(
-        [
-            "32 labels",
-            "numbers trained",
-            "seconds to train",
-            "to predict 400",
-            "× words",
-        ],
-        [
-            [k, f"{n:,}", f"{t:.2g}", f"{p:.2g}", f"{p / base:.0f}"]
-            for k, n, t, p in rows
-        ],
-    )
-    return rows
-
-
-def _timed(make):
-    began = time.process_time()
-    model = make()
-    taken = time.process_time() - began
-    return sum(p.size for p in trained_parameters(model)), taken, model
-
-
-def _seconds(step):
-    began = time.process_time()
-    step()
-    return time.process_time() - began
-
-
-def what_to_set(found, unseen, raw, recentred):
-    """The advice, each row with the experiment it comes from."""
-    ahead = first_settled(found, "full", "words")
-    open_ = [n for n in LABELS if n not in ahead]
-    there = first_settled(unseen, "full", "words")
-    full, lstm = ([chosen(m, n) for n in (10, 300)] for m in ("full", "LSTM"))
-    rows = [
-        [
-            "no label, or a handful",
-            f"a prompt: {raw:.0%}, recentred {recentred:.0%} if the kinds are about "
-            "equally frequent",
-            "section 5",
-        ],
-        [
-            _at(ahead),
-            f"train all of BERT: rate {full[0]:g} up to 32 labels, {full[1]:g} beyond; "
-            "the last block alone is not settled worse",
-            "sections 4, 6",
-        ],
-        [
-            "no pretrained model, but unlabelled text",
-            f"skip-gram + LSTM: rate {lstm[0]:g}, beyond 32 labels {lstm[1]:g}",
-            "section 3",
-        ],
-        [
-            f"{open_[0]} labels, or no processor to spare" if open_ else "no processor",
-            "TF-IDF + naive Bayes: here BERT's lead is not settled; on unseen books it "
-            f"is {_at(there)}",
-            "section 6, both tasks",
-        ],
-        ["always", "naive Bayes first: a yardstick for milliseconds", "section 8"],
-        ["order decides", "not counted words alone", "section 7"],
-        ["α; form of idf", "α by valid, 0.03 to 3; any form", "section 2; Proofs, A"],
-        ["steps, width, window, k, power ¾", "as here", "by custom, not varied"],
-    ]
-    table(["when", "what", "from"], rows)

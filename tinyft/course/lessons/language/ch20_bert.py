@@ -10,29 +10,33 @@ import numpy as np
 
 from tinyft import models, nn, no_grad, ops, tensor, transfer
 from tinyft.course.experiment import train
-from tinyft.course.lessons.language.ch20_setting import accuracy, draw, parts
+from tinyft.course.lessons.language.ch20_setting import accuracy, features_head, parts
 from tinyft.training.pretrained import load_pretrained
 
 BASE = "bert_text"
 WORDS = ("And", "Then"), ("A", "The", "He")  # what the next verse begins with
 LENGTH, BATCH = 60, 16
-PENALTIES = tuple(10.0**k for k in range(-4, 2))  # of the frozen states, in spreads
 STEPS = {4: 40, 10: 40, 32: 40, 100: 60, 300: 80, 1000: 80}
 
 
 @cache
-def _tokens():
+def load_tokens():
+    """The tokenizer that belongs to the BERT."""
     return load_pretrained(BASE)[1]
 
 
 def encode(texts, prompt=False):
     """Token ids (n, T) and their mask: [CLS], at most 60 tokens, and for a prompt a line
     end and [MASK], which stand last in their row."""
-    tok = _tokens()
+    tok = load_tokens()
     tail = [*tok.encode("\n"), tok.mask_id] if prompt else []
     rows = [[tok.cls_id, *tok.encode(text)[:LENGTH], *tail] for text in map(str, texts)]
-    widest = max(map(len, rows))
-    ids = np.full((len(rows), widest), tok.pad_id)
+    return rectangle(rows)
+
+
+def rectangle(rows):
+    """Lists of token ids, of several lengths, as ids (n, T) and their mask."""
+    ids = np.full((len(rows), max(map(len, rows))), load_tokens().pad_id)
     mask = np.zeros(ids.shape, bool)
     for i, row in enumerate(rows):
         ids[i, : len(row)], mask[i, : len(row)] = row, True
@@ -70,7 +74,7 @@ class Prompt(nn.Module):
 
 
 def _word(word):
-    (token,) = _tokens().encode(word)  # a word of several tokens is an error
+    (token,) = load_tokens().encode(word)  # a word of several tokens is an error
     return int(token)
 
 
@@ -99,6 +103,7 @@ def loss(model, ids, mask, labels):
 def outputs(model, texts, prompt, of=None):
     """What `of` (the model) gives for every verse, a host array (n, ...); the verses go
     through in the order of their lengths, which saves padding."""
+    texts = np.asarray(texts)
     order, found = np.argsort([len(text) for text in texts]), []
     of = of or model
     with no_grad(), model.evaluating():
@@ -126,11 +131,9 @@ def score(model, task="saying", part="test"):
     return accuracy(found.argmax(axis=1), labels)
 
 
-@cache
-def frozen_states(task="saying", part="test"):
-    """The mean states (n, 128) of every verse of a part, of the BERT as shipped."""
+def states_of(texts):
+    """The mean states (n, 128) of texts, of the BERT as shipped."""
     model = Head(load_pretrained(BASE)[0], rng=0)
-    texts = parts(task)[part].texts
 
     def states(ids, mask):
         return models.mean_tokens(model.body.states(ids, mask), mask)
@@ -138,21 +141,15 @@ def frozen_states(task="saying", part="test"):
     return outputs(model, texts, False, states).astype(float)
 
 
+@cache
+def frozen_states(task="saying", part="test"):
+    """`states_of` every verse of a part."""
+    return states_of(parts(task)[part].texts)
+
+
 def frozen_head(count, seed, task="saying"):
-    """{"valid", "test": accuracy} of logistic regression on frozen states; valid chooses
-    the penalty, of equally good ones the largest."""
-    pool, few = parts(task)["pool"], draw(count, seed, task)
-    at = {text: i for i, text in enumerate(pool.texts)}
-    Z = frozen_states(task, "pool")[[at[text] for text in few.texts]]
-    unit, found = transfer.spread(Z), []
-    for relative in PENALTIES:
-        probe = transfer.linear_probe(Z, few.labels, relative * unit, "logistic")
-        judged = (
-            probe.accuracy(frozen_states(task, part), parts(task)[part].labels)
-            for part in ("valid", "test")
-        )
-        found.append(dict(zip(("valid", "test"), judged)) | {"penalty": relative})
-    return max(found, key=lambda one: (one["valid"], one["penalty"]))
+    """{"valid", "test": accuracy} of logistic regression on frozen states."""
+    return features_head(lambda part: frozen_states(task, part), count, seed, task)
 
 
 @cache

@@ -1,11 +1,12 @@
 """Chapter 20: the runs of `tinyft study 20`.
 
-Rates are chosen on valid with 10 and with 300 labels (two seeds), and taken over to the
-other numbers: 4 and 32 have the rate of 10, more than 32 that of 300. The control,
-"poetry", has the same rates.
+Rates are chosen on valid with 10, with 32 and with 300 labels; 4 labels have the rate of
+10, 100 and 1000 that of 300. The control, "poetry", has the same rates. "order" (a verse
+against itself with two words exchanged) has a sweep of its own.
 """
 
 from tinyft.course.lessons.language import ch20_bert as bert
+from tinyft.course.lessons.language import ch20_order as order
 from tinyft.course.lessons.language import ch20_vectors as vectors
 from tinyft.course.lessons.language.ch20_setting import LABELS, SEEDS, draw
 from tinyft.course.runs import CHOOSING
@@ -16,22 +17,32 @@ RATES = {  # the grids
     "partial": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2),
     "prompt": (1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3),
 }
-LSTMS = list(vectors.KINDS)  # the last: with vectors that have read the held-out verses
-RATES |= {kind: (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1) for kind in LSTMS[:-1]}
-SWEPT = 10, 300
-CONTROL = 10, 100, 1000
+LSTMS = list(vectors.KINDS)[:5]  # the last: vectors have read the held-out verses
+MEAN = vectors.TRAINED_MEAN
+RATES |= {
+    kind: (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
+    for kind in (*LSTMS[:4], MEAN)
+}
+COARSE = {  # grids with 32 labels
+    "partial": (1e-4, 3e-4, 1e-3, 3e-3),
+}
+LONG = "LSTM, 400 steps"
+SWEPT = 10, 32, 300
+CONTROL = 10, 32, 100, 1000
 PAIR = "full", "prompt"
-CONTROLLED = *PAIR, "LSTM", "frozen"
-# which of them valid chose with 10 and with 300 labels
+# which of them valid chose with 10, 32 and 300 labels
 CHOSEN = {
-    "full": (3e-4, 1e-3),
-    "prompt": (3e-6, 1e-3),
-    "partial": (3e-4, 1e-2),
-    "LSTM": (1e-3, 3e-2),
-    LSTMS[-1]: (1e-3, 3e-2),
-    "frozen": (0.0, 0.0),  # a head that Newton's method fits
+    "full": (3e-4, 3e-4, 1e-3),
+    "prompt": (3e-6, 3e-6, 1e-3),
+    "partial": (3e-4, 3e-4, 1e-2),
+    "LSTM": (1e-3, 3e-3, 3e-2),
+    "LSTM, vectors from all": (1e-3, 1e-3, 3e-2),
+    MEAN: (3e-3, 3e-3, 3e-2),
+    "frozen": (0.0, 0.0, 0.0),  # heads that Newton's method fits
+    "mean": (0.0, 0.0, 0.0),
 }
 BERTS = "full", "prompt", "partial"
+CHEAP = "LSTM", MEAN, "frozen", "mean"
 
 
 def plan():
@@ -40,15 +51,10 @@ def plan():
     Five seeds, and ten where a run takes seconds: up to 100 labels.
     """
     known = [(m, n, seed) for m in BERTS for n in LABELS for seed in SEEDS[:5]]
-    known += [
-        (m, n, seed) for m in ("LSTM", "frozen") for n in LABELS for seed in SEEDS
-    ]
-    known += [(LSTMS[-1], n, seed) for n in SWEPT for seed in SEEDS]
+    known += [(m, n, seed) for m in CHEAP for n in LABELS for seed in SEEDS]
+    known += [("LSTM, vectors from all", n, seed) for n in (10, 300) for seed in SEEDS]
     new = [
-        (m, n, seed)
-        for m in (*PAIR, "LSTM", "frozen")
-        for n in CONTROL
-        for seed in SEEDS[:5]
+        (m, n, seed) for m in (*BERTS, *CHEAP) for n in CONTROL for seed in SEEDS[:5]
     ]
     more = [(m, n, seed) for m in PAIR for n in LABELS[:4] for seed in SEEDS[5:]]
     return _once(
@@ -56,32 +62,57 @@ def plan():
         + [_one(m, n, rate(m, n), seed) for m, n, seed in known]
         + [_one(m, n, rate(m, n), seed, task="poetry") for m, n, seed in new]
         + [_one(m, n, rate(m, n), seed) for m, n, seed in more]
+        + longer()
     )
+
+
+def longer_rates(task):
+    """The rates of the LSTM with 400 steps, on "saying" and on "order"."""
+    return (1e-2, 3e-2) if task == "saying" else (3e-3, 1e-2)
+
+
+ORDER = {LONG: longer_rates("order"), "full": (3e-4, 1e-3, 3e-3)}  # on exchanged verses
+
+
+def longer():
+    """The LSTM with five times the steps and 1000 labels, and the exchanged verses."""
+    arms = [(LONG, lr, "saying") for lr in longer_rates("saying")]
+    arms += [(method, lr, "order") for method in ORDER for lr in ORDER[method]]
+    return [_one(m, 1000, lr, seed, task) for m, lr, task in arms for seed in SEEDS[:5]]
 
 
 def rate(method, labels):
     """The rate that valid chose for the nearer number of labels."""
-    return CHOSEN[method][labels > 32]
+    return CHOSEN[method][0 if labels < 32 else 1 if labels == 32 else 2]
 
 
 def _once(runs):
     return list({str(sorted(one.items())): one for one in runs}.values())
 
 
+def grid(method, labels):
+    """The rates tried; "partial" has fewer with 32 labels, other LSTMs none."""
+    if labels == 32 and method not in CHOSEN:
+        return ()
+    return COARSE.get(method, RATES[method]) if labels == 32 else RATES[method]
+
+
 def sweeps():
-    """Every rate with 10 labels and five seeds, and with 300 and two (LSTM: five)."""
+    """Every rate of the grids with the seeds of `choosing`."""
     return [
         _one(method, n, lr, seed)
-        for method, rates in RATES.items()
+        for method in RATES
         for n in SWEPT
-        for lr in rates
+        for lr in grid(method, n)
         for seed in choosing(method, n)
     ]
 
 
 def choosing(method, labels):
     """The seeds that choose a rate."""
-    return SEEDS[:5] if method in LSTMS or labels == 10 else CHOOSING
+    if method in (*LSTMS, MEAN) or labels == 10:
+        return SEEDS[:5]
+    return SEEDS[:3] if labels == 32 else CHOOSING
 
 
 def swept(study, method, labels):
@@ -92,7 +123,7 @@ def swept(study, method, labels):
     def errors(lr):
         return sum(arm.where(lr=lr, seed=k).values("valid")[0] for k in seeds)
 
-    return min(RATES[method], key=errors)
+    return min(grid(method, labels), key=errors)
 
 
 def _one(method, labels, lr, seed, task="saying"):
@@ -101,14 +132,18 @@ def _one(method, labels, lr, seed, task="saying"):
 
 def run(method, labels, lr, seed, task="saying"):
     """{"valid": share of errors, "test": accuracy} of one run."""
-    few = draw(labels, seed, task)
-    if method == "frozen":
-        found = bert.frozen_head(labels, seed, task)
+    if task == "order":
+        return order.learned(labels, lr, seed, "LSTM" if method == LONG else method)
+    if method in ("frozen", "mean"):
+        head = bert.frozen_head if method == "frozen" else vectors.mean_head
+        found = head(labels, seed, task)
         return {"valid": 1 - found["valid"], "test": found["test"]}
-    if method in vectors.KINDS:
-        model = vectors.fine_tuned(method, *few, lr, seed, bert.STEPS[labels])
-        scores = [vectors.score(model, method, task, k) for k in ("valid", "test")]
-    else:
-        model = bert.fine_tuned(method, *few, lr, seed, bert.STEPS[labels])
+    few, steps = draw(labels, seed, task), bert.STEPS[labels]
+    if method in BERTS:
+        model = bert.fine_tuned(method, *few, lr, seed, steps)
         scores = [bert.score(model, task, k) for k in ("valid", "test")]
+    else:
+        kind, steps = ("LSTM", 400) if method == LONG else (method, steps)
+        model = vectors.fine_tuned(kind, *few, lr, seed, steps)
+        scores = [vectors.score(model, kind, task, k) for k in ("valid", "test")]
     return {"valid": 1 - scores[0], "test": scores[1]}

@@ -10,11 +10,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tinyft import data
+from tinyft import data, transfer
+from tinyft.backend import asnumpy
 from tinyft.course.experiment import interval
 
 LABELS = (4, 10, 32, 100, 300, 1000)  # labelled verses, half of each kind
 SEEDS = range(10)
+PENALTIES = tuple(
+    10.0**k for k in range(-4, 2)
+)  # of heads on fixed features, in spreads
 VALID = 106  # verses of each kind
 TASKS = {
     "saying": "Genesis or Proverbs (the BERT has read them)",
@@ -60,9 +64,28 @@ def draw(count, seed, task="saying"):
     return Part(pool.texts[rows], pool.labels[rows])
 
 
+def features_head(features, count, seed, task="saying"):
+    """{"valid", "test": accuracy, "penalty"} of logistic regression on fixed features.
+
+    features: part -> (n, d).  Valid chooses the penalty, of equally good ones the largest.
+    """
+    pool, few = parts(task)["pool"], draw(count, seed, task)
+    at = {text: i for i, text in enumerate(pool.texts)}
+    Z = features("pool")[[at[text] for text in few.texts]]
+    unit, found = transfer.spread(Z), []
+    for relative in PENALTIES:
+        probe = transfer.linear_probe(Z, few.labels, relative * unit, "logistic")
+        judged = {
+            part: probe.accuracy(features(part), parts(task)[part].labels)
+            for part in ("valid", "test")
+        }
+        found.append(judged | {"penalty": relative})
+    return max(found, key=lambda one: (one["valid"], one["penalty"]))
+
+
 def accuracy(predicted, labels):
     """The share of verses whose kind is right; one in two by guessing."""
-    return float(np.mean(np.asarray(predicted) == labels))
+    return float(np.mean(asnumpy(predicted) == labels))
 
 
 def percent(values):
@@ -71,10 +94,25 @@ def percent(values):
     return f"{mean:.1f} ± {half:.1f}"
 
 
-def paired(a, b):
+def paired(a, b, label=", not settled"):
     """The mean of a − b ± half its interval, in points; both have the same draws.
 
-    "not settled" follows where 0 lies in the interval.
+    The label follows where 0 lies in the interval. Two digits or more are shown where
+    one would not tell.
     """
     mean, half = interval(100 * (np.asarray(a) - np.asarray(b)))
-    return f"{mean:+.1f} ± {half:.1f}" + ", not settled" * (abs(mean) <= half)
+    digits = next((k for k in (1, 2, 3) if round(abs(mean), k) != round(half, k)), 1)
+    mean = round(mean, digits) + 0.0 if abs(mean) <= half else mean
+    return f"{mean:+.{digits}f} ± {half:.{digits}f}" + label * (abs(mean) <= half)
+
+
+def settled(a, b):
+    """1, −1 or 0: a is reliably above b, reliably below, or not settled (95 %)."""
+    mean, half = interval(np.asarray(a) - np.asarray(b))
+    return int(np.sign(mean)) if abs(mean) > half else 0
+
+
+def share(hits, count):
+    """An accuracy on `count` verses with half its 95 % interval, in per cent."""
+    half = 1.96 * (hits * (1 - hits) / count) ** 0.5
+    return f"{100 * hits:.1f} ± {100 * half:.1f}"

@@ -5,7 +5,16 @@ from functools import cache
 import numpy as np
 
 from tinyft import data
-from tinyft.course.lessons.language.ch20_setting import SEEDS, accuracy, draw, parts
+from tinyft.backend import asnumpy
+from tinyft.course.lessons.language.ch20_setting import (
+    SEEDS,
+    accuracy,
+    draw,
+    paired,
+    parts,
+    percent,
+)
+from tinyft.course.prose import say
 from tinyft.models.classic.naive_bayes import NaiveBayes
 from tinyft.models.classic.tfidf import Tfidf
 
@@ -49,7 +58,7 @@ def best_words(texts, labels, count):
     """The `count` words whose share of verses differs most between the kinds, in units of
     its standard deviation."""
     vectoriser = Tfidf("none", norm=None).fit(texts)
-    held = vectoriser.transform(texts) > 0
+    held = asnumpy(vectoriser.transform(texts)) > 0
     first, second = (held[labels == k].mean(axis=0) for k in (0, 1))
     mean = held.mean(axis=0)
     order = np.argsort(-np.abs(second - first) / np.sqrt(mean * (1 - mean) + 1e-9))
@@ -89,11 +98,32 @@ def selected(count, honest, size=50):
     return np.array(found)
 
 
-def judge(model, alpha):
-    """Print the accuracy of a model with `predict(text)` on test, and its loudest words."""
-    found = [model.predict(text) for text in parts()["test"].texts]
-    loud = sorted(model.says, key=model.says.get)
+def judge(build, alpha, count=32):
+    """Print the accuracy on test of build(texts, labels, alpha).predict(text), the mean
+    over the ten draws, and what the first draw's words say."""
+    models = [build(*draw(count, seed), alpha) for seed in SEEDS]
+    test = parts()["test"]
+    found = [
+        accuracy([model.predict(text) for text in test.texts], test.labels)
+        for model in models
+    ]
+    says = models[0].says
+    order = sorted(says, key=lambda word: (says[word], word))
     print(
-        f"α = {alpha:g}: {accuracy(found, parts()['test'].labels):.1%} right on test.",
-        f"Loudest for story: {', '.join(loud[:4])}; for saying: {', '.join(loud[:-5:-1])}",
+        f"α = {alpha:<5g} {percent(found)} % right | strongest weight "
+        f"{max(map(abs, says.values())):4.1f} | for story: {', '.join(order[:4])}",
+        f"| for saying: {', '.join(order[:-5:-1])}",
     )
+
+
+def about_leaks(rows):
+    """What the two leaks settle. rows: {labels: (honest, leak A, 50 fair, 50 on test)}."""
+    said = []
+    for n, (honest, leak_a, fair, leak_b) in rows.items():
+        said.append(
+            f"With {n} labels B gains {paired(leak_b, fair)} points over an honest choice "
+            f"of 50 words; against *all* words, honestly fitted, B has "
+            f"{paired(leak_b, honest)}, 50 honest words {paired(fair, honest)}; A gains "
+            f"{paired(leak_a, honest)}."
+        )
+    say(" ".join(said))

@@ -3,10 +3,10 @@
 from tinyft.objectives.pattern import Pattern, Prompts
 from tinyft.objectives.pattern_exploiting import (
     PatternClassifier,
-    filled,
     mask_logits,
     untie,
     write_bias,
+    write_token,
 )
 from tinyft.objectives.verbalizer import Verbalizer
 
@@ -15,8 +15,8 @@ __all__ = [
     "PatternClassifier",
     "Prompts",
     "Verbalizer",
-    "filled",
     "mask_logits",
     "untie",
     "write_bias",
+    "write_token",
 ]

@@ -67,7 +67,7 @@ def what_to_set(study, spent, no_label, unseen, assumed):
         *_of_labels(study, no_label[way], unseen[way]),
         [
             "what trains",
-            f"biases: {ratio:.0f} times fewer numbers than the whole model, no settled loss",
+            f"biases: {ratio:.0f} times fewer numbers than whole, no settled loss",
             "6; Reference, D",
         ],
         [

@@ -63,17 +63,17 @@ def what_to_set(study, spent, no_label, unseen, assumed):
             f"{wrong:.0f} points. Not content-free prompts, on this model",
             "4",
         ],
-        ["words", "one token each; recentred, only *For* was bad", "3, 5"],
+        ["words", "one token each (one pass); recentred, only *For* was bad", "3, 5"],
         *_of_labels(study, no_label[way], unseen[way]),
         [
             "what trains",
-            f"biases: {ratio:.0f} times fewer numbers, no settled loss",
+            f"biases: {ratio:.0f} times fewer numbers than whole, no settled loss",
             "6; Reference, D",
         ],
         [
             "rate",
-            "1e-4 whole, 1e-3 head, 1e-2 biases, 3e-4 to 1e-3 new head: chosen most "
-            "often over all sizes; a few verses do not settle it",
+            "chosen most often over all sizes (draws): "
+            f"{results.rate_advice(study)}. Only the biases' rate stands out",
             "6; Reference, D",
         ],
         ["steps, batch, length", "20, 4 verses, 48 tokens", "by custom, not varied"],
@@ -85,18 +85,23 @@ def _of_labels(study, no_label, unseen, way="recentred"):
     biases, head = "pattern, biases", "fresh head, mean"
     gain = results.over_no_label(study, no_label, biases)
     lead = {n: results.difference(study, biases, head, n, way) for n in lesson.SHOTS}
-    there = results.over_no_label(study, unseen, head, way, "poetry")[16]
+    there = {
+        m: results.over_no_label(study, unseen, m, way, "poetry")[16]
+        for m in lesson.OTHER_TASK
+    }
+    control = results.difference(study, *lesson.OTHER_TASK, 16, way, "poetry")
     return [
         [
             "are a few labels worth it?",
-            f"over no label, points: 4 labels {gain[4]}; 16 labels {gain[16]} (biases). "
-            f"Unseen books, 16 labels: {there} (new head)",
+            f"biases over no label, points: 4 labels {gain[4]}; 16 labels {gain[16]}. "
+            "Unseen books, 16 labels: "
+            + "; ".join(f"{m} {text}" for m, text in there.items()),
             "6",
         ],
         [
             "pattern or new head",
-            f"pattern minus new head, 4 labels {lead[4]}; 32 labels {lead[32]} (biases, "
-            "recentred); unseen books, 16 labels: no difference seen",
+            f"biases minus new head, recentred: 4 labels {lead[4]}; 32 labels {lead[32]}. "
+            f"Unseen books, 16 labels, whole model minus new head: {control}",
             "6",
         ],
     ]

@@ -33,8 +33,8 @@ def pattern(caption):
         if i:
             ax.annotate(
                 "",
-                (i - 0.44, -0.42),
-                (i - 0.56, -0.42),
+                (i - 0.44, 0.67),
+                (i - 0.56, 0.67),
                 arrowprops={"arrowstyle": "-|>", "color": "black"},
             )
     ax.set(xlim=(-0.6, len(STEPS) - 0.4), ylim=(-0.95, 0.9))
@@ -61,7 +61,7 @@ def histogram(scores, labels, biases, names, caption):
         ax.axvline(
             borders[name], color="black", linestyle=dash, label=f"border, {name}"
         )
-    ax.set(xlabel="class score, second − first class", ylabel="test verses")
+    ax.set(xlabel=f"score of {names[1]} − score of {names[0]}", ylabel="test verses")
     ax.set(ylim=(0, top))
     ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     text = ", ".join(f"{name} at {at:.2f}" for name, at in borders.items())

@@ -82,37 +82,56 @@ def rates(study, method, labels):
     return {r: int(np.sum(np.isclose(chosen, r))) for r in lesson.METHODS[method]}
 
 
-def draw(study, zero, score, caption):
-    """Accuracy against labels, a line per method with its 95 % interval over seeds.
+def rate_advice(study):
+    """The rate that the development sets chose most often, over all sizes, as text."""
+    text = []
+    for method in lesson.METHODS:
+        every = [rates(study, method, n) for n in shots(method)]
+        count = {r: sum(one[r] for one in every) for r in every[0]}
+        most = max(count.values())
+        best = " or ".join(f"{r:g}" for r in count if count[r] == most)
+        each = " each" if " or " in best else ""
+        text.append(f"{method} {best} ({most} of {sum(count.values())}{each})")
+    return "; ".join(text)
 
-    zero: {name: accuracy} of what needs no label, horizontal lines.
+
+PANELS = {"test": ("raw", "as tested"), "recentred": ("recentred", "recentred")}
+
+
+def draw(study, no_label, caption):
+    """Accuracy against labels, as tested and recentred, a line per method with its 95 %
+    interval over seeds.
+
+    no_label: {"raw", "recentred": accuracy} of the pattern without labels, each the
+    horizontal line of its panel.
     """
     import matplotlib.pyplot as plt
 
-    fig, ax = plt.subplots(figsize=(7.2, 4.2))
+    fig, axes = plt.subplots(1, 2, figsize=(9.2, 4.6), sharey=True)
+    text = []
+    for ax, (score, (way, title)) in zip(axes, PANELS.items()):
+        text += [f"{title}: {', '.join(_lines(ax, study, score))}"]
+        look = {"color": "0.3", "linestyle": ":", "linewidth": 1.3, "zorder": 0}
+        ax.axhline(100 * no_label[way], label="pattern, no label", **look)
+        text[-1] += f", no label {100 * no_label[way]:.1f}"
+        ax.set_xticks(range(len(lesson.SHOTS)), lesson.SHOTS)
+        ax.set(title=title, xlabel="labelled verses", xlim=(-0.45, 3.4))
+    axes[0].set(ylabel="test accuracy (%)")
+    names = axes[0].get_legend_handles_labels()
+    fig.legend(*names, loc="outside lower center", ncols=3, fontsize=8)
+    alt = f"Two panels of accuracy against labels. {'. '.join(text)}. {caption}"
+    plot.show(fig, alt, caption)
+
+
+def _lines(ax, study, score):
+    """Draw one panel's methods; what each line runs from and to."""
     text = []
     for i, method in enumerate(lesson.METHODS):
         at = shots(method)
         found = [interval(100 * values(study, method, n, score)) for n in at]
         mean, half = np.transpose(found)
-        x = np.arange(len(lesson.SHOTS))[[lesson.SHOTS.index(n) for n in at]]
-        ax.errorbar(
-            x + 0.07 * (i - 2),
-            mean,
-            half,
-            label=method,
-            color=list(COLOURS.values())[i],
-            marker=MARKS[i],
-            linestyle=DASHES[i],
-            capsize=3,
-        )
+        x = np.array([lesson.SHOTS.index(n) for n in at]) + 0.07 * (i - 2)
+        look = {"color": list(COLOURS.values())[i], "marker": MARKS[i], "capsize": 3}
+        ax.errorbar(x, mean, half, label=method, linestyle=DASHES[i], **look)
         text.append(f"{method} {mean[0]:.1f} to {mean[-1]:.1f}")
-    for i, (name, share) in enumerate(zero.items()):
-        look = {"color": "0.4", "linestyle": DASHES[i + 1], "linewidth": 1.1}
-        ax.axhline(100 * share, label=f"pattern, no label, {name}", zorder=0, **look)
-    ax.set_xticks(range(len(lesson.SHOTS)), lesson.SHOTS)
-    ax.set(xlabel="labelled verses (and as many more to choose the rate)")
-    ax.set(ylabel="test accuracy (%)", xlim=(-0.45, len(lesson.SHOTS) - 0.6))
-    ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    alt = f"Lines of test accuracy against labels: {'; '.join(text)}. {caption}"
-    plot.show(fig, alt, caption)
+    return text

@@ -44,6 +44,12 @@ def advice(study, after, filled, full, means):
             f"{short:.0f} % exact after 300 steps ({len(gap)} seeds), {long:.1f} % after "
             "1200 (one model, section 4)",
         ],
+        *_rows_of_batches(filled, full, means),
+    ]
+
+
+def _rows_of_batches(filled, full, means):
+    return [
         [
             "batch",
             "packed rows with a block mask",
@@ -64,10 +70,6 @@ def more_tokens(runs, sums, samples, curve, ridge):
     padded = study.where(way=sums.PAD).at_best_rate()
     at_once = 100 * np.array(study.where(way=sums.ANSWER).values("test"))
     greedy = np.array(many.values("greedy"))
-    gains = {
-        k: said(many.values(f"{k}@32") - greedy, 3, sign=True) for k in ("vote", "best")
-    }
-    gap = curve - ridge
     return [
         [
             "scratchpad",
@@ -86,6 +88,15 @@ def more_tokens(runs, sums, samples, curve, ridge):
             f"{greedy.mean():.2f}; one sample at temperature 1: "
             f"{np.mean(many.values('pass@1')):.2f} (section 2)",
         ],
+        *_rows_of_samples(many, greedy, curve - ridge),
+    ]
+
+
+def _rows_of_samples(many, greedy, gap):
+    gains = {
+        k: said(many.values(f"{k}@32") - greedy, 3, sign=True) for k in ("vote", "best")
+    }
+    return [
         [
             "many, with a checker",
             "pass@k, beside a guesser's line",

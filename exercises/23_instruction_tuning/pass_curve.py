@@ -1,4 +1,4 @@
-"""Task 4 of 4: how many samples a benchmark needs.  (23.9) of the notebook."""
+"""Task 4 of 4: how many samples a benchmark needs.  (23.9) of 23b_more_tokens."""
 
 import numpy as np
 

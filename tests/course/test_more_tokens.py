@@ -7,6 +7,7 @@ from tinyft import data, objectives, tensor
 from tinyft.course.lessons.language import ch23_context as context
 from tinyft.course.lessons.language import ch23_sampling as sampling
 from tinyft.course.lessons.language import ch23_scratchpad as sums
+from tinyft.course.lessons.language import ch23_tables as tables
 
 # --- sums ----------------------------------------------------------------------------
 
@@ -74,6 +75,44 @@ def test_what_is_measured():
     assert got["vote@8"] == pytest.approx(0.125) and got["best@1"] == pytest.approx(
         0.125
     )
+
+
+def test_a_right_digit_may_have_wrong_sums():
+    texts = np.array([["348943", "000003"], ["000000", ""]])
+    digits = ["314159", "000000"]
+    assert sampling.all_right(texts, digits) == 0.5
+    assert sampling.measured(np.tile(texts, 16), np.zeros((2, 32)), digits)[
+        "pass@1"
+    ] == pytest.approx(0.75)
+
+
+# --- tables of chapter 23 --------------------------------------------------------------
+
+
+def test_wilson_at_the_edge_and_inside():
+    """Eight of ten: 0.490 to 0.943 (Agresti and Coull 1998); all of n: 1 at the top."""
+    np.testing.assert_allclose(tables.wilson(8, 10), (0.490, 0.943), atol=1e-3)
+    low, high = tables.wilson(30, 30)
+    assert high == pytest.approx(1.0) and low == pytest.approx(30 / (30 + 1.96**2))
+
+
+def test_a_constant_answer_is_counted():
+    words, told = (data.instruction_words(s) for s in ("valid", "train"))
+    words = [words[i * len(words) // 60] for i in range(60)]
+    lengths = [len(w) for w in told]
+    common = max(set(lengths), key=lengths.count)
+    got = tables.constant("valid")
+    assert got["count"] == pytest.approx(np.mean([len(w) == common for w in words]))
+    assert got["copy"] <= 1 / 60 and set(got) == {*data.instruction_tasks()}
+
+
+@pytest.mark.parametrize("more", [0, 3])
+def test_the_plan_gives_the_verdict(more):
+    """Five scattered differences do not settle, whatever is added after looking."""
+    gap = np.array([20.0, -5, 10, 15, 3, *[12.0] * more])
+    best = {name: [{"settings": {"lr": 0.004}}] for name in ("a", "b")}
+    said = tables.verdict(gap, best)
+    assert "**not settled**" in said and ("second look" in said) == bool(more)
 
 
 # --- in context ----------------------------------------------------------------------

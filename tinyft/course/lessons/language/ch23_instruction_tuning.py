@@ -8,7 +8,6 @@ from functools import cache
 import numpy as np
 
 from tinyft import data, no_grad, objectives, optim
-from tinyft.course.experiment import SEEDS, interval
 from tinyft.course.runs import CHOOSING
 from tinyft.optim.schedule import warmup_cosine
 from tinyft.training.loop import fit
@@ -71,11 +70,15 @@ def _ask(model, tokens, text, count):
 
 def held_out(tokens, split, task=None):
     """One padded batch (x, y): every task (or one) on WORDS words, from A to Z."""
-    words = data.instruction_words(split)
-    words = [words[i * len(words) // WORDS] for i in range(WORDS)]
     tasks = TASKS if task is None else (task,)
-    asked = [data.instruction(t, w) for t in tasks for w in words]
+    asked = [data.instruction(t, w) for t in tasks for w in some_words(split)]
     return objectives.chat_batch(tokens, asked)
+
+
+def some_words(split):
+    """WORDS words of a split, evenly spread from A to Z."""
+    words = data.instruction_words(split)
+    return [words[i * len(words) // WORDS] for i in range(WORDS)]
 
 
 def exact(model, x, y):
@@ -115,23 +118,6 @@ def mistaken(batches, kind, tokens):
     return spoiled
 
 
-def by_place(model, packed, mask):
-    """A row of a table: exact answers in packed rows, all, the first of a row, the others.
-
-    mask: "block mask" (and restarted positions), or anything else for the causal one.
-    """
-    inputs = objectives.inputs_of(packed, model) if mask == "block mask" else {}
-    with no_grad(), model.evaluating():
-        best = model(objectives.there(model, packed.x), **inputs).numpy().argmax(-1)
-    good = (best == packed.y) | (packed.y == data.IGNORE)
-    first, later = [], []
-    for row, documents in zip(good, packed.document):
-        for d in range(documents.max() + 1):
-            (later if d else first).append(row[documents == d].all())
-    shares = np.mean(first + later), np.mean(first), np.mean(later)
-    return [f"packed, {mask}", *(f"{share:.1%}" for share in shares)]
-
-
 def a_step(model, rows):
     """A function: one forward and backward pass of (x, y), or of Packed rows."""
 
@@ -158,29 +144,6 @@ def taken_gradient(model):
     return found
 
 
-def verdict(gap, best):
-    """What five paired differences of exact answers (points) settle, in words."""
-    mean, half = interval(gap)
-    rates = {name: found[0]["settings"]["lr"] for name, found in best.items()}
-    shown = "; ".join(f"{name} at {lr:g}" for name, lr in rates.items())
-    if abs(mean) <= half:
-        settled = "not settled"
-    else:
-        settled = "settled, in favour of " + list(best)[mean < 0]
-    text = (
-        f"Each at its best rate ({shown}), mean of the eight tasks, {len(gap)} seeds: "
-        f"{' minus '.join(best)} is {mean:+.1f} ± {half:.1f} points: **{settled}**."
-    )
-    if len(gap) == len(SEEDS):
-        return text
-    few, wide = interval(gap[: len(SEEDS)])
-    return (
-        f"{text} (The first {len(SEEDS)} seeds alone, {few:+.1f} ± {wide:.1f}, had left it "
-        "open, so more were run. Looking twice makes a false alarm a little likelier than "
-        "one in twenty.)"
-    )
-
-
 # --- tinyft study 23 -------------------------------------------------------------------
 RATES = (2e-3, 4e-3, 8e-3)
 MORE = {"lr": 4e-3, "seeds": (5, 6, 7)}  # at the rate that was best for both
@@ -189,7 +152,7 @@ MORE = {"lr": 4e-3, "seeds": (5, 6, 7)}  # at the rate that was best for both
 def plan():
     """Answers alone, or every token, as targets: each at three rates for two seeds.
 
-    Then three seeds more than SEEDS: the first five left the difference open.
+    Then three seeds more than SEEDS, a second look: the first five had left it open.
     """
     arms = MASKED, JOINT
     grid = [

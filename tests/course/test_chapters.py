@@ -22,6 +22,7 @@ LIBRARY = {  # PyTorch's shorter name; what the file measures or holds
     "07_which_layers": "frequency",
     "16_loha_lokr": "loha",
     "17_qlora": "packed",  # what the weights are
+    "21_continued_pretraining": "language",  # what is trained on
     "29_real_models": "gguf",  # the file of one of them
 }
 EVERY = chapters.every()

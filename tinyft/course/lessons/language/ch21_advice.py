@@ -39,12 +39,12 @@ def _replay(before, start):
         gone = np.mean(five(method, 0, "old")) - base["old"]
         left = {w: np.mean(five(method, w, "old")) - base["old"] for w in SHARES[1:]}
         price = {w: minus(five(method, w, "new"), five(method, 0, "new")) for w in left}
-        told += [
-            f"{name}: {w:.0%} removes {1 - left[w] / gone:.0%} of the forgetting and costs "
-            f"{price[w]}"
+        each = ", ".join(
+            f"{w:.0%} removes {1 - left[w] / gone:.0%} and costs {price[w]}"
             for w in left
-        ]
-    return "10 to 25 %. " + "; ".join(told)
+        )
+        told.append(f"{name}: {each}")
+    return f"10 to 25 %. Of the forgetting and of the gain: {'; '.join(told)}"
 
 
 def _tokenizer():

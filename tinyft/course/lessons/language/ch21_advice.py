@@ -17,7 +17,7 @@ def advice(before, start):
             "rate",
             f"{GOOD['CLM']:g} (next token), {GOOD['MLM']:g} (hidden tokens), swept on the "
             "new text; a smaller one learns less and forgets less (two seeds)",
-            "Figure 2",
+            "Figure 2, study 21",
         ],
         [
             "full or LoRA",
@@ -35,16 +35,20 @@ def advice(before, start):
 def _replay(before, start):
     """What replay removes and costs, for the GPT and for the BERT."""
     told = []
-    for name, method, base in (("GPT", "CLM", before), ("BERT", "MLM", start)):
+    for name, method, base in (
+        ("GPT, bits per byte", "CLM", before),
+        ("BERT, nats", "MLM", start),
+    ):
         gone = np.mean(five(method, 0, "old")) - base["old"]
         left = {w: np.mean(five(method, w, "old")) - base["old"] for w in SHARES[1:]}
         price = {w: minus(five(method, w, "new"), five(method, 0, "new")) for w in left}
         each = ", ".join(
-            f"{w:.0%} removes {1 - left[w] / gone:.0%} and costs {price[w]}"
+            f"{w:.0%} removes {1 - left[w] / gone:.0%} of the forgetting and costs "
+            f"{price[w]}"
             for w in left
         )
         told.append(f"{name}: {each}")
-    return f"10 to 25 %. Of the forgetting and of the gain: {'; '.join(told)}"
+    return f"10 to 25 %. {'; '.join(told)}"
 
 
 def _tokenizer():

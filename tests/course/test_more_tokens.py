@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from tinyft import data, objectives, tensor
-from tinyft.course.lessons.language import ch23_context as context
-from tinyft.course.lessons.language import ch23_sampling as sampling
-from tinyft.course.lessons.language import ch23_scratchpad as sums
-from tinyft.course.lessons.language import ch23_tables as tables
+from tinyft.course.lessons.answers import ch23_context as context
+from tinyft.course.lessons.answers import ch23_sampling as sampling
+from tinyft.course.lessons.answers import ch23_scratchpad as sums
+from tinyft.course.lessons.answers import ch23_tables as tables
 
 # --- sums ----------------------------------------------------------------------------
 

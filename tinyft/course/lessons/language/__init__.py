@@ -1,1 +1,1 @@
-"""Chapters 20 to 23: what only their notebooks need."""
+"""Chapters 20 and 21: what only their notebooks need."""

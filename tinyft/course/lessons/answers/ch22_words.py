@@ -10,7 +10,7 @@ from math import sqrt
 import numpy as np
 
 from tinyft import evaluation, no_grad, objectives, ops, optim, tensor, transfer
-from tinyft.course.lessons.language import ch22_setting as setting
+from tinyft.course.lessons.answers import ch22_setting as setting
 from tinyft.training.pretrained import load_pretrained
 
 AGAINST = ("A", "The", "He", "I", "For", "But")  # each alone against "And"

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tinyft.course.experiment import SEEDS, interval, said
-from tinyft.course.lessons.language.ch23_instruction_tuning import ARMS
+from tinyft.course.lessons.answers.ch23_instruction_tuning import ARMS
 
 
 def advice(study, after, filled, full, means):

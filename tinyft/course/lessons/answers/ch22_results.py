@@ -7,7 +7,7 @@ import numpy as np
 
 from tinyft.course import plot
 from tinyft.course.experiment import interval, said
-from tinyft.course.lessons.language import ch22_pattern_exploiting as lesson
+from tinyft.course.lessons.answers import ch22_pattern_exploiting as lesson
 from tinyft.course.plot import COLOURS, DASHES, MARKS
 
 

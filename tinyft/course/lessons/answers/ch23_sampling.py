@@ -8,8 +8,8 @@ import numpy as np
 
 from tinyft import no_grad, objectives, tensor
 from tinyft.course.experiment import SEEDS
-from tinyft.course.lessons.language import ch23_scratchpad as sums
-from tinyft.course.lessons.language.ch23_instruction_tuning import ask, exact, train
+from tinyft.course.lessons.answers import ch23_scratchpad as sums
+from tinyft.course.lessons.answers.ch23_instruction_tuning import ask, exact, train
 from tinyft.evaluation import best_of, pass_at_k, vote_accuracy
 
 STOP, EVERY = 1 / 3, 10

@@ -6,7 +6,7 @@ import numpy as np
 
 from tinyft import data, no_grad, objectives
 from tinyft.course.experiment import SEEDS, interval, loss_on, said, text_parts
-from tinyft.course.lessons.language import ch23_instruction_tuning as lesson
+from tinyft.course.lessons.answers import ch23_instruction_tuning as lesson
 
 
 def constant(split):

@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 
 from tinyft import models, nn, no_grad, ops, tensor
-from tinyft.course.lessons.language.ch23_instruction_tuning import train
+from tinyft.course.lessons.answers.ch23_instruction_tuning import train
 from tinyft.course.runs import CHOOSING
 from tinyft.models.transformer import Block
 

@@ -4,9 +4,9 @@ import time
 
 from tinyft import ops, optim
 from tinyft.course.experiment import race
-from tinyft.course.lessons.language import ch22_pattern_exploiting as lesson
-from tinyft.course.lessons.language import ch22_results as results
-from tinyft.course.lessons.language import ch22_setting as setting
+from tinyft.course.lessons.answers import ch22_pattern_exploiting as lesson
+from tinyft.course.lessons.answers import ch22_results as results
+from tinyft.course.lessons.answers import ch22_setting as setting
 
 
 def costs(labels=4):

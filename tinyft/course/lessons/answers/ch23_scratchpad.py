@@ -13,7 +13,7 @@ import numpy as np
 
 from tinyft import data, models, no_grad, objectives
 from tinyft.course.experiment import SEEDS
-from tinyft.course.lessons.language.ch23_instruction_tuning import exact, train
+from tinyft.course.lessons.answers.ch23_instruction_tuning import exact, train
 from tinyft.course.runs import CHOOSING
 from tinyft.training.metrics import on_device
 from tinyft.training.recipes import lm_loss

@@ -1,0 +1,1 @@
+"""Chapters 22 and 23: what only their notebooks need."""

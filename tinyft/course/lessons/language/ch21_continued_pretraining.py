@@ -54,6 +54,18 @@ def repeated(text, of):
     return float(np.mean([line in known for line in lines(text)]))
 
 
+def near_the_training_text(part, size=30):
+    """The share of a part's stretches of `size` characters that "train" has too.
+
+    Of the new text, every fifth stretch; of "valid" what `bits` reads.
+    """
+    end = 12_000 if part == "valid" else None
+    text, other = texts()["new"][part][:end], texts()["new"]["train"]
+    known = {other[i : i + size] for i in range(len(other) - size)}
+    starts = range(0, len(text) - size, 5)
+    return float(np.mean([text[i : i + size] in known for i in starts]))
+
+
 TEXTS = {"old": old_text, "new": new_text}
 
 

@@ -131,3 +131,12 @@ def test_parts_are_rewritten_before_they_are_encoded():
     parts = experiment.text_parts("bible", Tokens(), lambda text: text[:5] + "xx")
     assert list(parts) == ["train", "valid", "test"]
     assert parts["valid"].tolist() == [7, 2]
+
+
+def test_a_difference_is_settled_when_its_interval_leaves_out_zero():
+    """mean 2, standard deviation 1: 2 ± 4.303/√3 · 1 with three seeds, by the t-table."""
+    assert experiment.settled([1.0, 2.0, 3.0]) == 0
+    assert experiment.settled([1.9, 2.0, 2.1]) == 1
+    assert experiment.settled([-1.9, -2.0, -2.1]) == -1
+    assert experiment.said_gap([0.01, 0.02, 0.03], 1, 100) == "+2.0 ± 2.5 (not settled)"
+    assert experiment.said_gap([1.9, 2.0, 2.1]) == "+2.00 ± 0.25"

@@ -104,3 +104,7 @@ def test_best_of_refuses():
         best_of([1, 2], [0], 1)
     with pytest.raises(ValueError, match="a score is NaN"):
         best_of([1, float("nan")], [0, 1], 1)
+
+
+def test_counts_of_a_small_type_are_not_cut():
+    assert pass_at_k(200, np.array([100], "int8"), 6) == pass_at_k(200, [100], 6)

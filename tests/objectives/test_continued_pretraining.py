@@ -152,9 +152,11 @@ def test_a_uniform_model_needs_log2_v_bits_for_a_token(tokens):
         assert abs(got - want) < 1e-12
 
 
-def test_text_bits_counts_every_token_but_the_first_once(tokens):
+@pytest.mark.parametrize("left", [0, 1, -1])  # tokens in the last row, of `length`
+def test_text_bits_counts_every_token_but_the_first_once(tokens, left):
     """By hand: each row alone, its losses by its own softmax, the bytes of its targets."""
-    model, ids, length = small(tokens), tokens.encode(TEXT), 7
+    model, ids = small(tokens), tokens.encode(TEXT)
+    length = next(n for n in range(4, len(ids)) if (len(ids) - 1 - left) % n == 0)
     total, seen = 0.0, 0
     for i in range(0, len(ids) - 1, length):
         x, y = ids[i : i + length][: len(ids) - 1 - i], ids[i + 1 : i + 1 + length]
@@ -164,7 +166,7 @@ def test_text_bits_counts_every_token_but_the_first_once(tokens):
         seen += len(y)
     first = len(tokens.decode(ids[:1]).encode("utf-8"))
     want = total / np.log(2) / (len(TEXT.encode("utf-8")) - first)
-    assert seen == len(ids) - 1 and seen % length
+    assert seen == len(ids) - 1 and seen % length == left % length
     for rows in (1, 3, 100):
         got = language.text_bits(model, tokens, TEXT, length, rows)
         assert abs(got - want) < 1e-10  # float64, some hundred terms

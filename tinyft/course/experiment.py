@@ -138,6 +138,21 @@ def said(values, digits=2, sign=False):
     return f"{mean:{'+' if sign else ''}.{digits}f} ± {half:.{digits}f}"
 
 
+def settled(differences):
+    """1, −1 or 0: the interval of the differences lies above 0, below, or contains it."""
+    mean, half = interval(differences)
+    return int(np.sign(mean)) if abs(mean) > half else 0
+
+
+def said_gap(differences, digits=2, unit=1, label=" (not settled)"):
+    """Paired differences as text, "+1.23 ± 0.04"; the label follows if 0 is inside.
+
+    unit: 100 for differences of shares, in points.
+    """
+    text = said(unit * np.asarray(differences), digits, sign=True)
+    return text + ("" if settled(differences) else label)
+
+
 def best(scores):
     """The key with the smallest mean; scores: {rate: [value per seed]}, sorted by rate.
 

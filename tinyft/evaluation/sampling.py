@@ -35,7 +35,7 @@ def pass_at_k(n, c, k):
             f"pass_at_k: c counts the right ones of n={n} samples, integers 0..{n}, got "
             f"{c!r:.60}"
         )
-    none = xp.ones(c.shape)
+    c, none = c.astype("int64"), xp.ones(c.shape)  # n may exceed a small c's type
     for i in range(k):
         none = none * xp.maximum(n - c - i, 0) / (n - i)
     return 1.0 - none

@@ -6,7 +6,7 @@ A difference of two methods is paired: with one seed they train on the same vers
 import numpy as np
 
 from tinyft.course import plot
-from tinyft.course.experiment import interval, said
+from tinyft.course.experiment import interval, said, said_gap
 from tinyft.course.lessons.answers import ch22_pattern_exploiting as lesson
 from tinyft.course.plot import COLOURS, DASHES, MARKS
 
@@ -25,9 +25,7 @@ def percent(shares):
 def settled(differences):
     """The paired difference in points as text; "(not settled)" if 0 is in its interval.
     Two digits, so that a borderline one can be seen."""
-    points = 100 * np.asarray(differences)
-    mean, half = interval(points)
-    return said(points, 2, True) + ("" if abs(mean) > half else " (not settled)")
+    return said_gap(differences, 2, 100)
 
 
 def difference(study, a, b, labels, score="test", task="saying"):

@@ -3,7 +3,8 @@
 import numpy as np
 
 from tinyft import efficiency
-from tinyft.course.experiment import interval, said
+from tinyft.course import experiment
+from tinyft.course.experiment import said
 from tinyft.course.lessons.efficiency import ch19_efficiency as lesson
 from tinyft.course.lessons.peft import ch13_bitfit as sensor
 from tinyft.course.prose import table
@@ -107,8 +108,7 @@ def rows(found, base="LoRA r=4"):
 
 def settled(differences):
     """A mark where the 95 % interval has zero inside."""
-    mean, half = interval(differences)
-    return " ○" if abs(mean) <= half else ""
+    return "" if experiment.settled(differences) else " ○"
 
 
 def deviations(images=False):

@@ -12,7 +12,8 @@ import numpy as np
 
 from tinyft import data, transfer
 from tinyft.backend import asnumpy
-from tinyft.course.experiment import interval
+from tinyft.course import experiment
+from tinyft.course.experiment import interval, said
 
 LABELS = (4, 10, 32, 100, 300, 1000)  # labelled verses, half of each kind
 SEEDS = range(10)
@@ -90,8 +91,7 @@ def accuracy(predicted, labels):
 
 def percent(values):
     """Mean ± half of the 95 % interval (Student's t) of accuracies, in per cent."""
-    mean, half = interval(100 * np.asarray(values))
-    return f"{mean:.1f} ± {half:.1f}"
+    return said(100 * np.asarray(values), 1)
 
 
 def paired(a, b, label=", not settled"):
@@ -108,8 +108,7 @@ def paired(a, b, label=", not settled"):
 
 def settled(a, b):
     """1, −1 or 0: a is reliably above b, reliably below, or not settled (95 %)."""
-    mean, half = interval(np.asarray(a) - np.asarray(b))
-    return int(np.sign(mean)) if abs(mean) > half else 0
+    return experiment.settled(np.asarray(a) - np.asarray(b))
 
 
 def share(hits, count):

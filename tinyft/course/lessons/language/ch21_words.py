@@ -3,7 +3,7 @@
 import numpy as np
 
 from tinyft.course import plot, runs
-from tinyft.course.experiment import interval, said
+from tinyft.course.experiment import said, said_gap
 from tinyft.course.lessons.language.ch21_continued_pretraining import GOOD, SHARES
 from tinyft.course.lessons.language.ch21_tasks import SAME_RATE
 from tinyft.course.plot import COLOURS
@@ -31,9 +31,7 @@ def five(method, share, text):
 
 def minus(a, b, digits=3):
     """The paired difference as text, and whether its interval leaves out 0."""
-    gap = np.subtract(a, b)
-    mean, half = interval(gap)
-    return said(gap, digits, sign=True) + ("" if abs(mean) > half else " (not settled)")
+    return said_gap(np.subtract(a, b), digits)
 
 
 def replay_rows(method, before):

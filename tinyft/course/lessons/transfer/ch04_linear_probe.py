@@ -12,7 +12,7 @@ from itertools import repeat
 import numpy as np
 
 from tinyft import backend, data, ops, transfer
-from tinyft.course.experiment import interval, train
+from tinyft.course.experiment import said, said_gap, train
 from tinyft.course.runs import CHOOSING
 from tinyft.models import ResNet
 from tinyft.training.metrics import accuracy, evaluate
@@ -240,11 +240,9 @@ def paired(a, b):
 
     "not settled" follows where 0 lies in the interval.
     """
-    mean, half = interval(100 * (np.asarray(a) - np.asarray(b)))
-    return f"{mean:+.1f} ± {half:.1f}" + ", not settled" * (abs(mean) <= half)
+    return said_gap(np.asarray(a) - np.asarray(b), 1, 100, ", not settled")
 
 
 def percent(values):
     """Mean and half interval of accuracies, in per cent."""
-    mean, half = interval(100 * np.asarray(values))
-    return f"{mean:.1f} ± {half:.1f}"
+    return said(100 * np.asarray(values), 1)

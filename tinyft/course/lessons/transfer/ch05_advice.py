@@ -3,7 +3,7 @@
 import numpy as np
 
 from tinyft.course import runs
-from tinyft.course.experiment import interval, said
+from tinyft.course.experiment import said, said_gap
 from tinyft.course.lessons.transfer import ch05_full_finetuning as lesson
 
 COUNTS, RATES, END, FOLDS = lesson.COUNTS, lesson.RATES, lesson.END, lesson.FOLDS
@@ -21,16 +21,9 @@ def gap(study, score, way, labels, lr, other=END):
     return get(study, score, way, labels, lr) - get(study, score, other, labels, lr)
 
 
-def settled(gaps):
-    """−1, 0 or 1: the side of 0 on which the 95 % interval lies; 0: not settled."""
-    mean, half = interval(gaps)
-    return int(np.sign(mean)) if abs(mean) > half else 0
-
-
 def points(gaps, unit=100, digits=1):
     """Differences of shares in points (unit=1: as they are), with their interval."""
-    text = said(unit * np.asarray(gaps), digits, sign=True)
-    return text + ("" if settled(gaps) else " (not settled)")
+    return said_gap(gaps, digits, unit)
 
 
 # --- distance ---------------------------------------------------------------------------

@@ -10,7 +10,13 @@ import numpy as np
 
 from tinyft import models, nn, no_grad, ops, tensor, transfer
 from tinyft.course.experiment import train
-from tinyft.course.lessons.language.ch20_setting import accuracy, features_head, parts
+from tinyft.course.lessons.language.ch20_setting import (
+    HELD,
+    accuracy,
+    features_head,
+    parts,
+    verdicts,
+)
 from tinyft.training.pretrained import load_pretrained
 
 BASE = "bert_text"
@@ -131,6 +137,21 @@ def score(model, task="saying", part="test"):
     return accuracy(found.argmax(axis=1), labels)
 
 
+def judged(model, task="saying"):
+    """`verdicts` of a fine-tuned model, with its wrong test verses; for a prompt also
+    "valid recentred" and "test recentred", by the median of valid's differences."""
+    prompt, kinds = isinstance(model, Prompt), [parts(task)[k].labels for k in HELD]
+    apart = [
+        np.diff(outputs(model, parts(task)[k].texts, prompt))[:, 0] for k in HELD
+    ]
+    found = verdicts(*((d > 0) != y for d, y in zip(apart, kinds)))
+    if prompt:
+        centre = np.median(apart[0])
+        again = verdicts(*((d > centre) != y for d, y in zip(apart, kinds)))
+        found |= {f"{k} recentred": again[k] for k in HELD}
+    return found
+
+
 def states_of(texts):
     """The mean states (n, 128) of texts, of the BERT as shipped."""
     model = Head(load_pretrained(BASE)[0], rng=0)
@@ -148,7 +169,7 @@ def frozen_states(task="saying", part="test"):
 
 
 def frozen_head(count, seed, task="saying"):
-    """{"valid", "test": accuracy} of logistic regression on frozen states."""
+    """`verdicts` of logistic regression on frozen states."""
     return features_head(lambda part: frozen_states(task, part), count, seed, task)
 
 

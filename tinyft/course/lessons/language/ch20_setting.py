@@ -13,6 +13,7 @@ import numpy as np
 from tinyft import data, transfer
 from tinyft.backend import asnumpy
 from tinyft.course import experiment
+from tinyft.course.check import check
 from tinyft.course.experiment import interval, said
 
 LABELS = (4, 10, 32, 100, 300, 1000)  # labelled verses, half of each kind
@@ -21,10 +22,53 @@ PENALTIES = tuple(
     10.0**k for k in range(-4, 2)
 )  # of heads on fixed features, in spreads
 VALID = 106  # verses of each kind
+HELD = "valid", "test"
 TASKS = {
     "saying": "Genesis or Proverbs (the BERT has read them)",
     "poetry": "Samuel-Kings or Psalms-Job (it has not)",
 }
+
+
+class Gap(NamedTuple):
+    """A mean difference in points; half its 95 % interval by draws and by test verses."""
+
+    mean: float
+    draws: float
+    verses: float
+
+    @property
+    def half(self):
+        """Both sources of luck, which are independent: their squares add."""
+        return float(np.hypot(self.draws, self.verses))
+
+    @property
+    def sign(self):
+        """1, −1, or 0 where the interval by both contains 0."""
+        return int(np.sign(self.mean)) if abs(self.mean) > self.half else 0
+
+    def __str__(self):
+        """ "+1.2 ± 0.9", in bold where 0 lies outside."""
+        digits = 1 if round(abs(self.mean), 1) != round(self.half, 1) else 2
+        text = f"{self.mean:+.{digits}f} ± {self.half:.{digits}f}"
+        return f"**{text}**" if self.sign else text
+
+
+def holds(**claims):
+    """A check for every claim that a sentence makes: its_name=True."""
+    for name, claim in claims.items():
+        check(name.replace("_", " "), bool(claim), True)
+
+
+def gap(a, b):
+    """The `Gap` a − b of two tables right or wrong, (draws, verses), paired in both.
+
+    by draws   Student's t over the differences in accuracy
+    by verses  1.96 · sd / √verses over each verse's difference, its mean over the draws
+    """
+    apart = 100 * (np.asarray(a, float) - np.asarray(b, float))
+    mean, draws = interval(apart.mean(axis=1))
+    verses = apart.mean(axis=0)
+    return Gap(mean, draws, 1.96 * float(np.std(verses)) / len(verses) ** 0.5)
 
 
 class Part(NamedTuple):
@@ -66,7 +110,7 @@ def draw(count, seed, task="saying"):
 
 
 def features_head(features, count, seed, task="saying"):
-    """{"valid", "test": accuracy, "penalty"} of logistic regression on fixed features.
+    """`verdicts` and "penalty" of logistic regression on fixed features.
 
     features: part -> (n, d).  Valid chooses the penalty, of equally good ones the largest.
     """
@@ -76,12 +120,27 @@ def features_head(features, count, seed, task="saying"):
     unit, found = transfer.spread(Z), []
     for relative in PENALTIES:
         probe = transfer.linear_probe(Z, few.labels, relative * unit, "logistic")
-        judged = {
-            part: probe.accuracy(features(part), parts(task)[part].labels)
-            for part in ("valid", "test")
-        }
-        found.append(judged | {"penalty": relative})
-    return max(found, key=lambda one: (one["valid"], one["penalty"]))
+        wrong = [
+            asnumpy(probe.predict(features(part))) != parts(task)[part].labels
+            for part in HELD
+        ]
+        found.append(verdicts(*wrong) | {"penalty": relative})
+    return min(found, key=lambda one: (one["valid"], -one["penalty"]))
+
+
+def verdicts(valid, test):
+    """The scores of one run from its wrong verses, yes or no: "valid", a share of errors,
+    "test", an accuracy, and the 400 of test packed in eight whole numbers below 2^50,
+    which floats hold exactly ("wrong 0" to "wrong 7")."""
+    scores = {"valid": float(np.mean(valid)), "test": 1 - float(np.mean(test))}
+    rows = np.reshape(test, (8, 50)) @ 2.0 ** np.arange(50)
+    return scores | {f"wrong {k}": float(row) for k, row in enumerate(rows)}
+
+
+def wrong_verses(scores):
+    """What `verdicts` has packed: for every test verse whether it was wrong, (400,)."""
+    rows = [int(scores[f"wrong {k}"]) for k in range(8)]
+    return np.array([row >> k & 1 for row in rows for k in range(50)], bool)
 
 
 def accuracy(predicted, labels):
@@ -90,8 +149,12 @@ def accuracy(predicted, labels):
 
 
 def percent(values):
-    """Mean ± half of the 95 % interval (Student's t) of accuracies, in per cent."""
-    return said(100 * np.asarray(values), 1)
+    """Mean ± half of the 95 % interval (Student's t) of accuracies, in per cent.
+
+    values: an accuracy for each draw, or a table right or wrong, (draws, verses).
+    """
+    values = np.asarray(values, float)
+    return said(100 * values.reshape(len(values), -1).mean(axis=1), 1)
 
 
 def paired(a, b, label=", not settled"):

@@ -12,10 +12,11 @@ from tinyft import data, nn, no_grad, ops, tensor
 from tinyft.backend import asnumpy
 from tinyft.course.experiment import train
 from tinyft.course.lessons.language.ch20_setting import (
+    HELD,
     TASKS,
-    accuracy,
     features_head,
     parts,
+    verdicts,
 )
 from tinyft.models.classic.recurrent import LSTMClassifier
 from tinyft.models.classic.sampling import noise
@@ -115,7 +116,7 @@ def means(task="saying", part="test"):
 
 
 def mean_head(count, seed, task="saying"):
-    """{"valid", "test": accuracy} of logistic regression on the means: order is lost."""
+    """`verdicts` of logistic regression on the means: order is lost."""
     return features_head(lambda part: means(task, part), count, seed, task)
 
 
@@ -155,7 +156,14 @@ def outputs(model, kind, texts):
         return model(tensor(ids), lengths).numpy()
 
 
-def score(model, kind, task="saying", part="test"):
-    """Accuracy of such an LSTM on a part."""
-    texts, labels = parts(task)[part]
-    return accuracy(outputs(model, kind, texts).argmax(axis=1), labels)
+def judged(model, kind, task="saying"):
+    """`verdicts` of such an LSTM, with its wrong test verses."""
+    held = (parts(task)[k] for k in HELD)
+    return verdicts(
+        *(outputs(model, kind, p.texts).argmax(axis=1) != p.labels for p in held)
+    )
+
+
+def score(model, kind, task="saying"):
+    """Accuracy of such an LSTM on test."""
+    return judged(model, kind, task)["test"]

@@ -10,11 +10,11 @@ from tinyft.course.lessons.language.ch20_setting import (
     SEEDS,
     accuracy,
     draw,
-    paired,
+    gap,
     parts,
     percent,
 )
-from tinyft.course.prose import say
+from tinyft.course.prose import table
 from tinyft.models.classic.naive_bayes import NaiveBayes
 from tinyft.models.classic.tfidf import Tfidf
 
@@ -34,8 +34,8 @@ def chosen(few, X, valid, task="saying"):
     return max(models, key=lambda m: (accuracy(m.predict(valid), labels), m.alpha))
 
 
-def naive_bayes(count, seed, task="saying", fit_on=None, **options):
-    """Test accuracy of TF-IDF and naive Bayes, from one draw of labelled verses.
+def right(count, seed, task="saying", fit_on=None, **options):
+    """Which test verses TF-IDF and naive Bayes get right, (400,), from one draw.
 
     fit_on: texts that the vectoriser is fitted on, by default the labelled ones alone.
     options: of Tfidf.
@@ -43,15 +43,14 @@ def naive_bayes(count, seed, task="saying", fit_on=None, **options):
     few = draw(count, seed, task)
     vectoriser = Tfidf(**options).fit(few.texts if fit_on is None else fit_on)
     X, valid, test = tables(vectoriser, few, task)
-    model = chosen(few, X, valid, task)
-    return accuracy(model.predict(test), parts(task)["test"].labels)
+    predicted = chosen(few, X, valid, task).predict(test)
+    return asnumpy(predicted) == parts(task)["test"].labels
 
 
 @cache
 def over_draws(count, task="saying", options=()):
-    """`naive_bayes` for each of ten draws, an array (10,)."""
-    found = [naive_bayes(count, seed, task, **dict(options)) for seed in SEEDS]
-    return np.array(found)
+    """`right` for each of ten draws, a table (10, 400)."""
+    return np.array([right(count, seed, task, **dict(options)) for seed in SEEDS])
 
 
 def best_words(texts, labels, count):
@@ -73,28 +72,25 @@ def only(texts, known):
 
 
 def leaked_vectoriser(count):
-    """Ten accuracies with words and df taken from the labelled and the test verses."""
+    """`over_draws` with words and df taken from the labelled and the test verses."""
     test = list(parts()["test"].texts)
     both = ([*draw(count, seed).texts, *test] for seed in SEEDS)
-    return np.array(
-        [naive_bayes(count, k, fit_on=texts) for k, texts in enumerate(both)]
-    )
+    return np.array([right(count, k, fit_on=texts) for k, texts in enumerate(both)])
 
 
 def selected(count, honest, size=50):
-    """Ten accuracies with the `size` words that differ most between the kinds: chosen on
+    """`over_draws` with the `size` words that differ most between the kinds: chosen on
     the labelled verses, or (honest=False) on test and its labels."""
     found = []
     for seed in SEEDS:
         few = draw(count, seed)
-        chosen_on = few if honest else parts()["test"]
-        known = best_words(*chosen_on, size)
+        known = best_words(*(few if honest else parts()["test"]), size)
         kept = type(few)(only(few.texts, known), few.labels)
         vectoriser = Tfidf().fit(kept.texts)
         rest = (only(parts()[k].texts, known) for k in ("valid", "test"))
         valid, test = (vectoriser.transform(texts) for texts in rest)
         model = chosen(kept, vectoriser.transform(kept.texts), valid)
-        found.append(accuracy(model.predict(test), parts()["test"].labels))
+        found.append(asnumpy(model.predict(test)) == parts()["test"].labels)
     return np.array(found)
 
 
@@ -117,13 +113,11 @@ def judge(build, alpha, count=32):
 
 
 def about_leaks(rows):
-    """What the two leaks settle. rows: {labels: (honest, leak A, 50 fair, 50 on test)}."""
-    said = []
+    """What the two leaks bring. rows: {labels: (honest, leak A, 50 fair, 50 on test)}."""
+    lines = []
     for n, (honest, leak_a, fair, leak_b) in rows.items():
-        said.append(
-            f"With {n} labels B gains {paired(leak_b, fair)} points over an honest choice "
-            f"of 50 words; against *all* words, honestly fitted, B has "
-            f"{paired(leak_b, honest)}, 50 honest words {paired(fair, honest)}; A gains "
-            f"{paired(leak_a, honest)}."
-        )
-    say(" ".join(said))
+        gaps = gap(leak_a, honest), gap(leak_b, fair), gap(leak_b, honest)
+        lines.append([n, *gaps])
+    head = ["A − honest", "B − 50 honest words", "B − all words, honest"]
+    table(["labels; points", *head], lines)
+    return lines

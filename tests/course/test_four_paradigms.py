@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from tinyft import no_grad, tensor
-from tinyft.course.lessons.language import ch20_advice as advice
 from tinyft.course.lessons.language import ch20_bert as bert
 from tinyft.course.lessons.language import ch20_four_paradigms as plan20
 from tinyft.course.lessons.language import ch20_order as order
@@ -114,12 +113,28 @@ def test_the_rate_on_exchanged_verses_is_inside_berts_grid():
     assert min(plan20.ORDER["full"]) < best < max(plan20.ORDER["full"])
 
 
-def test_a_text_says_where_one_method_stands_above_another():
-    low, high = np.linspace(0.5, 0.51, 5), np.linspace(0.7, 0.72, 5)
-    a, b = {4: low, 10: high, 32: low}, {4: high, 10: low, 32: low}
-    assert advice.stands(a, b, "it") == (
-        "reliably above it with 10 labels, below it with 4 labels"
-    )
-    assert advice.stands({4: low}, {4: low}, "it") == (
-        "neither reliably above nor below it"
-    )
+def test_the_prompts_rates_on_unseen_books_are_the_best_on_their_valid():
+    study = load(plan20.CHAPTER)
+    for n, lr in plan20.OWN_RATE.items():
+        assert plan20.chosen_unseen(study, n) == lr
+        assert min(plan20.FEW) < lr < max(plan20.FEW)
+
+
+def test_wrong_verses_come_back_from_a_runs_scores():
+    valid, test = np.arange(212) % 4 == 0, np.random.default_rng(0).random(400) < 0.2
+    scores = setting.verdicts(valid, test)
+    assert (setting.wrong_verses(scores) == test).all()
+    assert (scores["valid"], scores["test"]) == (0.25, 1 - test.mean())
+
+
+def test_a_gap_adds_the_luck_of_draws_and_of_verses():
+    """Two draws, 400 verses: right on the first 40 with one draw, on 80 with the other."""
+    a, b = np.zeros((2, 400), bool), np.zeros((2, 400), bool)
+    a[0, :40] = a[1, :80] = True
+    gap = setting.gap(a, b)
+    assert abs(gap.mean - 15) < 1e-9 and abs(gap.draws - 12.7062 * 5) < 1e-3
+    share = np.repeat([1.0, 0.5, 0.0], [40, 40, 320])
+    assert abs(gap.verses - 196 * share.std() / 20) < 1e-9
+    assert abs(gap.half**2 - gap.draws**2 - gap.verses**2) < 1e-9 and gap.sign == 0
+    same = setting.gap(a[[1, 1]], b)  # no luck of draws
+    assert str(same) == f"**+20.0 ± {196 * 0.4 / 20:.1f}**" and same.sign == 1

@@ -141,9 +141,7 @@ def judged(model, task="saying"):
     """`verdicts` of a fine-tuned model, with its wrong test verses; for a prompt also
     "valid recentred" and "test recentred", by the median of valid's differences."""
     prompt, kinds = isinstance(model, Prompt), [parts(task)[k].labels for k in HELD]
-    apart = [
-        np.diff(outputs(model, parts(task)[k].texts, prompt))[:, 0] for k in HELD
-    ]
+    apart = [np.diff(outputs(model, parts(task)[k].texts, prompt))[:, 0] for k in HELD]
     found = verdicts(*((d > 0) != y for d, y in zip(apart, kinds)))
     if prompt:
         centre = np.median(apart[0])

@@ -11,6 +11,7 @@ from tinyft.course.lessons.language.ch20_setting import (
     accuracy,
     draw,
     gap,
+    holds,
     parts,
     percent,
 )
@@ -120,4 +121,8 @@ def about_leaks(rows):
         lines.append([n, *gaps])
     head = ["A − honest", "B − 50 honest words", "B − all words, honest"]
     table(["labels; points", *head], lines)
-    return lines
+    holds(
+        A_gains_nothing_reliable=not any(line[1].sign for line in lines),
+        B_inflates_an_honest_choice=all(line[2].sign == 1 for line in lines),
+        B_is_no_better_than_all_words=not any(line[3].sign for line in lines),
+    )

@@ -104,8 +104,26 @@ def decide(here, unseen, price):
 
     here, unseen: the `Task`s; price: what `costs` returned.
     """
-    read = {name: ms for name, (_, ms) in price.items()}
-    full, mean, bayes = "BERT, full", "mean of vectors, head", "TF-IDF + naive Bayes"
+    both = here, unseen
+    levels, gaps, cost = _levels(both), _gained(both), _prices(price)
+    advice = [
+        ["no label", "recentre the prompt (5), if kinds are about equally frequent"],
+        ["10 or fewer", "the same; with a new head (6) instead:"],
+        ["32 to 100", "train all of BERT, head or prompt, by valid (6)"],
+        ["300 or more", "the same: here too it pays now (6)"],
+        ["no BERT, up to 100", "mean of vectors, logistic regression (3)"],
+        ["no BERT, or µs a verse, 300 or more", "TF-IDF and naive Bayes (2)"],
+    ]
+    head = ["labels", "do (section)", "% right here", "on unseen books"]
+    table(
+        [*head, "gain, points: here; unseen", "price"],
+        [[*row, *a, b, c] for row, a, b, c in zip(advice, levels, gaps, cost)],
+    )
+    _stands_on(here, unseen)
+
+
+def _levels(both):
+    """Per row of `decide`: per cent right on either task."""
 
     def right(method, *counts):
         return [
@@ -114,39 +132,38 @@ def decide(here, unseen, price):
                 for n in counts
                 if n in task.labels
             )
-            for task in (here, unseen)
+            for task in both
         ]
 
-    def gap(a, b, n):
-        return "; ".join(str(task.gap(a, b, n)) for task in (here, unseen))
+    trained = [right("full", *counts) for counts in ((10,), (32, 100), (300, 1000))]
+    zero = [share(task.recentred, 400) for task in both]
+    return [zero, *trained, right("mean", 10, 32, 100), right("words", 300, 1000)]
 
-    zero = [f"{share(task.recentred, 400)}" for task in (here, unseen)]
-    once = f"{price[full][0]:.0f} s a run of 40 steps; 8 to 20 runs for a rate"
-    rows = [
-        ["no label", "recentre the prompt (5), if kinds are about equally frequent"],
-        ["10 or fewer", "the same; with a new head (6) instead:"],
-        ["32 to 100", "train all of BERT, head or prompt, by valid (6)"],
-        ["300 or more", "the same: here too it pays now (6)"],
-        ["no BERT, up to 100", "mean of vectors, logistic regression (3)"],
-        ["no BERT, or µs a verse, 300 or more", "TF-IDF and naive Bayes (2)"],
+
+def _gained(both):
+    """Per row of `decide`: a difference on either task."""
+    asked = [("full", ZERO, n) for n in (10, 32, 1000)]
+    asked += [("mean", "words", 32), ("words", "full", 1000)]
+    lines = ("; ".join(str(task.gap(*one)) for task in both) for one in asked)
+    return ["", *(f"{one[2]}: {line}" for one, line in zip(asked, lines))]
+
+
+def _prices(price):
+    """Per row of `decide`: the price, from what `costs` returned."""
+    seconds, reading = price["BERT, full"]
+    mean, bayes = (
+        1e3 * price[name][1]
+        for name in ("mean of vectors, head", "TF-IDF + naive Bayes")
+    )
+    return [
+        f"no training; {price['BERT, prompt, no label'][1]:.1f} ms a verse",
+        "as below",
+        f"{seconds:.0f} s a run of 40 steps; 8 to 20 runs for a rate; "
+        f"{reading:.1f} ms a verse",
+        "twice the steps",
+        f"vectors once; {mean:.0f} µs a verse",
+        f"milliseconds to train; {bayes:.0f} µs a verse",
     ]
-    rows[0] += [
-        *zero,
-        "",
-        f"no training; {read['BERT, prompt, no label']:.1f} ms a verse",
-    ]
-    rows[1] += [*right("full", 10), "10: " + gap("full", ZERO, 10), "as below"]
-    rows[2] += [*right("full", 32, 100), "32: " + gap("full", ZERO, 32)]
-    rows[2] += [f"{once}; {read[full]:.1f} ms a verse"]
-    rows[3] += [*right("full", 300, 1000), "1000: " + gap("full", ZERO, 1000)]
-    rows[3] += ["twice the steps"]
-    rows[4] += [*right("mean", 10, 32, 100), "32: " + gap("mean", "words", 32)]
-    rows[4] += [f"vectors once; {1e3 * read[mean]:.0f} µs a verse"]
-    rows[5] += [*right("words", 300, 1000), "1000: " + gap("words", "full", 1000)]
-    rows[5] += [f"milliseconds to train; {1e3 * read[bayes]:.0f} µs a verse"]
-    head = ["labels", "do (section)", "% right here", "on unseen books"]
-    table([*head, "gain, points: here; unseen", "price"], rows)
-    _stands_on(here, unseen)
 
 
 def _stands_on(here, unseen):

@@ -8,7 +8,6 @@ from tinyft.course.lessons.pretraining.ch21_results import (
     by_length,
     equal_bytes,
     memory,
-    other_rates,
 )
 from tinyft.course.lessons.pretraining.ch21_words import (
     ARMS,
@@ -33,7 +32,7 @@ def advice(before, start):
             "own samples",
             "let the model write 200 rows *before* you train it, replay those",
         ),
-        _length(),
+        _length(before),
         _rate(),
         _lora(),
         _tokenizer(),
@@ -118,8 +117,7 @@ def _rate():
 
 
 def _lora():
-    _, new, old = per_rate("LoRA", 0)
-    _, full, kept = per_rate("CLM", 0.25)
+    new, full = (per_rate(*key)[1] for key in (("LoRA", 0), ("CLM", 0.25)))
     holds(min(new) > max(full), "that LoRA learnt less at every rate")
     return [
         "memory is short",
@@ -161,8 +159,21 @@ def _task():
     ]
 
 
-def _length():
-    raise NotImplementedError
+def _length(before):
+    new, old = ({w: by_length(w, k) for w in (0, 0.25)} for k in ("new", "old"))
+    more = {w: np.subtract(new[w][80], new[w][40]) for w in new}
+    lost = {w: np.subtract(old[w][80], old[w][40]) for w in old}
+    first, last = (np.mean(old[0][n]) - before["old"] for n in (10, 80))
+    holds(first > 0.85 * last, "that forgetting comes first")
+    holds(max(settled(more[w]) for w in more) < 0, "that 80 steps learn more than 40")
+    holds(settled(lost[0.25]) < 0 == settled(lost[0]), "that replay lets it recover")
+    return [
+        "you choose how long",
+        "until the new *valid* is flat: with 80 steps it was not",
+        f"new: {said(more[0.25], 2)} from 40 to 80 steps, with replay",
+        f"old: {said_gap(lost[0.25])} with replay, {said_gap(lost[0])} without",
+        "Figure 3",
+    ]
 
 
 def summary(before):

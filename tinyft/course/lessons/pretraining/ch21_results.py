@@ -71,9 +71,7 @@ def memory_rows():
 def by_length(share, text):
     """{steps: five numbers}; 40 steps are the runs of the table of shares."""
     found = {
-        n: study()
-        .where(experiment="length", steps=n, share=share, lr=4e-3)
-        .values(SCORES[text])
+        n: study().where(experiment="length", steps=n, share=share).values(SCORES[text])
         for n in LENGTHS
     }
     name = {"new": "test", "old": "old test"}[text]
@@ -130,20 +128,6 @@ def lengths_table():
         for n in by_length(0, "new")
     ]
     return head, rows
-
-
-def other_rates():
-    """{share: {lr: [new valid, old valid], means of two seeds}} at the longest length."""
-    found = study().where(experiment="length", steps=LENGTHS[-1])
-    out = {}
-    for share in SHARES:
-        mine = found.where(share=share)
-        chosen = runs.Runs(r for r in mine if r["settings"]["seed"] in runs.CHOOSING)
-        scores = [chosen.by("lr", name) for name in ("valid", "old")]
-        out[share] = {
-            lr: [float(np.mean(one[lr])) for one in scores] for lr in scores[0]
-        }
-    return out
 
 
 # --- what a step costs ------------------------------------------------------------------
@@ -228,19 +212,21 @@ def arm_words():
     )
 
 
-def length_words():
-    """160 steps minus 40, paired, and the tokens that they draw, in words."""
+def length_words(before):
+    """80 steps minus 40, paired, and when the forgetting comes, in words."""
     told = []
     for share, name in zip(SHARES, ("no replay", "25 % replay")):
         gaps = [
-            np.subtract(by_length(share, k)[160], by_length(share, k)[40])
+            np.subtract(by_length(share, k)[80], by_length(share, k)[40])
             for k in ("new", "old")
         ]
         told.append(
             f"{name}: new text {said_gap(gaps[0])}, old text {said_gap(gaps[1])}"
         )
-    drawn, whole = 160 * ROWS * LENGTH, len(ids("new"))
+    lost = {n: np.mean(v) - before["old"] for n, v in by_length(0, "old").items()}
+    drawn, whole = 80 * ROWS * LENGTH, len(ids("new"))
     return (
-        f"160 steps minus 40 (paired, five seeds), {'; '.join(told)}. 160 steps draw "
-        f"{drawn:,} tokens, {drawn / whole:.0%} of the new text's {whole:,}."
+        f"80 steps minus 40 (paired, five seeds), {'; '.join(told)}. Without replay the "
+        f"first {min(lost)} steps bring {lost[min(lost)] / lost[80]:.0%} of the forgetting "
+        f"of 80. (80 steps draw {drawn:,} tokens, {drawn / whole:.0%} of the new text's.)"
     )

@@ -16,7 +16,7 @@ from tinyft.course.lessons.pretraining.ch21_words import (
     task_five,
 )
 
-HEAD = ["if", "do", "gain", "price", "shown in"]
+HEAD = ["if", "do", "gain, in bits per byte", "price", "shown in"]
 
 
 def advice(before, start):
@@ -66,7 +66,7 @@ def _first(before):
         "much text of a domain that the model does not know",
         "continue the pretraining",
         f"new: {said(gain['new'], 2)} bits per byte on *test*, "
-        f"{said(gain['new valid'], 2)} on *valid*",
+        f"{said(gain['new valid'], 2)} on *valid* (nearer to what you may expect: R1)",
         f"old: {said(lost, 2, sign=True)}",
         "section 5",
     ]
@@ -181,9 +181,9 @@ def summary(before):
     new = np.mean(five("CLM", 0.25, "new"))
     return (
         "**When to use it.** Much running text of a domain that the model does not know, "
-        f"and no labels: here {before['new']:.1f} became {new:.1f} bits per byte on "
-        f"*test*, {before['new valid']:.1f} became "
-        f"{np.mean(five('CLM', 0.25, 'new valid')):.1f} on *valid*, with a quarter of the "
+        f"and no labels: here {before['new']:.2f} became {new:.2f} bits per byte on "
+        f"*test*, {before['new valid']:.2f} became "
+        f"{np.mean(five('CLM', 0.25, 'new valid')):.2f} on *valid*, with a quarter of the "
         "rows replayed. **What it costs:** full training steps (table in section 5), old "
         "rows or samples for replay, and an evaluation on *both* texts. **When not:** the "
         "text is already easy for the model (look at bits per byte first), or only a task "

@@ -96,7 +96,7 @@ def draw_tradeoff(before):
         rates, new, old = per_rate(*key)
         ax.plot(new, old, dash, marker=mark, color=COLOURS[colour], label=name)
         for rate, x, y in zip(rates, new, old):
-            right = name != "25 % replay"
+            right = name != "25 % replay" or rate == 1e-3
             ax.annotate(
                 f"{rate:g}",
                 (x, y),

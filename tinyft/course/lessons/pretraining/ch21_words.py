@@ -95,23 +95,34 @@ def draw_tradeoff(before):
     for (name, key), (colour, mark, dash) in zip(lines.items(), looks):
         rates, new, old = per_rate(*key)
         ax.plot(new, old, dash, marker=mark, color=COLOURS[colour], label=name)
-        for rate, x, y in zip(rates, new, old):
-            right = name != "25 % replay" or rate == 1e-3
-            ax.annotate(
-                f"{rate:g}",
-                (x, y),
-                (9 if right else -9, -3 if rate != 2e-3 else -1),
-                textcoords="offset points",
-                fontsize=8,
-                color=COLOURS[colour],
-                ha="left" if right else "right",
-            )
+        _name_rates(ax, zip(rates, new, old), COLOURS[colour], name)
         best = int(np.argmin(new))
         text.append(
             f"{name} at {rates[best]:g}: new {new[best]:.2f}, old {old[best]:.2f}"
         )
     ax.set(xlabel="new text (bits per byte)", ylabel="old text (bits per byte)")
     ax.margins(x=0.12)  # the rates stand beside their points
+    _mark_before(ax, before)
+    ax.legend(loc="upper right")
+    caption = (
+        "Figure 2. Lower and further left is better. Numbers: the rate. Each point is the "
+        "mean of two seeds on the validation parts."
+    )
+    plot.show(fig, f"Old against new, by rate: {'; '.join(text)}. {caption}", caption)
+
+
+def _name_rates(ax, points, colour, name):
+    """The rate beside each point (rate, x, y), where no line of its own passes."""
+    for rate, x, y in points:
+        right = name != "25 % replay" or rate == 1e-3
+        place = {"xytext": (9 if right else -9, -3), "ha": "left" if right else "right"}
+        ax.annotate(
+            f"{rate:g}", (x, y), textcoords="offset points", fontsize=8, color=colour,
+            **place,
+        )  # fmt: skip
+
+
+def _mark_before(ax, before):
     ax.axhline(before["old"], color="0.5", linewidth=1, linestyle="-.")
     ax.annotate(
         f"old text before: {before['old']:.2f} (new text: {before['new']:.2f}, far right)",
@@ -122,12 +133,6 @@ def draw_tradeoff(before):
         fontsize=8,
         ha="right",
     )
-    ax.legend(loc="upper right")
-    caption = (
-        "Figure 2. Lower and further left is better. Numbers: the rate. Each point is the "
-        "mean of two seeds on the validation parts."
-    )
-    plot.show(fig, f"Old against new, by rate: {'; '.join(text)}. {caption}", caption)
 
 
 def two_brakes():

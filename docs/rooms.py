@@ -67,6 +67,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
         "course/lessons/efficiency",
         "course/lessons/real",
         "course/lessons/language",
+        "course/lessons/pretraining",
         "course/lessons/answers",
     ],
     ["course/faults"],

@@ -54,13 +54,15 @@ def histogram(scores, labels, biases, names, caption):
     for k, (name, colour) in enumerate(zip(names, ("blue", "orange"))):
         look = {"alpha": 0.55, "color": COLOURS[colour], "hatch": ("", "///")[k]}
         ax.hist(lead[labels == k], edges, label=name, **look)
-    top, borders = ax.get_ylim()[1], {}
+    top, borders = 1.25 * ax.get_ylim()[1], {}
     for i, (name, b) in enumerate(biases.items()):
         borders[name] = b[0] - b[1]
         dash = plot.DASHES[i]
         ax.axvline(
             borders[name], color="black", linestyle=dash, label=f"border, {name}"
         )
+        place = {"rotation": 90, "ha": "right", "va": "top", "fontsize": 8}
+        ax.text(borders[name] - 0.06, 0.98 * top, name.split(" (")[0], **place)
     ax.set(xlabel=f"score of {names[1]} − score of {names[0]}", ylabel="test verses")
     ax.set(ylim=(0, top))
     ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))

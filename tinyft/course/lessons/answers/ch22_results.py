@@ -7,6 +7,7 @@ import numpy as np
 
 from tinyft.course import plot
 from tinyft.course.experiment import interval, said, said_gap
+from tinyft.course.experiment import settled as settled_sign
 from tinyft.course.lessons.answers import ch22_pattern_exploiting as lesson
 from tinyft.course.plot import COLOURS, DASHES, MARKS
 
@@ -69,11 +70,6 @@ def over_no_label(study, share, method, score="recentred", task="saying"):
     return {n: settled(gain) for n, gain in found.items()}
 
 
-def count_settled(table):
-    """How many entries of such a table are settled."""
-    return sum("not settled" not in entry for row in table for entry in row[1:])
-
-
 def rates(study, method, labels):
     """{rate: how many seeds chose it}."""
     chosen = values(study, method, labels, "rate")
@@ -97,28 +93,34 @@ PANELS = {"test": ("raw", "as tested"), "recentred": ("recentred", "recentred")}
 
 
 def draw(study, no_label, caption):
-    """Accuracy against labels, as tested and recentred, a line per method with its 95 %
-    interval over seeds.
+    """Above: accuracy against labels, as tested and recentred, a line per method with its
+    95 % interval over draws. Below: the pattern minus the new head on the mean, paired.
 
     no_label: {"raw", "recentred": accuracy} of the pattern without labels, each the
     horizontal line of its panel.
     """
     import matplotlib.pyplot as plt
 
-    fig, axes = plt.subplots(1, 2, figsize=(9.2, 4.6), sharey=True)
+    fig, axes = plt.subplots(2, 2, figsize=(9.2, 7.4), sharey="row", sharex=True)
     text = []
-    for ax, (score, (way, title)) in zip(axes, PANELS.items()):
+    for column, (score, (way, title)) in enumerate(PANELS.items()):
+        ax, below = axes[:, column]
         text += [f"{title}: {', '.join(_lines(ax, study, score))}"]
-        look = {"color": "0.3", "linestyle": ":", "linewidth": 1.3, "zorder": 0}
+        look = {"color": "0.5", "linewidth": 1.6, "zorder": 0}
         ax.axhline(100 * no_label[way], label="pattern, no label", **look)
         text[-1] += f", no label {100 * no_label[way]:.1f}"
-        ax.set_xticks(range(len(lesson.SHOTS)), lesson.SHOTS)
-        ax.set(title=title, xlabel="labelled verses", xlim=(-0.45, 3.4))
-    axes[0].set(ylabel="test accuracy (%)")
-    names = axes[0].get_legend_handles_labels()
+        text[-1] += "; minus the new head: " + ", ".join(_leads(below, study, score))
+        ax.set(title=title)
+        below.set_xticks(range(len(lesson.SHOTS)), lesson.SHOTS)
+        below.set(xlabel="labelled verses", xlim=(-0.45, 3.4))
+    axes[0, 0].set(ylabel="test accuracy (%)")
+    axes[1, 0].set(ylabel="pattern − new head, mean (points)")
+    names = axes[0, 0].get_legend_handles_labels()
     fig.legend(*names, loc="outside lower center", ncols=3, fontsize=8)
-    alt = f"Two panels of accuracy against labels. {'. '.join(text)}. {caption}"
-    plot.show(fig, alt, caption)
+    alt = (
+        f"Two panels of accuracy against labels, two of differences. {'. '.join(text)}."
+    )
+    plot.show(fig, f"{alt} {caption}", caption)
 
 
 def _lines(ax, study, score):
@@ -126,10 +128,108 @@ def _lines(ax, study, score):
     text = []
     for i, method in enumerate(lesson.METHODS):
         at = shots(method)
-        found = [interval(100 * values(study, method, n, score)) for n in at]
-        mean, half = np.transpose(found)
-        x = np.array([lesson.SHOTS.index(n) for n in at]) + 0.07 * (i - 2)
-        look = {"color": list(COLOURS.values())[i], "marker": MARKS[i], "capsize": 3}
-        ax.errorbar(x, mean, half, label=method, linestyle=DASHES[i], **look)
-        text.append(f"{method} {mean[0]:.1f} to {mean[-1]:.1f}")
+        found = [100 * values(study, method, n, score) for n in at]
+        text.append(_line(ax, i, method, at, found))
     return text
+
+
+def _leads(ax, study, score):
+    """Draw the pattern's paired lead over the new head, with a line at 0."""
+    ax.axhline(0, color="black", linewidth=1)
+    head, text = "fresh head, mean", []
+    for i, method in enumerate(list(lesson.METHODS)[:3]):
+        found = [
+            100 * (values(study, method, n, score) - values(study, head, n, score))
+            for n in lesson.SHOTS
+        ]
+        text.append(_line(ax, i, method, lesson.SHOTS, found))
+    return text
+
+
+def _line(ax, i, method, at, found):
+    mean, half = np.transpose([interval(one) for one in found])
+    x = np.array([lesson.SHOTS.index(n) for n in at]) + 0.07 * (i - 2)
+    look = {"color": list(COLOURS.values())[i], "marker": MARKS[i], "capsize": 3}
+    ax.errorbar(x, mean, half, label=method, linestyle=DASHES[i], **look)
+    return f"{method} {mean[0]:.1f} to {mean[-1]:.1f}"
+
+
+# --- sentences of section 6 --------------------------------------------------------------
+
+
+def holds(condition, what):
+    """Stop when a sentence of this chapter is no longer what its runs show."""
+    if not condition:
+        raise AssertionError(f"chapter 22 says {what}; its runs no longer do")
+
+
+def sign(study, a, b, labels, score="test", task="saying"):
+    """1, -1 or 0: a - b is settled above 0, below it, or not settled."""
+    one, other = (values(study, m, labels, score, task) for m in (a, b))
+    return settled_sign(one - other)
+
+
+def answer(study):
+    """When has the new head caught up with the pattern?  The leads of the biases."""
+    head, ways = "fresh head, mean", list(lesson.METHODS)[:3]
+    signs = {
+        score: [sign(study, m, head, n, score) for m in ways for n in lesson.SHOTS]
+        for score in PANELS
+    }
+    holds(
+        all(s >= 0 for s in signs["recentred"] + signs["test"]), "that no head is ahead"
+    )
+    holds(
+        all(sign(study, m, head, 32, "recentred") > 0 for m in ways), "a lead with 32"
+    )
+    holds(
+        not sign(study, *lesson.OTHER_TASK, 16, "recentred", "poetry"), "no lead there"
+    )
+    lead = {n: difference(study, ways[2], head, n, "recentred") for n in (4, 32)}
+    return (
+        "**Answer.** Recentred, the new head has not caught up with 32 labels: the lead "
+        f"of the biases falls from {lead[4]} points with 4 labels to {lead[32]} with 32, "
+        f"and {sum(signs['recentred'])} of 12 leads are settled. As tested "
+        f"{sum(signs['test'])} of 12 is. On the unseen books (16 labels) no lead is seen."
+    )
+
+
+def unseen_rows(study, no_label):
+    """Rows: the two methods of the unseen books with 16 labels, and their difference.
+
+    no_label: {way: accuracy} there, without a label.
+    """
+    rows = []
+    for m in lesson.OTHER_TASK:
+        both = [percent(values(study, m, 16, s, "poetry")) for s in PANELS]
+        gain = over_no_label(study, no_label["recentred"], m, task="poetry")[16]
+        rows.append([m, *both, gain])
+    gaps = [difference(study, *lesson.OTHER_TASK, 16, s, "poetry") for s in PANELS]
+    return [
+        [
+            "no label",
+            *(f"{100 * no_label[way]:.1f}" for way in ("raw", "recentred")),
+            "",
+        ],
+        *rows,
+        ["whole model minus new head", *gaps, ""],
+    ]
+
+
+def offset_words(study):
+    """How much recentring moves a trained model, by the number of labels: does a draw
+    of few labels leave the border to chance?"""
+    told = []
+    for m in ("pattern, biases", "fresh head, mean"):
+        moved = [
+            100 * (values(study, m, n, "recentred") - values(study, m, n))
+            for n in (4, 32)
+        ]
+        spread = [float(np.std(one, ddof=1)) for one in moved]
+        told.append(
+            f"{m}: {spread[0]:.1f} points with 4 labels, {spread[1]:.1f} with 32"
+        )
+    return (
+        "What recentring changes differs from draw to draw by (standard deviation) "
+        f"{'; '.join(told)}."
+    )

@@ -87,6 +87,49 @@ def assumed(shares, words=setting.WORDS):
     }
 
 
+def recentred_by(counts, draws=300, seed=0, **where):
+    """{n: test accuracies (draws,)}: recentred by n verses of *other*, drawn at random
+    without their labels, as if both classes had one half of them."""
+    test, other = (class_scores(part, **where) for part in PARTS[:2])
+    labels = setting.parts(where.get("task", "saying"))["test"].labels
+    rng, found = np.random.default_rng(seed), {}
+    for n in counts:
+        drawn = (rng.choice(len(other), n, replace=False) for _ in range(draws))
+        found[n] = np.array(
+            [
+                setting.accuracy(test + evaluation.recentring_bias(other[rows]), labels)
+                for rows in drawn
+            ]
+        )
+    return found
+
+
+COUNT_HEAD = ["unlabelled verses", "accuracy, mean", "worst and best twentieth",
+              "draws worse than raw", "unseen books: mean", "worse than raw"]  # fmt: skip
+
+
+def count_rows(counts=(5, 10, 20, 50)):
+    """Rows of the table on how many unlabelled verses recentring needs."""
+    tasks, rows = ("saying", "poetry"), []
+    raw = {task: calibrated(task=task)["raw"] for task in tasks}
+    found = {task: recentred_by(counts, task=task) for task in tasks}
+    for n in counts:
+        one, two = (found[task][n] for task in tasks)
+        low, high = np.quantile(one, [0.05, 0.95])
+        worse = [np.mean(found[task][n] < raw[task]) for task in tasks]
+        rows.append(
+            [
+                f"{n} at random",
+                f"{one.mean():.1%}",
+                f"{low:.1%}, {high:.1%}",
+                f"{worse[0]:.0%}",
+                f"{two.mean():.1%}",
+                f"{worse[1]:.0%}",
+            ]
+        )
+    return rows
+
+
 def best_bias(test, labels):
     """(accuracy, b): the bias on the second class that is best for these labels: what no
     calibration can beat, chosen with every test label."""
@@ -150,3 +193,17 @@ def rows_moved(of_logits, lr=1e-3):
     rest = np.setdiff1d(np.arange(len(slope)), [i for (i,) in made.verbalizer.ids])
     moved = np.abs(weight.numpy() - before).max(axis=1) > 0
     return float(slope[rest].max()), int(moved.sum())
+
+
+def pattern_rows():
+    """Rows: each pattern, recentred, on the books BERT has read and on the unseen ones."""
+    return [
+        [
+            "`" + template.replace("\n", "⏎") + "`",
+            *(
+                f"{calibrated(template=template, task=task)['recentred']:.1%}"
+                for task in ("saying", "poetry")
+            ),
+        ]
+        for template in PATTERNS
+    ]

@@ -1,1 +1,1 @@
-"""Chapters 20 and 21: what only their notebooks need."""
+"""Chapter 20: what only its notebook needs."""

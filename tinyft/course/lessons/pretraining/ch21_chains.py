@@ -116,6 +116,10 @@ def draw(points):
     shares = np.linspace(0.002, 0.998, 200)
     curve = [(excess(NEW, Q), excess(OLD, Q)) for Q in map(mixture, shares)]
     ax.plot(*np.transpose(curve), color=COLOURS["blue"], label="exact, every w")
+    ends = [(0, excess(OLD, NEW)), (excess(NEW, OLD), 0)]
+    ax.plot(*np.transpose(ends), "--s", color="0.5", label="straight, for comparison")
+    for w, (x, y) in enumerate(ends):
+        ax.annotate(f"w = {w}", (x, y), (8, 8), textcoords="offset points", fontsize=9)
     found = {w: (excess(NEW, Q), excess(OLD, Q)) for w, Q in points.items()}
     ax.plot(*np.transpose(list(found.values())), "o", color=COLOURS["vermilion"],
             label="from the library's batches")  # fmt: skip

@@ -3,7 +3,7 @@
 An excerpt of 64 tokens comes from one of six long topics; which one? Paragraphs that the
 help has twice are left out. Of every twelve excerpts in a row six train, three validate,
 three test; the encoder is bert_text, read as the mean of its last states.
-    DAPT   hidden tokens of all the help that no excerpt is validated or tested on
+    DAPT   hidden tokens of those excerpts and of all the help's other topics
     TAPT   hidden tokens of the task's own training excerpts, without their labels
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from tinyft import data, nn, no_grad, ops, peft, tensor
 from tinyft.course.experiment import SEEDS, train
-from tinyft.course.lessons.language.ch21_continued_pretraining import (
+from tinyft.course.lessons.pretraining.ch21_continued_pretraining import (
     EVERYWHERE,
     GOOD,
     LENGTH,
@@ -26,7 +26,7 @@ from tinyft.course.lessons.language.ch21_continued_pretraining import (
 )
 from tinyft.course.runs import CHOOSING
 from tinyft.models.sentence import mean_tokens
-from tinyft.objectives.language import masked, replay
+from tinyft.objectives.language import lm_loss, masked, replay
 
 TOPICS = {
     "compound statements": "Compound statements",
@@ -38,6 +38,7 @@ TOPICS = {
 }
 WIDTH, PER_CLASS, CLF_STEPS, CLF_ROWS = 64, 20, 40, 12
 FIRST = ("nothing", "TAPT", "DAPT")
+RATES = {"full": (5e-4, 1e-3, 2e-3, 4e-3), "LoRA": (5e-3, 1e-2, 2e-2)}
 SAME_RATE = 2e-3
 
 
@@ -147,11 +148,13 @@ def words_only(seed, per_class=PER_CLASS):
 
 def plan():
     """What comes before the task, times how the task is trained."""
-    runs = [_one(what, "full", lr) for what in FIRST for lr in (5e-4, 1e-3, 2e-3, 4e-3)]
-    runs += [_one(what, "LoRA", lr) for what in FIRST[::2] for lr in (5e-3, 1e-2, 2e-2)]
+    runs = [_one(what, "full", lr) for what in FIRST for lr in RATES["full"]]
+    runs += [_one(what, "LoRA", lr) for what in FIRST[::2] for lr in RATES["LoRA"]]
     chosen = [one | {"seed": seed} for seed in CHOOSING for one in runs]
     same = [_one(what, "full", SAME_RATE) for what in FIRST]  # and all at one rate
-    return chosen + [one | {"seed": seed} for seed in SEEDS[2:] for one in same]
+    chosen += [one | {"seed": seed} for seed in SEEDS[2:] for one in same]
+    before = [_one(what, "hidden", GOOD["MLM"]) for what in FIRST]
+    return chosen + [one | {"seed": seed} for seed in SEEDS for one in before]
 
 
 def _one(first, method, lr):
@@ -159,10 +162,34 @@ def _one(first, method, lr):
 
 
 def run(lr, seed, first, method, **_):
-    """Fine-tune on 120 labelled excerpts: {"valid": error, "test": accuracy}."""
+    """Fine-tune on 120 labelled excerpts: {"valid": error, "test": accuracy}.
+
+    method "hidden": no labels yet; the loss of hidden tokens of the excerpts, in nats.
+    """
+    if method == "hidden":
+        return hidden_losses(first, seed)
     model = classifier(first, seed, method)
     train(model, few(seed), lr, CLF_STEPS, seed, topic_loss)
     return {"valid": 1 - accuracy(model, "valid"), "test": accuracy(model, "test")}
+
+
+def hidden_losses(first, seed):
+    """{"valid", "test": nats per hidden token}, the same hidden tokens for every model."""
+    model, tokens = fresh("bert_text")
+    model.load_state_dict(continued_state(first, seed))
+    losses = {}
+    for part in ("valid", "test"):
+        rows = excerpts()[part][0]
+        x, y = data.mask_tokens(
+            rows,
+            np.random.default_rng(21),
+            tokens.mask_id,
+            len(tokens),
+            never=tuple(tokens.specials.values()),
+        )
+        with no_grad(), model.evaluating():
+            losses[part] = lm_loss(model, tensor(x), tensor(y)).item()
+    return losses
 
 
 def classifier(first, seed, method="full"):

@@ -4,11 +4,11 @@ import numpy as np
 
 from tinyft.course import plot, runs
 from tinyft.course.experiment import said, said_gap
-from tinyft.course.lessons.language.ch21_continued_pretraining import GOOD, SHARES
-from tinyft.course.lessons.language.ch21_tasks import SAME_RATE
+from tinyft.course.lessons.pretraining.ch21_continued_pretraining import GOOD, SHARES
+from tinyft.course.lessons.pretraining.ch21_tasks import FIRST, SAME_RATE
 from tinyft.course.plot import COLOURS
 
-SCORES = {"new": "test", "old": "old test"}  # names in the study
+SCORES = {"new": "test", "old": "old test", "new valid": "valid"}  # in the study
 ARMS = ("CLM", "new tokens, mean rows", "new tokens, random rows")
 
 
@@ -37,13 +37,15 @@ def minus(a, b, digits=3):
 def replay_rows(method, before):
     """Rows of the table of shares: before, then each share with its differences.
 
-    before: {"new", "old"} of the model that was not trained on.
+    before: {"new", "old", "new valid"} of the model that was not trained on.
     """
     digits = 3
-    rows = [["before", f"{before['new']:.3f}", f"{before['old']:.3f}", "", ""]]
+    start = [f"{before[k]:.3f}" for k in ("new valid", "new", "old")]
+    rows = [["before", *start, "", ""]]
     for share in SHARES:
         new, old = five(method, share, "new"), five(method, share, "old")
-        row = [f"{share:.0%} old", said(new, digits), said(old, digits)]
+        valid = five(method, share, "new valid")
+        row = [f"{share:.0%} old", *(said(v, digits) for v in (valid, new, old))]
         gaps = [
             minus(mine, five(method, 0, k)) if share else ""
             for k, mine in (("new", new), ("old", old))
@@ -52,7 +54,8 @@ def replay_rows(method, before):
     return rows
 
 
-HEAD = ["rows from", "new text", "old text", "new: minus 0 %", "old: minus 0 %"]
+HEAD = ["rows", "new, *valid*", "new, *test*", "old, *test*",
+        "new, *test*: minus 0 % old", "old, *test*: minus 0 % old"]  # fmt: skip
 
 
 def lesson_of_replay(method, before, unit):
@@ -60,28 +63,13 @@ def lesson_of_replay(method, before, unit):
     gone = np.subtract(five(method, 0, "old"), before["old"])
     kept = np.subtract(five(method, 0.25, "old"), before["old"])
     price = np.subtract(five(method, 0.25, "new"), five(method, 0, "new"))
-    gain = before["new"] - np.mean(five(method, 0, "new"))
+    gain = {k: np.subtract(before[k], five(method, 0, k)) for k in ("new", "new valid")}
     return (
-        f"Without replay the old text costs {said(gone, 2)} {unit} more than before. With "
-        f"25 % of the rows old it costs {said(kept, 2)} more: "
-        f"{1 - kept.mean() / gone.mean():.0%} of the forgetting is gone. The price on the "
-        f"new text is {said(price, 3, sign=True)}, of a gain of {gain:.2f}."
-    )
-
-
-def valid_beside_test(before, near):
-    """The gain on "valid" beside the one on "test", and why they differ.
-
-    before: bits per byte of "new", {"valid", "test"}, of the model that was not trained
-    on; near: the same keys, shares of `lesson.near_the_training_text`.
-    """
-    runs = chosen("CLM", 0)
-    gain = {k: np.subtract(before[k], runs.values(k)) for k in ("valid", "test")}
-    return (
-        f"The gain depends on the piece of text: {said(gain['test'], 2)} bits per byte on "
-        f"*test*, {said(gain['valid'], 2)} on *valid*. Perhaps because *test* has many "
-        f"tables, rows of spaces and dashes: {near['test']:.0%} of its stretches of 30 "
-        f"characters stand in the training text too, of *valid*'s {near['valid']:.0%}."
+        f"**Without replay** the new text gains {said(gain['new'], 2)} {unit} on *test* "
+        f"({said(gain['new valid'], 2)} on *valid*), and the old one loses "
+        f"{said(gone, 2)}. **With a quarter of old rows** the old one loses "
+        f"{said(kept, 2)}: {1 - kept.mean() / gone.mean():.0%} of the forgetting is gone, "
+        f"for {said_gap(price, 3)} on the new text."
     )
 
 
@@ -93,38 +81,58 @@ def per_rate(method, share, part=("valid", "old")):
     return sorted(by[0]), *([np.mean(one[r]) for r in sorted(one)] for one in by)
 
 
-def draw_tradeoff():
-    """Figure 2: loss on the old text against loss on the new, by rate and by share."""
+def draw_tradeoff(before):
+    """Figure 2: loss on the old text against loss on the new, by rate and by share.
+
+    before: {"new", "old"} on the validation parts, of the model that was not trained on.
+    """
     import matplotlib.pyplot as plt
 
-    fig, ax = plt.subplots(figsize=(6.8, 4.2))
+    fig, ax = plt.subplots(figsize=(7.2, 4.4))
     lines = {"no replay": ("CLM", 0), "25 % replay": ("CLM", 0.25), "LoRA": ("LoRA", 0)}
     looks = zip(("vermilion", "blue", "black"), plot.MARKS, ("--", "-", ":"))
     text = []
     for (name, key), (colour, mark, dash) in zip(lines.items(), looks):
         rates, new, old = per_rate(*key)
         ax.plot(new, old, dash, marker=mark, color=COLOURS[colour], label=name)
-        for rate, x, y in zip(rates, new, old):
-            ax.annotate(
-                f"{rate:g}",
-                (x, y),
-                (-6, -4),
-                textcoords="offset points",
-                fontsize=8,
-                ha="right",
-            )
+        _name_rates(ax, zip(rates, new, old), COLOURS[colour], name)
         best = int(np.argmin(new))
         text.append(
             f"{name} at {rates[best]:g}: new {new[best]:.2f}, old {old[best]:.2f}"
         )
     ax.set(xlabel="new text (bits per byte)", ylabel="old text (bits per byte)")
-    ax.margins(x=0.12)  # the rates stand to the left of their points
+    ax.margins(x=0.12)  # the rates stand beside their points
+    _mark_before(ax, before)
     ax.legend(loc="upper right")
     caption = (
         "Figure 2. Lower and further left is better. Numbers: the rate. Each point is the "
         "mean of two seeds on the validation parts."
     )
     plot.show(fig, f"Old against new, by rate: {'; '.join(text)}. {caption}", caption)
+
+
+def _name_rates(ax, points, colour, name):
+    """The rate beside each point (rate, x, y), where no line of its own passes."""
+    for rate, x, y in points:
+        right = name != "25 % replay" or rate == 1e-3
+        place = {"xytext": (9 if right else -9, -3), "ha": "left" if right else "right"}
+        ax.annotate(
+            f"{rate:g}", (x, y), textcoords="offset points", fontsize=8, color=colour,
+            **place,
+        )  # fmt: skip
+
+
+def _mark_before(ax, before):
+    ax.axhline(before["old"], color="0.5", linewidth=1, linestyle="-.")
+    ax.annotate(
+        f"old text before: {before['old']:.2f} (new text: {before['new']:.2f}, far right)",
+        (0.98, before["old"]),
+        (0, 4),
+        xycoords=("axes fraction", "data"),
+        textcoords="offset points",
+        fontsize=8,
+        ha="right",
+    )
 
 
 def two_brakes():
@@ -141,31 +149,10 @@ def two_brakes():
     slow, mixed = of("CLM", 0, 1e-3), of("CLM", 0.25, GOOD["CLM"])
     lora = of("LoRA", 0, study().where(method="LoRA", share=0).best_rate())
     return (
-        f"Two seeds, test parts (new, old): replay of 25 % at rate {GOOD['CLM']:g} "
-        f"**{mixed[0]:.2f}, {mixed[1]:.2f}**; no replay at the small rate 0.001 "
-        f"**{slow[0]:.2f}, {slow[1]:.2f}**; LoRA at its best rate **{lora[0]:.2f}, "
-        f"{lora[1]:.2f}**. All three forget about as much. What they have learnt by then "
-        "differs."
+        f"Two seeds, test parts (new, old): 25 % replay at {GOOD['CLM']:g} "
+        f"**{mixed[0]:.2f}, {mixed[1]:.2f}**; no replay at 0.001 **{slow[0]:.2f}, "
+        f"{slow[1]:.2f}**; LoRA at its best rate **{lora[0]:.2f}, {lora[1]:.2f}**."
     )
-
-
-def arm_rows(tokens, own, test):
-    """Rows of the table of tokenizers: bytes per token, nats per token, bits per byte."""
-    rows = []
-    for arm in ARMS:
-        mine = tokens if arm == "CLM" else own
-        each = len(test.encode()) / len(mine.encode(test))
-        values = np.array(five(arm, 0, "new"))
-        rows.append(
-            [
-                "the old tokenizer" if arm == "CLM" else arm,
-                f"{each:.2f}",
-                said(values * np.log(2) * each, 2),
-                said(values, 3),
-                minus(values, five("CLM", 0, "new")) if arm != "CLM" else "",
-            ]
-        )
-    return rows
 
 
 def task_study():
@@ -178,6 +165,17 @@ def task_five(first, method="full", same=False):
     found = task_study().where(first=first, method=method)
     found = found.where(lr=SAME_RATE) if same else found.at_best_rate()
     return 100 * np.array(found.values("test"))
+
+
+def hidden_words():
+    """How far the loss of the excerpts' own hidden tokens fell before any label."""
+    found = {k: task_study().where(first=k, method="hidden") for k in FIRST}
+    nats = {k: np.array(one.values("test")) for k, one in found.items()}
+    return (
+        "Hidden tokens of the task's *test* excerpts, nats, before any label: "
+        f"{nats['nothing'].mean():.2f} at first, {said(nats['TAPT'])} after TAPT, "
+        f"{said(nats['DAPT'])} after DAPT."
+    )
 
 
 def task_rows(words):
@@ -207,9 +205,9 @@ def task_rows(words):
 
 
 TASK_HEAD = [
-    "test accuracy, per cent",
-    "rate",
-    "five seeds",
+    "path",
+    "learning rate",
+    "accuracy on *test*, per cent",
     "minus PT → SFT",
     f"the same, both at {SAME_RATE:g}",
 ]

@@ -8,10 +8,17 @@ from functools import cache
 
 import numpy as np
 
-from tinyft import data, no_grad, peft
+from tinyft import data, no_grad, peft, tensor
 from tinyft.course.experiment import SEEDS, train
 from tinyft.course.runs import CHOOSING
-from tinyft.objectives.language import causal, lm_loss, masked, replay, text_bits
+from tinyft.objectives.language import (
+    causal,
+    flat_loss,
+    lm_loss,
+    masked,
+    replay,
+    text_bits,
+)
 from tinyft.training.metrics import on_device
 from tinyft.training.pretrained import load_pretrained
 from tinyft.transfer.vocabulary import change_vocabulary
@@ -54,16 +61,43 @@ def repeated(text, of):
     return float(np.mean([line in known for line in lines(text)]))
 
 
-def near_the_training_text(part, size=30):
-    """The share of a part's stretches of `size` characters that "train" has too.
+def repeated_bytes(part, size=30):
+    """For each byte of a part of the new text: does it lie in a stretch of `size` bytes
+    that "train" has too?  A bool array."""
+    end = 12_000 if part == "valid" else None
+    text = texts()["new"][part][:end].encode()
+    other = texts()["new"]["train"].encode()
+    known = {other[i : i + size] for i in range(len(other) - size + 1)}
+    inside = np.zeros(len(text), dtype=bool)
+    for i in range(len(text) - size + 1):
+        if text[i : i + size] in known:
+            inside[i : i + size] = True
+    return inside
 
-    Of the new text, every fifth stretch; of "valid" what `bits` reads.
+
+def bits_apart(model, tokens, part, inside):
+    """(bits per byte of the repeated tokens of the new text, of all others).
+
+    A token is repeated when its first byte is: inside, from `repeated_bytes`.
     """
     end = 12_000 if part == "valid" else None
-    text, other = texts()["new"][part][:end], texts()["new"]["train"]
-    known = {other[i : i + size] for i in range(len(other) - size)}
-    starts = range(0, len(text) - size, 5)
-    return float(np.mean([text[i : i + size] in known for i in starts]))
+    row = tokens.encode(texts()["new"][part][:end])
+    sizes = np.array([len(tokens.pieces[i]) for i in row])
+    first = np.cumsum(sizes) - sizes
+    with no_grad(), model.evaluating():
+        nats = [
+            flat_loss(
+                model(tensor(row[None, i:j])), tensor(row[None, i + 1 : j + 1]), "none"
+            )
+            for i, j in _rows(len(row) - 1, 64)
+        ]
+    bits_of = np.concatenate([one.numpy() for one in nats]) / np.log(2)
+    again = inside[first[1:]]
+    return tuple(bits_of[at].sum() / sizes[1:][at].sum() for at in (again, ~again))
+
+
+def _rows(count, length):
+    return [(i, min(i + length, count)) for i in range(0, count, length)]
 
 
 TEXTS = {"old": old_text, "new": new_text}

@@ -1,0 +1,1 @@
+"""Chapter 21: what only its notebook needs."""

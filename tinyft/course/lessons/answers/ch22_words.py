@@ -108,12 +108,14 @@ COUNT_HEAD = ["unlabelled verses", "accuracy, mean", "worst and best twentieth",
               "draws worse than raw", "unseen books: mean", "worse than raw"]  # fmt: skip
 
 
-def count_rows(counts=(5, 10, 20, 50)):
-    """Rows of the table on how many unlabelled verses recentring needs."""
-    tasks, rows = ("saying", "poetry"), []
+def count_rows(found):
+    """Rows of the table on how many unlabelled verses recentring needs.
+
+    found: {task: `recentred_by`}, the read books first, then the unseen ones.
+    """
+    tasks, rows = list(found), []
     raw = {task: calibrated(task=task)["raw"] for task in tasks}
-    found = {task: recentred_by(counts, task=task) for task in tasks}
-    for n in counts:
+    for n in found[tasks[0]]:
         one, two = (found[task][n] for task in tasks)
         low, high = np.quantile(one, [0.05, 0.95])
         worse = [np.mean(found[task][n] < raw[task]) for task in tasks]

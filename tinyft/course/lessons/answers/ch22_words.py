@@ -87,21 +87,30 @@ def assumed(shares, words=setting.WORDS):
     }
 
 
+EVEN = "10, five of each class"
+
+
 def recentred_by(counts, draws=300, seed=0, **where):
     """{n: test accuracies (draws,)}: recentred by n verses of *other*, drawn at random
-    without their labels, as if both classes had one half of them."""
+    without their labels, as if both classes had one half of them. EVEN: ten that do."""
     test, other = (class_scores(part, **where) for part in PARTS[:2])
     labels = setting.parts(where.get("task", "saying"))["test"].labels
-    rng, found = np.random.default_rng(seed), {}
-    for n in counts:
-        drawn = (rng.choice(len(other), n, replace=False) for _ in range(draws))
-        found[n] = np.array(
-            [
-                setting.accuracy(test + evaluation.recentring_bias(other[rows]), labels)
-                for rows in drawn
-            ]
-        )
-    return found
+    rng, half = (
+        np.random.default_rng(seed),
+        len(other) // 2,
+    )  # other: one class, then one
+
+    def choose(n):
+        if n != EVEN:
+            return rng.choice(len(other), n, replace=False)
+        return np.r_[rng.choice(half, 5, False), half + rng.choice(half, 5, False)]
+
+    def accuracy(rows):
+        bias = evaluation.recentring_bias(other[rows])
+        return setting.accuracy(test + bias, labels)
+
+    every = (*counts, EVEN)
+    return {n: np.array([accuracy(choose(n)) for _ in range(draws)]) for n in every}
 
 
 COUNT_HEAD = ["unlabelled verses", "accuracy, mean", "worst and best twentieth",
@@ -121,7 +130,7 @@ def count_rows(found):
         worse = [np.mean(found[task][n] < raw[task]) for task in tasks]
         rows.append(
             [
-                f"{n} at random",
+                n if n == EVEN else f"{n} at random",
                 f"{one.mean():.1%}",
                 f"{low:.1%}, {high:.1%}",
                 f"{worse[0]:.0%}",

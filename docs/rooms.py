@@ -69,6 +69,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
         "course/lessons/language",
         "course/lessons/answers",
     ],
+    ["course/lessons/more_tokens"],
     ["course/faults"],
     ["commands"],
     ["cli"],

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from tinyft import data, objectives, tensor
-from tinyft.course.lessons.answers import ch23_context as context
-from tinyft.course.lessons.answers import ch23_sampling as sampling
-from tinyft.course.lessons.answers import ch23_scratchpad as sums
 from tinyft.course.lessons.answers import ch23_tables as tables
+from tinyft.course.lessons.more_tokens import ch23_context as context
+from tinyft.course.lessons.more_tokens import ch23_sampling as sampling
+from tinyft.course.lessons.more_tokens import ch23_scratchpad as sums
 
 # --- sums ----------------------------------------------------------------------------
 
@@ -15,6 +15,7 @@ from tinyft.course.lessons.answers import ch23_tables as tables
 def test_a_scratchpad_is_running_sums():
     assert sums.worked("314159", sums.PAD) == "348943"
     assert sums.worked("314159", sums.ANSWER) == "3"
+    assert sums.worked("314159", sums.FILLER) == "000003"
     assert sums.answer_of("348943") == "3"
     assert sums.answer_of("") is None and sums.answer_of("3[BOT]") is None
 
@@ -31,7 +32,7 @@ def test_no_held_out_sum_is_trained():
 
 
 def test_both_ways_see_as_many_tokens():
-    for way, width in ((sums.ANSWER, 11), (sums.PAD, 16)):
+    for way, width in ((sums.ANSWER, 11), (sums.PAD, 16), (sums.FILLER, 16)):
         assert abs(sums.steps_of(way) * sums.BATCH * width - sums.TOKENS) < 48 * 16
 
 
@@ -44,7 +45,7 @@ class Fixed:
     def __init__(self, tokens, texts):
         self.tokens, self.texts = tokens, texts
 
-    def generate(self, ids, count, rng, stop):
+    def generate(self, ids, count, stop, **how):
         rows = [self.tokens.encode(t) for t in self.texts]
         out = np.full((len(ids), ids.shape[1] + count), stop)
         out[:, : ids.shape[1]] = ids
@@ -64,6 +65,20 @@ def test_samples_end_at_their_end():
     assert texts.tolist() == [["34", "348943"]]
     want = -np.array([[3, 7]]) * np.log(len(tokens))
     np.testing.assert_allclose(scores, want, rtol=1e-12)
+
+
+def test_no_two_seeds_share_a_problem():
+    asked = np.concatenate([sampling.problems(seed) for seed in range(5)])
+    assert len(set(asked)) == 5 * sampling.PROBLEMS == sums.HELD_OUT
+
+
+def test_greedy_texts_end_at_their_end():
+    tokens = sums.vocabulary()
+    model = Fixed(tokens, ["348943", "03"])
+    digits = ["314159", "000000"]
+    assert sampling.greedy_texts(model, tokens, digits).tolist() == ["348943", "03"]
+    assert sampling.greedy(model, tokens, digits) == 0.5
+    assert sampling.greedy(model, tokens, digits, whole=True) == 0.5
 
 
 def test_what_is_measured():

@@ -3,6 +3,7 @@
 import numpy as np
 
 from tinyft.course import runs
+from tinyft.course.experiment import said, said_gap, settled
 from tinyft.course.lessons.more_tokens import ch23_sampling as samples
 from tinyft.course.lessons.more_tokens import ch23_scratchpad as sums
 
@@ -25,6 +26,15 @@ def _columns(warm):
     return {name: warm.values(name) for name in names}
 
 
+def _between(many, score):
+    """A score at the lowest temperature minus the same at 1, one per model."""
+    low, high = (
+        np.array(many.where(temperature=t).values(score))
+        for t in (min(samples.TEMPERATURES), 1.0)
+    )
+    return low - high
+
+
 def ways():
     """{way: per cent right, one per seed} of section 1, each at the rate 0.004."""
     study, lr = runs.load("23_scratchpad"), sums.RATES[1]
@@ -39,3 +49,116 @@ def best_heat(many):
         for t in samples.TEMPERATURES
     }
     return max(votes, key=votes.get)
+
+
+# --- the table -------------------------------------------------------------------------
+
+
+def more_tokens(many, curve):
+    """Rows (if, do, gained, price, shown in). many: the runs of "23_sampling".
+
+    curve: the Transformer's errors in context, (seeds, 16).
+    """
+    right, warm, cold = ways(), gaps(many), gaps(many, samples.TEMPERATURES[0])
+    return [
+        [
+            "the answer follows from steps that can be written down",
+            "train on the steps and let it write them",
+            f"{_points(right[sums.PAD] - right[sums.ANSWER])} over at once",
+            f"{sums.DIGITS} tokens per answer instead of 1",
+            "Figure 1",
+        ],
+        [
+            "no such steps are known",
+            "add no empty tokens",
+            f"filler over at once: {_points(right[sums.FILLER] - right[sums.ANSWER])}",
+            "–",
+            "Figure 1",
+        ],
+        [
+            "one answer is wanted",
+            "greedy",
+            f"{_points(warm['greedy - one'])} over one sample at temperature 1",
+            "none",
+            "Figure 2",
+        ],
+        [
+            "a program can check answers",
+            "draw several; report pass@k beside a guesser's",
+            f"pass@8 over guessing: {_points(warm['pass@8 - guess'])}",
+            "k answers and the checker",
+            "Figure 2",
+        ],
+        [
+            "nobody can check",
+            "stay with greedy, unless a vote beats it on *valid*",
+            f"vote of 32 over greedy: {_points(warm['vote - greedy'])} at temperature 1, "
+            f"{_points(cold['vote - greedy'])} at {samples.TEMPERATURES[0]}",
+            "32 answers",
+            "temperatures, section 2",
+        ],
+        [
+            "the model was trained to read examples",
+            "as many as it was trained with",
+            f"error {said(curve[:, 2], 3)} with 2, {said(curve[:, 15], 3)} with 15",
+            "every question pays for them again",
+            "Figure 3",
+        ],
+    ]
+
+
+def _points(differences):
+    return said_gap(differences, 1, label=" points (not settled)") + (
+        " points" if settled(differences) else ""
+    )
+
+
+def more_tokens_hold(many, curve, ridge, step):
+    """{sentence: whether the results say so}. ridge and step: errors (16,)."""
+    right, warm = ways(), gaps(many)
+    cold = [gaps(many, t) for t in samples.TEMPERATURES[:-1]]
+    other = np.concatenate([right[sums.ANSWER], right[sums.FILLER]])
+    got = {
+        k: 100 * np.array(v) for k, v in _columns(many.where(temperature=1.0)).items()
+    }
+    return {
+        "every scratchpad run is above every other run": bool(
+            right[sums.PAD].min() > other.max()
+        ),
+        "filler against at once: not settled": not settled(
+            right[sums.FILLER] - right[sums.ANSWER]
+        ),
+        "temperature 1: greedy, vote and best of 32 are above one sample": all(
+            settled(got[k] - got["pass@1"]) == 1
+            for k in ("greedy", "vote@32", "best@32")
+        ),
+        "pass@8 is above guessing, pass@32 is not settled": settled(
+            warm["pass@8 - guess"]
+        )
+        == 1
+        and not settled(warm["pass@32 - guess"]),
+        "vote of 32 against greedy: not settled at any temperature": not any(
+            settled(g["vote - greedy"]) for g in (warm, *cold)
+        ),
+        "best of 32 against greedy: not settled at any temperature": not any(
+            settled(g["best - greedy"]) for g in (warm, *cold)
+        ),
+        "at the lowest temperature one sample is better than at 1, pass@32 worse": (
+            settled(_between(many, "pass@1")),
+            settled(_between(many, "pass@32")),
+        )
+        == (1, -1),
+        "on valid the lowest temperature has the best vote": best_heat(many)
+        == min(samples.TEMPERATURES),
+        "the Transformer is above ridge in every seed, in the mean over k": bool(
+            (curve.mean(axis=1) > ridge.mean()).all()
+            and settled(curve.mean(1) - ridge.mean())
+        ),
+        "from one example on, every seed is below one gradient step": bool(
+            (curve.max(axis=0)[1:] < step[1:]).all()
+        ),
+        "more examples: the error falls from 2 to 15": settled(
+            curve[:, 2] - curve[:, 15]
+        )
+        == 1,
+    }

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from tinyft import data, objectives, tensor
+from tinyft.course.lessons.answers import ch23_steps as steps
 from tinyft.course.lessons.answers import ch23_tables as tables
 from tinyft.course.lessons.more_tokens import ch23_context as context
 from tinyft.course.lessons.more_tokens import ch23_sampling as sampling
 from tinyft.course.lessons.more_tokens import ch23_scratchpad as sums
+from tinyft.training.pretrained import load_pretrained
 
 # --- sums ----------------------------------------------------------------------------
 
@@ -128,6 +130,22 @@ def test_the_plan_gives_the_verdict(more):
     best = {name: [{"settings": {"lr": 0.004}}] for name in ("a", "b")}
     said = tables.verdict(gap, best)
     assert "**not settled**" in said and ("second look" in said) == bool(more)
+
+
+def test_a_question_in_lines():
+    want = "reverse: an\nna\n\nreverse: lord\n"
+    assert tables.plain_text("reverse", "lord", ["an"]) == want
+    assert tables.plain_text("count", "lord") == "count: lord\n"
+
+
+def test_old_text_is_a_quarter_of_the_rows():
+    tokens = load_pretrained("char_text")[1]
+    x, y = next(steps.batches(tokens, steps.REPLAY)(np.random.default_rng(0)))
+    assert x.shape == y.shape and len(x) == 48
+    old_x, old_y = x[-steps.OLD :], y[-steps.OLD :]
+    assert (old_y >= 0).all() and (old_y[:, :-1] == old_x[:, 1:]).all()
+    assert not (old_x >= 77).any()  # no special token
+    assert (y[: -steps.OLD] == data.IGNORE).any(axis=1).all()
 
 
 # --- in context ----------------------------------------------------------------------

@@ -21,6 +21,40 @@ def draw_masks(masks, labels, caption):
     show(fig, f"Square grids of queries against keys. {counts}. {caption}", caption)
 
 
+def draw_steps(study, ways, looks, caption):
+    """Three panels over the training steps: loss, exact answers, loss on old text.
+
+    study: runs with scores "loss@100" and so on; ways: {name in the study: label}, a line
+    per run; looks: the steps.
+    """
+    import matplotlib.pyplot as plt
+
+    fig, axes = plt.subplots(1, 3, figsize=(11.0, 3.6))
+    kinds = {
+        "loss": "valid answers, nats per target",
+        "exact": "valid words, exact (%)",
+        "bible": "held-out Bible, nats per character",
+    }
+    text = []
+    for (score, label), ax in zip(kinds.items(), axes):
+        for i, (way, name) in enumerate(ways.items()):
+            runs = [one["scores"] for one in study.where(way=way)]
+            rows = [
+                [(100 if score == "exact" else 1) * r[f"{score}@{t}"] for t in looks]
+                for r in runs
+            ]
+            look = {"color": list(COLOURS.values())[i], "marker": MARKS[i], "ms": 3}
+            ax.plot(looks, np.transpose(rows), lw=1.2, **look)
+            ax.lines[-1].set_label(name)
+            text.append(f"{name}, {label}: {np.mean(rows, axis=0)[-1]:.3g} at the end")
+        ax.set(xlabel="training step", ylabel=label)
+    axes[0].set_yscale("log")
+    axes[1].legend(fontsize=9, loc="lower right")
+    show(
+        fig, f"Three panels of curves over steps. {'; '.join(text)}. {caption}", caption
+    )
+
+
 def draw_samples(study, counts, caption, ceiling=None):
     """Mean and 95 % interval over seeds of pass@k, best@k, vote@k; greedy as a line.
 

@@ -194,6 +194,12 @@ def test_one_step_is_the_best_of_a_grid_of_rates():
     assert rate[0] == 0 and error[0] == pytest.approx(error.max())
 
 
+def test_a_step_among_few_is_the_one_step():
+    """One step of the grid's best rate comes within 5 % of the fitted rate's error."""
+    one, few = context.one_step()[0], context.few_steps(1)
+    np.testing.assert_allclose(few, one, rtol=0.05)
+
+
 def test_the_model_uses_earlier_pairs_only():
     model = context.InContext(rng=np.random.default_rng(0))
     tokens, _ = context.draw(np.random.default_rng(1), 2)

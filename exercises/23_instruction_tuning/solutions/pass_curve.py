@@ -13,7 +13,8 @@ def pass_curve(n, c, most):
 
     From n_i samples nothing is known about k > n_i, so for such k the question is left
     out of the mean.
-    n goes up to 5000: C(5000, 2500) is larger than any float.
+    n goes up to 5000: C(5000, 2500) is larger than any float. Where a question drops out,
+    the mean may fall; where fewer than k samples are wrong, pass@k is 1.
 
     Example: n = [2, 4], c = [1, 1], most = 3: pass@1 = (1/2 + 1/4)/2 = 0.375; pass@2 =
     (1 + 1/2)/2 = 0.75, since any two of the first question's samples hold its right one;

@@ -146,10 +146,11 @@ def holds(study, looks, before, after, full, means):
 
 def _held_over_steps(looks):
     """{sentence: bool} of section 8."""
-    alone, mixed = (
+    alone, mixed, gentle = (
         {k: _over(looks, way, k) for k in ("loss", "exact", "bible")}
-        for way in (long_run.ALONE, long_run.REPLAY)
+        for way in (long_run.ALONE, long_run.REPLAY, long_run.GENTLE)
     )
+    early = {k: alone[k][:, 2:4] for k in ("exact", "bible")}  # steps 200 and 300
     start, guess = alone["bible"][0, 0], np.log(82)
     return {
         "answers alone: after 100 steps the loss on the Bible has more than doubled": bool(
@@ -165,6 +166,9 @@ def _held_over_steps(looks):
         "old text: fewer exact answers at the end, and more than 90 %": bool(
             0.9 < mixed["exact"][:, -1].min()
             and mixed["exact"][:, -1].max() < alone["exact"][:, -1].min()
+        ),
+        "small rate: at its end, answers and reading as at steps 200 to 300": all(
+            early[k].min() < gentle[k][0, -1] < early[k].max() for k in early
         ),
         "answers alone: the loss on valid is lowest in the last 300 steps": bool(
             (alone["loss"].argmin(axis=1) >= len(long_run.LOOKS) - 4).all()

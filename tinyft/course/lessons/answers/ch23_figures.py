@@ -71,13 +71,14 @@ def draw_samples(study, counts, caption, ceiling=None):
         look = {"color": list(COLOURS.values())[i], "marker": MARKS[i], "capsize": 3}
         ax.errorbar(np.array(counts) * 1.03 ** (i - 1), mean, half, label=name, **look)
         text.append(f"{name} {mean[0]:.2f} to {mean[-1]:.2f}")
-    greedy = interval(study.values("greedy"))[0]
-    ax.axhline(greedy, color="0.3", ls="--", lw=1.2, label="greedy, one answer")
+    greedy, half = interval(study.values("greedy"))
+    ax.axhline(greedy, color="0.3", ls="--", lw=1.2, label="greedy, and its interval")
+    ax.axhspan(greedy - half, greedy + half, color="0.5", alpha=0.12, lw=0)
     if ceiling:
         ax.plot(*zip(*ceiling.items()), color="0.6", ls=":", label="guessing a digit")
     ax.set_xscale("log", base=2)
     ax.set_xticks(counts, counts)
-    ax.set(xlabel="samples k", ylabel="share of problems", ylim=(0, 1.02))
+    ax.set(xlabel="samples k", ylabel="share of questions", ylim=(0, 1.02))
     ax.legend(fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
     said = "; ".join(text)
     show(fig, f"Curves against k: {said}; greedy {greedy:.2f}. {caption}", caption)

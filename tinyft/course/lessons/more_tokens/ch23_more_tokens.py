@@ -36,6 +36,12 @@ def _between(many, score):
     return low - high
 
 
+def _on_valid(many, heat):
+    """Vote of 32 minus greedy on the questions for validation, one per model."""
+    warm = many.where(temperature=heat)
+    return np.array(warm.values("valid vote@32")) - warm.values("valid greedy")
+
+
 def _most(many):
     """The k at which the mean of pass@k lies furthest above a guesser's."""
     warm = many.where(temperature=1.0)
@@ -81,7 +87,7 @@ def more_tokens(many, curve):
             "add no empty tokens",
             f"filler over at once: {_points(right[sums.FILLER] - right[sums.ANSWER])}; one "
             "filler, one rate",
-            f"{sums.DIGITS} tokens for nothing",
+            f"{sums.DIGITS - 1} tokens more, for nothing",
             "Figure 1",
         ],
         [
@@ -151,6 +157,11 @@ def more_tokens_hold(many, curve, ridge, step):
         "vote of 32 against greedy: not settled at any temperature": not any(
             settled(g["vote - greedy"]) for g in (warm, *cold)
         ),
+        "on valid: the vote is below greedy at temperature 1, not settled at the lowest": (
+            settled(_on_valid(many, 1.0)),
+            settled(_on_valid(many, min(samples.TEMPERATURES))),
+        )
+        == (-1, 0),
         "best of 32 against greedy: not settled at any temperature": not any(
             settled(g["best - greedy"]) for g in (warm, *cold)
         ),

@@ -29,9 +29,6 @@ def advice(study, looks, after, filled, full, means, seconds):
     losses by (23.5) and of the micro-batches.  seconds: of a training step.
     """
     gap, rates = _gap(study)
-    grid = ", ".join(f"{lr:g}" for lr in sorted({r["settings"]["lr"] for r in study}))
-    short = 100 * np.mean(_alone(study, rates[0]).values("test"))
-    long = 100 * np.mean(list(after.values()))
     return [
         [
             "always",
@@ -48,9 +45,21 @@ def advice(study, looks, after, filled, full, means, seconds):
             "none",
             "Figure 2",
         ],
+        *_rate_and_steps(study, rates[0], after, seconds),
+        *_old_text(looks),
+        *_batches(filled, full, means),
+    ]
+
+
+def _rate_and_steps(study, rate, after, seconds):
+    """The rows of the rate and of the steps."""
+    grid = ", ".join(f"{lr:g}" for lr in sorted({r["settings"]["lr"] for r in study}))
+    short = 100 * np.mean(_alone(study, rate).values("test"))
+    long = 100 * np.mean(list(after.values()))
+    return [
         [
             "a small GPT, AdamW",
-            f"rate {rates[0]:g}, then halve and double it",
+            f"rate {rate:g}, then halve and double it",
             f"lowest of {grid} on valid (300 steps, two seeds), not told apart from its "
             "double",
             "a run per rate",
@@ -63,8 +72,6 @@ def advice(study, looks, after, filled, full, means, seconds):
             f"{1000 * seconds:.0f} ms a step",
             "Figures 2 and 4, section 4",
         ],
-        *_old_text(looks),
-        *_batches(filled, full, means),
     ]
 
 

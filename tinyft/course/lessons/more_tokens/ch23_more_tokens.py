@@ -105,6 +105,13 @@ def more_tokens(many, curve):
             "4 answers and the checker",
             "Figure 2",
         ],
+        *_without_checker(warm, cold, curve),
+    ]
+
+
+def _without_checker(warm, cold, curve):
+    """The rows of the vote and of examples in the prompt."""
+    return [
         [
             "nobody can check",
             "stay with greedy, unless a vote beats it on *valid*",
@@ -132,19 +139,13 @@ def _points(differences):
 
 def more_tokens_hold(many, curve, ridge, step):
     """{sentence: whether the results say so}. ridge and step: errors (16,)."""
-    right, warm = ways(), gaps(many)
+    warm = gaps(many)
     cold = [gaps(many, t) for t in samples.TEMPERATURES[:-1]]
-    other = np.concatenate([right[sums.ANSWER], right[sums.FILLER]])
     got = {
         k: 100 * np.array(v) for k, v in _columns(many.where(temperature=1.0)).items()
     }
     return {
-        "at 0.004, every scratchpad run is above every other run": bool(
-            right[sums.PAD].min() > other.max()
-        ),
-        "filler against at once: not settled": not settled(
-            right[sums.FILLER] - right[sums.ANSWER]
-        ),
+        **_hold_steps(),
         "temperature 1: greedy, vote and best of 32 are above one sample": all(
             settled(got[k] - got["pass@1"]) == 1
             for k in ("greedy", "vote@32", "best@32")
@@ -172,6 +173,28 @@ def more_tokens_hold(many, curve, ridge, step):
         == (1, -1),
         "on valid the lowest temperature has the best vote": best_heat(many)
         == min(samples.TEMPERATURES),
+        "pass@k minus guessing, in the mean: largest at k = 4": _most(many) == 4,
+        **_hold_context(curve, ridge, step),
+    }
+
+
+def _hold_steps():
+    """{sentence: bool} of section 1."""
+    right = ways()
+    other = np.concatenate([right[sums.ANSWER], right[sums.FILLER]])
+    return {
+        "at 0.004, every scratchpad run is above every other run": bool(
+            right[sums.PAD].min() > other.max()
+        ),
+        "filler against at once: not settled": not settled(
+            right[sums.FILLER] - right[sums.ANSWER]
+        ),
+    }
+
+
+def _hold_context(curve, ridge, step):
+    """{sentence: bool} of section 3."""
+    return {
         "the Transformer is above ridge in every seed, in the mean over k": bool(
             (curve.mean(axis=1) > ridge.mean()).all()
             and settled(curve.mean(1) - ridge.mean())
@@ -183,7 +206,6 @@ def more_tokens_hold(many, curve, ridge, step):
             np.mean(curve[:, 0] - curve[:, 9])
             > 0.98 * np.mean(curve[:, 0] - curve[:, 15])
         ),
-        "pass@k minus guessing, in the mean: largest at k = 4": _most(many) == 4,
         "more examples: the error falls from 2 to 15": settled(
             curve[:, 2] - curve[:, 15]
         )

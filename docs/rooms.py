@@ -70,6 +70,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
         "course/lessons/pretraining",
         "course/lessons/answers",
     ],
+    ["course/lessons/more_tokens"],
     ["course/faults"],
     ["commands"],
     ["cli"],

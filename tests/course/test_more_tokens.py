@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from tinyft import data, objectives, tensor
-from tinyft.course.lessons.answers import ch23_context as context
-from tinyft.course.lessons.answers import ch23_sampling as sampling
-from tinyft.course.lessons.answers import ch23_scratchpad as sums
+from tinyft.course.lessons.answers import ch23_steps as steps
 from tinyft.course.lessons.answers import ch23_tables as tables
+from tinyft.course.lessons.more_tokens import ch23_context as context
+from tinyft.course.lessons.more_tokens import ch23_sampling as sampling
+from tinyft.course.lessons.more_tokens import ch23_scratchpad as sums
+from tinyft.training.pretrained import load_pretrained
 
 # --- sums ----------------------------------------------------------------------------
 
@@ -15,6 +17,7 @@ from tinyft.course.lessons.answers import ch23_tables as tables
 def test_a_scratchpad_is_running_sums():
     assert sums.worked("314159", sums.PAD) == "348943"
     assert sums.worked("314159", sums.ANSWER) == "3"
+    assert sums.worked("314159", sums.FILLER) == "000003"
     assert sums.answer_of("348943") == "3"
     assert sums.answer_of("") is None and sums.answer_of("3[BOT]") is None
 
@@ -31,7 +34,7 @@ def test_no_held_out_sum_is_trained():
 
 
 def test_both_ways_see_as_many_tokens():
-    for way, width in ((sums.ANSWER, 11), (sums.PAD, 16)):
+    for way, width in ((sums.ANSWER, 11), (sums.PAD, 16), (sums.FILLER, 16)):
         assert abs(sums.steps_of(way) * sums.BATCH * width - sums.TOKENS) < 48 * 16
 
 
@@ -44,7 +47,7 @@ class Fixed:
     def __init__(self, tokens, texts):
         self.tokens, self.texts = tokens, texts
 
-    def generate(self, ids, count, rng, stop):
+    def generate(self, ids, count, stop, **how):
         rows = [self.tokens.encode(t) for t in self.texts]
         out = np.full((len(ids), ids.shape[1] + count), stop)
         out[:, : ids.shape[1]] = ids
@@ -64,6 +67,20 @@ def test_samples_end_at_their_end():
     assert texts.tolist() == [["34", "348943"]]
     want = -np.array([[3, 7]]) * np.log(len(tokens))
     np.testing.assert_allclose(scores, want, rtol=1e-12)
+
+
+def test_no_two_seeds_share_a_problem():
+    asked = np.concatenate([sampling.problems(seed) for seed in range(5)])
+    assert len(set(asked)) == 5 * sampling.PROBLEMS == sums.HELD_OUT
+
+
+def test_greedy_texts_end_at_their_end():
+    tokens = sums.vocabulary()
+    model = Fixed(tokens, ["348943", "03"])
+    digits = ["314159", "000000"]
+    assert sampling.greedy_texts(model, tokens, digits).tolist() == ["348943", "03"]
+    assert sampling.greedy(model, tokens, digits) == 0.5
+    assert sampling.greedy(model, tokens, digits, whole=True) == 0.5
 
 
 def test_what_is_measured():
@@ -115,6 +132,22 @@ def test_the_plan_gives_the_verdict(more):
     assert "**not settled**" in said and ("second look" in said) == bool(more)
 
 
+def test_a_question_in_lines():
+    want = "reverse: an\nna\n\nreverse: lord\n"
+    assert tables.plain_text("reverse", "lord", ["an"]) == want
+    assert tables.plain_text("count", "lord") == "count: lord\n"
+
+
+def test_old_text_is_a_quarter_of_the_rows():
+    tokens = load_pretrained("char_text")[1]
+    x, y = next(steps.batches(tokens, steps.REPLAY)(np.random.default_rng(0)))
+    assert x.shape == y.shape and len(x) == 48
+    old_x, old_y = x[-steps.OLD :], y[-steps.OLD :]
+    assert (old_y >= 0).all() and (old_y[:, :-1] == old_x[:, 1:]).all()
+    assert not (old_x >= 77).any()  # no special token
+    assert (y[: -steps.OLD] == data.IGNORE).any(axis=1).all()
+
+
 # --- in context ----------------------------------------------------------------------
 
 
@@ -159,6 +192,12 @@ def test_one_step_is_the_best_of_a_grid_of_rates():
     best = at(rate[3], "valid")
     assert all(best <= at(rate[3] * f, "valid") + 1e-6 for f in (0.8, 1.25))
     assert rate[0] == 0 and error[0] == pytest.approx(error.max())
+
+
+def test_a_step_among_few_is_the_one_step():
+    """One step of the grid's best rate comes within 5 % of the fitted rate's error."""
+    one, few = context.one_step()[0], context.few_steps(1)
+    np.testing.assert_allclose(few, one, rtol=0.05)
 
 
 def test_the_model_uses_earlier_pairs_only():

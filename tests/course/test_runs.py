@@ -110,6 +110,13 @@ def test_a_plan_with_every_seed_needs_no_more(tmp_path):
     ]
 
 
+def test_one_rate_leaves_nothing_to_choose(tmp_path):
+    plan = [{"way": w, "lr": 1, "seed": s} for w in "ab" for s in (0, 1)]
+    how = {"folder": tmp_path, "report": lambda line: None}
+    grids = runs.record("99_toy", plan, lambda way, lr, seed: {"valid": seed}, **how)
+    assert runs.finals(grids, plan) == []
+
+
 @pytest.mark.parametrize("lesson", runs.lessons_of("*"), ids=lambda one: one.__name__)
 def test_a_committed_study_is_complete(lesson):
     """What a notebook draws is in the file: every setting of the plan, and five seeds."""

@@ -4,8 +4,8 @@
     python tests/device/chapters.py 09_l2sp 10      some of them
 
 A chapter passes when every cell ran, every check() held (there was one at least), and the
-device was used. Each runs in a process of its own. test_notebooks.py does this for two
-chapters in the ordinary run; `.ci/run` calls it for all.
+device was used. Each runs in a process of its own. test_notebooks.py does this for one
+chapter in the ordinary run; `.ci/run` calls it for all.
 """
 
 import json

@@ -1,7 +1,4 @@
-"""Two chapters' code with TINYFT_DEVICE=cuda on the stand-in; chapters.py runs them all.
-
-Chapter 00 whole, and 10 up to section 11, whose experiment is the longest.
-"""
+"""Chapter 00's code with TINYFT_DEVICE=cuda on the stand-in; chapters.py runs them all."""
 
 import json
 
@@ -9,11 +6,8 @@ import chapters
 import pytest
 
 
-@pytest.mark.parametrize(
-    "chapter, cells", [("00_autograd", None), ("10_batchnorm", 38)]
-)
-def test_a_chapter_runs_on_the_device(chapter, cells):
-    found = chapters.run(chapters.ROOT / "notebooks" / f"{chapter}.ipynb", cells)
+def test_a_chapter_runs_on_the_device():
+    found = chapters.run(chapters.ROOT / "notebooks" / "00_autograd.ipynb")
     assert found["launches"] > 10_000
 
 

@@ -139,9 +139,9 @@ def finals(grids, plan):
 
 
 def _complete(found):
-    """True if every rate has all seeds of SEEDS: cheap runs, planned in full."""
+    """True if nothing is to be chosen: one rate, or all seeds of SEEDS at every rate."""
     seeds = found.by("lr", "valid")
-    return all(len(values) >= len(SEEDS) for values in seeds.values())
+    return len(seeds) == 1 or all(len(v) >= len(SEEDS) for v in seeds.values())
 
 
 def _key(settings):

@@ -1,125 +1,191 @@
-"""Chapters 23 and 23b: "What to set", from the values that their cells have measured."""
+"""Chapter 23: "What to set", and every comparison that its table and its text make."""
 
 import numpy as np
 
-from tinyft.course.experiment import SEEDS, interval, said
+from tinyft.course.experiment import SEEDS, said_gap, settled
+from tinyft.course.lessons.answers import ch23_steps as long_run
 from tinyft.course.lessons.answers.ch23_instruction_tuning import ARMS
 
 
-def advice(study, after, filled, full, means):
-    """Rows (what, set, measured) of the table of section 8.
+def two(looks, way, score):
+    """A score of the runs of a way as text, "1.58, 1.58"; exact answers in per cent."""
+    unit, digits = (100, 1) if score == "test" or "exact" in score else (1, 2)
+    values = looks.where(way=way).values(score)
+    return ", ".join(f"{unit * v:.{3 if 'loss' in score else digits}f}" for v in values)
 
-    study: the runs of `tinyft study 23`.  after: {task: share exact} of char_chat.
-    filled: the share of packed places with a token.  full, means: losses by (23.5).
+
+def _gap(study):
+    """(answers alone minus every token, points, one per seed; their best rates)."""
+    best = [study.where(objective=one).at_best_rate() for one in ARMS.values()]
+    rates = [found[0]["settings"]["lr"] for found in best]
+    return 100 * np.subtract(*(found.values("test") for found in best)), rates
+
+
+def advice(study, looks, after, filled, full, means, seconds):
+    """Rows (if, do, gained, price, shown in) of the table of section 9.
+
+    study, looks: the runs of "23_instruction_tuning" and "23_steps".  after: {task: share
+    exact} of char_chat.  filled: the share of packed places with a token.  full, means:
+    losses by (23.5) and of the micro-batches.  seconds: of a training step.
     """
-    arms = {name: study.where(objective=one) for name, one in ARMS.items()}
-    best = {name: arm.at_best_rate() for name, arm in arms.items()}
-    gap = 100 * np.subtract(*(found.values("test") for found in best.values()))
-    rates = {f"{found[0]['settings']['lr']:g}" for found in best.values()}
+    gap, rates = _gap(study)
+    return [
+        [
+            "always",
+            "learn the answers and their `[END]`, shifted once; print one decoded row",
+            "each of three mistakes: no exact answer, at a lower loss than the right run",
+            "none",
+            "section 3",
+        ],
+        [
+            "you want answers",
+            "leave prompts out, by custom",
+            f"{_points(gap[: len(SEEDS)])}; with {len(gap)} seeds, a second look, "
+            f"{_points(gap)}; 300 steps",
+            "none",
+            "Figure 2",
+        ],
+        *_rate_and_steps(study, rates[0], after, seconds),
+        *_old_text(looks),
+        *_batches(filled, full, means),
+    ]
+
+
+def _rate_and_steps(study, rate, after, seconds):
+    """The rows of the rate and of the steps."""
     grid = ", ".join(f"{lr:g}" for lr in sorted({r["settings"]["lr"] for r in study}))
-    short = 100 * np.mean(best["answers alone"].values("test"))
+    short = 100 * np.mean(_alone(study, rate).values("test"))
     long = 100 * np.mean(list(after.values()))
     return [
         [
-            "targets",
-            "the answers and their [END]; look at one decoded row",
-            "three wrong masks, no exact answer after 80 steps (section 3)",
-        ],
-        _row_of_prompts(gap),
-        [
-            "rate (AdamW)",
-            f"{' and '.join(sorted(rates))}, then half and double it",
-            f"lowest of {grid} on valid, 300 steps, two seeds; not told apart from its "
-            "double (section 5); other models: sweep",
+            "a small GPT, AdamW",
+            f"rate {rate:g}, then halve and double it",
+            f"lowest of {grid} on valid (300 steps, two seeds), not told apart from its "
+            "double",
+            "a run per rate",
+            "section 5",
         ],
         [
-            "steps",
-            "until the validation loss stops improving",
-            f"{short:.0f} % exact after 300 steps ({len(gap)} seeds), {long:.1f} % after "
-            "1200 (one model, section 4)",
+            "you can afford it",
+            "go on until the loss on valid answers stops falling",
+            f"{short:.0f} % exact after 300 steps, {long:.1f} % after 1200",
+            f"{1000 * seconds:.0f} ms a step",
+            "Figures 2 and 4, section 4",
         ],
-        *_rows_of_batches(filled, full, means),
     ]
 
 
-def _row_of_prompts(gap):
-    planned = gap[: len(SEEDS)]
-    settled = abs(interval(planned)[0]) > interval(planned)[1]
-    return [
-        "prompt",
-        "not learned" if settled else "not learned, by custom",
-        f"{said(planned, 1, sign=True)} points of exact answers, {len(planned)} seeds: "
-        f"{'settled' if settled else 'not settled'}; {said(gap, 1, sign=True)} with "
-        f"{len(gap)}, a second look (section 5)",
-    ]
+def _alone(study, lr):
+    return study.where(objective=ARMS["answers alone"], lr=lr)
 
 
-def _rows_of_batches(filled, full, means):
+def _points(differences):
+    return said_gap(differences, 1, label=" points (not settled)") + (
+        " points" if settled(differences) else ""
+    )
+
+
+def _old_text(looks):
+    """The row of replay, from the two runs of each way."""
+    last = f"bible@{long_run.STEPS}"
+    alone, mixed = (two(looks, w, last) for w in (long_run.ALONE, long_run.REPLAY))
     return [
         [
-            "batch",
-            "packed rows, block mask, positions restarted",
-            f"{filled:.0%} of the places filled; a causal mask fails, restarting makes no "
-            "difference to rotary positions (section 6), to learned ones it does (Proofs)",
-        ],
-        [
-            "denominator",
-            "all targets of the whole batch",
-            f"{full:.2f} against {np.mean(means):.2f} as a mean of means, one task per "
-            "micro-batch, on the base (section 7)",
-        ],
-        ["template", "the base model's own; one BOS", "by custom; not varied here"],
+            "what the base could do before matters",
+            "fill a quarter of the rows with text it has read",
+            f"nats on the Bible: {mixed} instead of {alone}",
+            f"exact: {two(looks, long_run.REPLAY, 'test')} % instead of "
+            f"{two(looks, long_run.ALONE, 'test')} %",
+            "Figure 4",
+        ]
     ]
 
 
-def more_tokens(runs, sums, samples, curve, ridge):
-    """Rows of the table of 23b. curve (seeds, 16) and ridge (16,): errors in context."""
-    study, many = runs.load("23_scratchpad"), runs.load("23_sampling")
-    padded = study.where(way=sums.PAD).at_best_rate()
-    at_once = 100 * np.array(study.where(way=sums.ANSWER).values("test"))
-    greedy = np.array(many.values("greedy"))
+def _batches(filled, full, means):
     return [
         [
-            "scratchpad",
-            "yes, where single steps can be written down",
-            f"{said(100 * np.array(padded.values('test')), 1)} % right against at most "
-            f"{at_once.max():.1f} % at once, at equal tokens (section 1)",
+            "lengths differ",
+            "packed rows, block mask, positions restarted where they are added",
+            f"{filled:.0%} of the places filled; under a causal mask later answers fail",
+            "a mask",
+            "section 6, Proofs B",
         ],
         [
-            "rate, small model from nothing",
-            f"{padded[0]['settings']['lr']:g}",
-            "three rates on valid (section 1)",
+            "micro-batches",
+            "divide by all targets of the whole batch",
+            f"{full:.2f}, not {np.mean(means):.2f} as a mean of means (one task each)",
+            "count first",
+            "section 7",
         ],
-        [
-            "one answer",
-            "greedy",
-            f"{greedy.mean():.2f}; one sample at temperature 1: "
-            f"{np.mean(many.values('pass@1')):.2f} (section 2)",
-        ],
-        *_rows_of_samples(many, greedy, curve - ridge),
+        ["always", "the base model's own template; one `[BOS]`", "by custom", "–", "–"],
     ]
 
 
-def _rows_of_samples(many, greedy, gap):
-    gains = {
-        k: said(many.values(f"{k}@32") - greedy, 3, sign=True) for k in ("vote", "best")
+def holds(study, looks, before, after, full, means):
+    """{sentence: whether the results say so}. before: {way to ask: {task: share}}."""
+    gap, rates = _gap(study)
+    by_rate = [
+        study.where(objective=o, lr=lr).values("valid")[:2]
+        for o in ARMS.values()
+        for lr in (0.002, 0.004, 0.008)
+    ]
+    alone, every = np.array(by_rate).reshape(2, 3, 2)
+    return {
+        "the base answers nothing in any of three ways": not any(
+            share for way in before.values() for share in way.values()
+        ),
+        "both arms are best at the same rate": rates[0] == rates[1],
+        "answers alone: lower loss at every rate, in the mean of two seeds": bool(
+            (alone.mean(axis=1) < every.mean(axis=1)).all()
+        ),
+        "five planned seeds do not settle it, eight exclude 0": (
+            settled(gap[: len(SEEDS)]),
+            settled(gap),
+        )
+        == (0, 1),
+        "char_chat answers more than 95 %": bool(np.mean(list(after.values())) > 0.95),
+        **_held_over_steps(looks),
+        "the mean of means is too high, one task per micro-batch": bool(
+            np.mean(means) > full
+        ),
     }
-    return [
-        [
-            "many, with a checker",
-            "pass@k, beside a guesser's line",
-            f"pass@8 {said(many.values('pass@8'))}, guessing {1 - 0.9**8:.2f} (section 2)",
-        ],
-        [
-            "many, without",
-            "greedy, unless a vote or the best by score beats it",
-            f"32 samples minus greedy: vote {gains['vote']}, best {gains['best']} "
-            "(section 2, half-trained models)",
-        ],
-        [
-            "examples in the prompt",
-            "as many as fit",
-            f"above ridge by {said(gap[:, 2], 3)} at k = 2, {said(gap[:, 15], 3)} at 15 "
-            "(section 3)",
-        ],
-    ]
+
+
+def _held_over_steps(looks):
+    """{sentence: bool} of section 8."""
+    alone, mixed, gentle = (
+        {k: _over(looks, way, k) for k in ("loss", "exact", "bible")}
+        for way in (long_run.ALONE, long_run.REPLAY, long_run.GENTLE)
+    )
+    early = {k: alone[k][:, 2:4] for k in ("exact", "bible")}  # steps 200 and 300
+    start, guess = alone["bible"][0, 0], np.log(82)
+    return {
+        "answers alone: after 100 steps the loss on the Bible has more than doubled": bool(
+            (alone["bible"][:, 1] > 2 * start).all()
+        ),
+        "answers alone: after 1200 it is more than twice a uniform guess": bool(
+            (alone["bible"][:, -1] > 2 * guess).all()
+        ),
+        "old text: at every look within 0.3 nats of the base, at the end within 0.15": bool(
+            (mixed["bible"] < start + 0.3).all()
+            and (mixed["bible"][:, -1] < start + 0.15).all()
+        ),
+        "old text: fewer exact answers at the end, and more than 90 %": bool(
+            0.9 < mixed["exact"][:, -1].min()
+            and mixed["exact"][:, -1].max() < alone["exact"][:, -1].min()
+        ),
+        "small rate: at its end, answers and reading as at steps 200 to 300": all(
+            early[k].min() < gentle[k][0, -1] < early[k].max() for k in early
+        ),
+        "answers alone: the loss on valid is lowest in the last 300 steps": bool(
+            (alone["loss"].argmin(axis=1) >= len(long_run.LOOKS) - 4).all()
+        ),
+    }
+
+
+def _over(looks, way, score):
+    """A score at every look, (runs, looks)."""
+    runs = looks.where(way=way)
+    return np.array(
+        [[one["scores"][f"{score}@{t}"] for t in long_run.LOOKS] for one in runs]
+    )

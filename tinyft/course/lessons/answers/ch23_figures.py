@@ -21,6 +21,40 @@ def draw_masks(masks, labels, caption):
     show(fig, f"Square grids of queries against keys. {counts}. {caption}", caption)
 
 
+def draw_steps(study, ways, looks, caption):
+    """Three panels over the training steps: loss, exact answers, loss on old text.
+
+    study: runs with scores "loss@100" and so on; ways: {name in the study: label}, a line
+    per run; looks: the steps.
+    """
+    import matplotlib.pyplot as plt
+
+    fig, axes = plt.subplots(1, 3, figsize=(11.0, 3.6))
+    kinds = {
+        "loss": "valid answers, nats per target",
+        "exact": "valid words, exact (%)",
+        "bible": "held-out Bible, nats per character",
+    }
+    text = []
+    for (score, label), ax in zip(kinds.items(), axes):
+        for i, (way, name) in enumerate(ways.items()):
+            runs = [one["scores"] for one in study.where(way=way)]
+            rows = [
+                [(100 if score == "exact" else 1) * r[f"{score}@{t}"] for t in looks]
+                for r in runs
+            ]
+            look = {"color": list(COLOURS.values())[i], "marker": MARKS[i], "ms": 3}
+            ax.plot(looks, np.transpose(rows), lw=1.2, **look)
+            ax.lines[-1].set_label(name)
+            text.append(f"{name}, {label}: {np.mean(rows, axis=0)[-1]:.3g} at the end")
+        ax.set(xlabel="training step", ylabel=label)
+    axes[0].set_yscale("log")
+    axes[1].legend(fontsize=9, loc="lower right")
+    show(
+        fig, f"Three panels of curves over steps. {'; '.join(text)}. {caption}", caption
+    )
+
+
 def draw_samples(study, counts, caption, ceiling=None):
     """Mean and 95 % interval over seeds of pass@k, best@k, vote@k; greedy as a line.
 
@@ -37,13 +71,14 @@ def draw_samples(study, counts, caption, ceiling=None):
         look = {"color": list(COLOURS.values())[i], "marker": MARKS[i], "capsize": 3}
         ax.errorbar(np.array(counts) * 1.03 ** (i - 1), mean, half, label=name, **look)
         text.append(f"{name} {mean[0]:.2f} to {mean[-1]:.2f}")
-    greedy = interval(study.values("greedy"))[0]
-    ax.axhline(greedy, color="0.3", ls="--", lw=1.2, label="greedy, one answer")
+    greedy, half = interval(study.values("greedy"))
+    ax.axhline(greedy, color="0.3", ls="--", lw=1.2, label="greedy, and its interval")
+    ax.axhspan(greedy - half, greedy + half, color="0.5", alpha=0.12, lw=0)
     if ceiling:
         ax.plot(*zip(*ceiling.items()), color="0.6", ls=":", label="guessing a digit")
     ax.set_xscale("log", base=2)
     ax.set_xticks(counts, counts)
-    ax.set(xlabel="samples k", ylabel="share of problems", ylim=(0, 1.02))
+    ax.set(xlabel="samples k", ylabel="share of questions", ylim=(0, 1.02))
     ax.legend(fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
     said = "; ".join(text)
     show(fig, f"Curves against k: {said}; greedy {greedy:.2f}. {caption}", caption)

@@ -12,14 +12,40 @@ from tinyft.course.lessons.answers import ch23_instruction_tuning as lesson
 def constant(split):
     """{task: share right} of the answer that is commonest on training words, always."""
     words, told = lesson.some_words(split), data.instruction_words("train")
-
-    def answer(task, word):
-        return data.instruction(task, word)[1]["content"]
-
     found = {}
     for task in lesson.TASKS:
         (best, _), *_ = Counter(answer(task, w) for w in told).most_common(1)
         found[task] = float(np.mean([answer(task, w) == best for w in words]))
+    return found
+
+
+def plain_text(task, word, shown=()):
+    """A question as lines of text, behind the same task solved for the words `shown`."""
+    lines = [f"{task}: {w}\n{answer(task, w)}\n\n" for w in shown]
+    return "".join(lines) + f"{task}: {word}\n"
+
+
+def answer(task, word):
+    """The right answer's text."""
+    return data.instruction(task, word)[1]["content"]
+
+
+def plain(model, tokens, shots=0):
+    """{task: share} of test words answered exactly as lines of text, up to the line end.
+
+    shots: so many solved examples in front, on random training words. No special token
+    is used, so this is the form of the texts that the base has read.
+    """
+    rng, told = np.random.default_rng(23), data.instruction_words("train")
+    found = {}
+    for task in lesson.TASKS:
+        rows = []
+        for word in lesson.some_words("test"):
+            asked = tokens.encode(plain_text(task, word, rng.choice(told, shots)))
+            ids = np.r_[asked, tokens.encode(answer(task, word) + "\n")]
+            rows.append(objectives.shifted(ids, np.arange(len(ids)) >= len(asked)))
+        x, y = objectives.collate(rows, tokens.pad_id)
+        found[task] = float(lesson.exact(model, x, y).mean())
     return found
 
 

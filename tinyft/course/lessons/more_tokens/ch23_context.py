@@ -105,7 +105,7 @@ def ridge(X, y):
 
 
 def by_hand(count, task=0):
-    """Rows (k, pair k, w, prediction, y) of the first `count` queries of a test task."""
+    """Rows (k, pair k, w, question k, prediction, y) of the first queries of a task."""
     told, y = tasks("test")
     X, Y, Q = (
         told[task, :PAIRS, :DIM],
@@ -119,7 +119,8 @@ def by_hand(count, task=0):
             ", ".join(f"{v:.2f}" for v in X[k - 1]) + f"; {Y[k - 1]:.2f}" if k else ""
         )
         shown = ", ".join(f"{v:.2f}" for v in w)
-        rows.append([k, pair, shown, f"{Q[k] @ w:.2f}", f"{y[task, k]:.2f}"])
+        asked = ", ".join(f"{v:.2f}" for v in Q[k])
+        rows.append([k, pair, shown, asked, f"{Q[k] @ w:.2f}", f"{y[task, k]:.2f}"])
     return rows
 
 
@@ -131,6 +132,30 @@ def one_step():
     (b, y), (b_test, y_test) = _steps("valid"), _steps("test")
     rate = (b * y).sum(axis=0) / np.maximum((b * b).sum(axis=0), 1e-12)
     return ((rate * b_test - y_test) ** 2).mean(axis=0), rate
+
+
+def few_steps(count=3, rates=None):
+    """The same error after `count` gradient steps from w = 0, (16,).
+
+    Each k has the best of `rates` on valid, the same for all its steps.
+    """
+    rates = np.geomspace(0.1, 2.0, 24) if rates is None else rates
+    found = {s: [_after(count, r, s) for r in rates] for s in ("valid", "test")}
+    valid, test = (np.array(found[s]) for s in ("valid", "test"))
+    return test[valid.argmin(axis=0), np.arange(PAIRS)]
+
+
+def _after(count, rate, split):
+    tokens, y = (a.astype("f8") for a in tasks(split))
+    X, Y, Q = tokens[:, :PAIRS, :DIM], tokens[:, :PAIRS, DIM], tokens[:, PAIRS:, :DIM]
+    found = np.empty(PAIRS)
+    for k in range(PAIRS):
+        A, b, w = X[:, :k], Y[:, :k], np.zeros((len(X), DIM))
+        for _ in range(count if k else 0):
+            left = np.einsum("tkd,td->tk", A, w) - b
+            w = w - rate / k * np.einsum("tk,tkd->td", left, A)
+        found[k] = ((np.einsum("td,td->t", Q[:, k], w) - y[:, k]) ** 2).mean()
+    return found
 
 
 def _steps(split):

@@ -2,6 +2,7 @@
 
     answer      314159 -> 3
     scratchpad  314159 -> 348943      running sums modulo 10; the last is the answer
+    filler      314159 -> 000003      as many tokens, but they say nothing
 
 For uniform digits the answer says nothing about any five of them, so a model that misses
 one digit can only guess. A running sum needs two tokens: the one before it and a digit.
@@ -19,8 +20,8 @@ from tinyft.training.metrics import on_device
 from tinyft.training.recipes import lm_loss
 
 DIGITS, BATCH, HELD_OUT = 6, 48, 300
-ANSWER, PAD = "answer", "scratchpad"
-TOKENS = 250_000  # of training, for either way
+ANSWER, PAD, FILLER = "answer", "scratchpad", "filler"
+TOKENS = 250_000  # of training, for every way
 RATES = (2e-3, 4e-3, 8e-3)
 
 
@@ -32,6 +33,8 @@ def vocabulary():
 def worked(digits, way):
     """The assistant's text for a string of digits."""
     sums = np.cumsum([int(d) for d in digits]) % 10
+    if way == FILLER:
+        return "0" * (len(digits) - 1) + str(sums[-1])
     return "".join(map(str, sums if way == PAD else sums[-1:]))
 
 
@@ -105,18 +108,30 @@ def steps_of(way):
 
 
 def plan():
-    """The scratchpad at three rates for two seeds; answers alone at two, every seed."""
+    """The scratchpad at three rates for two seeds; answers alone at two, every seed.
+
+    The filler at the scratchpad's best rate, every seed.
+    """
     padded = [{"way": PAD, "lr": lr, "seed": s} for s in CHOOSING for lr in RATES]
     return padded + [
-        {"way": ANSWER, "lr": lr, "seed": s} for s in SEEDS for lr in RATES[:2]
+        {"way": way, "lr": lr, "seed": s}
+        for way, rates in ((ANSWER, RATES[:2]), (FILLER, RATES[1:2]))
+        for s in SEEDS
+        for lr in rates
     ]
+
+
+def trained(way, lr, seed):
+    """(model, tokens, losses) of a model trained from nothing in one of the ways."""
+    tokens = vocabulary()
+    model = small_model(tokens, seed)
+    losses = train(model, batches(tokens, way), lr, steps_of(way), seed)
+    return model, tokens, losses
 
 
 def run(way, lr, seed):
     """Train from nothing; {"valid": nats per target, "test": share of right answers}."""
-    tokens = vocabulary()
-    model = small_model(tokens, seed)
-    losses = train(model, batches(tokens, way), lr, steps_of(way), seed)
+    model, tokens, losses = trained(way, lr, seed)
     with no_grad():
         x, y = on_device(model, held_out(tokens, way, "valid"))
         valid = lm_loss(model, x, y).item()

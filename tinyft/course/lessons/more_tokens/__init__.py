@@ -1,0 +1,1 @@
+"""Chapter 23b: scratchpads, many samples, examples in the prompt."""

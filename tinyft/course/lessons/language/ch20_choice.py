@@ -156,8 +156,10 @@ def how_sure(here, unseen):
         training_never_loses_reliably=not any(g.sign < 0 for row in pays for g in row),
         it_gains_with_1000_on_both=pays[0][-1].sign == pays[1][-1].sign == 1,
         with_100_on_the_unseen_books=pays[1][-2].sign == 1,
-        vectors_lead_up_to_32_here=rows[4][2].sign == rows[4][3].sign == 1,
-        not_reliably_on_unseen_books=not any(g.sign for g in rows[5][2:]),
+        vectors_lead_counted_words_up_to_100_here=[g.sign for g in rows[4][2:]]
+        == [1, 1, 1, 0],
+        on_unseen_books_with_10_only_and_trail_with_1000=[g.sign for g in rows[5][2:]]
+        == [1, 0, 0, -1],
     )
 
 

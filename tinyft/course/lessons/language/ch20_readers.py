@@ -10,12 +10,13 @@ import numpy as np
 from tinyft import data, no_grad, tensor
 from tinyft.course.lessons.language import ch20_bert as bert
 from tinyft.course.lessons.language import ch20_vectors as vec
+from tinyft.course.lessons.language.ch20_setting import holds
 from tinyft.course.plot import COLOURS, show
 from tinyft.transfer import linear_probe, spread
 
 
 def four_readers(text, says, few, model, centre, caption):
-    """Figure: what speaks for story (below 0) and for saying (above) in one verse.
+    """Figure: what speaks for story (below 0) and for saying (above) in chapter 20's verse.
 
     says: {word: log-odds}; few: the labelled verses; model: a fine-tuned `bert.Head`;
     centre: what recentring subtracts from the prompt's difference.
@@ -42,6 +43,12 @@ def four_readers(text, says, few, model, centre, caption):
     for ax, x in zip(axes, below):
         ax.set_xlabel(x, fontsize=8)
         ax.set_ylabel("story < 0 < saying", fontsize=8)
+    totals = [sum(values) for _, _, values in panels[:3]]
+    holds(
+        counted_words_decide_for_story=totals[0] < 0
+        and says.get("instruction") is None,
+        vectors_and_BERT_for_saying=min(totals[1:]) > 0,
+    )
     sums = "; ".join(title for title, *_ in panels[:3])
     show(fig, f"Bars for each word of one verse. {sums}. {caption}", caption)
 

@@ -82,8 +82,8 @@ def about_vectors(here):
         LSTM_and_trained_mean_are_nowhere_apart=not any(here.signs("LSTM", MEAN)),
     )
     say(
-        "The mean of fixed vectors is reliably above naive Bayes up to 100 labels, there "
-        f"only just, up to 32 by {few[2].mean:.0f} points and more. **Does order pay?** "
+        "The mean of fixed vectors is reliably above naive Bayes up to 100 labels: by "
+        f"{few[2].mean:.0f} to {few[1].mean:.0f} points up to 32, only just with 100. **Does order pay?** "
         "Not that this test could see: LSTM and trained mean are nowhere reliably apart "
         "(section 6 has other books)."
     )
@@ -142,9 +142,9 @@ def about_training(tuned, body, before, after, centre):
     moved = after - before
     say(
         f"Trained on one draw of 10 labels, rate {chosen('prompt', 10):g}: no weight moves "
-        f"by more than {step:.1g} (their root mean square: {size:.1g}); the differences "
-        f"move by {np.mean(moved):+.2f} (standard deviation {np.std(moved):.2f}), as "
-        f"recentring moves them by {-centre:+.2f}. Same verdict as recentred for "
+        f"by more than {step:.1g} (their root mean square: {size:.1g}). Training adds "
+        f"{np.mean(moved):.2f} to every difference, give or take {np.std(moved):.2f} "
+        f"(standard deviation); recentring adds {-centre:.2f} to all. They agree on "
         f"{np.mean((after > 0) == (before > centre)):.1%} of the test."
     )
 
@@ -205,8 +205,8 @@ def verdicts(here):
         f"{more[1000]} points (1000) over the recentred prompt.\n"
         "- **New head or prompt?** Trained, they are nowhere reliably apart.\n"
         "- **Counted words catch up.** Their average passes the vectors' and the frozen "
-        "head's between 100 and 300 labels (reliably only the head's, with 1000). With "
-        f"1000 labels all of BERT is {gaps[1000]} points above them: this test cannot "
+        "head's between 100 and 300 labels (reliably so the frozen head's, with 1000). "
+        f"With 1000 labels all of BERT is {gaps[1000]} points above them: this test cannot "
         "tell."
     )
 
@@ -219,7 +219,7 @@ def control(unseen):
     bayes = {n: unseen.gap("full", "words", n) for n in unseen.labels}
     order = [unseen.gap("LSTM", m, 32) for m in ("words", MEAN)]
     holds(
-        BERT_leads_counted_words_with_32_labels_only=[
+        BERT_with_a_new_head_leads_counted_words_with_32_labels_only=[
             bayes[n].sign for n in unseen.labels
         ]
         == [0, 1, 0, 0],
@@ -235,7 +235,8 @@ def control(unseen):
         "recentred: less than before, and recentring matters more.\n"
         f"- **Training pays sooner:** {more[32]} points over the recentred prompt with 32 "
         f"labels (just outside 0), {more[100]} with 100, {more[1000]} with 1000.\n"
-        f"- **Against counted words** BERT has {bayes[32]} with 32 labels; with 100 and "
+        f"- **Against counted words** all of BERT, with a new head, has {bayes[32]} "
+        "with 32 labels; with 100 and "
         f"1000 ({bayes[100]}, {bayes[1000]}) this test cannot tell.\n"
         f"- **Order may pay here:** with 32 labels the LSTM is {order[0]} above counted "
         f"words and {order[1]} above the mean of the same vectors, trained; the second "

@@ -2,7 +2,7 @@
 
 Counted words, the mean of vectors and a head on BERT's states all *add up* over the
 verse: log-odds per word, vector · (w₁ − w₀)/n per word, state · (w₁ − w₀)/T per token.
-A prompt has no such sum; it has a score for each of its words.
+A prompt has no such sum, only the difference of its kinds' scores.
 """
 
 import numpy as np
@@ -24,7 +24,7 @@ def four_readers(text, says, few, model, centre, caption):
     import matplotlib.pyplot as plt
 
     panels = [by_counts(text, says), by_vectors(text, few), by_states(text, model)]
-    panels.append(by_words(text))
+    panels.append(by_asking(text, centre))
     fig, axes = plt.subplots(4, 1, figsize=(8.4, 10.5))
     for ax, (title, names, values) in zip(axes, panels):
         colours = [list(COLOURS.values())[int(v > 0)] for v in values]
@@ -32,14 +32,7 @@ def four_readers(text, says, few, model, centre, caption):
         ax.axhline(0, color="0.3", linewidth=0.8)
         ax.set_xticks(range(len(names)), names, rotation=40, ha="right", fontsize=8)
         ax.set_title(title, fontsize=9, loc="left")
-    apart = _difference(text)
-    axes[3].set_title(
-        f"4 Prompt, no label: logits at [MASK], story's words and saying's; difference "
-        f"{apart:+.2f}, recentred {apart - centre:+.2f}",
-        fontsize=9,
-        loc="left",
-    )
-    below = ("word", "word", "token", "word at [MASK]")
+    below = ("word", "word", "token", "score of saying minus score of story")
     for ax, x in zip(axes, below):
         ax.set_xlabel(x, fontsize=8)
         ax.set_ylabel("story < 0 < saying", fontsize=8)
@@ -92,13 +85,14 @@ def by_states(text, model):
     )
 
 
-def by_words(text):
-    """(title, the words of `bert.WORDS`, their logits; story's as they are negative)."""
-    scores = _scores(text)
-    names = [word for kind in bert.WORDS for word in kind]
-    values = [float(scores[int(bert.load_tokens().encode(w)[0])]) for w in names]
-    signs = [-1] * len(bert.WORDS[0]) + [1] * len(bert.WORDS[1])
-    return "", names, [s * v for s, v in zip(signs, values)]
+def by_asking(text, centre):
+    """(title, what, difference of the two kinds' scores), as it is and recentred."""
+    scores, tok = _scores(text), bert.load_tokens()
+    kinds = [scores[[int(tok.encode(w)[0]) for w in kind]] for kind in bert.WORDS]
+    story, saying = (float(np.log(np.sum(np.exp(some)))) for some in kinds)
+    title = f"4 Prompt, no label: ln Σ exp, story {story:.2f}, saying {saying:.2f}"
+    apart = saying - story
+    return title, ["as it is", "recentred"], [apart, apart - centre]
 
 
 def _scores(text):
@@ -106,10 +100,3 @@ def _scores(text):
     model = bert.Prompt(bert.load_pretrained(bert.BASE)[0])
     with no_grad(), model.evaluating():
         return model.scores(tensor(ids), tensor(mask)).numpy()[0]
-
-
-def _difference(text):
-    scores = _scores(text)
-    tokens = [[int(bert.load_tokens().encode(w)[0]) for w in k] for k in bert.WORDS]
-    story, saying = (np.log(np.sum(np.exp(scores[ids]))) for ids in tokens)
-    return float(saying - story)

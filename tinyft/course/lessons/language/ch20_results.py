@@ -154,7 +154,9 @@ def draw_lines(found, levels, caption):
         for ax in axes:
             ax.axhline(100 * level, label=name, **look)
     axes[0].set(ylabel="test accuracy (%)", ylim=(58, 97), title="few labels")
-    axes[1].set(ylabel="test accuracy (%)", ylim=(85, 98), title="many: another scale")
+    axes[1].set(
+        ylabel="test accuracy (%)", ylim=(85, 98), title="many labels (another scale)"
+    )
     handles, names = axes[0].get_legend_handles_labels()
     fig.legend(handles, names, fontsize=8, ncols=3, loc="outside lower center")
     show(fig, f"Accuracy against labelled verses: {_ends(shown)}. {caption}", caption)

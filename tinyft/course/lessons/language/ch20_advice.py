@@ -84,8 +84,8 @@ def about_vectors(here):
     say(
         "The mean of fixed vectors is reliably above naive Bayes up to 100 labels: by "
         f"{few[2].mean:.0f} to {few[1].mean:.0f} points up to 32, only just with 100. "
-        "**Does order pay?** Not that this test could see: LSTM and trained mean are nowhere reliably apart "
-        "(section 6 has other books)."
+        "**Does order pay?** Not that this test could see: LSTM and trained mean are "
+        "nowhere reliably apart (section 6 has other books)."
     )
 
 

@@ -33,6 +33,11 @@ OTHERS = "A", "The", "He", "I", "For", "But"
 LATEST = {"saying": LABELS, "poetry": runs20.CONTROL}
 
 
+def mean(values):
+    """The mean accuracy in per cent, as `percent` rounds it."""
+    return percent(values).split(" ")[0]
+
+
 def of_study(study, method, labels, task="saying"):
     """Test accuracies at the chosen rate, one for each seed."""
     lr = runs20.rate(method, labels, task)
@@ -55,10 +60,15 @@ def accuracies(study, task="saying"):
     return found
 
 
-def rows(found):
-    """One row per method for `table`: mean ± half interval, in per cent, and draws."""
+def rows(found, leave=()):
+    """One row per method for `table`: mean ± half interval, in per cent, and draws.
+
+    leave: methods left out.
+    """
     lines = []
     for method, line in found.items():
+        if method in leave:
+            continue
         draws = sorted({len(values) for values in line.values()}, reverse=True)
         shown = " or ".join(map(str, draws))
         lines.append([NAMES[method], *map(percent, line.values()), shown])
@@ -144,7 +154,9 @@ def draw_lines(found, levels, caption):
         for ax in axes:
             ax.axhline(100 * level, label=name, **look)
     axes[0].set(ylabel="test accuracy (%)", ylim=(58, 97), title="few labels")
-    axes[1].set(ylabel="test accuracy (%)", ylim=(85, 98), title="many: another scale")
+    axes[1].set(
+        ylabel="test accuracy (%)", ylim=(85, 98), title="many labels (another scale)"
+    )
     handles, names = axes[0].get_legend_handles_labels()
     fig.legend(handles, names, fontsize=8, ncols=3, loc="outside lower center")
     show(fig, f"Accuracy against labelled verses: {_ends(shown)}. {caption}", caption)

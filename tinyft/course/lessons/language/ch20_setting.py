@@ -49,7 +49,8 @@ class Gap(NamedTuple):
     def __str__(self):
         """ "+1.2 ± 0.9", in bold where 0 lies outside."""
         digits = 1 if round(abs(self.mean), 1) != round(self.half, 1) else 2
-        text = f"{self.mean:+.{digits}f} ± {self.half:.{digits}f}"
+        mean = round(self.mean, digits) + 0.0  # never −0.0
+        text = f"{mean:+.{digits}f} ± {self.half:.{digits}f}"
         return f"**{text}**" if self.sign else text
 
 

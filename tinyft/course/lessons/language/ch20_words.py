@@ -15,7 +15,7 @@ from tinyft.course.lessons.language.ch20_setting import (
     parts,
     percent,
 )
-from tinyft.course.prose import table
+from tinyft.course.prose import say, table
 from tinyft.models.classic.naive_bayes import NaiveBayes
 from tinyft.models.classic.tfidf import Tfidf
 
@@ -115,14 +115,20 @@ def judge(build, alpha, count=32):
 
 def about_leaks(rows):
     """What the two leaks bring. rows: {labels: (honest, leak A, 50 fair, 50 on test)}."""
-    lines = []
-    for n, (honest, leak_a, fair, leak_b) in rows.items():
-        gaps = gap(leak_a, honest), gap(leak_b, fair), gap(leak_b, honest)
-        lines.append([n, *gaps])
-    head = ["A − honest", "B − 50 honest words", "B − all words, honest"]
-    table(["labels; points", *head], lines)
+    lines = [
+        [n, percent(honest), gap(a, honest), gap(b, fair)]
+        for n, (honest, a, fair, b) in rows.items()
+    ]
+    head = ["honest, all words, %", "A − honest, points", "B − 50 words, honest"]
+    table(["labels", *head], lines)
     holds(
-        A_gains_nothing_reliable=not any(line[1].sign for line in lines),
-        B_inflates_an_honest_choice=all(line[2].sign == 1 for line in lines),
-        B_is_no_better_than_all_words=not any(line[3].sign for line in lines),
+        A_gains_nothing_reliable=not any(line[2].sign for line in lines),
+        B_inflates_an_honest_choice=all(line[3].sign == 1 for line in lines),
+    )
+    n, (honest, _, fair, b) = list(rows.items())[-1]
+    shown = (percent(some).split(" ")[0] for some in (fair, b, honest))
+    say(
+        "{} labels: 50 words chosen honestly {} %, by test labels {}, all words {}.".format(
+            n, *shown
+        )
     )

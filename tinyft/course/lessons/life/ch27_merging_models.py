@@ -42,7 +42,7 @@ def plan():
     runs = [
         {"experiment": "path", "task": task, "lr": lr} for task in TASKS for lr in RATES
     ]
-    runs += [{"experiment": "merge", "lr": lr} for lr in RATES[:2]]
+    runs += [{"experiment": "merge", "lr": RATE}]
     runs += [{"experiment": "joint", "lr": lr} for lr in RATES]
     runs += [{"experiment": "soup", "lr": max(SOUP_RATES)}]
     runs += [{"experiment": "prefix", "prefix": k, "lr": RATE} for k in PREFIXES]
@@ -79,7 +79,7 @@ def merged(lr, seed):
     )
     pairs = [(0, 1), (0, 2), (1, 2)]
     found |= {f"cos {i} {j}": transfer.similarity(taus[i], taus[j]) for i, j in pairs}
-    for method in MERGES if lr == RATE else PLAIN:
+    for method in MERGES:
         for scale in SCALES:
             net = base(merge(method, taus, scale, seed))
             found |= _both(f"{method}, plain", scale, net) if method in PLAIN else {}
@@ -169,7 +169,7 @@ def text_path(lr, seed):
     """Fine-tune the GPT on new text; both losses at every share."""
     model = tuned_gpt(lr, seed)
     found = {"valid": text_losses(model)[0]}
-    for share in SHARES:
+    for share in SHARES[::2]:
         at = gpt(transfer.interpolate(gpt(), model, share))
         for part in ("valid", "test"):
             new, old = text_losses(at, part)

@@ -1,0 +1,209 @@
+"""Chapter 27: the tables and figures of its study; every choice is made on valid.
+
+paths(study, task, lr)           the runs of a task at a rate
+chosen(found)                    the share of every seed that is best on valid
+back(study)                      the table of section 2
+plane(study, task, caption)      old against new accuracy along every path
+merges(study)                    the table of section 7
+"""
+
+import numpy as np
+
+from tinyft.course.experiment import SEEDS, said, said_gap, settled
+from tinyft.course.lessons.life import ch27_merging_models as lesson
+from tinyft.course.lessons.life import ch27_setting as setting
+from tinyft.course.plot import COLOURS, DASHES, MARKS, show
+
+REFERENCES = ("sum", "sum, plain")
+
+
+# --- paths -----------------------------------------------------------------------------
+
+
+def paths(study, task, lr):
+    """The runs of a task at this rate, one per seed."""
+    return study.where(experiment="path", task=task, lr=lr)
+
+
+def rate(study, task):
+    """The rate with the smallest loss of the new task on valid."""
+    return study.where(experiment="path", task=task).best_rate()
+
+
+def curve(found, kind, part="test", shares=setting.SHARES):
+    """(seeds, shares): "new" or "old" scores along the path."""
+    return np.transpose([found.values(f"{kind} {part} {share}") for share in shares])
+
+
+def chosen(found):
+    """For every seed the share with the best mean of new and old accuracy on valid."""
+    both = curve(found, "new", "valid") + curve(found, "old", "valid")
+    return [setting.SHARES[i] for i in both.argmax(axis=1)]
+
+
+def taken(found, kind, shares):
+    """Test scores, one per seed, each at its own share."""
+    whole = curve(found, kind)
+    columns = [setting.SHARES.index(share) for share in shares]
+    return whole[np.arange(len(columns)), columns]
+
+
+def back(study, lr=setting.RATE):
+    """(titles, rows): what going back costs on the new digits and wins on the old."""
+    rows = []
+    for task in setting.TASKS:
+        found = paths(study, task, lr)
+        shares = chosen(found)
+        end = {kind: curve(found, kind)[:, -1] for kind in ("new", "old")}
+        there = {kind: taken(found, kind, shares) for kind in ("new", "old")}
+        gaps = [said_gap(there[k] - end[k], 1, unit=100) for k in ("new", "old")]
+        ends = [said(100 * end[k], 1) for k in ("new", "old")]
+        rows.append([task, *ends, " ".join(f"{s:g}" for s in shares), *gaps])
+    titles = ["task", "tuned: new, %", "tuned: old, %", "α, a seed each"]
+    return [*titles, "at α: new, points", "at α: old, points"], rows
+
+
+def against_rates(study):
+    """(titles, rows): the interpolated model minus one tuned at a smaller rate, in
+    points of the mean of new and old accuracy on test."""
+    rows = []
+    for task in setting.TASKS:
+        found, low = (paths(study, task, lr) for lr in (setting.RATE, 1e-3))
+        ours = both(found, chosen(found))
+        small = both(low, [1.0] * len(SEEDS))
+        going_back = both(low, chosen(low))
+        rows.append(
+            [
+                task,
+                said_gap(ours - both(found, [1.0] * len(SEEDS)), 1, unit=100),
+                said_gap(ours - small, 1, unit=100),
+                said_gap(ours - going_back, 1, unit=100),
+            ]
+        )
+    return [
+        "task",
+        "minus its own end",
+        "minus the end at 0.001",
+        "minus 0.001, its own α",
+    ], rows
+
+
+def both(found, shares):
+    """Mean of new and old test accuracy, one per seed."""
+    return (taken(found, "new", shares) + taken(found, "old", shares)) / 2
+
+
+def plane(study, task, caption):
+    """Old against new test accuracy, mean of the seeds, along the path of each rate."""
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots(figsize=(5.6, 4.0))
+    text = []
+    for i, lr in enumerate(setting.RATES):
+        found = paths(study, task, lr)
+        old, new = (100 * curve(found, kind).mean(0) for kind in ("old", "new"))
+        colour = list(COLOURS.values())[i]
+        ax.plot(old, new, MARKS[i], color=colour, linestyle=DASHES[i], markersize=4,
+                label=f"rate {lr:g}")  # fmt: skip
+        ax.plot(old[-1], new[-1], MARKS[i], color=colour, markersize=10)
+        text.append(f"rate {lr:g} ends at old {old[-1]:.0f} %, new {new[-1]:.0f} %")
+    ax.set(xlabel="accuracy on the old digits (%)", ylabel=f"accuracy on {task} (%)")
+    ax.legend(loc="lower left")
+    show(fig, f"Three curves from the base to fine-tuned models: {'; '.join(text)}. "
+         f"{caption}", caption)  # fmt: skip
+
+
+# --- soups -----------------------------------------------------------------------------
+
+
+def soups(study):
+    """(titles, rows) of the six noisy fine-tunings: accuracy, and points over a net."""
+    found = study.where(experiment="soup")
+    mean, rows = np.array(found.values("mean single")), []
+    for name in ("base", "mean single", "best on valid", "uniform soup", "greedy soup",
+                 "ensemble"):  # fmt: skip
+        values = np.array(found.values(name))
+        gap = "" if name == "mean single" else said_gap(values - mean, 1, unit=100)
+        passes = {"ensemble": len(lesson.SOUP_RATES)}.get(name, 1)
+        rows.append([name, said(100 * values, 1), gap, passes])
+    return ["noisy digits", "test accuracy, %", "minus the mean single net, points",
+            "networks to run"], rows  # fmt: skip
+
+
+def prefixes(study):
+    """(titles, rows): soups of four nets that part after k common steps."""
+    rows = []
+    for k in lesson.PREFIXES:
+        found = study.where(experiment="prefix", prefix=k)
+        single = np.array(found.values("mean single"))
+        gaps = [
+            said_gap(np.array(found.values(name)) - single, 1, unit=100)
+            for name in ("uniform soup", "ensemble")
+        ]
+        rows.append([k, said(100 * single, 1), *gaps])
+    return ["common steps", "mean single net, %", "uniform soup minus it, points",
+            "ensemble minus it, points"], rows  # fmt: skip
+
+
+def strangers(study):
+    """(titles, rows): accuracy half way between two nets, from strangers or one base."""
+    found, rows = study.where(experiment="scratch"), []
+    for name, title in (("scratch", "two random starts"), ("base", "one base")):
+        columns = ("ends", "half way", "half way, recomputed")
+        values = [100 * np.array(found.values(f"{name}, {c}")) for c in columns]
+        rows.append([title, *(said(v, 1) for v in values)])
+    return ["start", "the two networks, %", "half way, %", "new statistics, %"], rows
+
+
+# --- merges ----------------------------------------------------------------------------
+
+
+def picked(study, name, part="test"):
+    """(test accuracy, scale), each per seed: the scale is the best on valid."""
+    found = study.where(experiment="merge")
+    valid = np.array([found.values(f"{name} | {s} | valid") for s in setting.SCALES])
+    test = np.array([found.values(f"{name} | {s} | {part}") for s in setting.SCALES])
+    best = valid.argmax(axis=0)
+    scales = [setting.SCALES[i] for i in best]
+    return test[best, np.arange(test.shape[1])], scales
+
+
+def merges(study):
+    """(titles, rows): every merge at its own scale, without and with new statistics."""
+    base, rows = picked(study, "sum")[0], []
+    for name in setting.MERGES:
+        plain = ""
+        if name in lesson.PLAIN:
+            plain = said(100 * picked(study, f"{name}, plain")[0], 1)
+        values, scales = picked(study, name)
+        gap = "" if name == "sum" else said_gap(values - base, 1, unit=100)
+        picks = " ".join(f"{s:g}" for s in scales)
+        rows.append([name, plain, said(100 * values, 1), gap, picks])
+    return ["merge of three", "base's statistics, %", "new statistics, %",
+            "minus sum, points", "λ, a seed each"], rows  # fmt: skip
+
+
+def references(study):
+    """{name: test accuracy over the tasks, one per seed}: what a merge competes with."""
+    joint = study.where(experiment="joint").at_best_rate().values("test")
+    own = study.where(experiment="merge").values("own test")
+    return {
+        "each task its own network": np.array(own),
+        "one, trained on all": np.array(joint),
+    }
+
+
+def by_scale(study, name, part="test"):
+    """(seeds, scales): accuracy over the tasks, in percent."""
+    found = study.where(experiment="merge")
+    return 100 * np.transpose(
+        [found.values(f"{name} | {s} | {part}") for s in setting.SCALES]
+    )
+
+
+# --- words -----------------------------------------------------------------------------
+
+
+def word(differences):
+    """A settled difference as a word: "above", "below", "not settled"."""
+    return {1: "above", -1: "below", 0: "not settled"}[settled(differences)]

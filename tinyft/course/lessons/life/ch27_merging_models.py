@@ -34,15 +34,18 @@ from tinyft.course.lessons.transfer import ch05_digits as digits
 
 SOUP_RATES = (1e-3, 1e-3, 2e-3, 2e-3, 3e-3, 3e-3)
 PREFIXES = (0, 20, 50)
+LOW = 3e-4  # for the paths, where small rates compete
 PLAIN = ("sum", "TIES, half kept")  # judged without new statistics too
 
 
 def plan():
     """Everything with all seeds: the runs are short."""
     runs = [
-        {"experiment": "path", "task": task, "lr": lr} for task in TASKS for lr in RATES
+        {"experiment": "path", "task": task, "lr": lr}
+        for task in TASKS
+        for lr in (LOW, *RATES)
     ]
-    runs += [{"experiment": "merge", "lr": RATE}]
+    runs += [{"experiment": "merge", "lr": lr} for lr in RATES[:2]]
     runs += [{"experiment": "joint", "lr": lr} for lr in RATES]
     runs += [{"experiment": "soup", "lr": max(SOUP_RATES)}]
     runs += [{"experiment": "prefix", "prefix": k, "lr": RATE} for k in PREFIXES]
@@ -79,7 +82,7 @@ def merged(lr, seed):
     )
     pairs = [(0, 1), (0, 2), (1, 2)]
     found |= {f"cos {i} {j}": transfer.similarity(taus[i], taus[j]) for i, j in pairs}
-    for method in MERGES:
+    for method in MERGES if lr == RATE else PLAIN:
         for scale in SCALES:
             net = base(merge(method, taus, scale, seed))
             found |= _both(f"{method}, plain", scale, net) if method in PLAIN else {}

@@ -14,7 +14,7 @@ from functools import cache
 
 import numpy as np
 
-from tinyft import data, no_grad, tensor, transfer
+from tinyft import data, models, no_grad, ops, optim, tensor, transfer
 from tinyft.course.experiment import loss_on, text_parts, train, windows
 from tinyft.course.lessons.transfer import ch05_digits as digits
 from tinyft.training.pretrained import load_pretrained
@@ -27,7 +27,7 @@ SHIFTS = {name: digits.SHIFTS[name] for name in TASKS} | {
 LABELS, STEPS, RATE = 200, 100, 3e-3
 RATES = (1e-3, 3e-3, 1e-2)
 SHARES = tuple(round(0.1 * k, 1) for k in range(11))  # alpha
-SCALES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.3, 1.6)  # lambda
+SCALES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.3, 1.6, 2.0)  # lambda
 MERGES = {  # name -> (vectors, seed) -> the vectors whose sum is scaled
     "sum": lambda taus, seed: taus,
     "TIES, global": lambda taus, seed: [transfer.ties(taus, 0.2)],
@@ -77,9 +77,11 @@ def base(state=None):
     return net
 
 
-def tuned(task, lr=RATE, seed=0, steps=STEPS):
-    """The base after `steps` of AdamW on LABELS examples, batches of 32."""
+def tuned(task, lr=RATE, seed=0, steps=STEPS, statistics="freeze"):
+    """The base after `steps` of AdamW on LABELS examples, batches of 32; statistics:
+    "update" lets BatchNorm's follow the batches."""
     net = base()
+    transfer.batchnorm(net, statistics)
     digits.tune(net, labels(task, LABELS, seed), lr, steps, seed)
     return net
 
@@ -100,6 +102,17 @@ def accuracy(net, task, part="valid"):
 def over_tasks(net, part="valid", tasks=TASKS):
     """Mean accuracy over the tasks."""
     return float(np.mean([accuracy(net, task, part) for task in tasks]))
+
+
+def small_net(x, y, steps=150, lr=0.5, dtype=None):
+    """64 pixels, 32 hidden units, 10 classes: SGD on all images (n, 64) in each step."""
+    net = models.mlp(64, 32, 10, rng=0, dtype=dtype)
+    sgd = optim.SGD(net.parameters(), lr=lr)
+    for _ in range(steps):
+        ops.cross_entropy(net(tensor(x)), y).backward()
+        sgd.step()
+        sgd.zero_grad()
+    return net
 
 
 def dared(taus, p, seed):

@@ -9,12 +9,12 @@ merges(study)                    the table of section 7
 
 import numpy as np
 
-from tinyft.course.experiment import SEEDS, said, said_gap, settled
+from tinyft.course.experiment import SEEDS, said, said_gap
 from tinyft.course.lessons.life import ch27_merging_models as lesson
 from tinyft.course.lessons.life import ch27_setting as setting
 from tinyft.course.plot import COLOURS, DASHES, MARKS, show
 
-REFERENCES = ("sum", "sum, plain")
+PATH_RATES = (lesson.LOW, *setting.RATES)
 
 
 # --- paths -----------------------------------------------------------------------------
@@ -64,28 +64,34 @@ def back(study, lr=setting.RATE):
 
 
 def against_rates(study):
-    """(titles, rows): the interpolated model minus one tuned at a smaller rate, in
-    points of the mean of new and old accuracy on test."""
+    """(titles, rows): the mean of new and old accuracy, at the end of every rate and
+    what the best α adds, in points; test."""
     rows = []
-    for task in setting.TASKS:
-        found, low = (paths(study, task, lr) for lr in (setting.RATE, 1e-3))
-        ours = both(found, chosen(found))
-        small = both(low, [1.0] * len(SEEDS))
-        going_back = both(low, chosen(low))
-        rows.append(
-            [
-                task,
-                said_gap(ours - both(found, [1.0] * len(SEEDS)), 1, unit=100),
-                said_gap(ours - small, 1, unit=100),
-                said_gap(ours - going_back, 1, unit=100),
-            ]
-        )
-    return [
-        "task",
-        "minus its own end",
-        "minus the end at 0.001",
-        "minus 0.001, its own α",
-    ], rows
+    for lr in PATH_RATES:
+        row = [f"{lr:g}"]
+        for task in setting.TASKS:
+            found = paths(study, task, lr)
+            end = both(found, [1.0] * len(SEEDS))
+            gain = both(found, chosen(found)) - end
+            row += [f"{100 * end.mean():.1f}", said_gap(gain, 1, unit=100)]
+        rows.append(row)
+    parts = [(f"{task}: end, %", "at α, points more") for task in setting.TASKS]
+    return ["rate", *(title for part in parts for title in part)], rows
+
+
+def choice(study, task):
+    """(rate by its ends, rate with α, gap): both chosen on valid, by the mean of new and
+    old accuracy over the seeds; the gap is the second minus the first, test, paired."""
+
+    def valid(lr, ends):
+        found = paths(study, task, lr)
+        pairs = curve(found, "new", "valid") + curve(found, "old", "valid")
+        return (pairs[:, -1] if ends else pairs.max(axis=1)).mean()
+
+    plain, walked = (max(PATH_RATES, key=lambda r: valid(r, e)) for e in (True, False))
+    ours = paths(study, task, walked)
+    ends = both(paths(study, task, plain), [1.0] * len(SEEDS))
+    return plain, walked, both(ours, chosen(ours)) - ends
 
 
 def both(found, shares):
@@ -99,7 +105,7 @@ def plane(study, task, caption):
 
     fig, ax = plt.subplots(figsize=(5.6, 4.0))
     text = []
-    for i, lr in enumerate(setting.RATES):
+    for i, lr in enumerate(PATH_RATES):
         found = paths(study, task, lr)
         old, new = (100 * curve(found, kind).mean(0) for kind in ("old", "new"))
         colour = list(COLOURS.values())[i]
@@ -158,9 +164,9 @@ def strangers(study):
 # --- merges ----------------------------------------------------------------------------
 
 
-def picked(study, name, part="test"):
+def picked(study, name, part="test", lr=setting.RATE):
     """(test accuracy, scale), each per seed: the scale is the best on valid."""
-    found = study.where(experiment="merge")
+    found = study.where(experiment="merge", lr=lr)
     valid = np.array([found.values(f"{name} | {s} | valid") for s in setting.SCALES])
     test = np.array([found.values(f"{name} | {s} | {part}") for s in setting.SCALES])
     best = valid.argmax(axis=0)
@@ -169,7 +175,10 @@ def picked(study, name, part="test"):
 
 
 def merges(study):
-    """(titles, rows): every merge at its own scale, without and with new statistics."""
+    """(titles, rows): every merge at its own scale, without and with new statistics.
+
+    The last rows are of vectors that were trained at the smaller rate.
+    """
     base, rows = picked(study, "sum")[0], []
     for name in setting.MERGES:
         plain = ""
@@ -179,6 +188,16 @@ def merges(study):
         gap = "" if name == "sum" else said_gap(values - base, 1, unit=100)
         picks = " ".join(f"{s:g}" for s in scales)
         rows.append([name, plain, said(100 * values, 1), gap, picks])
+    for name in lesson.PLAIN:
+        plain, (values, scales) = (
+            picked(study, f"{name}{w}", lr=setting.RATES[0]) for w in (", plain", "")
+        )
+        gap, picks = (
+            said_gap(values - base, 1, unit=100),
+            " ".join(f"{s:g}" for s in scales),
+        )
+        rows.append([f"{name}, rate 0.001", said(100 * plain[0], 1),
+                     said(100 * values, 1), gap, picks])  # fmt: skip
     return ["merge of three", "base's statistics, %", "new statistics, %",
             "minus sum, points", "λ, a seed each"], rows  # fmt: skip
 
@@ -186,7 +205,7 @@ def merges(study):
 def references(study):
     """{name: test accuracy over the tasks, one per seed}: what a merge competes with."""
     joint = study.where(experiment="joint").at_best_rate().values("test")
-    own = study.where(experiment="merge").values("own test")
+    own = study.where(experiment="merge", lr=setting.RATE).values("own test")
     return {
         "each task its own network": np.array(own),
         "one, trained on all": np.array(joint),
@@ -195,15 +214,7 @@ def references(study):
 
 def by_scale(study, name, part="test"):
     """(seeds, scales): accuracy over the tasks, in percent."""
-    found = study.where(experiment="merge")
+    found = study.where(experiment="merge", lr=setting.RATE)
     return 100 * np.transpose(
         [found.values(f"{name} | {s} | {part}") for s in setting.SCALES]
     )
-
-
-# --- words -----------------------------------------------------------------------------
-
-
-def word(differences):
-    """A settled difference as a word: "above", "below", "not settled"."""
-    return {1: "above", -1: "below", 0: "not settled"}[settled(differences)]

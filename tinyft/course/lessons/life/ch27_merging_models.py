@@ -1,6 +1,6 @@
 """Chapter 27's study: paths, merges of three tasks, soups, strangers, a language model.
 
-Every run has all seeds, since the runs are short; `tinyft study 27` makes them.
+`tinyft study 27` makes the runs. Most have all seeds at every rate, since they are short.
 """
 
 import numpy as np
@@ -31,6 +31,7 @@ from tinyft.course.lessons.life.ch27_setting import (
     tuned_gpt,
 )
 from tinyft.course.lessons.transfer import ch05_digits as digits
+from tinyft.course.runs import CHOOSING
 
 SOUP_RATES = (1e-3, 1e-3, 2e-3, 2e-3, 3e-3, 3e-3)
 PREFIXES = (0, 20, 50)
@@ -39,19 +40,20 @@ PLAIN = ("sum", "TIES, half kept")  # judged without new statistics too
 
 
 def plan():
-    """Everything with all seeds: the runs are short."""
+    """Short runs with all seeds; the two whose rate is chosen first, by two of them."""
     runs = [
         {"experiment": "path", "task": task, "lr": lr}
         for task in TASKS
         for lr in (LOW, *RATES)
     ]
     runs += [{"experiment": "merge", "lr": lr} for lr in RATES[:2]]
-    runs += [{"experiment": "joint", "lr": lr} for lr in RATES]
     runs += [{"experiment": "soup", "lr": max(SOUP_RATES)}]
     runs += [{"experiment": "prefix", "prefix": k, "lr": RATE} for k in PREFIXES]
     runs += [{"experiment": "scratch", "lr": RATE}]
-    runs += [{"experiment": "text", "lr": lr} for lr in RATES]
-    return [run | {"seed": seed} for run in runs for seed in SEEDS]
+    chosen = [{"experiment": e, "lr": lr} for e in ("text", "joint") for lr in RATES]
+    return [run | {"seed": seed} for run in runs for seed in SEEDS] + [
+        run | {"seed": seed} for run in chosen for seed in CHOOSING
+    ]
 
 
 def run(experiment, lr, seed, **options):

@@ -79,6 +79,15 @@ def against_rates(study):
     return ["rate", *(title for part in parts for title in part)], rows
 
 
+def rivals(study):
+    """{task: rate 0.003 at its α minus the end of rate 0.001}, one difference per seed."""
+    found = {}
+    for task in setting.TASKS:
+        ours, low = (paths(study, task, lr) for lr in (setting.RATE, setting.RATES[0]))
+        found[task] = both(ours, chosen(ours)) - both(low, [1.0] * len(SEEDS))
+    return found
+
+
 def choice(study, task):
     """(rate by its ends, rate with α, gap): both chosen on valid, by the mean of new and
     old accuracy over the seeds; the gap is the second minus the first, test, paired."""
@@ -134,6 +143,15 @@ def soups(study):
         rows.append([name, said(100 * values, 1), gap, passes])
     return ["noisy digits", "test accuracy, %", "minus the mean single net, points",
             "networks to run"], rows  # fmt: skip
+
+
+def soup_gaps(study):
+    """The uniform soup minus its rivals, a text."""
+    found = study.where(experiment="soup")
+    soup, parts = np.array(found.values("uniform soup")), []
+    for name in ("best on valid", "greedy soup", "ensemble", "base"):
+        parts.append(f"{name} {said_gap(soup - found.values(name), 1, unit=100)}")
+    return "Uniform soup minus, points: " + "; ".join(parts) + "."
 
 
 def prefixes(study):
@@ -200,6 +218,17 @@ def merges(study):
                      said(100 * values, 1), gap, picks])  # fmt: skip
     return ["merge of three", "base's statistics, %", "new statistics, %",
             "minus sum, points", "λ, a seed each"], rows  # fmt: skip
+
+
+def of_ties(study):
+    """{rate: TIES (half kept) minus the sum, both with the base's statistics}, per seed."""
+
+    def plain(name, lr):
+        return picked(study, f"{name}, plain", lr=lr)[0]
+
+    return {
+        lr: plain("TIES, half kept", lr) - plain("sum", lr) for lr in setting.RATES[:2]
+    }
 
 
 def references(study):

@@ -14,7 +14,7 @@ from functools import cache
 
 import numpy as np
 
-from tinyft import data, models, no_grad, ops, optim, tensor, transfer
+from tinyft import data, models, no_grad, ops, optim, peft, tensor, transfer
 from tinyft.course.experiment import loss_on, text_parts, train, windows
 from tinyft.course.lessons.transfer import ch05_digits as digits
 from tinyft.training.pretrained import load_pretrained
@@ -113,6 +113,15 @@ def small_net(x, y, steps=150, lr=0.5, dtype=None):
         sgd.step()
         sgd.zero_grad()
     return net
+
+
+def add_lora(net, seed):
+    """A LoRA on the first layer of a small net, its factors drawn by the seed."""
+    adapter = peft.attach(net, peft.LoRA(r=2, alpha=3), target="0", name=f"lora{seed}")
+    for i, p in enumerate(adapter.parameters()):
+        draw = np.random.default_rng((seed, i)).normal(size=p.shape)
+        p.data = tensor(draw, device=p.device).data
+    return adapter
 
 
 def dared(taus, p, seed):

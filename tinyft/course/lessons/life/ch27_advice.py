@@ -1,108 +1,138 @@
-"""Chapter 27: what to set, from the values of the notebook's study."""
+"""Chapter 27: what to set, and the differences that the advice leans on."""
 
 import numpy as np
 
-from tinyft.course.experiment import said, said_gap
+from tinyft.course.experiment import said_gap
 from tinyft.course.lessons.life import ch27_merging_models as lesson
 from tinyft.course.lessons.life import ch27_setting as setting
 from tinyft.course.lessons.life import ch27_tables as tables
 
+ADVICE = [  # condition, do, price, section
+    [
+        "fine-tuning forgot the old task, and you can train again",
+        "try smaller rates; choose the rate and α together on valid",
+        "one training per rate, one evaluation per α; data of both tasks",
+        "2",
+    ],
+    [
+        "the fine-tuned network is given",
+        "walk back: α on valid, or three losses for a first guess",
+        "evaluations only; some accuracy on the new task",
+        "2, 3, 8",
+    ],
+    [
+        "several fine-tunings of one base for one task",
+        "average them; far from the base, let them share their first steps",
+        "k trainings; runs as one network",
+        "4",
+    ],
+    ["networks from different random weights", "do not average them", "–", "4"],
+    [
+        "the network has BatchNorm",
+        "recompute its statistics after merging",
+        "a pass per layer over a few hundred images, without labels",
+        "5, 7",
+    ],
+    [
+        "several tasks in one network, data at hand",
+        "train on all of them together",
+        "a training with all data",
+        "7",
+    ],
+    [
+        "the same, and no training possible",
+        "sum the vectors, λ on valid, new statistics",
+        "far below joint training",
+        "7",
+    ],
+]
 
-def what_to_set(study, drops):
-    """Rows [situation, advice with its numbers, section]; differences in points, 95 %.
 
-    drops: {p: accuracies, one per mask} of one vector through DARE, rescaled.
+def leans_on(study, drops):
+    """Rows [difference, points on test ± half the 95 % interval, section].
+
+    drops: {p: accuracies on valid, one per mask} of one vector through DARE, rescaled.
     """
-    return [
-        forgot(study),
-        ["which α", "eleven values on valid, on data of both tasks; three losses and "
-         "(27.3) give a first guess", "2, 3"],
-        same_task(study),
-        strangers(study),
-        statistics(study),
-        several(study),
-        ties_and_dare(study, drops),
-    ]  # fmt: skip
-
-
-def forgot(study):
-    """Rates first, then the path."""
-    parts = []
+    rows = []
     for task in setting.TASKS:
         plain, walked, gap = tables.choice(study, task)
-        parts.append(f"{task} {plain:g} → {walked:g}: {said_gap(gap, 1, unit=100)}")
+        rows.append(
+            [
+                f"{task}: rate and α together ({walked:g}) minus the best rate's end "
+                f"({plain:g}), mean of old and new",
+                gap,
+                "2",
+            ]
+        )
+    soup, late = study.where(experiment="soup"), branch(study, 0)
+    rows += [
+        [
+            "noisy digits: uniform soup minus the best on valid",
+            difference(soup, "uniform soup", "best on valid"),
+            "4",
+        ],
+        [
+            "moved digits, no common steps: soup minus the mean network",
+            difference(late, "uniform soup", "mean single"),
+            "4",
+        ],
+        [
+            f"moved digits, {lesson.PREFIXES[-1]} common steps: the same",
+            difference(branch(study, -1), "uniform soup", "mean single"),
+            "4",
+        ],
+        [
+            "half way minus the ends, two random starts",
+            difference(
+                study.where(experiment="scratch"), "scratch, half way", "scratch, ends"
+            ),
+            "4",
+        ],
+    ]
+    rows += merges(study)
+    rows = [[name, said_gap(gap, 1, unit=100), where] for name, gap, where in rows]
+    return [*rows, *dropped(drops)]
+
+
+def branch(study, i):
+    """The runs with the i-th number of common steps."""
+    return study.where(experiment="prefix", prefix=lesson.PREFIXES[i])
+
+
+def difference(found, one, other):
+    """Paired, one per seed."""
+    return np.array(found.values(one)) - np.array(found.values(other))
+
+
+def merges(study):
+    """Three tasks in one network."""
+    best = tables.picked(study, "sum")[0]
+    plain = tables.picked(study, "sum, plain")[0]
+    joint = tables.references(study)["one network, trained on all three"]
     return [
-        "fine-tuning forgot the old task",
-        "choose the rate and α together on valid. What that adds to choosing the rate "
-        f"alone (mean of old and new): {'; '.join(parts)}",
-        "2",
+        ["three tasks, sum: new statistics minus the base's", best - plain, "7"],
+        ["three tasks: sum minus joint training", best - joint, "7"],
+        [
+            "three tasks: TIES (half kept) minus the sum",
+            tables.picked(study, "TIES, half kept")[0] - best,
+            "7",
+        ],
+        [
+            "three tasks: DARE (p = 0.5) minus the sum",
+            tables.picked(study, "DARE, p = 0.5")[0] - best,
+            "7",
+        ],
     ]
 
 
-def same_task(study):
-    """Soups."""
-    found = study.where(experiment="soup")
-    best = np.array(found.values("best on valid"))
-    soup = np.array(found.values("uniform soup"))
-    late = study.where(experiment="prefix", prefix=lesson.PREFIXES[0])
-    gap = np.array(late.values("uniform soup")) - np.array(late.values("mean single"))
+def dropped(drops):
+    """What DARE costs one vector, on valid."""
+    whole = np.mean(drops[0.0])
     return [
-        "several fine-tunings of one base for one task",
-        "average them; minus the best on valid, noisy digits: "
-        f"{said_gap(soup - best, 1, unit=100)}. Far from the base, let them share "
-        f"their first steps: without, minus the mean network, {said_gap(gap, 1, unit=100)}",
-        "4",
-    ]
-
-
-def strangers(study):
-    """Never average these."""
-    found = study.where(experiment="scratch")
-    middle = 100 * np.array(found.values("scratch, half way"))
-    return [
-        "networks from different random weights",
-        f"do not average: {said(middle, 0)} % half way. Run both (an ensemble) instead",
-        "4",
-    ]
-
-
-def statistics(study):
-    """BatchNorm."""
-    gap = tables.picked(study, "sum")[0] - tables.picked(study, "sum, plain")[0]
-    return [
-        "BatchNorm in the network",
-        "recompute its statistics after every merge, on a few hundred images without "
-        f"labels; three tasks summed: {said_gap(gap, 1, unit=100)}",
-        "5, 7",
-    ]
-
-
-def several(study):
-    """Sum or train."""
-    best, rivals = tables.picked(study, "sum")[0], tables.references(study)
-    gaps = "; ".join(
-        f"minus {name}: {said_gap(best - values, 1, unit=100)}"
-        for name, values in rivals.items()
-    )
-    return [
-        "several tasks in one network",
-        f"if the data are at hand, train on all. Else sum, with λ from valid; {gaps}",
-        "7",
-    ]
-
-
-def ties_and_dare(study, drops):
-    """What they add to the sum, and what p cost one vector."""
-    base = tables.picked(study, "sum")[0]
-    names = ("TIES, global", "TIES, per tensor", "TIES, half kept", "DARE, p = 0.5")
-    gaps = "; ".join(
-        f"{name}: {said_gap(tables.picked(study, name)[0] - base, 1, unit=100)}"
-        for name in names
-    )
-    cost = {p: np.mean(drops[0.0]) - np.mean(drops[p]) for p in (0.4, 0.9)}
-    return [
-        "TIES, DARE",
-        f"minus the sum: {gaps}. Dropping 0.4 of one vector cost {cost[0.4]:.0f} points, "
-        f"0.9 cost {cost[0.9]:.0f}",
-        "6, 7",
+        [
+            f"one vector, DARE (p = {p:g}) minus all of it, five masks, valid",
+            said_gap(np.array(drops[p]) - whole, 1),
+            "6",
+        ]
+        for p in (0.4, 0.9)
     ]

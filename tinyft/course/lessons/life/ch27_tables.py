@@ -3,7 +3,6 @@
 paths(study, task, lr)           the runs of a task at a rate
 chosen(found)                    the share of every seed that is best on valid
 back(study)                      the table of section 2
-plane(study, task, caption)      old against new accuracy along every path
 merges(study)                    the table of section 7
 """
 
@@ -12,7 +11,6 @@ import numpy as np
 from tinyft.course.experiment import SEEDS, said, said_gap
 from tinyft.course.lessons.life import ch27_merging_models as lesson
 from tinyft.course.lessons.life import ch27_setting as setting
-from tinyft.course.plot import COLOURS, DASHES, MARKS, show
 
 PATH_RATES = (lesson.LOW, *setting.RATES)
 
@@ -108,26 +106,6 @@ def both(found, shares):
     return (taken(found, "new", shares) + taken(found, "old", shares)) / 2
 
 
-def plane(study, task, caption):
-    """Old against new test accuracy, mean of the seeds, along the path of each rate."""
-    import matplotlib.pyplot as plt
-
-    fig, ax = plt.subplots(figsize=(5.6, 4.0))
-    text = []
-    for i, lr in enumerate(PATH_RATES):
-        found = paths(study, task, lr)
-        old, new = (100 * curve(found, kind).mean(0) for kind in ("old", "new"))
-        colour = list(COLOURS.values())[i]
-        ax.plot(old, new, MARKS[i], color=colour, linestyle=DASHES[i], markersize=4,
-                label=f"rate {lr:g}")  # fmt: skip
-        ax.plot(old[-1], new[-1], MARKS[i], color=colour, markersize=10)
-        text.append(f"rate {lr:g} ends at old {old[-1]:.0f} %, new {new[-1]:.0f} %")
-    ax.set(xlabel="accuracy on the old digits (%)", ylabel=f"accuracy on {task} (%)")
-    ax.legend(loc="lower left")
-    show(fig, f"Three curves from the base to fine-tuned models: {'; '.join(text)}. "
-         f"{caption}", caption)  # fmt: skip
-
-
 # --- soups -----------------------------------------------------------------------------
 
 
@@ -195,9 +173,14 @@ def picked(study, name, part="test", lr=setting.RATE):
 def merges(study):
     """(titles, rows): every merge at its own scale, without and with new statistics.
 
-    The last rows are of vectors that were trained at the smaller rate.
+    First what a merge competes with; the last rows are of vectors that were trained at
+    the smaller rate.
     """
     base, rows = picked(study, "sum")[0], []
+    for name, values in references(study).items():
+        rows.append(
+            [name, said(100 * values, 1), "", said_gap(values - base, 1, unit=100), ""]
+        )
     for name in setting.MERGES:
         plain = ""
         if name in lesson.PLAIN:
@@ -235,9 +218,11 @@ def references(study):
     """{name: test accuracy over the tasks, one per seed}: what a merge competes with."""
     joint = study.where(experiment="joint").at_best_rate().values("test")
     own = study.where(experiment="merge", lr=setting.RATE).values("own test")
+    alone = setting.over_tasks(setting.base(), "test")
     return {
-        "each task its own network": np.array(own),
-        "one, trained on all": np.array(joint),
+        "the base, nothing done": np.full(len(SEEDS), alone),
+        "three networks, one per task": np.array(own),
+        "one network, trained on all three": np.array(joint),
     }
 
 

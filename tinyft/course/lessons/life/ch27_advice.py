@@ -53,45 +53,46 @@ def leans_on(study, drops):
 
     drops: {p: accuracies on valid, one per mask} of one vector through DARE, rescaled.
     """
+    rows = [*paths(study), *soups(study), *merges(study)]
+    rows = [[name, said_gap(gap, 1, unit=100), where] for name, gap, where in rows]
+    return [*rows, *dropped(drops)]
+
+
+def paths(study):
+    """Rate and α chosen together, against the rate alone."""
     rows = []
     for task in setting.TASKS:
         plain, walked, gap = tables.choice(study, task)
-        rows.append(
-            [
-                f"{task}: rate and α together ({walked:g}) minus the best rate's end "
-                f"({plain:g}), mean of old and new",
-                gap,
-                "2",
-            ]
+        name = (
+            f"{task}: rate and α together ({walked:g}) minus the best rate's end "
+            f"({plain:g}), mean of old and new"
         )
-    soup, late = study.where(experiment="soup"), branch(study, 0)
-    rows += [
-        [
+        rows.append([name, gap, "2"])
+    return rows
+
+
+def soups(study):
+    """Averages of one task, and of strangers."""
+    noisy, scratch = (study.where(experiment=e) for e in ("soup", "scratch"))
+    pairs = [
+        (
             "noisy digits: uniform soup minus the best on valid",
-            difference(soup, "uniform soup", "best on valid"),
-            "4",
-        ],
-        [
+            (noisy, "uniform soup", "best on valid"),
+        ),
+        (
             "moved digits, no common steps: soup minus the mean network",
-            difference(late, "uniform soup", "mean single"),
-            "4",
-        ],
-        [
+            (branch(study, 0), "uniform soup", "mean single"),
+        ),
+        (
             f"moved digits, {lesson.PREFIXES[-1]} common steps: the same",
-            difference(branch(study, -1), "uniform soup", "mean single"),
-            "4",
-        ],
-        [
+            (branch(study, -1), "uniform soup", "mean single"),
+        ),
+        (
             "half way minus the ends, two random starts",
-            difference(
-                study.where(experiment="scratch"), "scratch, half way", "scratch, ends"
-            ),
-            "4",
-        ],
+            (scratch, "scratch, half way", "scratch, ends"),
+        ),
     ]
-    rows += merges(study)
-    rows = [[name, said_gap(gap, 1, unit=100), where] for name, gap, where in rows]
-    return [*rows, *dropped(drops)]
+    return [[name, difference(*of), "4"] for name, of in pairs]
 
 
 def branch(study, i):

@@ -33,7 +33,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
     ["nn/packed"],
     ["transfer/norms"],
     ["models", "peft", "transfer", "objectives", "evaluation", "optim"],
-    ["models/classic", "models/vision"],
+    ["models/classic", "models/vision", "transfer/merging"],
     ["peft/methods", "io/huggingface"],
     [
         "peft/methods/orthogonal",
@@ -69,6 +69,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
         "course/lessons/language",
         "course/lessons/pretraining",
         "course/lessons/answers",
+        "course/lessons/life",
     ],
     ["course/lessons/more_tokens"],
     ["course/faults"],

@@ -28,6 +28,12 @@ from tinyft.transfer.linear_probe import (
     linear_probe,
     spread,
 )
+from tinyft.transfer.merging.dare import dare, dare_variance
+from tinyft.transfer.merging.quadratic import best_share, soup_loss, soup_weights
+from tinyft.transfer.merging.soups import greedy_soup, interpolate, soup
+from tinyft.transfer.merging.tangent import tangent
+from tinyft.transfer.merging.task_vectors import add_vectors, similarity, task_vector
+from tinyft.transfer.merging.ties import ties
 from tinyft.transfer.negative_transfer import transfer_gap
 from tinyft.transfer.norms.batchnorm import (
     batchnorm,
@@ -48,8 +54,12 @@ __all__ = [
     "LinearProbe",
     "StochNorm2d",
     "WeightedKL",
+    "add_vectors",
     "batchnorm",
+    "best_share",
     "change_vocabulary",
+    "dare",
+    "dare_variance",
     "discriminative_groups",
     "distance",
     "distances",
@@ -61,7 +71,9 @@ __all__ = [
     "gain",
     "gaussian_kl",
     "gradual_unfreeze",
+    "greedy_soup",
     "head_only",
+    "interpolate",
     "last",
     "layer_groups",
     "layer_rates",
@@ -80,11 +92,18 @@ __all__ = [
     "sensitivity",
     "shift_score",
     "shift_scores",
+    "similarity",
     "slice_rule",
     "snapshot",
+    "soup",
+    "soup_loss",
+    "soup_weights",
     "spread",
     "stochnorm",
+    "tangent",
+    "task_vector",
     "tent",
+    "ties",
     "train_only",
     "transfer_gap",
     "unfreeze",

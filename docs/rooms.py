@@ -33,7 +33,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
     ["nn/packed"],
     ["transfer/norms"],
     ["models", "peft", "transfer", "objectives", "evaluation", "optim"],
-    ["models/classic", "models/vision"],
+    ["models/classic", "models/vision", "transfer/continual"],
     ["peft/methods", "io/huggingface"],
     [
         "peft/methods/orthogonal",
@@ -68,6 +68,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
         "course/lessons/real",
         "course/lessons/language",
         "course/lessons/answers",
+        "course/lessons/life",
     ],
     ["course/faults"],
     ["commands"],

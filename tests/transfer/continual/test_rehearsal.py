@@ -37,7 +37,7 @@ def test_two_tasks_are_kept_and_drawn_together():
     x = np.arange(20.0).reshape(10, 2)
     kept.keep(x[:5], np.arange(5), rng)
     kept.keep(x[5:], np.arange(5, 10), rng)
-    assert len(kept) == 4 and len(kept.tasks) == 2
+    assert kept.size == 4 and len(kept.tasks) == 2
     got_x, got_y = kept.draw(rng, 32)
     np.testing.assert_array_equal(got_x, x[got_y])  # rows stay together
     assert len(set(got_y.tolist())) == 4 and (got_y < 5).sum() == 2

@@ -32,7 +32,9 @@ class Rehearsal:
             )
         self.per_task, self.tasks = per_task, []
 
-    def __len__(self):
+    @property
+    def size(self):
+        """How many examples are kept, of all tasks together."""
         return sum(len(y) for _, y in self.tasks)
 
     def keep(self, x, y, rng):

@@ -7,7 +7,7 @@ from tinyft.transfer.continual.complement import (
 )
 from tinyft.transfer.continual.distillation import LwF, divergence, on_policy_loss
 from tinyft.transfer.continual.ewc import EWC
-from tinyft.transfer.continual.matrix import final_accuracy, forgetting, just_after
+from tinyft.transfer.continual.forgetting import final_accuracy, forgetting, just_after
 from tinyft.transfer.continual.rehearsal import Rehearsal
 
 __all__ = [

@@ -25,9 +25,7 @@ def mean(study, kind, method, score, strength=None):
 def race_rows(study, kind):
     """A row per method at its chosen setting; differences in points to "nothing"."""
     base = np.array(lesson.chosen(study, kind, lesson.NONE).values("final"))
-    return [
-        _row(method, lesson.chosen(study, kind, method), base) for method in order(kind)
-    ]
+    return [_row(m, lesson.chosen(study, kind, m), base) for m in lesson.GRIDS[kind]]
 
 
 def _row(method, runs, base):

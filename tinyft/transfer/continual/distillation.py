@@ -20,8 +20,8 @@ alone, which is discount 0 below.
 
 import copy
 
-from tinyft import ops
-from tinyft.autograd import Tensor, no_grad, tensor
+from tinyft import backend, ops
+from tinyft.autograd import Tensor, no_grad
 
 KINDS = ("forward", "reverse", "jsd")
 
@@ -37,7 +37,7 @@ def divergence(student, teacher, kind="forward", temperature=1.0, mix=0.5):
             f"divergence: kind={kind!r} should be one of {', '.join(KINDS)}, "
             f"temperature={temperature} > 0 and mix={mix} inside (0, 1)"
         )
-    teacher = teacher.detach() if isinstance(teacher, Tensor) else tensor(teacher)
+    teacher = beside(student, teacher).detach()
     if student.shape != teacher.shape:
         raise ValueError(
             f"divergence: the student's logits have shape {student.shape}, the teacher's "
@@ -96,13 +96,21 @@ def on_policy_loss(student, teacher, ids, counts=None, discount=0.0):
     if not 0 <= discount <= 1:
         raise ValueError(f"on_policy_loss: discount={discount} should be in [0, 1]")
     costs = divergence(student, teacher, "reverse")  # (B, L)
-    costs = costs if counts is None else costs * counts
+    costs = costs if counts is None else costs * beside(student, counts)
     total = costs.sum(axis=1)
     if discount:
-        logq = ops.take_along_axis(ops.log_softmax(student), ids[..., None], axis=-1)
-        score = (to_come(costs.data, discount) * logq[..., 0]).sum(axis=1)
+        at = beside(student, ids)[..., None]
+        logq = ops.take_along_axis(ops.log_softmax(student), at, axis=-1)[..., 0]
+        score = (Tensor(to_come(costs.data, discount)) * logq).sum(axis=1)
         total = total + (score - score.detach())
     return total.mean()
+
+
+def beside(logits, values):
+    """An array as a Tensor where the logits are; a Tensor stays."""
+    if isinstance(values, Tensor):
+        return values
+    return Tensor(backend.to(values, logits.device))
 
 
 def to_come(costs, discount):

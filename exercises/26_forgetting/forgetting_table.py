@@ -9,11 +9,11 @@ def forgetting_table(R, classes):
     f_j = R[j, j] − R[T−1, j] for the old tasks j = 0 ... T−2             (26.1)
 
     A positive f_j is a drop. The tasks do not have equally many test images, so the
-    three means are over images: with n_j images of task j,
+    means of (26.1) and (26.2) are taken over images: with n_j images of task j,
 
     forgetting = Σ_{j<T−1} n_j f_j / Σ_{j<T−1} n_j
     final      = Σ_j n_j R[T−1, j] / Σ_j n_j
-    after      = Σ_j n_j R[j, j] / Σ_j n_j                                (26.2)
+    after      = Σ_j n_j R[j, j] / Σ_j n_j
 
     `peak` is an array (T−1,) like f, with the largest R[i, j], j <= i <= T−2, instead of
     R[j, j].

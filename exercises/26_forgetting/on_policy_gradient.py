@@ -1,4 +1,4 @@
-"""Task 3 of 4: on-policy distillation, from discount 0 to 1.  (26.9) of the notebook."""
+"""Task 3 of 4: on-policy distillation, from discount 0 to 1.  (26.6) of the notebook."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ def on_policy_gradient(student, teacher, discount):
 
     k_t(x) = KL(q_t ‖ p_t) = Σ_v q_t(v) log(q_t(v)/p_t(v))
 
-    G = E_{x∼q} Σ_t [ ∂k_t/∂student + (Σ_{s>t} γ^(s−t) k_s) ∂log q_t(x_t)/∂student ]  (26.9)
+    G = E_{x∼q} Σ_t [ ∂k_t/∂student + (Σ_{s>t} γ^(s−t) k_s) ∂log q_t(x_t)/∂student ]  (26.6)
 
     ∂k_t/∂student treats the prefix as given. γ = 0 is what "detached samples" give, γ = 1
     the gradient of KL(q‖p) of whole sequences.
@@ -26,5 +26,5 @@ def on_policy_gradient(student, teacher, discount):
     k_1 = 0.4621. With γ = 0: G = [[0.25, −0.25], [0.1966, −0.1966]]. With γ = 1 token 1
     pays for what follows it: G = [[0.1345, −0.1345], [0.1966, −0.1966]].
     """
-    # YOUR CODE: (26.9)
-    raise NotImplementedError("not implemented yet: on_policy_gradient, (26.9)")
+    # YOUR CODE: (26.6)
+    raise NotImplementedError("not implemented yet: on_policy_gradient, (26.6)")

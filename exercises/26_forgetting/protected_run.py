@@ -1,4 +1,4 @@
-"""Task 4 of 4: a run that must not leave its subspace.  (26.10) of the notebook."""
+"""Task 4 of 4: a run that must not leave its subspace.  (26.7) of the notebook."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ def protected_run(W0, X_old, X, Y, lr, steps):
     V: an orthonormal basis of the span of the rows of X_old, in which lie all inputs
     that must be protected. After each of Adam's steps
 
-    W ← W0 + (W − W0)(I − V Vᵀ)                                              (26.10)
+    W ← W0 + (W − W0)(I − V Vᵀ)                                              (26.7)
 
     Adam itself sees the unprojected gradient of |X Wᵀ − Y|²/2n: m and v start at 0,
 
@@ -26,5 +26,5 @@ def protected_run(W0, X_old, X, Y, lr, steps):
     [−0.5, 4]]; Adam alone would add [0.1, −0.1] to each row, of which D V = −0.02 is
     taken away again: W = [[0.112, −0.084], [1.112, −0.084]], losses = (6.75, 6.0704).
     """
-    # YOUR CODE: (26.10)
-    raise NotImplementedError("not implemented yet: protected_run, (26.10)")
+    # YOUR CODE: (26.7)
+    raise NotImplementedError("not implemented yet: protected_run, (26.7)")

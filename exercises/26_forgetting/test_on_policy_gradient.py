@@ -39,7 +39,7 @@ def slope(f, at):
 
 
 def gradient(student, teacher, gamma, **how):
-    """(26.9) by sums over all sequences, or with a mistake of `how`."""
+    """(26.6) by sums over all sequences, or with a mistake of `how`."""
     (L, V), logp = student.shape, log_soft(teacher)
     logq = log_soft(student)
     q, G = np.exp(logq), np.zeros((L, V))
@@ -112,7 +112,7 @@ def test_between(student, rng, draw):
         want=gradient(*given),
         mistakes=mistakes(*given),
         tol=TOL,
-        equation="(26.9)",
+        equation="(26.6)",
     )
 
 
@@ -128,7 +128,7 @@ def test_discount_one(student, rng, draw):
         want=slope(lambda z: sequence_kl(z, teacher), one),
         mistakes=known,
         tol=TOL,
-        equation="(26.9)",
+        equation="(26.6)",
     )
 
 
@@ -144,5 +144,5 @@ def test_discount_zero(student, rng, draw):
         mistakes={name: known[name] for name in names}
         | {"the discount is 1": gradient(one, teacher, 1.0)},
         tol=TOL,
-        equation="(26.9)",
+        equation="(26.6)",
     )

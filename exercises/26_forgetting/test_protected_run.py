@@ -23,7 +23,7 @@ def protect(D, X_old):
 
 
 def run(W0, X_old, X, Y, lr, steps, **how):
-    """(W, losses) of (26.10), or with a mistake of `how`."""
+    """(W, losses) of (26.7), or with a mistake of `how`."""
     keep = how.get("keep", lambda D: protect(D, X_old))
     W, m, v = W0.copy(), 0 * W0, 0 * W0
     losses = []
@@ -88,7 +88,7 @@ def test_weights(student, rng, draw):
         want=run(*given)[0],
         mistakes={k: v[0] for k, v in mistakes(given).items()},
         tol=TOL,
-        equation="(26.10)",
+        equation="(26.7)",
     )
 
 
@@ -112,7 +112,7 @@ def test_losses(student, rng, draw):
             "the loss before the first step is missing": want[1:],
         },
         tol=TOL,
-        equation="(26.10)",
+        equation="(26.7)",
     )
 
 
@@ -130,6 +130,6 @@ def test_old_outputs(student, rng, draw):
             @ x,
         },
         tol=TOL,
-        equation="(26.10)",
+        equation="(26.7)",
         called="W x for an old x",
     )

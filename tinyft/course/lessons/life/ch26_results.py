@@ -1,9 +1,13 @@
 """Chapter 26: tables from the study, and "what to set"."""
 
+import time
+
 import numpy as np
 
-from tinyft.course.experiment import said, said_gap
+from tinyft import transfer
+from tinyft.course.experiment import race, said, said_gap
 from tinyft.course.lessons.life import ch26_forgetting as lesson
+from tinyft.course.lessons.life import ch26_guards as guards
 
 SCORES = ("final", "forgetting", "just after")
 KEEPS = {
@@ -12,7 +16,7 @@ KEEPS = {
     lesson.EWC: "λ",
     lesson.LWF: "λ",
     lesson.OSF: "share held",
-    lesson.GPM: "share of energy",
+    lesson.GPM: "share of squared length",
     lesson.KEPT: "images",
 }
 
@@ -73,6 +77,49 @@ def rate_row(study):
     }
 
 
+TIMED = {
+    lesson.NONE: 0.0,
+    lesson.SPRING: 0.03,
+    lesson.EWC: 100.0,
+    lesson.LWF: 0.3,
+    lesson.GPM: 0.9,
+    lesson.KEPT: 20,
+}
+
+
+def step_costs(steps=20):
+    """{method: processor time of a step on the second task, relative to "nothing"}."""
+    every, runs = lesson.tasks(), {}
+    for method, strength in TIMED.items():
+        model, rng = lesson.network(0), np.random.default_rng(0)
+        guard = guards.make(method, strength)
+        guard.begin(model, 0, "domains", rng)
+        guard.end(model, *every[0]["train"], rng)
+        hooks = guard.begin(model, 1, "domains", rng)
+        runs[method] = _learning(model, every[1]["train"], steps, rng, hooks)
+    seconds = race(runs, rounds=5, clock=time.process_time)
+    return {m: t / seconds[lesson.NONE] for m, t in seconds.items() if m != lesson.NONE}
+
+
+def _learning(model, xy, steps, rng, hooks=(None, None)):
+    return lambda: lesson.learn(model, *xy, steps, 1e-4, rng, *hooks)
+
+
+def fisher_cost(steps=20):
+    """How many plain steps cost as much as the true Fisher of 60 pictures."""
+    model, (x, y) = lesson.network(0), lesson.tasks()[0]["train"]
+    few = [(x[: guards.FISHER_IMAGES], y[: guards.FISHER_IMAGES])]
+    seconds = race(
+        {
+            "steps": _learning(model, (x, y), steps, np.random.default_rng(0)),
+            "fisher": lambda: transfer.fisher_diagonal(model, few),
+        },
+        rounds=3,
+        clock=time.process_time,
+    )
+    return steps * seconds["fisher"] / seconds["steps"]
+
+
 def advice(study, words):
     """Rows (situation, start with, measured here, cell) of "What to set".
 
@@ -100,7 +147,8 @@ def advice(study, words):
         ],
         [
             "none may be kept; the inputs may be looked at once; linear layers",
-            "GPM: hold 0.8 to 0.95 of the energy, freeze the biases, project each step",
+            "GPM: hold 0.8 to 0.95 of the inputs' squared length, freeze the biases, "
+            "project each step",
             f"{pair(lesson.GPM)}",
             "5, 6",
         ],

@@ -121,11 +121,14 @@ def fisher_cost(steps=20):
 
 
 def advice(study, words):
-    """Rows (situation, start with, measured here, cell) of "What to set".
+    """Rows (situation, start with, measured here, section) of "What to set".
 
     words: {arm: what `judged` says}, of section 4.
     """
+    return [*_guards(study), _fisher(study), _rate(study), _student(words)]
 
+
+def _guards(study):
     def pair(method, strength=None):
         runs = (lesson.chosen(study, kind, method, strength) for kind in lesson.GRIDS)
         return " and ".join(said(one.values("final"), 2) for one in runs)
@@ -133,10 +136,6 @@ def advice(study, words):
     def one(method):
         return said(lesson.chosen(study, "domains", method).values("final"), 2)
 
-    fishers = [float(row[2].split(" ")[0]) for row in fisher_rows(study)]
-    rates = rate_row(study)
-    low, high = min(rates.values())[0], max(rates.values())[0]
-    near, far = words["off-policy"], words["on-policy, γ = 1"]
     return [
         [
             "some old examples may be kept",
@@ -159,23 +158,37 @@ def advice(study, words):
             f"{one(lesson.SPRING)}; in the digits neither is settled against nothing",
             "3, 6",
         ],
-        [
-            "which Fisher",
-            "the true one (C passes per example); another one needs another λ",
-            f"each at its own λ: {min(fishers):.2f} to {max(fishers):.2f}",
-            "3",
-        ],
-        [
-            "the rate",
-            "swept together with the strength, on old and new validation images",
-            f"nothing at {', '.join(f'{r:g}' for r in rates)}: {low:.2f} to {high:.2f}",
-            "6",
-        ],
-        [
-            "a student for a teacher's outputs",
-            "first off-policy, then on-policy if samples must be right",
-            f"real words {near['real words']:.2f} off-policy, {far['real words']:.2f} "
-            f"after γ = 1; KL(p‖q) {near['KL(p‖q)']:.2f} and {far['KL(p‖q)']:.2f}",
-            "4",
-        ],
+    ]
+
+
+def _fisher(study):
+    finals = [float(row[2].split(" ")[0]) for row in fisher_rows(study)]
+    return [
+        "which Fisher",
+        "the true one (C passes per example); another one needs another λ",
+        f"each at its own λ: {min(finals):.2f} to {max(finals):.2f}",
+        "3",
+    ]
+
+
+def _rate(study):
+    rates = rate_row(study)
+    finals = [row[0] for row in rates.values()]
+    return [
+        "the rate",
+        "swept together with the strength, on old and new validation images",
+        f"nothing at {', '.join(f'{r:g}' for r in rates)}: {min(finals):.2f} to "
+        f"{max(finals):.2f}",
+        "6",
+    ]
+
+
+def _student(words):
+    near, far = words["off-policy"], words["on-policy, γ = 1"]
+    return [
+        "a student for a teacher's outputs",
+        "first off-policy, then on-policy if samples must be right",
+        f"real words {near['real words']:.2f} off-policy, {far['real words']:.2f} after "
+        f"γ = 1; KL(p‖q) {near['KL(p‖q)']:.2f} and {far['KL(p‖q)']:.2f}",
+        "4",
     ]

@@ -128,7 +128,8 @@ def test_each(student, rng, draw, name):
 def test_large_logits(student, rng, draw):
     """Logits around 900: nothing overflows."""
     X, y, W, u, batch = problem(rng, *draw)
-    X = np.hstack([X, np.ones((len(X), 1))])
+    side = np.where(np.arange(len(X)) % 2, 1.0, -1.0)[:, None]  # +900 or −900 by row
+    X = np.hstack([X, side])
     far, near = (np.hstack([W, np.full((len(W), 1), c)]) for c in (900.0, 0.0))
     want = reference((X, y, near, u, batch))
     compare(

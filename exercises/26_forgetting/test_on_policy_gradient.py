@@ -146,3 +146,19 @@ def test_discount_zero(student, rng, draw):
         tol=TOL,
         equation="(26.6)",
     )
+
+
+@pytest.mark.draws((3, 2), (2, 3))
+def test_large_logits(student, rng, draw):
+    """Logits around ±900, another offset in each row: nothing overflows."""
+    one, teacher, gamma = problem(rng, *draw)
+    offsets = np.where(np.arange(len(one)) % 2, 900.0, -900.0)
+    compare(
+        student.on_policy_gradient(
+            one + offsets[:, None], teacher - offsets[:, None, None], gamma
+        ),
+        want=gradient(one, teacher, gamma),
+        mistakes={},
+        tol=TOL,
+        equation="(26.6)",
+    )

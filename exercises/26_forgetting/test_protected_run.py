@@ -6,7 +6,7 @@ import pytest
 from tinyft.grading import compare
 
 TOL = 1e-8
-SIZES = [(3, 6, 2, 5, 9, 4), (4, 5, 3, 3, 7, 6), (2, 7, 4, 6, 5, 3)]
+SIZES = [(3, 6, 2, 5, 9, 4), (4, 5, 1, 3, 7, 6), (2, 7, 4, 6, 5, 3)]
 # out, in, rank of the old inputs, how many, new examples, steps
 
 
@@ -116,11 +116,15 @@ def test_losses(student, rng, draw):
     )
 
 
-@pytest.mark.draws((3, 6, 2, 5, 9, 8), (4, 5, 3, 3, 7, 5))
+@pytest.mark.draws(
+    (3, 6, 2, 5, 9, 8, 1.0), (4, 5, 1, 3, 7, 5, 1e-12), (2, 5, 3, 6, 8, 3, 1e9)
+)
 def test_old_outputs(student, rng, draw):
-    """What the layer does to old inputs, in their whole span."""
-    given = W0, X_old, *_ = problem(rng, *draw)
+    """What the layer does to old inputs, in their whole span, however large they are."""
+    W0, X_old, *rest = problem(rng, *draw[:-1])
     x = X_old.T @ rng.normal(size=len(X_old))
+    X_old = draw[-1] * X_old
+    given = W0, X_old, *rest
     compare(
         student.protected_run(*given)[0] @ x,
         want=W0 @ x,

@@ -70,11 +70,12 @@ def test_the_first_two_seeds_choose_and_no_chosen_rate_is_at_an_edge():
 
 def test_the_tables_have_a_row_per_method_and_fisher():
     study = runs.load("26_forgetting")
-    assert len(results.race_rows(study, "domains")) == 7
+    assert len(results.race_rows(study, "domains")) == 8
     assert [row[0] for row in results.fisher_rows(study)] == list(lesson.FISHERS)
     arms = "off-policy", "on-policy, γ = 1"
     judged = {arm: {"real words": 0.5, "KL(p‖q)": 1.0} for arm in arms}
     assert all(len(row) == 4 for row in results.advice(study, judged))
+    assert all(len(row) == 5 for row in results.leans(study))
 
 
 def test_only_the_projected_step_stays_under_adam():

@@ -45,6 +45,33 @@ def matrix(R, names, caption):
     plot.show(fig, f"Accuracy on each task after each task: {rows}. {caption}", caption)
 
 
+def plane(old, new, start, ends, caption):
+    """Two losses over two weights as contours, and where each method ends.
+
+    old, new: (X, y).  start: the old solution (2,).  ends: {method: (2,)}.
+    """
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots(figsize=(6.4, 4.4))
+    a, b = np.meshgrid(np.linspace(-2.2, 2.2, 80), np.linspace(-1.8, 2.8, 80))
+    grid = np.stack([a, b], axis=-1)
+    for (X, y), colour, dash in ((old, "0.45", "--"), (new, plot.COLOURS["sky"], "-")):
+        loss = ((grid @ X.T - y) ** 2).mean(axis=-1) / 2
+        levels = (0.05, 0.3, 1.0, 2.5)
+        ax.contour(a, b, loss, levels, colors=colour, linestyles=dash, linewidths=1.0)
+    ax.plot(*start, "k*", markersize=12, label="old solution")
+    for i, (name, w) in enumerate(ends.items()):
+        colour = list(plot.COLOURS.values())[(i * 5 + 1) % 8]
+        ax.annotate("", w, start, arrowprops={"arrowstyle": "-", "color": "0.85"})
+        ax.plot(*w, plot.MARKS[i], color=colour, label=name, markersize=8)
+    ax.set(xlabel="weight 1", ylabel="weight 2")
+    ax.legend(fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    said = "; ".join(f"{name} at {w[0]:.1f}, {w[1]:.1f}" for name, w in ends.items())
+    plot.show(
+        fig, f"Contours of an old and a new loss; ends: {said}. {caption}", caption
+    )
+
+
 def buffer(study, caption):
     """Final accuracy and forgetting against the size of the buffer, both sequences."""
     curves = {}

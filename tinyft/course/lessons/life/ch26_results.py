@@ -18,6 +18,7 @@ KEEPS = {
     lesson.OSF: "share held",
     lesson.GPM: "share of squared length",
     lesson.KEPT: "images",
+    lesson.ALL: "",
 }
 
 
@@ -37,6 +38,8 @@ def _row(method, runs, base):
     what = f"{KEEPS[method]} {chosen['strength']:g}" if KEEPS[method] else ""
     gap = "" if method == lesson.NONE else said_gap(final - base, 2, 100)
     cells = [said(runs.values(score), 3) for score in SCORES]
+    if method == lesson.ALL:
+        cells[1:] = "–", "–"
     return [method, what, f"{chosen['lr']:g}", *cells, gap]
 
 
@@ -121,11 +124,11 @@ def fisher_cost(steps=20):
 
 
 def advice(study, words):
-    """Rows (situation, start with, measured here, section) of "What to set".
+    """Rows (if, do, result here, price) of "What to set".
 
     words: {arm: what `judged` says}, of section 4.
     """
-    return [*_guards(study), _fisher(study), _rate(study), _student(words)]
+    return [*_guards(study), _fisher(study), _student(words)]
 
 
 def _guards(study):
@@ -133,30 +136,34 @@ def _guards(study):
         runs = (lesson.chosen(study, kind, method, strength) for kind in lesson.GRIDS)
         return " and ".join(said(one.values("final"), 2) for one in runs)
 
-    def one(method):
-        return said(lesson.chosen(study, "domains", method).values("final"), 2)
-
+    domains = said(lesson.chosen(study, "domains", lesson.EWC).values("final"), 2)
     return [
         [
-            "some old examples may be kept",
-            "rehearsal, each old task with weight 1; 20 or more per task, all classes",
-            f"final accuracy with 20: {pair(lesson.KEPT, 20)} (domains, digits); with "
-            f"nothing {pair(lesson.NONE)}",
-            "2",
+            "all old data may be kept",
+            "train on all tasks mixed",
+            f"final accuracy {pair(lesson.ALL)} (domains, digits); nothing: "
+            f"{pair(lesson.NONE)}",
+            "the data, and training again for each new task",
         ],
         [
-            "none may be kept; the inputs may be looked at once; linear layers",
-            "GPM: hold 0.8 to 0.95 of the inputs' squared length, freeze the biases, "
-            "project each step",
-            f"{pair(lesson.GPM)}",
-            "5, 6",
+            "a few old examples may be kept",
+            "rehearsal: 20 or more per task, every class among them, each old task with "
+            "weight 1",
+            pair(lesson.KEPT, 20),
+            "the right to keep them; a second batch in each step",
         ],
         [
-            "none may be kept, other layers; every task has all classes",
-            "EWC with the true Fisher, λ over five decades",
-            f"domains: {one(lesson.EWC)}; L2-SP, which needs no Fisher, "
-            f"{one(lesson.SPRING)}; in the digits neither is settled against nothing",
-            "3, 6",
+            "none may be kept, and the layers are linear",
+            "GPM: hold the directions of 0.8 to 0.95 of the inputs' squared length, "
+            "freeze the biases, project each step",
+            pair(lesson.GPM),
+            "learns less (just after); the free directions run out (Proofs, F)",
+        ],
+        [
+            "none may be kept, other layers, and every task has all classes",
+            "EWC with the true Fisher, λ swept over decades",
+            f"{domains} (domains); in the digits not settled against nothing",
+            "two copies of the weights; learning is a little slower",
         ],
     ]
 
@@ -164,31 +171,48 @@ def _guards(study):
 def _fisher(study):
     finals = [float(row[2].split(" ")[0]) for row in fisher_rows(study)]
     return [
-        "which Fisher",
-        "the true one (C passes per example); another one needs another λ",
-        f"each at its own λ: {min(finals):.2f} to {max(finals):.2f}",
-        "3",
-    ]
-
-
-def _rate(study):
-    rates = rate_row(study)
-    finals = [row[0] for row in rates.values()]
-    return [
-        "the rate",
-        "swept together with the strength, on old and new validation images",
-        f"nothing at {', '.join(f'{r:g}' for r in rates)}: {min(finals):.2f} to "
-        f"{max(finals):.2f}",
-        "6",
+        "you use EWC's λ from elsewhere",
+        "find out which Fisher it was tuned for, or sweep λ again",
+        f"five Fishers, each at its own λ: {min(finals):.2f} to {max(finals):.2f}",
+        "one sweep",
     ]
 
 
 def _student(words):
     near, far = words["off-policy"], words["on-policy, γ = 1"]
     return [
-        "a student for a teacher's outputs",
-        "first off-policy, then on-policy if samples must be right",
-        f"real words {near['real words']:.2f} off-policy, {far['real words']:.2f} after "
-        f"γ = 1; KL(p‖q) {near['KL(p‖q)']:.2f} and {far['KL(p‖q)']:.2f}",
-        "4",
+        "a student learns a teacher's sequences",
+        "off-policy first; then on-policy with γ = 1 if wrong outputs cost more than "
+        "missing ones",
+        f"real words {near['real words']:.2f}, then {far['real words']:.2f}",
+        f"coverage: KL(p‖q) {near['KL(p‖q)']:.2f}, then {far['KL(p‖q)']:.2f}",
     ]
+
+
+PAIRS = (
+    (lesson.KEPT, lesson.GPM),
+    (lesson.GPM, lesson.NONE),
+    (lesson.GPM, lesson.EWC),
+    (lesson.EWC, lesson.NONE),
+    (lesson.EWC, lesson.SPRING),
+)
+
+
+def leans(study):
+    """Rows of differences in points, paired by seed: what `advice` leans on.
+
+    Rehearsal with 20 images; the others at what they chose.
+    """
+    rows = []
+    for a, b in PAIRS:
+        kept = 20 if a == lesson.KEPT else None
+        name = f"{a}, 20" if kept else a
+        cells = []
+        for kind in lesson.GRIDS:
+            first = lesson.chosen(study, kind, a, kept)
+            second = lesson.chosen(study, kind, b)
+            for score in ("final", "just after"):
+                away = np.subtract(first.values(score), second.values(score))
+                cells.append(said_gap(away, 1, 100))
+        rows.append([f"{name} minus {b}", *cells])
+    return rows

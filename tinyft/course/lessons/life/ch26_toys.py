@@ -45,6 +45,15 @@ def leak(optimiser, guard, k=4, steps=100):
     return held.leak()
 
 
+def two_tasks(n=20):
+    """(X1, y1, X2, y2): two weights; the old inputs lie almost on one line."""
+    rng = np.random.default_rng(2)
+    along, across = np.array([[0.9, 0.5]]), np.array([[-0.5, 0.9]])
+    X1 = 1.3 * rng.normal(size=(n, 1)) * along + 0.12 * rng.normal(size=(n, 1)) * across
+    X2 = rng.normal(size=(n, 2)) @ np.array([[1.0, 0.3], [0.0, 0.7]])
+    return X1, X1 @ np.array([0.0, -1.0]), X2, X2 @ np.array([0.2, 2.0])
+
+
 def rehearsal_path(seed, d=6, n1=3, n2=2):
     """(forgetting, |w₂ − w*|) for 0 ... n1 kept examples: least squares, one teacher."""
     rng = np.random.default_rng(seed)

@@ -157,13 +157,13 @@ def _guards(study):
             "GPM: hold the directions of 0.8 to 0.95 of the inputs' squared length, "
             "freeze the biases, project each step",
             pair(lesson.GPM),
-            "learns less (just after); the free directions run out (Proofs, F)",
+            "in the digits it learned about half; free directions run out (Proofs, F)",
         ],
         [
             "none may be kept, other layers, and every task has all classes",
             "EWC with the true Fisher, λ swept over decades",
             f"{domains} (domains); in the digits not settled against nothing",
-            "two copies of the weights; learning is a little slower",
+            "two copies of the weights; in the digits it learned less",
         ],
     ]
 

@@ -34,6 +34,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
     ["transfer/norms"],
     ["models", "peft", "transfer", "objectives", "evaluation", "optim"],
     ["models/classic", "models/vision", "transfer/merging"],
+    ["models/classic", "models/vision", "transfer/continual"],
     ["peft/methods", "io/huggingface"],
     [
         "peft/methods/orthogonal",

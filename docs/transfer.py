@@ -34,7 +34,7 @@ def chapters():
 def rows():
     """A line of the table for each function and class."""
     owners = chapters()
-    for package in ("transfer", "evaluation"):
+    for package in ("transfer", "transfer.continual", "evaluation"):
         room = importlib.import_module(f"tinyft.{package}")
         for name in sorted(room.__all__):
             value = getattr(room, name)

@@ -121,7 +121,7 @@ def test_one_rate_leaves_nothing_to_choose(tmp_path):
 def test_a_committed_study_is_complete(lesson):
     """What a notebook draws is in the file: every setting of the plan, and five seeds."""
     found, plan = runs.load(lesson.__name__.rpartition(".ch")[2]), lesson.plan()
-    for settings in plan + runs.finals(found, plan):
+    for settings in plan + runs.second_pass(lesson, found, plan):
         assert len(found.where(**settings)) == 1
 
 

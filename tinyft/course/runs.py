@@ -7,7 +7,8 @@
 A plan is a list of settings, each a dict with a rate "lr" and a seed. It covers the grid
 of rates with the seeds of CHOOSING; then the other seeds of SEEDS follow at the best rate
 of each grid, by the score "valid" (a plan with every seed at every rate, for cheap
-runs, has no such second pass). The file holds every single result with its settings,
+runs, has no such second pass; a lesson that chooses more than a rate has its own
+`finals(grids)`). The file holds every single result with its settings,
 and the version and processor that made it; a run that the file has already is not
 repeated, so the command can be stopped and started again.
 """
@@ -115,7 +116,14 @@ def study(chapter, report=print):
 def _study(lesson, report):
     name, plan = lesson.__name__.rpartition(".ch")[2], lesson.plan()
     grids = record(name, plan, lesson.run, FOLDER, report, keep=True)
-    record(name, plan + finals(grids, plan), lesson.run, FOLDER, report)
+    record(name, plan + second_pass(lesson, grids, plan), lesson.run, FOLDER, report)
+
+
+def second_pass(lesson, grids, plan):
+    """What follows the plan: `lesson.finals(grids)` where it has that, else `finals`."""
+    if hasattr(lesson, "finals"):
+        return lesson.finals(grids)
+    return finals(grids, plan)
 
 
 def lessons_of(chapter):

@@ -1,5 +1,6 @@
 """L4: transfer without new parameters: what to hold, where, and how hard."""
 
+from tinyft.transfer import continual
 from tinyft.transfer.discriminative_lr import (
     discriminative_groups,
     gradual_unfreeze,
@@ -60,6 +61,7 @@ __all__ = [
     "change_vocabulary",
     "dare",
     "dare_variance",
+    "continual",
     "discriminative_groups",
     "distance",
     "distances",

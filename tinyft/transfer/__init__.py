@@ -28,6 +28,17 @@ from tinyft.transfer.linear_probe import (
     linear_probe,
     spread,
 )
+from tinyft.transfer.multitask.gradients import cosines, task_gradients
+from tinyft.transfer.multitask.linear import (
+    break_even,
+    joint_ridge,
+    pooled_risk,
+    separate_risk,
+)
+from tinyft.transfer.multitask.losses import weighted_sum
+from tinyft.transfer.multitask.pcgrad import PCGrad, pcgrad
+from tinyft.transfer.multitask.trunk import SharedTrunk
+from tinyft.transfer.multitask.uncertainty import UncertaintyWeights, best_variance
 from tinyft.transfer.negative_transfer import transfer_gap
 from tinyft.transfer.norms.batchnorm import (
     batchnorm,
@@ -46,10 +57,16 @@ __all__ = [
     "FeatureDrift",
     "GradualUnfreezing",
     "LinearProbe",
+    "PCGrad",
+    "SharedTrunk",
     "StochNorm2d",
+    "UncertaintyWeights",
     "WeightedKL",
     "batchnorm",
+    "best_variance",
+    "break_even",
     "change_vocabulary",
+    "cosines",
     "discriminative_groups",
     "distance",
     "distances",
@@ -62,6 +79,7 @@ __all__ = [
     "gaussian_kl",
     "gradual_unfreeze",
     "head_only",
+    "joint_ridge",
     "last",
     "layer_groups",
     "layer_rates",
@@ -74,19 +92,24 @@ __all__ = [
     "mutual_information",
     "new_rows",
     "old_pieces",
+    "pcgrad",
+    "pooled_risk",
     "relative_gradients",
     "relevance",
     "residual_correlation",
     "sensitivity",
+    "separate_risk",
     "shift_score",
     "shift_scores",
     "slice_rule",
     "snapshot",
     "spread",
     "stochnorm",
+    "task_gradients",
     "tent",
     "train_only",
     "transfer_gap",
     "unfreeze",
     "variance_weight",
+    "weighted_sum",
 ]

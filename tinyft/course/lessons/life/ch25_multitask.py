@@ -12,7 +12,7 @@ from tinyft.course.lessons.life import ch25_setting as setting
 from tinyft.course.runs import Runs
 
 TEN = (*SEEDS, 5, 6, 7, 8, 9)
-RATES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
+RATES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
 FACTOR = float(setting.BATCH)  # B's loss summed over the batch, not averaged
 WIDE = (64, 64, 16)  # the trunk of "helper"
 UNITS = {

@@ -33,7 +33,7 @@ def parts():
 
 # --- the same question in altered worlds -----------------------------------------------
 
-NAMES = np.random.default_rng(7).permutation(10)  # digit k is called NAMES[k]
+NAMES = (np.arange(10) + 3) % 10  # digit k is called NAMES[k]
 WORLDS = {  # world: images, digits -> images, labels
     "plain": lambda x, y: (x, y),
     "shifted": lambda x, y: (data.shift(x, "translate"), y),

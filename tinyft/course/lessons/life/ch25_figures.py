@@ -1,0 +1,106 @@
+"""Chapter 25: its pictures."""
+
+import numpy as np
+
+from tinyft.course import plot
+from tinyft.course.experiment import interval
+from tinyft.course.lessons.life import ch25_linear as linear
+from tinyft.course.lessons.life import ch25_results as results
+from tinyft.course.lessons.life import ch25_setting as setting
+from tinyft.course.plot import COLOURS, DASHES, MARKS
+
+
+def worlds(caption):
+    """Five test images in every world, with the label that the world gives them."""
+    import matplotlib.pyplot as plt
+
+    fig, grid = plt.subplots(1, 20, figsize=(9.2, 1.1))
+    for i, name in enumerate(setting.WORLDS):
+        x, y = setting.world(name, "test")
+        for j, ax in enumerate(grid[5 * i : 5 * i + 5]):
+            ax.imshow(x[j + 4].reshape(8, 8), cmap="gray_r")
+            ax.axis("off")
+            ax.text(0.5, -0.3, int(y[j + 4]), transform=ax.transAxes, ha="center")
+        grid[5 * i + 2].set_title(name, fontsize=10)
+    text = "Five 8 × 8 digits in each world, labels below: "
+    plot.show(fig, text + ", ".join(setting.WORLDS) + f". {caption}", caption)
+
+
+def arrows(g1, g2, projected, caption):
+    """Two gradients in the plane, projected, and both sums."""
+    import matplotlib.pyplot as plt
+
+    fig, axes = plt.subplots(1, 2, figsize=(8.0, 3.2), sharex=True, sharey=True)
+    before = {"g₁": g1, "g₂": g2, "sum": g1 + g2}
+    after = {"g₁′": projected[0], "g₂′": projected[1], "sum": sum(projected)}
+    colours = [COLOURS[c] for c in ("blue", "vermilion", "black")]
+    for ax, found, title in zip(axes, (before, after), ("as they are", "PCGrad")):
+        for (name, g), colour in zip(found.items(), colours):
+            look = {"width": 0.012, "color": colour, "zorder": 3}
+            ax.quiver(0, 0, *g, angles="xy", scale_units="xy", scale=1, **look)
+            ax.text(*(1.12 * g), name, color=colour, ha="center", va="center")
+        ax.set(title=title, xlabel="first coordinate", aspect="equal")
+    ends = np.array([*before.values(), *after.values(), [0, 0]])
+    low, high = ends.min(0) - 0.5, ends.max(0) + 0.5
+    axes[0].set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+    axes[0].set_ylabel("second coordinate")
+    text = "; ".join(f"{k} ({v[0]:.2f}, {v[1]:.2f})" for k, v in after.items())
+    plot.show(fig, f"Arrows in the plane, before and after: {text}. {caption}", caption)
+
+
+def risks(n, d, noise, caption, top=2.0):
+    """Excess risk against D: apart, pooled, best weight; dots are simulated."""
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots(figsize=(6.4, 3.8))
+    D = np.linspace(0, top, 60)
+    weights = {
+        "task 1 alone (a = 0)": lambda at: 0.0,
+        "pooled (a = 1)": lambda at: 1.0,
+        "best weight": lambda at: linear.best_weight(n, d, noise, at),
+    }
+    text = []
+    for i, (name, weight) in enumerate(weights.items()):
+        y = [linear.risk(n, d, noise, at, weight(at)) for at in D]
+        look = {"color": list(COLOURS.values())[i], "linestyle": DASHES[i]}
+        ax.plot(D, y, label=name, **look)
+        dots = D[::12]
+        found = [linear.simulated(n, d, noise, at, weight(at)) for at in dots]
+        ax.plot(dots, found, MARKS[i], color=look["color"], markersize=5)
+        text.append(f"{name} from {y[0]:.2f} to {y[-1]:.2f}")
+    ax.set(xlabel="D, squared difference of the two true weights")
+    ax.set(ylabel="excess risk on task 1", ylim=(0, None))
+    ax.legend(fontsize=9)
+    plot.show(fig, f"Excess risk against D: {'; '.join(text)}. {caption}", caption)
+
+
+def helpers(study, caption):
+    """Helper minus none, in points: by helper and question, a dot per seed."""
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots(figsize=(7.2, 3.6))
+    at, names, text = 0, [], []
+    for i, main in enumerate(("even", "loop")):
+        alone = results.helper(study, "none", main)
+        for other in ("digit", "side", "noise"):
+            found = results.helper(study, other, main)
+            values = 100 * results.differences(found, alone, "test")
+            mean, half = interval(values)
+            colour = list(COLOURS.values())[i]
+            ax.plot(
+                at + np.linspace(-0.15, 0.15, len(values)),
+                values,
+                MARKS[i],
+                color=colour,
+                alpha=0.5,
+                markersize=4,
+            )
+            ax.errorbar(at + 0.28, mean, half, fmt="D", color=colour, capsize=4)
+            names.append(f"{main}\n+ {other}")
+            text.append(f"{main} + {other} {mean:+.1f} ± {half:.1f}")
+            at += 1
+    ax.axhline(0, color="0.4", linewidth=1)
+    ax.set_xticks(range(len(names)), names)
+    ax.set(xlabel="question + helper", ylabel="error minus without, points")
+    ax.grid(axis="x", visible=False)
+    plot.show(fig, f"Change of the error: {'; '.join(text)}. {caption}", caption)

@@ -1,0 +1,202 @@
+"""Chapter 25: tables and sentences, every number from the study's runs.
+
+Error rates are in percent, differences in points, each mean ± half of its 95 % interval
+over seeds; differences are paired by seed. "Ink left" is the share of the ink's variance
+that a model leaves unexplained, in percent.
+"""
+
+import numpy as np
+
+from tinyft import evaluation
+from tinyft.course.experiment import said, said_gap, settled
+from tinyft.course.lessons.life import ch25_multitask as lesson
+from tinyft.course.lessons.life import ch25_setting as setting
+
+WAYS = {
+    "sum": "sum",
+    "PCGrad": "PCGrad",
+    "uncertainty": "uncertainty, σ² from 1",
+    "started": "uncertainty, σ² from first losses",
+}
+UNITS = {
+    "share": "share, 0 to 1",
+    "percent": "percent",
+    "standard": "standardised",
+}
+
+
+def world(study, other, factor, way="sum", head="one"):
+    """The runs of two worlds at the arm's best rate."""
+    arm = dict(part="worlds", other=other, factor=factor, way=way, head=head)
+    return lesson.chosen(study.where(**arm))
+
+
+def unit(study, name, way):
+    """The runs of digit and ink at the arm's best rate."""
+    return lesson.chosen(study.where(part="units", unit=name, way=way))
+
+
+def helper(study, other, main="even", labels=30, weight=1.0, way="sum"):
+    """The runs of a question with few labels and a helper at the arm's best rate."""
+    arm = dict(main=main, other=other, labels=labels, weight=weight, way=way)
+    return lesson.chosen(study.where(part="helper", **arm))
+
+
+def rate(found):
+    """The rate of runs that share one, as text."""
+    return f"{found[0]['settings']['lr']:g}"
+
+
+def percent(found, score, digits=1):
+    """A score over seeds in percent, mean ± half."""
+    return said(100 * np.array(found.values(score)), digits)
+
+
+def gap(first, second, score, digits=1):
+    """First minus second, paired by seed, in points; labelled if not settled."""
+    return said_gap(differences(first, second, score), digits, unit=100)
+
+
+def differences(first, second, score):
+    """First minus second, one number per seed."""
+    return np.subtract(first.values(score), second.values(score))
+
+
+# --- tables -----------------------------------------------------------------------------
+
+
+def scale_rows(study, other="upside down"):
+    """A alone, and both worlds with B's loss once and FACTOR times."""
+    rows = [("A alone", world(study, "upside down", 1.0, "A alone"))]
+    for factor in (1.0, lesson.FACTOR):
+        rows.append((f"A + {factor:g} · B", world(study, other, factor)))
+    rows = [
+        [name, percent(found, "A"), percent(found, "B"), rate(found)]
+        for name, found in rows
+    ]
+    rows[0][2] = "not trained"
+    return rows
+
+
+def pcgrad_rows(study):
+    """PCGrad minus the sum, errors of A and B, in each world and at both factors."""
+    rows = []
+    for other in ("shifted", "upside down", "renamed"):
+        for factor in (1.0, lesson.FACTOR):
+            plain, projected = (
+                world(study, other, factor, w) for w in ("sum", "PCGrad")
+            )
+            row = [f"{other}, × {factor:g}"]
+            row += [percent(plain, "A"), percent(projected, "A")]
+            rows.append([*row, *(gap(projected, plain, task) for task in "AB")])
+    return rows
+
+
+def head_rows(study):
+    """One head for both worlds, or one for each."""
+    rows = []
+    for other in ("upside down", "renamed"):
+        for factor in (1.0, lesson.FACTOR):
+            row = [f"{other}, × {factor:g}"]
+            for head in ("one", "two"):
+                found = world(study, other, factor, head=head)
+                row += [percent(found, "A"), percent(found, "B")]
+            rows.append(row)
+    return rows
+
+
+def uncertainty_rows(study):
+    """The ways to add up two losses of which one counts FACTOR times."""
+    arms = [("sum", 1.0), *((way, lesson.FACTOR) for way in WAYS)]
+    rows = []
+    for way, factor in arms:
+        found = world(study, "upside down", factor, way)
+        name = f"{WAYS[way]}, × {factor:g}"
+        rows.append([name, percent(found, "A"), percent(found, "B"), rate(found)])
+    return rows
+
+
+def unit_rows(study):
+    """Digit and ink, by unit and way."""
+    rows = []
+    for name, text in UNITS.items():
+        for way in WAYS if name != "standard" else ("sum", "started"):
+            found = unit(study, name, way)
+            scores = percent(found, "digit"), percent(found, "ink")
+            rows.append([text, WAYS[way], *scores, rate(found)])
+    return rows
+
+
+def helper_rows(study, main="even"):
+    """A helper's errors, and minus none: over seeds."""
+    alone = helper(study, "none", main)
+    rows = [["none", percent(alone, "test"), "", rate(alone)]]
+    for other in ("digit", "side", "noise"):
+        found = helper(study, other, main)
+        scores = percent(found, "test"), gap(found, alone, "test")
+        rows.append([other, *scores, rate(found)])
+    return rows
+
+
+def weight_rows(study):
+    """Helper minus none for each weight of the helper's loss, and for PCGrad."""
+    alone = helper(study, "none")
+    arms = [(f"a = {w:g}", {"weight": w}) for w in (0.1, 1.0, 10.0)]
+    arms.append(("a = 1, PCGrad", {"way": "PCGrad"}))
+    return [
+        [
+            name,
+            *(gap(helper(study, o, **arm), alone, "test") for o in ("digit", "side")),
+        ]
+        for name, arm in arms
+    ]
+
+
+def label_rows(study):
+    """Helper minus none by the number of labels."""
+    rows = []
+    for labels in (30, 100, 300):
+        alone = helper(study, "none", labels=labels)
+        row = [labels, percent(alone, "test")]
+        for other in ("digit", "side"):
+            row.append(gap(helper(study, other, labels=labels), alone, "test"))
+        rows.append(row)
+    return rows
+
+
+# --- negative transfer, tested as in chapter 12 -------------------------------------------
+
+
+def ten(study, other, main="even"):
+    """Ten networks trained again at the study's rate: errors, (seeds, test images)."""
+    lr = helper(study, other, main)[0]["settings"]["lr"]
+    x, y = setting.question(main, "test")
+    return np.array(
+        [
+            setting.errors(
+                lesson.helper(main, other, 30, 1.0, "sum", lr, s), main, x, y
+            )
+            for s in lesson.TEN
+        ]
+    )
+
+
+def verdicts(errors, alone="none"):
+    """Rows (helper, gap ± half, verdict, of it seeds and images) of `evaluation.decide`.
+
+    errors: {helper: (seeds, images)}; the level makes all verdicts hold together.
+    """
+    others = [name for name in errors if name != alone]
+    rows = []
+    for name in others:
+        found = evaluation.decide(errors[name], errors[alone], 1 - 0.05 / len(others))
+        parts = f"{100 * found.over_seeds:.1f}, {100 * found.over_examples:.1f}"
+        gap = f"{100 * found.gap:+.1f} ± {100 * found.half:.1f}"
+        rows.append([name, gap, found.verdict, parts])
+    return rows
+
+
+def sign(study, first, second, score):
+    """1, −1 or 0 of two arms of `worlds`, each (other, factor, way, head)."""
+    a, b = (world(study, *arm) for arm in (first, second))
+    return settled(differences(a, b, score))

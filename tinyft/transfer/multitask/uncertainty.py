@@ -25,8 +25,8 @@ class UncertaintyWeights(nn.Module):
     kinds   {task: "regression" or "classification"}, two tasks or more
 
     `log_variance` (T,) holds s_t, at first 0. Train it with the network, without weight
-    decay. At a rate η Adam moves s by about η a step, so from a loss of 10⁴ the way to
-    log 10⁴ = 9.2 is long: call `start_at` first. Raises ValueError for one task, another
+    decay. At a rate η Adam moves s by at most about η a step, and far less after the steep
+    start of a large loss: call `start_at` first. Raises ValueError for one task, another
     kind, other tasks, or a loss that is no scalar.
     """
 

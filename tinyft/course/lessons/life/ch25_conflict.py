@@ -1,5 +1,7 @@
 """Chapter 25: how far the gradients of two worlds agree while a network learns both."""
 
+from functools import partial
+
 import numpy as np
 
 from tinyft import backend, optim, tensor, transfer
@@ -72,3 +74,61 @@ def _ends(cos, part):
         f"{last.mean():+.2f}",
         f"{np.mean(last < 0):.0%}",
     ]
+
+
+def steps_to_best(loss, lr=0.03, most=5000):
+    """Steps of Adam from σ² = 1 until the σ² of a fixed regression loss is within a tenth
+    of its best."""
+    weights = transfer.UncertaintyWeights(dict.fromkeys("ab", "regression"))
+    step, losses = optim.Adam(weights.parameters(), lr=lr), {}
+    for t in "ab":
+        losses[t] = tensor(np.array(loss, np.float32))
+    for count in range(most):
+        if abs(weights.variances()["a"] / loss - 1) < 0.1:
+            return count
+        weights(losses).backward()
+        step.step()
+        step.zero_grad()
+    raise ValueError(f"steps_to_best: still away from {loss} after {most} steps")
+
+
+def small_steps(tasks, factor, after=(20, 200, 400), lr=0.03, eta=1e-4):
+    """Rows (steps, cosine, |g_A|, |g_B|, changes / η) of one small step at some points.
+
+    The points are where so many steps of A + factor · B have led. The small step is plain
+    gradient descent over the whole pool, along the sum of both gradients and along the
+    sum of the projected ones: the changes of L_A, of both ways, then those of L_B.
+    """
+    arrays = [tensor(v) for pair in tasks.values() for v in pair]
+    rows = []
+    for steps in after:
+        model = setting.one_head(0)
+        setting.fit(model, tasks, "sum", lr, 0, {"B": factor}, steps)
+        losses = partial(setting.losses, model, tasks, arrays)
+        found = losses()
+        before = {task: value.item() for task, value in found.items()}
+        found["B"] = factor * found["B"]
+        G = backend.asnumpy(transfer.task_gradients(found, model.parameters()))
+        both = G, transfer.pcgrad(G, np.random.default_rng(0))
+        moves = [
+            _after(list(model.parameters()), part.sum(axis=0) * eta, losses, before)
+            for part in both
+        ]
+        changes = np.transpose(moves).ravel() / eta  # A: sum, PCGrad; B: the same
+        row = [steps, f"{transfer.cosines(G)[0, 1]:+.2f}"]
+        row += [f"{np.linalg.norm(part):.2f}" for part in G]
+        rows.append([*row, *(f"{value:+.3f}" for value in changes)])
+    return rows
+
+
+def _after(params, move, losses, before):
+    """The change of each loss when the parameters go by −move; they come back."""
+    kept, start = [p.data.copy() for p in params], 0
+    for p in params:
+        part = move[start : start + p.size].reshape(p.shape)
+        p.data = p.data - tensor(part.astype(np.float32)).data
+        start += p.size
+    after = losses()
+    for p, data in zip(params, kept):
+        p.data = data
+    return [after[task].item() - before[task] for task in before]

@@ -26,6 +26,26 @@ def worlds(caption):
     plot.show(fig, text + ", ".join(setting.WORLDS) + f". {caption}", caption)
 
 
+def cosines(lines, caption, smooth=40):
+    """Running means of cosines {pair of tasks: (steps,)}, over the steps."""
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots(figsize=(6.8, 3.6))
+    text = []
+    for i, (name, y) in enumerate(lines.items()):
+        look = {"color": list(COLOURS.values())[i], "linestyle": DASHES[i]}
+        mean = plot.running_mean(y, smooth)
+        at = np.arange(smooth, len(y))  # from the first full mean
+        ax.plot(at, mean[at], label=name, **look)
+        text.append(f"{name} from {mean[smooth]:+.2f} to {mean[-1]:+.2f}")
+    ax.axhline(0, color="0.4", linewidth=1)
+    ax.set(xlabel="step", ylabel="cosine of the two gradients")
+    fig.legend(loc="outside lower center", ncols=2, fontsize=9)
+    plot.show(
+        fig, f"Lines of cosines over steps: {'; '.join(text)}. {caption}", caption
+    )
+
+
 def arrows(g1, g2, projected, caption):
     """Two gradients in the plane, projected, and both sums."""
     import matplotlib.pyplot as plt

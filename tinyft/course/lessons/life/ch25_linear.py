@@ -10,6 +10,8 @@ an error of variance σ²/n per entry. The fit that counts task 2 with weight a 
 
 import numpy as np
 
+from tinyft.transfer import pooled_risk, separate_risk
+
 
 def risk(n, d, noise, D, a):
     """R of (25.7) for a weight a of the other task."""
@@ -36,3 +38,28 @@ def simulated(n, d, noise, D, a, draws=400, seed=0):
     goals = np.hstack([y1, np.sqrt(a) * y2]).T
     w = np.linalg.lstsq(rows, goals, rcond=None)[0]
     return float(np.mean(np.sum((w.T - truth) ** 2, axis=1)))
+
+
+def drawn_risks(n, d, noise, D, draws=20000, seed=0):
+    """(apart, pooled): mean risk of least squares on normal inputs minus the library's
+    formula, in standard errors of the mean."""
+    rng = np.random.default_rng(seed)
+    w = rng.normal(size=(2, d))
+    w[1] = w[0] + np.sqrt(D) * np.eye(d)[0]
+    X = rng.normal(size=(draws, 2, n, d))
+    y = np.einsum("rtnd,td->rtn", X, w) + np.sqrt(noise) * rng.normal(size=X.shape[:3])
+    fits = (
+        _least_squares(X[:, 0], y[:, 0]),
+        _least_squares(X.reshape(draws, 2 * n, d), y.reshape(draws, 2 * n)),
+    )
+    wants = separate_risk(n, d, noise), pooled_risk(n, d, noise, D)
+    z = []
+    for fit, want in zip(fits, wants):
+        risks = np.sum((fit - w[0]) ** 2, axis=1)
+        z.append((risks.mean() - want) / (risks.std() / np.sqrt(draws)))
+    return z
+
+
+def _least_squares(X, y):
+    left = np.einsum("rnd,rne->rde", X, X)
+    return np.linalg.solve(left, np.einsum("rnd,rn->rd", X, y)[..., None])[..., 0]

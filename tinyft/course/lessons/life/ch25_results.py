@@ -164,6 +164,32 @@ def label_rows(study):
     return rows
 
 
+def sweep_rows(study):
+    """Mean score on valid at every rate, for a few arms of each part."""
+    arms = {
+        f"worlds, {way}, × {factor:g}": dict(
+            part="worlds", other="upside down", factor=factor, way=way, head="one"
+        )
+        for way in ("sum", "PCGrad", "started")
+        for factor in (1.0, lesson.FACTOR)
+    }
+    for name in UNITS:
+        for way in ("sum", "started"):
+            arms[f"units, {name}, {way}"] = dict(part="units", unit=name, way=way)
+    for other in ("none", "digit", "side", "noise"):
+        arms[f"helper, {other}"] = dict(
+            part="helper", main="even", other=other, labels=30, weight=1.0, way="sum"
+        )
+    rows = []
+    for name, arm in arms.items():
+        found = study.where(**arm).by("lr", "valid")
+        means = [
+            f"{np.mean(found[lr]):.3f}" if lr in found else "" for lr in lesson.RATES
+        ]
+        rows.append([name, *means])
+    return rows
+
+
 # --- negative transfer, tested as in chapter 12 -------------------------------------------
 
 

@@ -5,6 +5,8 @@ units     which digit, and how much ink, in three units of ink
 helper    a question with few labels, and a second task with many
 """
 
+from functools import partial
+
 import numpy as np
 
 from tinyft.course.experiment import SEEDS
@@ -12,9 +14,11 @@ from tinyft.course.lessons.life import ch25_setting as setting
 from tinyft.course.runs import Runs
 
 TEN = (*SEEDS, 5, 6, 7, 8, 9)
-RATES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
+RATES = (3e-3, 1e-2, 3e-2, 1e-1, 3e-1)  # worlds and units
+LARGE = RATES  # few labels and the helper "digit"
+SMALL = 3e-4, 1e-3, *RATES[:3]  # few labels and another helper, or none
 FACTOR = float(setting.BATCH)  # B's loss summed over the batch, not averaged
-WIDE = (64, 64, 16)  # the trunk of "helper"
+WIDE, NARROW = (64, 64, 16), (64, 64, 4)  # the trunks of "helper" and "narrow"
 UNITS = {
     "share": lambda ink: ink,
     "percent": lambda ink: 100 * ink,
@@ -58,6 +62,12 @@ def _worlds(other, factor, way, head, lr, seed):
 # --- units ------------------------------------------------------------------------------
 
 
+def in_percent(part):
+    """(x, ink in percent): a part of the data."""
+    x, ink = setting.question("ink", part)
+    return x, UNITS["percent"](ink).astype(np.float32)
+
+
 def units(unit, way, lr, seed):
     """(model, UncertaintyWeights or None) trained on digit and ink."""
     x, ink = setting.question("ink", "pool")
@@ -87,7 +97,7 @@ def _units(unit, way, lr, seed):
 # --- helper -----------------------------------------------------------------------------
 
 
-def helper(main, other, labels, weight, way, lr, seed):
+def helper(main, other, labels, weight, way, lr, seed, widths=WIDE):
     """A model trained on `labels` images of a question, and on all of another one."""
     rows = np.random.default_rng(1000 + seed).permutation(
         len(setting.parts()["pool"][1])
@@ -96,14 +106,14 @@ def helper(main, other, labels, weight, way, lr, seed):
     if other != "none":
         tasks[other] = setting.question(other, "pool")
     tops = {main: setting.OUTPUTS[main], other: setting.OUTPUTS.get(other, 2)}
-    model = setting.heads(tops, seed, WIDE)  # the same start for every helper
+    model = setting.heads(tops, seed, widths)  # the same start for every helper
     chosen = {main: 1.0, other: weight} if other != "none" else None
     setting.fit(model, tasks, way, lr, seed, weights=chosen)
     return model
 
 
-def _helper(main, other, labels, weight, way, lr, seed):
-    model = helper(main, other, labels, weight, way, lr, seed)
+def _helper(main, other, labels, weight, way, lr, seed, widths=WIDE):
+    model = helper(main, other, labels, weight, way, lr, seed, widths)
     valid, test = (
         float(setting.errors(model, main, *setting.question(main, part)).mean())
         for part in ("valid", "test")
@@ -113,22 +123,27 @@ def _helper(main, other, labels, weight, way, lr, seed):
 
 # --- tinyft study 25 ----------------------------------------------------------------------
 
-RUNS = {"worlds": _worlds, "units": _units, "helper": _helper}
+RUNS = {
+    "worlds": _worlds,
+    "units": _units,
+    "helper": _helper,
+    "narrow": partial(_helper, widths=NARROW),
+}
 
 
 def plan():
     """Every rate with every seed: a run takes a quarter of a second."""
-    runs = [
-        arm | {"lr": lr, "seed": seed}
-        for arm in (*_world_arms(), *_unit_arms())
-        for lr in RATES
-        for seed in SEEDS
-    ]
-    return runs + [
-        arm | {"lr": lr, "seed": seed}
+    arms = [(arm, RATES, SEEDS) for arm in _world_arms()]
+    arms += [(arm, (*RATES, 1.0), SEEDS) for arm in _unit_arms()]
+    arms += [
+        (arm, LARGE if arm["other"] == "digit" else SMALL, TEN)
         for arm in _helper_arms()
-        for lr in RATES[:4]
-        for seed in TEN
+    ]
+    return [
+        arm | {"lr": lr, "seed": seed}
+        for arm, rates, seeds in arms
+        for lr in rates
+        for seed in seeds
     ]
 
 
@@ -154,9 +169,9 @@ def _unit_arms():
 
 
 def _helper_arms():
-    def arm(main, other, labels=30, weight=1.0, way="sum"):
+    def arm(main, other, labels=30, weight=1.0, way="sum", part="helper"):
         return dict(
-            part="helper", main=main, other=other, labels=labels, weight=weight, way=way
+            part=part, main=main, other=other, labels=labels, weight=weight, way=way
         )
 
     for main in ("even", "loop"):
@@ -166,6 +181,9 @@ def _helper_arms():
         yield arm("even", other, way="PCGrad")
     for labels in (100, 300):
         yield from (arm("even", other, labels) for other in ("none", "digit", "side"))
+    for other in ("none", "digit", "side"):
+        yield arm("even", other, part="narrow")
+    yield arm("even", "side", weight=10.0, part="narrow")
 
 
 def run(part, lr, seed, **arm):

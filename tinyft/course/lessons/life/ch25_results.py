@@ -18,6 +18,7 @@ WAYS = {
     "uncertainty": "uncertainty, σ² from 1",
     "started": "uncertainty, σ² from first losses",
 }
+GRID = (*lesson.SMALL[:2], *lesson.RATES, 1.0)
 UNITS = {
     "share": "share, 0 to 1",
     "percent": "percent",
@@ -36,10 +37,10 @@ def unit(study, name, way):
     return lesson.chosen(study.where(part="units", unit=name, way=way))
 
 
-def helper(study, other, main="even", labels=30, weight=1.0, way="sum"):
+def helper(study, other, main="even", part="helper", labels=30, weight=1.0, way="sum"):
     """The runs of a question with few labels and a helper at the arm's best rate."""
     arm = dict(main=main, other=other, labels=labels, weight=weight, way=way)
-    return lesson.chosen(study.where(part="helper", **arm))
+    return lesson.chosen(study.where(part=part, **arm))
 
 
 def rate(found):
@@ -92,6 +93,16 @@ def pcgrad_rows(study):
     return rows
 
 
+def rate_rows(study, other="upside down"):
+    """A's error with FACTOR · B at every rate: the sum's, and PCGrad minus it."""
+    rows = []
+    for lr in lesson.RATES[:4]:
+        arm = dict(part="worlds", other=other, factor=lesson.FACTOR, head="one", lr=lr)
+        plain, found = (study.where(**arm, way=way) for way in ("sum", "PCGrad"))
+        rows.append([f"{lr:g}", percent(plain, "A"), gap(found, plain, "A")])
+    return rows
+
+
 def head_rows(study):
     """One head for both worlds, or one for each."""
     rows = []
@@ -127,12 +138,12 @@ def unit_rows(study):
     return rows
 
 
-def helper_rows(study, main="even"):
+def helper_rows(study, main="even", part="helper", others=("digit", "side", "noise")):
     """A helper's errors, and minus none: over seeds."""
-    alone = helper(study, "none", main)
+    alone = helper(study, "none", main, part)
     rows = [["none", percent(alone, "test"), "", rate(alone)]]
-    for other in ("digit", "side", "noise"):
-        found = helper(study, other, main)
+    for other in others:
+        found = helper(study, other, main, part)
         scores = percent(found, "test"), gap(found, alone, "test")
         rows.append([other, *scores, rate(found)])
     return rows

@@ -1,0 +1,151 @@
+"""Chapter 25: what a step costs, and "What to set", every number from the runs."""
+
+from tinyft import optim, tensor, transfer
+from tinyft.course.experiment import race
+from tinyft.course.lessons.life import ch25_multitask as lesson
+from tinyft.course.lessons.life import ch25_results as results
+from tinyft.course.lessons.life import ch25_setting as setting
+
+BASE, ODD = ("upside down", 1.0), ("upside down", lesson.FACTOR)
+
+
+def costs(rounds=25):
+    """{way: seconds of one training step}, in alternation; two tasks, one batch each."""
+    worlds = {"A": "plain", "B": "upside down"}
+    arrays = [
+        tensor(v[: setting.BATCH])
+        for name in worlds.values()
+        for v in setting.world(name, "pool")
+    ]
+    makers = {way: _step(way, worlds, arrays) for way in ("sum", "PCGrad", "started")}
+    return race(makers, rounds)
+
+
+def _step(way, worlds, arrays):
+    model = setting.one_head(0)
+    own = transfer.UncertaintyWeights(dict.fromkeys(worlds, "classification"))
+    params = [*model.parameters(), *(own.parameters() if way == "started" else ())]
+    step, project = optim.AdamW(params, lr=1e-3), transfer.PCGrad(params, 0)
+
+    def one():
+        losses = setting.losses(model, worlds, arrays)
+        if way == "PCGrad":
+            project.backward(losses)
+        else:
+            (
+                own(losses) if way == "started" else transfer.weighted_sum(losses)
+            ).backward()
+        step.step()
+        step.zero_grad()
+
+    return one
+
+
+def advice(study, seconds, verdicts):
+    """Rows (situation, start with, measured here, section).
+
+    seconds: of `costs`. verdicts: rows of `results.verdicts`.
+    """
+    return [
+        _means(study),
+        _heads(study),
+        _doubtful(study),
+        _pcgrad(study, seconds),
+        _units(study),
+        *_helper(study, verdicts),
+    ]
+
+
+def _means(study):
+    gap = results.gap(results.world(study, *ODD), results.world(study, *BASE), "A")
+    return [
+        "any two losses",
+        "means, all weights 1; print each task's error",
+        f"20 · B instead of B: A's error {gap}",
+        "1",
+    ]
+
+
+def _heads(study):
+    parts = []
+    for other in ("upside down", "renamed"):
+        two, one = (results.world(study, other, 1.0, head=h) for h in ("two", "one"))
+        parts.append(f"{other} {results.gap(two, one, 'A')}")
+    return [
+        "the task is known when the network is used",
+        "a head for each",
+        f"A's error, two heads minus one: {'; '.join(parts)}",
+        "2",
+    ]
+
+
+def _doubtful(study):
+    started = results.world(study, *ODD, "started")
+    plain, right = results.world(study, *ODD), results.world(study, *BASE)
+    return [
+        "one output, and scales you cannot set right by hand",
+        "uncertainty weights, started at the first losses",
+        "with 20 · B, A's error minus that of the sum with 20 · B: "
+        f"{results.gap(started, plain, 'A')}, with B: {results.gap(started, right, 'A')}",
+        "4",
+    ]
+
+
+def _pcgrad(study, seconds):
+    parts = []
+    for factor in (1.0, lesson.FACTOR):
+        found, plain = (
+            results.world(study, "upside down", factor, way)
+            for way in ("PCGrad", "sum")
+        )
+        parts.append(f"× {factor:g} {results.gap(found, plain, 'A')}")
+    return [
+        "one output, true conflicts",
+        "PCGrad only after scales are right",
+        f"A's error, PCGrad minus sum: {'; '.join(parts)}; a step takes "
+        f"{seconds['PCGrad'] / seconds['sum']:.1f} times as long",
+        "3",
+    ]
+
+
+def _units(study):
+    plain = {name: results.unit(study, name, "sum") for name in results.UNITS}
+    left = ", ".join(
+        f"{results.UNITS[name]} {results.percent(found, 'ink')}"
+        for name, found in plain.items()
+    )
+    started = results.unit(study, "percent", "started")
+    return [
+        "a regression beside a classification",
+        "do not trust the unit it comes in: sweep the rate, or start uncertainty weights",
+        f"ink left by the plain sum: {left}; started, percent "
+        f"{results.percent(started, 'ink')}",
+        "4",
+    ]
+
+
+def _helper(study, verdicts):
+    found = {row[0]: f"{row[1]} ({row[2]})" for row in verdicts}
+    side = [
+        results.gap(
+            results.helper(study, "side", weight=w),
+            results.helper(study, "none"),
+            "test",
+        )
+        for w in (0.1, 1.0, 10.0)
+    ]
+    return [
+        [
+            "few labels, and a second task with many",
+            "try it, and test it with `decide`",
+            "error with helper minus without: "
+            + "; ".join(f"{name} {text}" for name, text in found.items()),
+            "6",
+        ],
+        [
+            "... its weight",
+            "1 if it helps; small if you must keep one that may not",
+            f"side minus none for a = 0.1, 1, 10: {'; '.join(side)}",
+            "6",
+        ],
+    ]

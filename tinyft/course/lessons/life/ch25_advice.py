@@ -125,27 +125,20 @@ def _units(study):
 
 
 def _helper(study, verdicts):
-    found = {row[0]: f"{row[1]} ({row[2]})" for row in verdicts}
-    side = [
-        results.gap(
-            results.helper(study, "side", weight=w),
-            results.helper(study, "none"),
-            "test",
-        )
-        for w in (0.1, 1.0, 10.0)
-    ]
+    found = "; ".join(f"{name} {gap} ({verdict})" for name, gap, verdict, _ in verdicts)
+    rows = {row[0]: row for row in results.weight_rows(study)}
     return [
         [
             "few labels, and a second task with many",
-            "try it, and test it with `decide`",
-            "error with helper minus without: "
-            + "; ".join(f"{name} {text}" for name, text in found.items()),
+            "try it, test it with `decide`; a wider trunk if it harms",
+            f"error with helper minus without: {found}",
             "6",
         ],
         [
             "... its weight",
-            "1 if it helps; small if you must keep one that may not",
-            f"side minus none for a = 0.1, 1, 10: {'; '.join(side)}",
-            "6",
+            "1; smaller if it harms",
+            f"side in the narrow trunk, a = 1: {rows['a = 1'][3]}, a = 10: "
+            f"{rows['a = 10'][3]}",
+            "Reference C",
         ],
     ]

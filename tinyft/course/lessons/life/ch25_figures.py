@@ -95,15 +95,17 @@ def risks(n, d, noise, caption, top=2.0):
 
 
 def helpers(study, caption):
-    """Helper minus none, in points: by helper and question, a dot per seed."""
+    """Helper minus none, in points: in both trunks, a dot per seed."""
     import matplotlib.pyplot as plt
 
     fig, ax = plt.subplots(figsize=(7.2, 3.6))
     at, names, text = 0, [], []
-    for i, main in enumerate(("even", "loop")):
-        alone = results.helper(study, "none", main)
-        for other in ("digit", "side", "noise"):
-            found = results.helper(study, other, main)
+    trunks = {"helper": ("digit", "side", "noise"), "narrow": ("digit", "side")}
+    for i, (part, others) in enumerate(trunks.items()):
+        alone = results.helper(study, "none", part=part)
+        main = "trunk of 16" if part == "helper" else "trunk of 4"
+        for other in others:
+            found = results.helper(study, other, part=part)
             values = 100 * results.differences(found, alone, "test")
             mean, half = interval(values)
             colour = list(COLOURS.values())[i]
@@ -116,11 +118,11 @@ def helpers(study, caption):
                 markersize=4,
             )
             ax.errorbar(at + 0.28, mean, half, fmt="D", color=colour, capsize=4)
-            names.append(f"{main}\n+ {other}")
-            text.append(f"{main} + {other} {mean:+.1f} ± {half:.1f}")
+            names.append(f"{other}\n{main}")
+            text.append(f"{other}, {main} {mean:+.1f} ± {half:.1f}")
             at += 1
     ax.axhline(0, color="0.4", linewidth=1)
     ax.set_xticks(range(len(names)), names)
-    ax.set(xlabel="question + helper", ylabel="error minus without, points")
+    ax.set(xlabel="helper", ylabel="error minus without, points")
     ax.grid(axis="x", visible=False)
     plot.show(fig, f"Change of the error: {'; '.join(text)}. {caption}", caption)

@@ -14,9 +14,8 @@ from tinyft.course.lessons.life import ch25_setting as setting
 from tinyft.course.runs import Runs
 
 TEN = (*SEEDS, 5, 6, 7, 8, 9)
-RATES = (3e-3, 1e-2, 3e-2, 1e-1, 3e-1)  # worlds and units
-LARGE = RATES  # few labels and the helper "digit"
-SMALL = 3e-4, 1e-3, *RATES[:3]  # few labels and another helper, or none
+RATES = (3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
+SMALL = 3e-4, 1e-3, *RATES[:3]  # "helper" with 30 labels, without the helper "digit"
 FACTOR = float(setting.BATCH)  # B's loss summed over the batch, not averaged
 WIDE, NARROW = (64, 64, 16), (64, 64, 4)  # the trunks of "helper" and "narrow"
 UNITS = {
@@ -135,16 +134,18 @@ def plan():
     """Every rate with every seed: a run takes a quarter of a second."""
     arms = [(arm, RATES, SEEDS) for arm in _world_arms()]
     arms += [(arm, (*RATES, 1.0), SEEDS) for arm in _unit_arms()]
-    arms += [
-        (arm, LARGE if arm["other"] == "digit" else SMALL, TEN)
-        for arm in _helper_arms()
-    ]
+    arms += [(arm, _rates(arm), TEN) for arm in _helper_arms()]
     return [
         arm | {"lr": lr, "seed": seed}
         for arm, rates, seeds in arms
         for lr in rates
         for seed in seeds
     ]
+
+
+def _rates(arm):
+    few = arm["part"] == "helper" and arm["other"] != "digit" and arm["labels"] == 30
+    return SMALL if few else RATES
 
 
 def _world_arms():

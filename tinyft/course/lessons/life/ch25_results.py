@@ -8,7 +8,7 @@ that a model leaves unexplained, in percent.
 import numpy as np
 
 from tinyft import evaluation
-from tinyft.course.experiment import said, said_gap, settled
+from tinyft.course.experiment import said, said_gap
 from tinyft.course.lessons.life import ch25_multitask as lesson
 from tinyft.course.lessons.life import ch25_setting as setting
 
@@ -17,6 +17,15 @@ WAYS = {
     "PCGrad": "PCGrad",
     "uncertainty": "uncertainty, σ² from 1",
     "started": "uncertainty, σ² from first losses",
+}
+TRUNK = {"helper": "", "narrow": "narrow trunk: "}
+ARMS = {  # trained again by `ten`: part, helper, weight of its loss
+    "none": ("helper", "none", 1.0),
+    "digit": ("helper", "digit", 1.0),
+    "side": ("helper", "side", 1.0),
+    "noise": ("helper", "noise", 1.0),
+    "narrow trunk: none": ("narrow", "none", 1.0),
+    "narrow trunk: side, a = 10": ("narrow", "side", 10.0),
 }
 GRID = (*lesson.SMALL[:2], *lesson.RATES, 1.0)
 UNITS = {
@@ -53,7 +62,7 @@ def percent(found, score, digits=1):
     return said(100 * np.array(found.values(score)), digits)
 
 
-def gap(first, second, score, digits=1):
+def gap(first, second, score, digits=2):
     """First minus second, paired by seed, in points; labelled if not settled."""
     return said_gap(differences(first, second, score), digits, unit=100)
 
@@ -140,27 +149,29 @@ def unit_rows(study):
 
 def helper_rows(study, main="even", part="helper", others=("digit", "side", "noise")):
     """A helper's errors, and minus none: over seeds."""
-    alone = helper(study, "none", main, part)
-    rows = [["none", percent(alone, "test"), "", rate(alone)]]
+    alone, name = helper(study, "none", main, part), TRUNK[part]
+    rows = [[f"{name}none", percent(alone, "test"), "", rate(alone)]]
     for other in others:
         found = helper(study, other, main, part)
         scores = percent(found, "test"), gap(found, alone, "test")
-        rows.append([other, *scores, rate(found)])
+        rows.append([f"{name}{other}", *scores, rate(found)])
     return rows
 
 
 def weight_rows(study):
-    """Helper minus none for each weight of the helper's loss, and for PCGrad."""
-    alone = helper(study, "none")
+    """Helper minus none for each weight of the helper's loss, and for PCGrad; the last
+    column is the narrow trunk's."""
     arms = [(f"a = {w:g}", {"weight": w}) for w in (0.1, 1.0, 10.0)]
     arms.append(("a = 1, PCGrad", {"way": "PCGrad"}))
-    return [
-        [
-            name,
-            *(gap(helper(study, o, **arm), alone, "test") for o in ("digit", "side")),
-        ]
-        for name, arm in arms
-    ]
+    alone, narrow = (helper(study, "none", part=part) for part in TRUNK)
+    rows = []
+    for name, arm in arms:
+        found = [helper(study, other, **arm) for other in ("digit", "side")]
+        rows.append([name, *(gap(one, alone, "test") for one in found), ""])
+        if name in ("a = 1", "a = 10"):
+            found = helper(study, "side", part="narrow", **arm)
+            rows[-1][-1] = gap(found, narrow, "test")
+    return rows
 
 
 def label_rows(study):
@@ -194,9 +205,7 @@ def sweep_rows(study):
     rows = []
     for name, arm in arms.items():
         found = study.where(**arm).by("lr", "valid")
-        means = [
-            f"{np.mean(found[lr]):.3f}" if lr in found else "" for lr in lesson.RATES
-        ]
+        means = [f"{np.mean(found[lr]):.3f}" if lr in found else "" for lr in GRID]
         rows.append([name, *means])
     return rows
 
@@ -204,36 +213,30 @@ def sweep_rows(study):
 # --- negative transfer, tested as in chapter 12 -------------------------------------------
 
 
-def ten(study, other, main="even"):
-    """Ten networks trained again at the study's rate: errors, (seeds, test images)."""
-    lr = helper(study, other, main)[0]["settings"]["lr"]
-    x, y = setting.question(main, "test")
-    return np.array(
-        [
-            setting.errors(
-                lesson.helper(main, other, 30, 1.0, "sum", lr, s), main, x, y
-            )
-            for s in lesson.TEN
-        ]
-    )
+def ten(study, part, other, weight):
+    """Ten networks for "even" trained again at the best rate: errors, (seeds, images)."""
+    found = helper(study, other, part=part, weight=weight)
+    lr, (x, y) = found[0]["settings"]["lr"], setting.question("even", "test")
+    widths = lesson.NARROW if part == "narrow" else lesson.WIDE
+
+    def network(seed):
+        return lesson.helper("even", other, 30, weight, "sum", lr, seed, widths)
+
+    return np.array([setting.errors(network(s), "even", x, y) for s in lesson.TEN])
 
 
-def verdicts(errors, alone="none"):
+def verdicts(errors):
     """Rows (helper, gap ± half, verdict, of it seeds and images) of `evaluation.decide`.
 
-    errors: {helper: (seeds, images)}; the level makes all verdicts hold together.
+    errors: {name of ARMS: (seeds, images)}; each is compared with "none" in its trunk. The
+    level makes all verdicts hold together with 95 %.
     """
-    others = [name for name in errors if name != alone]
+    arms = [name for name in errors if "none" not in name]
     rows = []
-    for name in others:
-        found = evaluation.decide(errors[name], errors[alone], 1 - 0.05 / len(others))
+    for name in arms:
+        alone = errors[f"{TRUNK[ARMS[name][0]]}none"]
+        found = evaluation.decide(errors[name], alone, 1 - 0.05 / len(arms))
         parts = f"{100 * found.over_seeds:.1f}, {100 * found.over_examples:.1f}"
         gap = f"{100 * found.gap:+.1f} ± {100 * found.half:.1f}"
         rows.append([name, gap, found.verdict, parts])
     return rows
-
-
-def sign(study, first, second, score):
-    """1, −1 or 0 of two arms of `worlds`, each (other, factor, way, head)."""
-    a, b = (world(study, *arm) for arm in (first, second))
-    return settled(differences(a, b, score))

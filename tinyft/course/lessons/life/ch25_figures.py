@@ -14,14 +14,16 @@ def worlds(caption):
     """Five test images in every world, with the label that the world gives them."""
     import matplotlib.pyplot as plt
 
-    fig, grid = plt.subplots(1, 20, figsize=(9.2, 1.1))
+    fig, grid = plt.subplots(1, 23, figsize=(9.6, 1.0))
+    for ax in grid[5::6]:
+        ax.axis("off")  # a gap between two worlds
     for i, name in enumerate(setting.WORLDS):
         x, y = setting.world(name, "test")
-        for j, ax in enumerate(grid[5 * i : 5 * i + 5]):
+        for j, ax in enumerate(grid[6 * i : 6 * i + 5]):
             ax.imshow(x[j + 4].reshape(8, 8), cmap="gray_r")
             ax.axis("off")
             ax.text(0.5, -0.3, int(y[j + 4]), transform=ax.transAxes, ha="center")
-        grid[5 * i + 2].set_title(name, fontsize=10)
+        grid[6 * i + 2].set_title(name, fontsize=10)
     text = "Five 8 × 8 digits in each world, labels below: "
     plot.show(fig, text + ", ".join(setting.WORLDS) + f". {caption}", caption)
 
@@ -51,8 +53,8 @@ def arrows(g1, g2, projected, caption):
     import matplotlib.pyplot as plt
 
     fig, axes = plt.subplots(1, 2, figsize=(8.0, 3.2), sharex=True, sharey=True)
-    before = {"g₁": g1, "g₂": g2, "sum": g1 + g2}
-    after = {"g₁′": projected[0], "g₂′": projected[1], "sum": sum(projected)}
+    before = {"$g_A$": g1, "$g_B$": g2, "sum": g1 + g2}
+    after = {"$g_A'$": projected[0], "$g_B'$": projected[1], "sum": sum(projected)}
     colours = [COLOURS[c] for c in ("blue", "vermilion", "black")]
     for ax, found, title in zip(axes, (before, after), ("as they are", "PCGrad")):
         for (name, g), colour in zip(found.items(), colours):
@@ -98,31 +100,32 @@ def helpers(study, caption):
     """Helper minus none, in points: in both trunks, a dot per seed."""
     import matplotlib.pyplot as plt
 
-    fig, ax = plt.subplots(figsize=(7.2, 3.6))
-    at, names, text = 0, [], []
-    trunks = {"helper": ("digit", "side", "noise"), "narrow": ("digit", "side")}
-    for i, (part, others) in enumerate(trunks.items()):
+    fig, ax = plt.subplots(figsize=(8.4, 3.6))
+    names, text = [], []
+    arms = [("helper", other, 1.0) for other in ("digit", "side", "noise")]
+    arms += [
+        ("narrow", "digit", 1.0),
+        ("narrow", "side", 1.0),
+        ("narrow", "side", 10.0),
+    ]
+    for at, (part, other, weight) in enumerate(arms):
         alone = results.helper(study, "none", part=part)
-        main = "trunk of 16" if part == "helper" else "trunk of 4"
-        for other in others:
-            found = results.helper(study, other, part=part)
-            values = 100 * results.differences(found, alone, "test")
-            mean, half = interval(values)
-            colour = list(COLOURS.values())[i]
-            ax.plot(
-                at + np.linspace(-0.15, 0.15, len(values)),
-                values,
-                MARKS[i],
-                color=colour,
-                alpha=0.5,
-                markersize=4,
-            )
-            ax.errorbar(at + 0.28, mean, half, fmt="D", color=colour, capsize=4)
-            names.append(f"{other}\n{main}")
-            text.append(f"{other}, {main} {mean:+.1f} ± {half:.1f}")
-            at += 1
+        found = results.helper(study, other, part=part, weight=weight)
+        room = "trunk of 16" if part == "helper" else "trunk of 4"
+        name = f"{other}, a = {weight:g}\n{room}"
+        colour, mark = (("blue", "o"), ("orange", "s"))[part == "narrow"]
+        colour = COLOURS[colour]
+        values = 100 * results.differences(found, alone, "test")
+        mean, half = interval(values)
+        spread = at + np.linspace(-0.15, 0.15, len(values))
+        ax.plot(spread, values, mark, color=colour, alpha=0.5, markersize=4)
+        ax.errorbar(at + 0.28, mean, half, fmt="D", color=colour, capsize=4)
+        names.append(name)
+        text.append(f"{other}, a = {weight:g}, {room} {mean:+.1f} ± {half:.1f}")
     ax.axhline(0, color="0.4", linewidth=1)
     ax.set_xticks(range(len(names)), names)
-    ax.set(xlabel="helper", ylabel="error minus without, points")
+    ax.set(
+        xlabel="helper and the weight of its loss", ylabel="error minus without, points"
+    )
     ax.grid(axis="x", visible=False)
     plot.show(fig, f"Change of the error: {'; '.join(text)}. {caption}", caption)

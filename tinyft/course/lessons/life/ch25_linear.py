@@ -25,7 +25,7 @@ def best_weight(n, d, noise, D):
     return c / (c + D)
 
 
-def simulated(n, d, noise, D, a, draws=400, seed=0):
+def simulated(n, d, noise, D, a, draws=4000, seed=0):
     """The mean of |w − w_1|² over draws of both tasks' noise, fitted by least squares."""
     rng = np.random.default_rng(seed)
     X = np.sqrt(n) * np.linalg.qr(rng.normal(size=(n, d)))[0]

@@ -100,8 +100,8 @@ def _pcgrad(study, seconds):
         )
         parts.append(f"× {factor:g} {results.gap(found, plain, 'A')}")
     return [
-        "one output, true conflicts",
-        "PCGrad only after scales are right",
+        "one output, equal scales",
+        "the plain sum; PCGrad was not shown to be better",
         f"A's error, PCGrad minus sum: {'; '.join(parts)}; a step takes "
         f"{seconds['PCGrad'] / seconds['sum']:.1f} times as long",
         "3",
@@ -109,17 +109,21 @@ def _pcgrad(study, seconds):
 
 
 def _units(study):
-    plain = {name: results.unit(study, name, "sum") for name in results.UNITS}
-    left = ", ".join(
-        f"{results.UNITS[name]} {results.percent(found, 'ink')}"
-        for name, found in plain.items()
-    )
-    started = results.unit(study, "percent", "started")
+    parts = []
+    for name, way in (
+        ("share", "sum"),
+        ("percent", "sum"),
+        ("standard", "sum"),
+        ("share", "started"),
+        ("percent", "started"),
+    ):
+        found = results.unit(study, name, way)
+        scores = (results.percent(found, score) for score in ("digit", "ink"))
+        parts.append(f"{way}, {results.UNITS[name]}: {', '.join(scores)}")
     return [
         "a regression beside a classification",
-        "do not trust the unit it comes in: sweep the rate, or start uncertainty weights",
-        f"ink left by the plain sum: {left}; started, percent "
-        f"{results.percent(started, 'ink')}",
+        "do not trust the unit it comes in: start uncertainty weights",
+        f"digit error and ink left, %: {'; '.join(parts)}",
         "4",
     ]
 

@@ -47,33 +47,39 @@ def whole_cosine(model, other):
     return float(backend.asnumpy(transfer.cosines(G))[0, 1])
 
 
-def conflict_rows(lr=0.03, seed=0, part=100):
-    """({world: cosines (steps,)} with the control, rows of the table beside it).
+def conflict_rows(lr=0.03, seeds=(0, 1, 2), part=100):
+    """({pair: cosines (steps,) of the first seed}, rows of the table beside them).
 
-    Columns: the mean cosine and the share below 0 in the first and the last `part`
-    steps, and the whole pool's cosine before and after training.
+    Columns, means over seeds: the mean cosine and the share below 0 in the first and in
+    the last `part` steps; the whole pool's cosine before and after training, each seed's.
     """
-    lines, rows = {}, []
+    lines, rows, controls = {}, [], []
     for other in ("shifted", "upside down", "renamed"):
-        (cos, control), model = cosines_on_the_way(other, lr, seed)
-        lines[f"plain, {other}"] = cos
-        start = whole_cosine(setting.one_head(seed), other)
-        ends = f"{start:+.2f}", f"{whole_cosine(model, other):+.2f}"
-        rows.append([f"plain, {other}", *_ends(cos, part), *ends])
-        if other == "shifted":
-            lines["plain, plain again"] = control
-            rows.insert(0, ["plain, plain again", *_ends(control, part), "+1", "+1"])
-    return lines, rows
+        found = [cosines_on_the_way(other, lr, seed) for seed in seeds]
+        cosines = np.array([cos for (cos, _), _ in found])
+        controls.append([control for (_, control), _ in found])
+        before = [whole_cosine(setting.one_head(seed), other) for seed in seeds]
+        after = [whole_cosine(model, other) for _, model in found]
+        lines[f"plain, {other}"] = cosines[0]
+        rows.append(
+            [f"plain, {other}", *_ends(cosines, part), _each(before), _each(after)]
+        )
+    again = np.concatenate(controls)
+    name, one = "plain, plain again", "+1"
+    lines[name] = again[0]
+    return lines, [[name, *_ends(again, part), one, one], *rows]
 
 
-def _ends(cos, part):
-    first, last = cos[:part], cos[-part:]
+def _ends(cosines, part):
+    """Mean and share below 0 of cosines (runs, steps), at the start and at the end."""
+    pieces = cosines[:, :part], cosines[:, -part:]
     return [
-        f"{first.mean():+.2f}",
-        f"{np.mean(first < 0):.0%}",
-        f"{last.mean():+.2f}",
-        f"{np.mean(last < 0):.0%}",
+        text for c in pieces for text in (f"{c.mean():+.2f}", f"{np.mean(c < 0):.0%}")
     ]
+
+
+def _each(values):
+    return ", ".join(f"{value:+.2f}" for value in values)
 
 
 def steps_to_best(loss, lr=0.03, most=5000):

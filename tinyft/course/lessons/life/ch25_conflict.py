@@ -50,32 +50,28 @@ def whole_cosine(model, other):
 def conflict_rows(lr=0.03, seeds=(0, 1, 2), part=100):
     """({pair: cosines (steps,) of the first seed}, rows of the table beside them).
 
-    Columns, means over seeds: the mean cosine and the share below 0 in the first and in
-    the last `part` steps; the whole pool's cosine before and after training, each seed's.
+    Columns, means over seeds, for the first and for the last `part` steps: the mean
+    cosine, the share below 0, and that share for two batches of A in the same runs; then
+    the whole pool's cosine before and after training, each seed's.
     """
-    lines, rows, controls = {}, [], []
+    lines, rows = {}, []
     for other in ("shifted", "upside down", "renamed"):
         found = [cosines_on_the_way(other, lr, seed) for seed in seeds]
-        cosines = np.array([cos for (cos, _), _ in found])
-        controls.append([control for (_, control), _ in found])
+        runs = np.array([both for both, _ in found])  # (seeds, 2, steps)
         before = [whole_cosine(setting.one_head(seed), other) for seed in seeds]
         after = [whole_cosine(model, other) for _, model in found]
-        lines[f"plain, {other}"] = cosines[0]
-        rows.append(
-            [f"plain, {other}", *_ends(cosines, part), _each(before), _each(after)]
-        )
-    again = np.concatenate(controls)
-    name, one = "plain, plain again", "+1"
-    lines[name] = again[0]
-    return lines, [[name, *_ends(again, part), one, one], *rows]
+        ends = (*_end(runs[..., :part]), *_end(runs[..., -part:]))
+        rows.append([other, *ends, _each(before), _each(after)])
+        lines[f"plain, {other}"] = runs[0, 0]
+        if other == "upside down":
+            lines["plain, plain again"] = runs[0, 1]
+    return lines, rows
 
 
-def _ends(cosines, part):
-    """Mean and share below 0 of cosines (runs, steps), at the start and at the end."""
-    pieces = cosines[:, :part], cosines[:, -part:]
-    return [
-        text for c in pieces for text in (f"{c.mean():+.2f}", f"{np.mean(c < 0):.0%}")
-    ]
+def _end(runs):
+    """Mean of A with B, share below 0, and the control's share: (seeds, 2, steps)."""
+    share, control = np.mean(runs < 0, axis=(0, 2))
+    return f"{runs[:, 0].mean():+.2f}", f"{share:.0%}", f"{control:.0%}"
 
 
 def _each(values):

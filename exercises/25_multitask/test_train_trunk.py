@@ -10,16 +10,17 @@ SIZES = [(6, 4, 3, 2, 2), (5, 9, 2, 3, 3), (7, 5, 4, 2, 4)]  # n0, n1, d, k, ste
 WAYS = "sum", "pcgrad", "uncertainty"
 
 
-def problem(rng, n0, n1, d, k, steps, sign=-1):
+def problem(rng, n0, n1, d, k, steps, sign=-1, least=0.5, most=np.inf):
     """Two tasks whose trunk gradients conflict (or agree, for sign = 1) at the start and,
-    by "sum", at the end."""
+    by "sum", at the end; least, most: of the dot product at the start."""
     for _ in range(2000):
         X = [rng.normal(size=(n, d)) for n in (n0, n1)]
         Y = [rng.normal(size=n0), 2.0 * rng.normal(size=n1)]
         B, V = rng.normal(size=(k, d)), rng.normal(size=(2, k))
         given = X, Y, B, V, float(rng.uniform(0.02, 0.04)), steps
         end = run(given, "sum")[:2]
-        if sign * agree(X, Y, B, V) > 0.5 and sign * agree(X, Y, *end) > 0.1:
+        start = sign * agree(X, Y, B, V)
+        if least < start < most and sign * agree(X, Y, *end) > least / 5:
             break
     return given
 
@@ -178,6 +179,22 @@ def test_agreeing(student, rng, draw):
         mistakes={
             "projected although they agree": run(given, "pcgrad", project="always")
         },
+        tol=TOL,
+        equation="(25.3)",
+    )
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.draws((6, 4, 2, 2, 1), (3, 5, 2, 3, 1))
+def test_weak(student, rng, draw, sign):
+    """"pcgrad" where the dot product is small: a conflict or none."""
+    given = problem(rng, *draw, sign=sign, least=0.1, most=0.8)
+    other = "projected although they agree" if sign > 0 else "a weak conflict is left"
+    wrong = run(given, "pcgrad", project="always") if sign > 0 else run(given, "sum")
+    compare(
+        student.train_trunk(*given, "pcgrad"),
+        want=run(given, "pcgrad", slopes),
+        mistakes={other: wrong},
         tol=TOL,
         equation="(25.3)",
     )

@@ -113,8 +113,9 @@ def rate_rows(study, other="upside down"):
 
 
 def head_rows(study):
-    """One head for both worlds, or one for each."""
-    rows = []
+    """One head for both worlds, or one for each; first A alone."""
+    alone = world(study, "upside down", 1.0, "A alone")
+    rows = [["A alone", percent(alone, "A"), "", "", ""]]
     for other in ("upside down", "renamed"):
         for factor in (1.0, lesson.FACTOR):
             row = [f"{other}, × {factor:g}"]
@@ -128,7 +129,8 @@ def head_rows(study):
 def uncertainty_rows(study):
     """The ways to add up two losses of which one counts FACTOR times."""
     arms = [("sum", 1.0), *((way, lesson.FACTOR) for way in WAYS)]
-    rows = []
+    alone = world(study, "upside down", 1.0, "A alone")
+    rows = [["A alone", percent(alone, "A"), "not trained", rate(alone)]]
     for way, factor in arms:
         found = world(study, "upside down", factor, way)
         name = f"{WAYS[way]}, × {factor:g}"

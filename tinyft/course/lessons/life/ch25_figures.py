@@ -28,6 +28,50 @@ def worlds(caption):
     plot.show(fig, text + ", ".join(setting.WORLDS) + f". {caption}", caption)
 
 
+def networks(caption):
+    """One output for both tasks, and a trunk with two heads; dashed: whose gradient."""
+    import matplotlib.pyplot as plt
+
+    fig, axes = plt.subplots(1, 2, figsize=(8.6, 2.5), sharex=True, sharey=True)
+    plain = [("images", 0, 1, "0.85"), ("32 units", 2, 1, "0.85")]
+    _boxes(
+        axes[0], "one head", [*plain, ("10 outputs", 4, 1, "0.85")], ((0, 1), (1, 2))
+    )
+    _gradients(axes[0], (4, 1, "A", "blue"), (4, 1, "B", "vermilion"))
+    heads = [("head A", 4, 1.7, COLOURS["sky"]), ("head B", 4, 0.3, COLOURS["orange"])]
+    trunk = [plain[0], ("trunk, 32", 2, 1, "0.85"), *heads]
+    _boxes(axes[1], "a head for each task", trunk, ((0, 1), (1, 2), (1, 3)))
+    _gradients(axes[1], (4, 1.7, "A", "blue"), (4, 0.3, "B", "vermilion"))
+    text = "Boxes: images, 32 units, 10 outputs; images, trunk, head A and head B."
+    plot.show(
+        fig, f"{text} Dashed arrows are the gradients of A and B. {caption}", caption
+    )
+
+
+def _boxes(ax, title, boxes, links):
+    for name, x, y, colour in boxes:
+        look = {"boxstyle": "round,pad=0.4", "facecolor": colour, "edgecolor": "0.3"}
+        ax.text(x, y, name, ha="center", va="center", bbox=look, zorder=3)
+    for a, b in links:
+        (_, x0, y0, _), (_, x1, y1, _) = boxes[a], boxes[b]
+        ax.annotate(
+            "", (x1 - 0.6, y1), (x0 + 0.55, y0), arrowprops={"arrowstyle": "->"}
+        )
+    ax.set(title=title, xlim=(-0.7, 5.9), ylim=(-0.3, 2.3))
+    ax.axis("off")
+
+
+def _gradients(ax, *tasks):
+    """Dashed arrows from a task's loss, at the right, to its head and on to the trunk."""
+    for i, (x, y, task, colour) in enumerate(tasks):
+        shift = 0.22 if i == 0 else -0.22
+        look = {"arrowstyle": "->", "linestyle": "--", "color": COLOURS[colour]}
+        start = (x + 1.5, y + (shift if tasks[0][1] == tasks[1][1] else 0))
+        ax.text(*start, f"$g_{task}$", color=COLOURS[colour], va="center", fontsize=12)
+        ax.annotate("", (x + 0.65, start[1]), start, arrowprops=look)
+        ax.annotate("", (2.65, 1 + shift), (x - 0.65, y + shift), arrowprops=look)
+
+
 def cosines(lines, caption, smooth=40):
     """Running means of cosines {pair of tasks: (steps,)}, over the steps."""
     import matplotlib.pyplot as plt

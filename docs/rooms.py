@@ -31,7 +31,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
     ["nn"],
     ["nn/layers"],
     ["nn/packed"],
-    ["transfer/norms"],
+    ["transfer/norms", "transfer/multitask"],
     ["models", "peft", "transfer", "objectives", "evaluation", "optim"],
     ["models/classic", "models/vision", "transfer/merging"],
     ["models/classic", "models/vision", "transfer/continual"],

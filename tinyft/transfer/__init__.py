@@ -35,6 +35,17 @@ from tinyft.transfer.merging.soups import greedy_soup, interpolate, soup
 from tinyft.transfer.merging.tangent import tangent
 from tinyft.transfer.merging.task_vectors import add_vectors, similarity, task_vector
 from tinyft.transfer.merging.ties import ties
+from tinyft.transfer.multitask.gradients import cosines, task_gradients
+from tinyft.transfer.multitask.linear import (
+    break_even,
+    joint_ridge,
+    pooled_risk,
+    separate_risk,
+)
+from tinyft.transfer.multitask.losses import weighted_sum
+from tinyft.transfer.multitask.pcgrad import PCGrad, pcgrad
+from tinyft.transfer.multitask.trunk import SharedTrunk
+from tinyft.transfer.multitask.uncertainty import UncertaintyWeights, best_variance
 from tinyft.transfer.negative_transfer import transfer_gap
 from tinyft.transfer.norms.batchnorm import (
     batchnorm,
@@ -53,7 +64,10 @@ __all__ = [
     "FeatureDrift",
     "GradualUnfreezing",
     "LinearProbe",
+    "PCGrad",
+    "SharedTrunk",
     "StochNorm2d",
+    "UncertaintyWeights",
     "WeightedKL",
     "add_vectors",
     "batchnorm",
@@ -62,6 +76,10 @@ __all__ = [
     "dare",
     "dare_variance",
     "continual",
+    "best_variance",
+    "break_even",
+    "change_vocabulary",
+    "cosines",
     "discriminative_groups",
     "distance",
     "distances",
@@ -76,6 +94,7 @@ __all__ = [
     "greedy_soup",
     "head_only",
     "interpolate",
+    "joint_ridge",
     "last",
     "layer_groups",
     "layer_rates",
@@ -88,10 +107,13 @@ __all__ = [
     "mutual_information",
     "new_rows",
     "old_pieces",
+    "pcgrad",
+    "pooled_risk",
     "relative_gradients",
     "relevance",
     "residual_correlation",
     "sensitivity",
+    "separate_risk",
     "shift_score",
     "shift_scores",
     "similarity",
@@ -104,10 +126,12 @@ __all__ = [
     "stochnorm",
     "tangent",
     "task_vector",
+    "task_gradients",
     "tent",
     "ties",
     "train_only",
     "transfer_gap",
     "unfreeze",
     "variance_weight",
+    "weighted_sum",
 ]

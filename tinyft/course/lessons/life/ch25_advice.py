@@ -1,0 +1,117 @@
+"""Chapter 25: what a step costs, and "What to set", every number from the runs."""
+
+from tinyft import optim, tensor, transfer
+from tinyft.course.experiment import race
+from tinyft.course.lessons.life import ch25_multitask as lesson
+from tinyft.course.lessons.life import ch25_results as results
+from tinyft.course.lessons.life import ch25_setting as setting
+
+BASE, ODD = ("upside down", 1.0), ("upside down", lesson.FACTOR)
+
+
+def costs(rounds=25):
+    """{way: seconds of one training step}, in alternation; two tasks, one batch each."""
+    worlds = {"A": "plain", "B": "upside down"}
+    arrays = [
+        tensor(v[: setting.BATCH])
+        for name in worlds.values()
+        for v in setting.world(name, "pool")
+    ]
+    makers = {way: _step(way, worlds, arrays) for way in ("sum", "PCGrad", "started")}
+    return race(makers, rounds)
+
+
+def _step(way, worlds, arrays):
+    model = setting.one_head(0)
+    own = transfer.UncertaintyWeights(dict.fromkeys(worlds, "classification"))
+    params = [*model.parameters(), *(own.parameters() if way == "started" else ())]
+    step, project = optim.AdamW(params, lr=1e-3), transfer.PCGrad(params, 0)
+
+    def one():
+        losses = setting.losses(model, worlds, arrays)
+        if way == "PCGrad":
+            project.backward(losses)
+        else:
+            (
+                own(losses) if way == "started" else transfer.weighted_sum(losses)
+            ).backward()
+        step.step()
+        step.zero_grad()
+
+    return one
+
+
+def advice(seconds):
+    """Rows (situation, do, what it did here, price), in words; `leans` has the numbers.
+
+    seconds: of `costs`.
+    """
+    slower = seconds["PCGrad"] / seconds["sum"]
+    return [
+        [
+            "any two losses",
+            "average both over their examples and add them up",
+            "with a factor of 20 on B, A was drowned",
+            "none",
+        ],
+        [
+            "you know the task when you use the network",
+            "give each task its own head",
+            "both worlds were read nearly as well as one alone, even the impossible pair",
+            "one small layer per task",
+        ],
+        [
+            "one output, and scales that you do not trust",
+            "uncertainty weights, started at the first losses",
+            "A recovered from the factor 20",
+            "B's error rose again; not for tasks that cannot both be learnt",
+        ],
+        [
+            "gradients that conflict, at equal scales",
+            "stay with the plain sum",
+            "PCGrad made no difference that five seeds settle",
+            f"PCGrad: a step took {slower:.1f} times as long",
+        ],
+        [
+            "a regression beside a classification",
+            "uncertainty weights, started at the first losses",
+            "good at both in either unit of ink",
+            "as a share, some digits",
+        ],
+        [
+            "few labels, and a second task with many",
+            "try it and test it with `decide`",
+            "digit helped much; side harmed in a narrow trunk with weight 10",
+            "the second task's labels and a run without them",
+        ],
+    ]
+
+
+def leans(study, verdicts):
+    """Rows (what minus what, first task, second task, condition, section) of differences
+    in points, behind the rows of `advice`, in the same order.
+
+    verdicts: rows of `results.verdicts`.
+    """
+    pairs = [
+        ("20 · B minus B", ODD, BASE, "one head, sum", "1"),
+        ("two heads minus one", (*BASE, "sum", "two"), BASE, "× 1, sum", "2"),
+        ("two heads minus one", (*ODD, "sum", "two"), ODD, "× 20, sum", "2"),
+        ("started minus sum", (*ODD, "started"), ODD, "one head, × 20", "4"),
+        ("PCGrad minus sum", (*BASE, "PCGrad"), BASE, "one head, × 1", "3"),
+        ("PCGrad minus sum", (*ODD, "PCGrad"), ODD, "one head, × 20", "3"),
+    ]
+    rows = []
+    for name, first, second, condition, section in pairs:
+        arms = results.world(study, *first), results.world(study, *second)
+        gaps = (results.gap(*arms, task) for task in "AB")
+        rows.append([name, *gaps, f"upside down, {condition}", section])
+    for unit in ("share", "percent"):
+        arms = results.unit(study, unit, "started"), results.unit(study, unit, "sum")
+        gaps = (results.gap(*arms, task) for task in ("digit", "ink"))
+        rows.append(["started minus sum", *gaps, f"digit; ink left, as {unit}", "4"])
+    for name, gap, verdict, _ in verdicts:
+        rows.append(
+            [f"{name} minus none", f"{gap} ({verdict})", "", "even, 30 labels", "6"]
+        )
+    return rows

@@ -1,0 +1,244 @@
+"""Chapter 25: tables and sentences, every number from the study's runs.
+
+Error rates are in percent, differences in points, each mean ± half of its 95 % interval
+over seeds; differences are paired by seed. "Ink left" is the share of the ink's variance
+that a model leaves unexplained, in percent.
+"""
+
+import numpy as np
+
+from tinyft import evaluation
+from tinyft.course.experiment import said, said_gap
+from tinyft.course.lessons.life import ch25_multitask as lesson
+from tinyft.course.lessons.life import ch25_setting as setting
+
+WAYS = {
+    "sum": "sum",
+    "PCGrad": "PCGrad",
+    "uncertainty": "uncertainty, σ² from 1",
+    "started": "uncertainty, σ² from first losses",
+}
+TRUNK = {"helper": "", "narrow": "narrow trunk: "}
+ARMS = {  # trained again by `ten`: part, helper, weight of its loss
+    "none": ("helper", "none", 1.0),
+    "digit": ("helper", "digit", 1.0),
+    "side": ("helper", "side", 1.0),
+    "noise": ("helper", "noise", 1.0),
+    "narrow trunk: none": ("narrow", "none", 1.0),
+    "narrow trunk: side, a = 10": ("narrow", "side", 10.0),
+}
+GRID = (*lesson.SMALL[:2], *lesson.RATES, 1.0)
+UNITS = {
+    "share": "share, 0 to 1",
+    "percent": "percent",
+    "standard": "standardised",
+}
+
+
+def world(study, other, factor, way="sum", head="one"):
+    """The runs of two worlds at the arm's best rate."""
+    arm = dict(part="worlds", other=other, factor=factor, way=way, head=head)
+    return lesson.chosen(study.where(**arm))
+
+
+def unit(study, name, way):
+    """The runs of digit and ink at the arm's best rate."""
+    return lesson.chosen(study.where(part="units", unit=name, way=way))
+
+
+def helper(study, other, main="even", part="helper", labels=30, weight=1.0, way="sum"):
+    """The runs of a question with few labels and a helper at the arm's best rate."""
+    arm = dict(main=main, other=other, labels=labels, weight=weight, way=way)
+    return lesson.chosen(study.where(part=part, **arm))
+
+
+def rate(found):
+    """The rate of runs that share one, as text."""
+    return f"{found[0]['settings']['lr']:g}"
+
+
+def percent(found, score, digits=1):
+    """A score over seeds in percent, mean ± half."""
+    return said(100 * np.array(found.values(score)), digits)
+
+
+def gap(first, second, score, digits=2):
+    """First minus second, paired by seed, in points; labelled if not settled."""
+    return said_gap(differences(first, second, score), digits, unit=100)
+
+
+def differences(first, second, score):
+    """First minus second, one number per seed."""
+    return np.subtract(first.values(score), second.values(score))
+
+
+# --- tables -----------------------------------------------------------------------------
+
+
+def scale_rows(study, other="upside down"):
+    """A alone, and both worlds with B's loss once and FACTOR times."""
+    rows = [("A alone", world(study, "upside down", 1.0, "A alone"))]
+    for factor in (1.0, lesson.FACTOR):
+        rows.append((f"A + {factor:g} · B", world(study, other, factor)))
+    rows = [
+        [name, percent(found, "A"), percent(found, "B"), rate(found)]
+        for name, found in rows
+    ]
+    rows[0][2] = "not trained"
+    return rows
+
+
+def pcgrad_rows(study):
+    """PCGrad minus the sum, errors of A and B, in each world and at both factors."""
+    rows = []
+    for other in ("shifted", "upside down", "renamed"):
+        for factor in (1.0, lesson.FACTOR):
+            plain, projected = (
+                world(study, other, factor, w) for w in ("sum", "PCGrad")
+            )
+            row = [f"{other}, × {factor:g}"]
+            row += [percent(plain, "A"), percent(projected, "A")]
+            rows.append([*row, *(gap(projected, plain, task) for task in "AB")])
+    return rows
+
+
+def rate_rows(study, other="upside down"):
+    """A's error with FACTOR · B at every rate: the sum's, and PCGrad minus it."""
+    rows = []
+    for lr in lesson.RATES[:4]:
+        arm = dict(part="worlds", other=other, factor=lesson.FACTOR, head="one", lr=lr)
+        plain, found = (study.where(**arm, way=way) for way in ("sum", "PCGrad"))
+        rows.append([f"{lr:g}", percent(plain, "A"), gap(found, plain, "A")])
+    return rows
+
+
+def head_rows(study):
+    """One head for both worlds, or one for each; first A alone."""
+    alone = world(study, "upside down", 1.0, "A alone")
+    rows = [["A alone", percent(alone, "A"), "", "", ""]]
+    for other in ("upside down", "renamed"):
+        for factor in (1.0, lesson.FACTOR):
+            row = [f"{other}, × {factor:g}"]
+            for head in ("one", "two"):
+                found = world(study, other, factor, head=head)
+                row += [percent(found, "A"), percent(found, "B")]
+            rows.append(row)
+    return rows
+
+
+def uncertainty_rows(study):
+    """The ways to add up two losses of which one counts FACTOR times."""
+    arms = [("sum", 1.0), *((way, lesson.FACTOR) for way in WAYS)]
+    alone = world(study, "upside down", 1.0, "A alone")
+    rows = [["A alone", percent(alone, "A"), "not trained", rate(alone)]]
+    for way, factor in arms:
+        found = world(study, "upside down", factor, way)
+        name = f"{WAYS[way]}, × {factor:g}"
+        rows.append([name, percent(found, "A"), percent(found, "B"), rate(found)])
+    return rows
+
+
+def unit_rows(study):
+    """Digit and ink, by unit and way."""
+    rows = []
+    for name, text in UNITS.items():
+        for way in WAYS if name != "standard" else ("sum", "started"):
+            found = unit(study, name, way)
+            scores = percent(found, "digit"), percent(found, "ink")
+            rows.append([text, WAYS[way], *scores, rate(found)])
+    return rows
+
+
+def helper_rows(study, main="even", part="helper", others=("digit", "side", "noise")):
+    """A helper's errors, and minus none: over seeds."""
+    alone, name = helper(study, "none", main, part), TRUNK[part]
+    rows = [[f"{name}none", percent(alone, "test"), "", rate(alone)]]
+    for other in others:
+        found = helper(study, other, main, part)
+        scores = percent(found, "test"), gap(found, alone, "test")
+        rows.append([f"{name}{other}", *scores, rate(found)])
+    return rows
+
+
+def weight_rows(study):
+    """Helper minus none for each weight of the helper's loss, and for PCGrad; the last
+    column is the narrow trunk's."""
+    arms = [(f"a = {w:g}", {"weight": w}) for w in (0.1, 1.0, 10.0)]
+    arms.append(("a = 1, PCGrad", {"way": "PCGrad"}))
+    alone, narrow = (helper(study, "none", part=part) for part in TRUNK)
+    rows = []
+    for name, arm in arms:
+        found = [helper(study, other, **arm) for other in ("digit", "side")]
+        rows.append([name, *(gap(one, alone, "test") for one in found), ""])
+        if name in ("a = 1", "a = 10"):
+            found = helper(study, "side", part="narrow", **arm)
+            rows[-1][-1] = gap(found, narrow, "test")
+    return rows
+
+
+def label_rows(study):
+    """Helper minus none by the number of labels."""
+    rows = []
+    for labels in (30, 100, 300):
+        alone = helper(study, "none", labels=labels)
+        row = [labels, percent(alone, "test")]
+        for other in ("digit", "side"):
+            row.append(gap(helper(study, other, labels=labels), alone, "test"))
+        rows.append(row)
+    return rows
+
+
+def sweep_rows(study):
+    """Mean score on valid at every rate, for a few arms of each part."""
+    arms = {
+        f"worlds, {way}, × {factor:g}": dict(
+            part="worlds", other="upside down", factor=factor, way=way, head="one"
+        )
+        for way in ("sum", "PCGrad", "started")
+        for factor in (1.0, lesson.FACTOR)
+    }
+    for name in UNITS:
+        for way in ("sum", "started"):
+            arms[f"units, {name}, {way}"] = dict(part="units", unit=name, way=way)
+    for other in ("none", "digit", "side", "noise"):
+        arms[f"helper, {other}"] = dict(
+            part="helper", main="even", other=other, labels=30, weight=1.0, way="sum"
+        )
+    rows = []
+    for name, arm in arms.items():
+        found = study.where(**arm).by("lr", "valid")
+        means = [f"{np.mean(found[lr]):.3f}" if lr in found else "" for lr in GRID]
+        rows.append([name, *means])
+    return rows
+
+
+# --- negative transfer, tested as in chapter 12 -------------------------------------------
+
+
+def ten(study, part, other, weight):
+    """Ten networks for "even" trained again at the best rate: errors, (seeds, images)."""
+    found = helper(study, other, part=part, weight=weight)
+    lr, (x, y) = found[0]["settings"]["lr"], setting.question("even", "test")
+    widths = lesson.NARROW if part == "narrow" else lesson.WIDE
+
+    def network(seed):
+        return lesson.helper("even", other, 30, weight, "sum", lr, seed, widths)
+
+    return np.array([setting.errors(network(s), "even", x, y) for s in lesson.TEN])
+
+
+def verdicts(errors):
+    """Rows (helper, gap ± half, verdict, of it seeds and images) of `evaluation.decide`.
+
+    errors: {name of ARMS: (seeds, images)}; each is compared with "none" in its trunk. The
+    level makes all verdicts hold together with 95 %.
+    """
+    arms = [name for name in errors if "none" not in name]
+    rows = []
+    for name in arms:
+        alone = errors[f"{TRUNK[ARMS[name][0]]}none"]
+        found = evaluation.decide(errors[name], alone, 1 - 0.05 / len(arms))
+        parts = f"{100 * found.over_seeds:.1f}, {100 * found.over_examples:.1f}"
+        gap = f"{100 * found.gap:+.1f} ± {100 * found.half:.1f}"
+        rows.append([name, gap, found.verdict, parts])
+    return rows

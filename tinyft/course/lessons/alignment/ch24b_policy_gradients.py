@@ -16,7 +16,7 @@ from tinyft.course.lessons.alignment import ch24b_steering as steering
 from tinyft.course.runs import CHOOSING
 
 BATCHES, PROMPTS, GROUP = 20, 4, 8
-BETA, RATES, RATE = 0.05, (1e-3, 3e-3, 1e-2), 3e-3
+BETA, RATES, RATE = 0.05, (3e-4, 1e-3, 3e-3, 1e-2), 3e-3
 METHODS = ("REINFORCE", "RLOO", "GRPO", "Dr. GRPO")
 PLAIN = {"beta": BETA, "kl": "reward", "updates": 1, "clip": False}
 OTHERS = (  # RLOO with one thing changed

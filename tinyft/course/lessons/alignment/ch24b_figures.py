@@ -8,7 +8,7 @@ from tinyft.course.plot import COLOURS
 
 
 def regions(ratio, slopes, band, caption):
-    """Slope of the gain in log π against ρ: slopes {A: array} at ratio, band (low, high)."""
+    """The push on log π against ρ: slopes {A: array} at ratio; band: (low, high)."""
     import matplotlib.pyplot as plt
 
     fig, axes = plt.subplots(1, 2, figsize=(8.4, 3.2), sharex=True, sharey=True)

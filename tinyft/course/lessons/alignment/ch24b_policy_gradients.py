@@ -6,8 +6,6 @@ its sign turned. Rates are swept for the methods at β = 0.05, one update; the o
 settings take RLOO's rate.
 """
 
-from functools import cache
-
 import numpy as np
 
 from tinyft import objectives, optim
@@ -52,14 +50,19 @@ def loss_of(logp, scored, kl, beta, made, old=None):
     return objectives.steered_loss(*args, **given) + beta * plain
 
 
-def batch(model, rng):
-    """PROMPTS random openings with GROUP sampled answers each: rows, mask, rewards, ref."""
+def batch(model, rng, reward=steering.reward):
+    """PROMPTS random openings with GROUP sampled answers each.
+
+    {"rows": ids (32, 21), "mask": (32, 16), "rewards": (32,), "ref": log-probabilities of
+    the answers under the base (32, 16), "texts": the answers}.
+    """
     starts = steering.prompts("train")
     starts = np.repeat(starts[rng.integers(0, len(starts), PROMPTS)], GROUP, axis=0)
     rows, mask, texts = steering.answer(model, starts, rng)
-    rewards = np.array([steering.reward(text) for text in texts])
+    rewards = np.array([reward(text) for text in texts])
     ref = steering.log_probs(model, rows, base=True)
-    return {"rows": rows, "mask": mask, "rewards": rewards, "ref": ref}
+    scored = {"rows": rows, "mask": mask, "rewards": rewards, "ref": ref}
+    return scored | {"texts": texts}
 
 
 def train(method="RLOO", lr=RATE, seed=0, batches=BATCHES, **changed):
@@ -86,12 +89,6 @@ def train(method="RLOO", lr=RATE, seed=0, batches=BATCHES, **changed):
         outside = (abs(ratio - 1) > 0.2)[on].mean()
         log.append([scored["rewards"].mean(), gap.sum(1).mean(), outside])
     return model, np.array(log)
-
-
-@cache
-def trained(method="RLOO", lr=RATE, seed=0, batches=BATCHES, **changed):
-    """`train`, once in a process."""
-    return train(method, lr, seed, batches, **changed)
 
 
 # --- the study -----------------------------------------------------------------------

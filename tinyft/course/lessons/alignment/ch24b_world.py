@@ -51,6 +51,16 @@ def probabilities(z):
     return np.exp(token_log_probs(z).numpy().sum(axis=1))
 
 
+def scores(z):
+    """∇ log π(y) of each answer, (15, 7, 3): one-hot minus softmax in every row it uses."""
+    rows = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    found = np.zeros((len(ANSWERS), *z.shape))
+    for i, t in np.argwhere(MASK > 0):
+        found[i, BEFORE[i, t]] -= rows[BEFORE[i, t]]
+        found[i, BEFORE[i, t], TOKEN[i, t]] += 1
+    return found
+
+
 def kl(p, q):
     """KL(p‖q) of two distributions over the answers, in nats."""
     return float((p * (np.log(p) - np.log(q))).sum())
@@ -100,7 +110,7 @@ def cosine(g, h):
 # --- training in the world ----------------------------------------------------------
 
 
-def descend(z, loss, steps=400, lr=0.1):
+def descend(z, loss, steps=600, lr=0.1):
     """Adam with a cosine to 0 on `loss(z)`, a scalar Tensor; the table it ends at."""
     z = tensor(np.array(z), requires_grad=True)
     step = optim.Adam([z], lr=lr)
@@ -111,3 +121,31 @@ def descend(z, loss, steps=400, lr=0.1):
         step.zero_grad()
         rate.step()
     return z.numpy()
+
+
+def expected_loss(way, rewards, ref, beta):
+    """A function z -> the loss of infinitely many fresh answers, each in its proportion.
+
+    way: "no KL", or "k1", "k2", "k3" or "ρ k3" followed by " in the reward" or " in the
+    loss". ref (15, 3): token log-probabilities of the base. What samples would be is held
+    fixed: the probabilities p are numbers, not functions of z.
+    """
+    kind, _, place = way.partition(" in the ")
+    base, mask = tensor(ref), tensor(MASK)
+
+    def loss(z):
+        logp = token_log_probs(z)
+        whole = logp.sum(axis=1)
+        p = np.exp(whole.numpy())
+        R, gap = rewards, whole.numpy() - ref.sum(axis=1)
+        if place == "reward":
+            R = R - beta * objectives.kl_estimate(gap, kind)
+        value = -(tensor(p * (R - p @ R)) * whole).sum()
+        if place == "loss":
+            k = objectives.kl_estimate(logp - base, kind[-2:])
+            if kind.startswith("ρ"):
+                k = k * ops.exp(logp - logp.detach())
+            value = value + beta * (tensor(p[:, None]) * k * mask).sum()
+        return value
+
+    return loss

@@ -60,7 +60,7 @@ def frontier(points, base, caption):
     ax.axhline(base, color="0.4", ls=":", label="before, KL 0")
     ax.set_xscale("log")
     ax.set(xlabel="KL(π‖base), nats per answer", ylabel="share with a question mark")
-    ax.legend(fontsize=9, loc="lower right")
+    ax.legend(fontsize=9, loc="center right")
     text = "; ".join(
         f"β {beta:g}: KL {np.mean(k):.3g}, reward {np.mean(r):.2f}"
         for beta, (k, r) in points.items()

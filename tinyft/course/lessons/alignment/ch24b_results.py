@@ -89,3 +89,27 @@ def rates():
                                  if r["settings"]["seed"] in runs.CHOOSING])  # fmt: skip
         rows.append([name, *(f"{means[lr]:.3f}" for lr in lesson.RATES)])
     return rows
+
+
+def gap(found, against, digits=3):
+    """The paired difference of reward − 0.05 KL on test, as text."""
+    return said_gap(aim(found) - aim(against), digits)
+
+
+def got(found):
+    """ "0.91 ± 0.03 for 4.6 ± 0.5 nats", on test."""
+    reward, kl = (found.values(f"test {what}") for what in ("reward", "KL"))
+    return f"{said(reward)} for {said(kl, 1)} nats"
+
+
+def advice():
+    """What to set: situation, what to do, what it gave, the section that varied it."""
+    rloo, clip = method("RLOO"), changed(updates=4, clip=True)
+    return [
+        ["which method", "RLOO; GRPO or Dr. GRPO will do", f"GRPO {gap(method('GRPO'), rloo)}", "3, 6"],
+        ["where the KL goes", "k1 in the reward", f"ρ k3 in the loss {gap(changed(kl='loss, rho k3'), rloo)}", "5, 6"],
+        ["the price β", "start where β · 5 nats costs a quarter of the reward", f"0.05: {got(rloo)}; 0.2: {got(changed(beta=0.2))}", "6"],
+        ["rate", f"sweep it; here {lesson.RATE:g} (LoRA, Adam)", "a factor of 3 either way costs more than the method", "Reference, B"],
+        ["steps per batch", "one; with several, clip", f"4, clipped {gap(clip, rloo)}; 4, not clipped {gap(changed(updates=4), rloo)}", "6"],
+        ["answers per prompt", "8, of 4 prompts", "by custom", "–"],
+    ]  # fmt: skip

@@ -53,7 +53,7 @@ def run(z, rewards, draws, group, beta, lr, **how):
         if how.get("scaled"):
             parts = np.array(R).reshape(-1, group)
             s = np.repeat(parts.std(axis=1), group)
-            A = np.where(s > 0, A / np.where(s > 0, s, 1), 0)
+            A = np.where(s > 1e-9, A / np.where(s > 1e-9, s, 1), 0)
         g = np.zeros(len(z))
         for k in range(len(z)):
             moved = z.astype(complex)
@@ -115,10 +115,10 @@ def test_run(student, rng, draw):
 
 
 @pytest.mark.draws(*SIZES[:2])
-def test_rewards_by_the_thousand(student, rng, draw):
-    """z ends far from 0, where exp alone would overflow."""
-    z, rewards, draws, group, beta, lr = problem(rng, *draw)
-    given = z, 1000 * rewards, draws[:1], group, beta, lr
+def test_large_logits(student, rng, draw):
+    """z around 1000, where exp alone overflows; softmax does not mind."""
+    z, *rest = problem(rng, *draw)
+    given = z + 1000, *rest
     got = student.steered_run(*given)
     compare(
         got,

@@ -9,7 +9,7 @@ DENOMINATOR = (
     'D = {"answers": len(A), "tokens": mask.sum(), "each": len(A) * lengths}[denominator]'
 )
 RATIO = "ratio, A = np.exp(logp - old), A[:, None]"
-RHO = "ratio, gap = np.exp(logp - old) * mask, (logp - ref) * mask"
+RHO = "ratio, gap = np.exp(logp - old), (logp - ref) * mask"
 K3 = "k3 = np.expm1(-gap) + gap"
 BOTH = "return (ratio * k3).sum() / len(logp), ratio * gap / len(logp)"
 PAID = "R = (rewards[a] - beta * gap[a]).reshape(-1, group)"
@@ -145,7 +145,7 @@ WRONG = {
         (
             "k1 for k3",
             BOTH,
-            "return (ratio * gap).sum() / len(logp), ratio * (gap + 1) / len(logp)",
+            "return (ratio * gap).sum() / len(logp), ratio * (gap + mask) / len(logp)",
         ),
         (
             "k2 for k3",
@@ -156,12 +156,12 @@ WRONG = {
         (
             "ρ is π over the reference",
             RHO,
-            "ratio, gap = np.exp(logp - ref) * mask, (logp - ref) * mask",
+            "ratio, gap = np.exp(logp - ref), (logp - ref) * mask",
         ),
         (
             "ρ is upside down",
             RHO,
-            "ratio, gap = np.exp(old - logp) * mask, (logp - ref) * mask",
+            "ratio, gap = np.exp(old - logp), (logp - ref) * mask",
         ),
         ("padding counts", RHO, "ratio, gap = np.exp(logp - old), logp - ref"),
         (
@@ -225,7 +225,7 @@ WRONG = {
             "divided by σ",
             MOVE,
             "s = np.repeat(R.std(axis=1), group)\n"
-            "        A = np.where(s > 0, A / np.where(s > 0, s, 1), 0)\n"
+            "        A = np.where(s > 1e-9, A / np.where(s > 1e-9, s, 1), 0)\n"
             "        z = z + lr * (A[:, None] * (np.eye(len(z))[a] - p)).mean(axis=0)",
         ),
         (

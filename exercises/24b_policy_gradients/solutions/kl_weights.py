@@ -21,7 +21,7 @@ def kl_weights(logp, old, ref, mask):
     logp, old, ref, mask (n, T). Returns (value, weights): a float and (n, T).
     """
     # YOUR CODE: (24b.8), (24b.9)
-    ratio, gap = np.exp(logp - old) * mask, (logp - ref) * mask
+    ratio, gap = np.exp(logp - old), (logp - ref) * mask
     k3 = np.expm1(-gap) + gap
     return (ratio * k3).sum() / len(logp), ratio * gap / len(logp)
     # END YOUR CODE

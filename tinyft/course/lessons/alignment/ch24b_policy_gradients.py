@@ -3,7 +3,7 @@
 A run samples BATCHES times PROMPTS prompts with GROUP answers each and takes `updates`
 steps on every batch. "valid", by which rates are chosen, is β KL − reward: the aim with
 its sign turned. Rates are swept for the methods at β = 0.05, one update; the other
-settings take RLOO's rate.
+settings take RLOO's rate; four updates a slower one too.
 """
 
 import numpy as np
@@ -25,6 +25,7 @@ OTHERS = (  # RLOO with one thing changed
     {"updates": 4},
     {"updates": 4, "clip": True},
 )
+SLOWER = 1e-3  # a second rate for four updates
 
 
 def rule(method, clip):
@@ -95,7 +96,8 @@ def train(method="RLOO", lr=RATE, seed=0, batches=BATCHES, **changed):
 
 
 def plan():
-    """Methods: the grid of rates with two seeds; other settings: five seeds at RATE."""
+    """Methods: the grid of rates with two seeds; other settings: five seeds at RATE, and
+    for four updates at SLOWER too."""
     grid = [
         {"method": method, **PLAIN, "lr": lr, "seed": seed}
         for seed in CHOOSING
@@ -107,7 +109,8 @@ def plan():
         for seed in SEEDS
         for other in OTHERS
     ]
-    return grid + rest
+    slower = [one | {"lr": SLOWER} for one in rest if one["updates"] > 1]
+    return grid + rest + slower
 
 
 def run(method, lr, seed, **changed):

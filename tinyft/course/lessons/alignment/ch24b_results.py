@@ -18,10 +18,10 @@ def method(name, of=None):
     return of.where(method=name, **lesson.PLAIN).at_best_rate()
 
 
-def changed(of=None, **how):
-    """The five runs of RLOO with something changed, at RLOO's rate."""
+def changed(of=None, lr=lesson.RATE, **how):
+    """The five runs of RLOO with something changed, at RLOO's rate or another."""
     of = of or study()
-    return of.where(method="RLOO", **(lesson.PLAIN | how), lr=lesson.RATE)
+    return of.where(method="RLOO", **(lesson.PLAIN | how), lr=lr)
 
 
 def aim(found, part="test", beta=lesson.BETA):
@@ -61,8 +61,10 @@ def others():
     names = {
         "KL in the loss, ρ k3": {"kl": "loss, rho k3"},
         "KL in the loss, k3 without ρ": {"kl": "loss, k3"},
-        "4 updates per batch": {"updates": 4},
-        "4 updates per batch, clipped": {"updates": 4, "clip": True},
+        "4 steps per batch": {"updates": 4},
+        "4 steps per batch, clipped": {"updates": 4, "clip": True},
+        "4 steps, slower": {"updates": 4, "lr": lesson.SLOWER},
+        "4 steps, slower, clipped": {"updates": 4, "clip": True, "lr": lesson.SLOWER},
     }
     return [row(name, changed(**how), rloo) for name, how in names.items()]
 
@@ -78,16 +80,19 @@ def frontier():
 
 
 def rates():
-    """Reward − 0.05 KL on valid by rate, the two seeds that choose it: a row per method."""
+    """Reward − 0.05 KL on valid, and tokens per answer, by rate: a row per method.
+
+    Means over the two seeds that choose the rate.
+    """
     rows = []
     for name in lesson.METHODS:
         found = study().where(method=name, **lesson.PLAIN)
-        means = {}
+        cells = []
         for lr in lesson.RATES:
-            some = found.where(lr=lr)
-            means[lr] = np.mean([-r["scores"]["valid"] for r in some
-                                 if r["settings"]["seed"] in runs.CHOOSING])  # fmt: skip
-        rows.append([name, *(f"{means[lr]:.3f}" for lr in lesson.RATES)])
+            some = [found.where(lr=lr, seed=seed)[0]["scores"] for seed in runs.CHOOSING]
+            mean, tokens = (np.mean([s[k] for s in some]) for k in ("valid", "valid tokens"))
+            cells.append(f"{-mean:.3f}, {tokens:.0f} tokens")
+        rows.append([name, *cells])
     return rows
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tinyft.course import runs
-from tinyft.course.experiment import said, said_gap
+from tinyft.course.experiment import said, said_gap, settled
 from tinyft.course.lessons.alignment import ch24b_policy_gradients as lesson
 
 
@@ -33,7 +33,7 @@ def aim(found, part="test", beta=lesson.BETA):
 def row(name, found, against):
     """Name, reward, KL, tokens, aim, and the aim less that of `against`, paired."""
     lr = found[0]["settings"]["lr"]
-    gap = "–" if found is against else said_gap(aim(found) - aim(against), 3)
+    less = "–" if found is against else gap(found, against)
     return [
         name,
         f"{lr:g}",
@@ -41,7 +41,7 @@ def row(name, found, against):
         said(found.values("test KL"), 2),
         said(found.values("test tokens"), 1),
         said(aim(found), 3),
-        gap,
+        less,
     ]
 
 
@@ -89,32 +89,115 @@ def rates():
         found = study().where(method=name, **lesson.PLAIN)
         cells = []
         for lr in lesson.RATES:
-            some = [found.where(lr=lr, seed=seed)[0]["scores"] for seed in runs.CHOOSING]
-            mean, tokens = (np.mean([s[k] for s in some]) for k in ("valid", "valid tokens"))
+            some = [
+                found.where(lr=lr, seed=seed)[0]["scores"] for seed in runs.CHOOSING
+            ]
+            mean, tokens = (
+                np.mean([s[k] for s in some]) for k in ("valid", "valid tokens")
+            )
             cells.append(f"{-mean:.3f}, {tokens:.0f} tokens")
         rows.append([name, *cells])
     return rows
 
 
-def gap(found, against, digits=3):
-    """The paired difference of reward − 0.05 KL on test, as text."""
+def gap(found, against=None, digits=3):
+    """The paired difference of reward − 0.05 KL on test to RLOO's, as text."""
+    against = against or method("RLOO")
     return said_gap(aim(found) - aim(against), digits)
 
 
 def got(found):
-    """ "0.91 ± 0.03 for 4.6 ± 0.5 nats", on test."""
+    """The reward and what it cost on test: "0.91 ± 0.03 for 4.6 ± 0.5 nats"."""
     reward, kl = (found.values(f"test {what}") for what in ("reward", "KL"))
     return f"{said(reward)} for {said(kl, 1)} nats"
 
 
+def several(**how):
+    """The runs of four steps per batch."""
+    return changed(updates=4, **how)
+
+
+COMPARED = {  # what the chapter's sentences say of reward − 0.05 KL, minus RLOO's
+    "GRPO": (lambda: method("GRPO"), 0),
+    "Dr. GRPO": (lambda: method("Dr. GRPO"), 0),
+    "REINFORCE": (lambda: method("REINFORCE"), -1),
+    "ρ k3 in the loss": (lambda: changed(kl="loss, rho k3"), 0),
+    "k3 in the loss": (lambda: changed(kl="loss, k3"), 0),
+    "4 steps, clipped": (lambda: several(clip=True), -1),
+}
+
+
+def verdicts():
+    """Two lists: how each comparison of COMPARED is settled, and what the text says."""
+    against = aim(method("RLOO"))
+    pairs = [
+        (settled(aim(runs_of()) - against), told) for runs_of, told in COMPARED.values()
+    ]
+    return tuple(map(list, zip(*pairs)))
+
+
+def alike(found):
+    """The share of different words on test, in words: "0.40 ± 0.06"."""
+    return said(found.values("test distinct"))
+
+
+def found():
+    """What the study found, as Markdown; the checks of `verdicts` hold its words."""
+    rloo, worst = method("RLOO"), several()
+    gaps = {name: gap(runs_of()) for name, (runs_of, _) in COMPARED.items()}
+    rewards = ", ".join(f"{r:.2f}" for r in worst.values("test reward"))
+    slow, slow_clip = (several(lr=lesson.SLOWER, **how) for how in ({}, {"clip": True}))
+    return f"""
+**What was found**, reward − 0.05 KL on test minus RLOO's, unless said otherwise.
+
+- **Price.** RLOO got {got(rloo)}. At β = 0.2 it got {got(changed(beta=0.2))}; without a
+  price {got(changed(beta=0.0))}.
+- **Method.** GRPO {gaps["GRPO"]}, Dr. GRPO {gaps["Dr. GRPO"]}: the bias of section 3
+  does not show here. Without a baseline (REINFORCE) {gaps["REINFORCE"]}: settled.
+- **Place of the KL.** ρ k3 in the loss {gaps["ρ k3 in the loss"]}, k3 without ρ
+  {gaps["k3 in the loss"]}: twenty batches do not tell them apart.
+- **Four steps per batch**, same rate. Not clipped, the five seeds end at rewards of
+  {rewards}, with answers of {said(worst.values("test tokens"), 1)} tokens that are all
+  alike: a collapse. Clipped {gaps["4 steps, clipped"]}. At a third of the rate: not
+  clipped {gap(slow)}, clipped {gap(slow_clip)}.
+"""
+
+
 def advice():
-    """What to set: situation, what to do, what it gave, the section that varied it."""
-    rloo, clip = method("RLOO"), changed(updates=4, clip=True)
+    """What to set: question, what to do, what it gave, the section that varied it."""
+    small = gap(method("GRPO")), gap(changed(kl="loss, rho k3"))
+    steps = gap(several(clip=True)), gap(several())
+    prices = got(method("RLOO")), got(changed(beta=0.2))
     return [
-        ["which method", "RLOO; GRPO or Dr. GRPO will do", f"GRPO {gap(method('GRPO'), rloo)}", "3, 6"],
-        ["where the KL goes", "k1 in the reward", f"ρ k3 in the loss {gap(changed(kl='loss, rho k3'), rloo)}", "5, 6"],
-        ["the price β", "start where β · 5 nats costs a quarter of the reward", f"0.05: {got(rloo)}; 0.2: {got(changed(beta=0.2))}", "6"],
-        ["rate", f"sweep it; here {lesson.RATE:g} (LoRA, Adam)", "a factor of 3 either way costs more than the method", "Reference, B"],
-        ["steps per batch", "one; with several, clip", f"4, clipped {gap(clip, rloo)}; 4, not clipped {gap(changed(updates=4), rloo)}", "6"],
-        ["answers per prompt", "8, of 4 prompts", "by custom", "–"],
-    ]  # fmt: skip
+        [
+            "which method",
+            "any with a baseline; RLOO is the simplest whose gradient is exact",
+            f"GRPO {small[0]}",
+            "3, 6",
+        ],
+        [
+            "where the KL goes",
+            "k1 in the reward: its optimum is (24b.7), for every method",
+            f"ρ k3 in the loss {small[1]}",
+            "5, 6",
+        ],
+        [
+            "the price β",
+            "try two or three; read the samples at each",
+            f"0.05: {prices[0]}; 0.2: {prices[1]}",
+            "6",
+        ],
+        [
+            "rate",
+            f"sweep it: a factor of 3 matters more than the method; here {lesson.RATE:g}",
+            "table of rates",
+            "Reference, B",
+        ],
+        [
+            "steps per batch",
+            "one; with more, clip and lower the rate",
+            f"four: clipped {steps[0]}, not clipped {steps[1]}",
+            "6",
+        ],
+        ["answers per prompt", "8", "by custom", "–"],
+    ]

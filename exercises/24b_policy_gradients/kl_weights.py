@@ -1,4 +1,4 @@
-"""Task 3 of 4: a KL in the loss that pulls the right way.  (24b.8), (24b.9)."""
+"""Task 3 of 4: a KL in the loss that pulls the right way.  (24b.8), (24b.10)."""
 
 import numpy as np
 
@@ -20,5 +20,5 @@ def kl_weights(logp, old, ref, mask):
 
     logp, old, ref, mask (n, T). Returns (value, weights): a float and (n, T).
     """
-    # YOUR CODE: (24b.8), (24b.9)
-    raise NotImplementedError("not implemented yet: kl_weights, (24b.8), (24b.9)")
+    # YOUR CODE: (24b.8), (24b.10)
+    raise NotImplementedError("not implemented yet: kl_weights, (24b.8), (24b.10)")

@@ -1,4 +1,4 @@
-"""Task 4 of 4: a training run that pays for its nats.  (24b.3), (24b.10)."""
+"""Task 4 of 4: a training run that pays for its nats.  (24b.3), (24b.9)."""
 
 import numpy as np
 
@@ -21,5 +21,5 @@ def steered_run(z, rewards, draws, group, beta, lr):
     z, rewards (K,), draws (steps, n). Returns (z, kls): the trained z, and the exact
     KL(p‖ref) before every step, (steps,). The given z stays as it is.
     """
-    # YOUR CODE: (24b.3), (24b.10)
-    raise NotImplementedError("not implemented yet: steered_run, (24b.3), (24b.10)")
+    # YOUR CODE: (24b.3), (24b.9)
+    raise NotImplementedError("not implemented yet: steered_run, (24b.3), (24b.9)")

@@ -7,7 +7,7 @@ from tinyft.grading import compare
 
 TOL = 1e-9
 SIZES = [(4, 5), (3, 7), (6, 2), (2, 4)]
-EQUATION = "(24b.8), (24b.9)"
+EQUATION = "(24b.8), (24b.10)"
 
 
 def problem(rng, n, T):

@@ -110,7 +110,7 @@ def test_run(student, rng, draw):
         want=run(*given),
         mistakes=mistakes(given),
         tol=TOL,
-        equation="(24b.3), (24b.10)",
+        equation="(24b.3), (24b.9)",
     )
 
 
@@ -125,5 +125,5 @@ def test_large_logits(student, rng, draw):
         want=run(*given),
         mistakes=mistakes(given),
         tol=1e-6,
-        equation="(24b.3), (24b.10)",
+        equation="(24b.3), (24b.9)",
     )

@@ -1,4 +1,4 @@
-"""Task 3 of 4: a KL in the loss that pulls the right way.  (24b.8), (24b.9)."""
+"""Task 3 of 4: a KL in the loss that pulls the right way.  (24b.8), (24b.10)."""
 
 import numpy as np
 
@@ -20,7 +20,7 @@ def kl_weights(logp, old, ref, mask):
 
     logp, old, ref, mask (n, T). Returns (value, weights): a float and (n, T).
     """
-    # YOUR CODE: (24b.8), (24b.9)
+    # YOUR CODE: (24b.8), (24b.10)
     ratio, gap = np.exp(logp - old), (logp - ref) * mask
     k3 = np.expm1(-gap) + gap
     return (ratio * k3).sum() / len(logp), ratio * gap / len(logp)

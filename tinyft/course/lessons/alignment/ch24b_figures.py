@@ -6,6 +6,49 @@ from tinyft.course import plot
 from tinyft.course.lessons.alignment import ch24b_world as world
 from tinyft.course.plot import COLOURS
 
+GROUP = (  # an answer, its reward, the mean of the others', its advantage
+    ("Why weepest thou?", 1, "0.5", 1 / 2),
+    ("Arise, and go.", 0, "1", -1.0),
+    ("What is this? and that?", 1, "0.5", 1 / 2),
+)
+
+
+def idea(caption):
+    """One prompt, three answers, their rewards, and which way each is pushed."""
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots(figsize=(9.4, 2.6))
+    box = {"boxstyle": "round,pad=0.35", "facecolor": COLOURS["sky"], "alpha": 0.5}
+    ax.text(0.4, 1, "And he said\nunto them", ha="center", va="center", bbox=box)
+    heads = (
+        "prompt",
+        "sampled answers",
+        "reward R",
+        "mean of\nthe others",
+        "advantage A",
+    )
+    for x, head in zip((0.4, 2.4, 4.2, 5.3, 6.5), heads):
+        ax.text(x, 2.75, head, ha="center", va="center", weight="bold", fontsize=9.5)
+    for y, (answer, reward, others, A) in zip((2, 1, 0), GROUP):
+        arrow = {"arrowstyle": "-|>", "color": "0.4"}
+        ax.annotate("", (1.5, y), (0.98, 1), arrowprops=arrow)
+        ax.text(2.4, y, answer, ha="center", va="center", bbox=box, fontsize=9)
+        for x, value in ((4.2, f"{reward}"), (5.3, others), (6.5, f"{A:+g}")):
+            ax.text(x, y, value, ha="center", va="center")
+        up = A > 0
+        ends = ((7.3, y - 0.3), (7.3, y + 0.3))[:: 1 if up else -1]
+        push = {"arrowstyle": "-|>", "lw": 3 * abs(A) + 1}
+        push["color"] = COLOURS["blue" if up else "vermilion"]
+        ax.annotate("", ends[1], ends[0], arrowprops=push)
+        told = "every token likelier" if up else "every token less likely"
+        ax.text(7.6, y, told, va="center", fontsize=9)
+    ax.set(xlim=(-0.4, 9.4), ylim=(-0.5, 3.1))
+    ax.axis("off")
+    rows = "; ".join(f"{a}: reward {r}, advantage {A:+g}" for a, r, _, A in GROUP)
+    plot.show(
+        fig, f"A prompt and three answers with arrows. {rows}. {caption}", caption
+    )
+
 
 def regions(ratio, slopes, band, caption):
     """The push on log π against ρ: slopes {A: array} at ratio; band: (low, high)."""

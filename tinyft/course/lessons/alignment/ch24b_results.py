@@ -191,9 +191,7 @@ def advice():
         [
             "Which rate?",
             f"sweep it; {lesson.RATE:g} here (LoRA, AdamW)",
-            "see the table of rates",
-            "a run for each",
-            "Reference, B",
+            *("see the table of rates", "a run for each", "Reference, B"),
         ],
         [
             "How many steps per batch?",

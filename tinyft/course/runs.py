@@ -68,7 +68,7 @@ def load(chapter, folder=FOLDER):
     if not path.is_file():
         raise LookupError(
             f"load: chapter {chapter!r} has no committed study; `tinyft study "
-            f"{chapter[:2]}` makes it"
+            f"{chapter.partition('_')[0]}` makes it"
         )
     return Runs(json.loads(path.read_text("utf-8"))["runs"])
 
@@ -159,7 +159,7 @@ def _key(settings):
 def _write(path, chapter, runs):
     about = {
         "chapter": chapter,
-        "command": f"OPENBLAS_NUM_THREADS=1 tinyft study {chapter[:2]}",
+        "command": f"OPENBLAS_NUM_THREADS=1 tinyft study {chapter.partition('_')[0]}",
         "tinyft": tinyft.__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),

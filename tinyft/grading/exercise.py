@@ -87,7 +87,7 @@ def find_tasks(root=None):
 
 
 def _tasks_in(folder):
-    found = sorted((folder / "exercises").glob("[0-9][0-9]_*"))
+    found = sorted((folder / "exercises").glob("[0-9][0-9]*_*"))
     return [task for chapter in found for task in chapter_tasks(chapter)]
 
 
@@ -145,7 +145,7 @@ def _matching(wanted, tasks):
 
 def _spellings(task):
     number, _, word = task.chapter.partition("_")
-    chapter = {task.chapter, number, str(int(number)), word}
+    chapter = {task.chapter, number, number.lstrip("0") or "0", word}
     return chapter | {f"{one}/{task.name}" for one in chapter} | {task.name}
 
 

@@ -1,5 +1,6 @@
 """L4: what a language model is trained for: masks, patterns, targets, denominators."""
 
+from tinyft.objectives.divergence import kl_estimate, kl_loss, penalised
 from tinyft.objectives.instruction import (
     OBJECTIVES,
     Example,
@@ -42,18 +43,30 @@ from tinyft.objectives.pattern_exploiting import (
     write_bias,
     write_token,
 )
+from tinyft.objectives.policy import (
+    METHODS,
+    Rule,
+    advantages,
+    policy_loss,
+    steered_loss,
+    token_log_probs,
+    up_to_end,
+)
 from tinyft.objectives.verbalizer import Verbalizer
 
 __all__ = [
+    "METHODS",
     "OBJECTIVES",
     "Example",
     "Packed",
     "Pattern",
     "PatternClassifier",
     "Prompts",
+    "Rule",
     "Template",
     "Verbalizer",
     "accumulate",
+    "advantages",
     "answer_mask",
     "bits_per_byte",
     "block_mask",
@@ -66,6 +79,8 @@ __all__ = [
     "filled",
     "fitted",
     "inputs_of",
+    "kl_estimate",
+    "kl_loss",
     "lm_loss",
     "mask_logits",
     "mask_tokens",
@@ -73,12 +88,17 @@ __all__ = [
     "one_bos",
     "pack",
     "packed_loss",
+    "penalised",
+    "policy_loss",
     "replay",
     "sft_loss",
     "shifted",
+    "steered_loss",
     "text_bits",
     "there",
+    "token_log_probs",
     "untie",
+    "up_to_end",
     "write_bias",
     "write_token",
 ]

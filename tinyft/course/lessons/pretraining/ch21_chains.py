@@ -122,13 +122,14 @@ def draw(points):
         ax.annotate(f"w = {w}", (x, y), (8, 8), textcoords="offset points", fontsize=9)
     found = {w: (excess(NEW, Q), excess(OLD, Q)) for w, Q in points.items()}
     ax.plot(*np.transpose(list(found.values())), "o", color=COLOURS["vermilion"],
-            label="from the library's batches")  # fmt: skip
+            label="counted in rows of language.replay")  # fmt: skip
     for w, (x, y) in found.items():
         ax.annotate(
             f"w = {w:g}", (x, y), (7, 4), textcoords="offset points", fontsize=9
         )
     ax.set(xlabel="gap on the new text (nats per token)",
            ylabel="forgetting, old text (nats per token)")  # fmt: skip
+    ax.margins(x=0.08, y=0.1)
     ax.legend()
     text = "; ".join(
         f"w {w:g}: gap {x:.2f}, forgetting {y:.2f}" for w, (x, y) in found.items()

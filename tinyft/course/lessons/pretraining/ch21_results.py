@@ -22,7 +22,7 @@ from tinyft.course.lessons.pretraining.ch21_continued_pretraining import (
     texts,
 )
 from tinyft.course.lessons.pretraining.ch21_length import LENGTHS, MEMORIES, SHARES
-from tinyft.course.lessons.pretraining.ch21_words import ARMS, five, minus
+from tinyft.course.lessons.pretraining.ch21_words import ARMS, five, holds, minus
 from tinyft.objectives.language import causal
 from tinyft.peft import LoRA, attach
 from tinyft.transfer.vocabulary import change_vocabulary
@@ -45,8 +45,8 @@ def memory(name, text):
     return study().where(memory=name).values(SCORES[text])
 
 
-MEMORY_HEAD = ["25 % of the rows from", "tokens", "new text", "old text",
-               "new: minus no replay", "old: minus no replay"]  # fmt: skip
+MEMORY_HEAD = ["25 % of the rows from", "tokens", "new text: minus no replay",
+               "old text: minus no replay"]  # fmt: skip
 
 
 def memory_rows():
@@ -61,7 +61,7 @@ def memory_rows():
             minus(mine, five("CLM", 0, k)) for k, mine in (("new", new), ("old", old))
         ]
         size = f"{sizes.get(name, 200 * (LENGTH + 1)):,}"
-        rows.append([of, size, said(new, 3), said(old, 3), *gaps])
+        rows.append([of, size, *gaps])
     return rows
 
 
@@ -80,38 +80,49 @@ def by_length(share, text):
     return dict(sorted(found.items()))
 
 
+def shares_of_last(before, text):
+    """{steps: (mean, half)}: change without replay, as a share of that of the last."""
+    found = by_length(0, text)
+    whole = np.mean(found[max(found)]) - before[text]
+    changes = {n: (np.array(v) - before[text]) / whole for n, v in found.items()}
+    return {0: (0.0, 0.0)} | {n: interval(v) for n, v in changes.items()}
+
+
 def draw_lengths(before):
-    """Figure 3: both texts over the number of steps, with and without replay.
+    """Figure 3: gain and forgetting by steps as shares; the old text with and without.
 
     before: {"new", "old"} on the test parts, of the model that was not trained on.
     """
     import matplotlib.pyplot as plt
 
-    fig, axes = plt.subplots(1, 2, figsize=(8.4, 3.6))
-    told = []
-    for ax, text in zip(axes, ("new", "old")):
-        for share, colour, mark in zip(SHARES, ("vermilion", "blue"), plot.MARKS):
-            found = by_length(share, text)
-            mean, half = np.transpose([interval(v) for v in found.values()])
-            name = f"{share:.0%} replay" if share else "no replay"
-            look = {"color": plot.COLOURS[colour], "marker": mark, "capsize": 3}
-            ax.errorbar(list(found), mean, half, label=name, **look)
-            told.append(
-                f"{text} text, {name}: {mean[0]:.2f} at {min(found)} steps, "
-                f"{mean[-1]:.2f} at {max(found)}"
-            )
-        ax.axhline(
-            before[text], color="0.5", linestyle="-.", linewidth=1, label="before"
-        )
-        ax.set_xscale("log", base=2)
-        ax.set_xticks(list(found), list(found))
-        ax.set(xlabel="steps", ylabel=f"{text} text (bits per byte, test)")
-    axes[1].legend(fontsize=9)
+    fig, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.6))
+    looks = list(zip(("vermilion", "blue"), plot.MARKS))
+    lines = {"forgetting": shares_of_last(before, "old"),
+             "gain": shares_of_last(before, "new")}  # fmt: skip
+    told = [_line(left, lines[k], k, look) for k, look in zip(lines, looks)]
+    left.set(xlabel="steps, no replay", ylabel="share of the value at 80 steps")
+    for share, look in zip(SHARES, looks):
+        found = {n: interval(v) for n, v in by_length(share, "old").items()}
+        name = f"{share:.0%} replay" if share else "no replay"
+        told.append(_line(right, {0: (before["old"], 0.0)} | found, name, look))
+    right.set(xlabel="steps", ylabel="old text (bits per byte, test)")
+    for ax in (left, right):
+        ax.set_xticks([0, *by_length(0, "old")])
+        ax.legend(fontsize=9)
     caption = (
         "Figure 3. Learning rate 0.004, five seeds, 95 % intervals. Each point is a run "
         "of its own, whose rate falls to zero at its last step."
     )
-    plot.show(fig, f"Both texts by steps: {'; '.join(told)}. {caption}", caption)
+    plot.show(fig, f"By steps: {'; '.join(told)}. {caption}", caption)
+
+
+def _line(ax, points, name, look):
+    """Draw {steps: (mean, half)}; its first trained and last point, in words."""
+    mean, half = np.transpose(list(points.values()))
+    colour = {"color": plot.COLOURS[look[0]], "marker": look[1]}
+    ax.errorbar(list(points), mean, half, label=name, capsize=3, **colour)
+    steps = list(points)
+    return f"{name} {mean[1]:.2f} at {steps[1]} steps, {mean[-1]:.2f} at {steps[-1]}"
 
 
 def lengths_table():
@@ -141,6 +152,13 @@ def cost_rows():
     models = {"full": full, "LoRA, r = 8": small}
     rows = {name: cost(model, batch) for name, model in models.items()}
     seconds = race({k: training_step(m, batch) for k, m in models.items()}, rounds=5)
+    small, large = rows["LoRA, r = 8"], rows["full"]
+    part = {k: small[k] / large[k] for k in small}
+    holds(
+        max(part["file per task (MB)"], part["Adam's state (MB)"]) < 0.1
+        and 0.75 < part["beside the base, at the peak (MB)"] < 0.95,
+        "that LoRA saves Adam's state and the file, and little at the peak",
+    )
     digits = {"trained parameters": ",", "file per task (MB)": ".2f",
               "Adam's state (MB)": ".2f",
               "beside the base, at the peak (MB)": ".0f"}  # fmt: skip
@@ -157,8 +175,8 @@ COST_HEAD = ["a step of 20 rows of 48", "trained numbers", "file (MB)", "Adam's 
 # --- the tokenizer -----------------------------------------------------------------------
 
 
-ARM_HEAD = ["tokens", "bytes per token", "nats per token", "new text: before", "after",
-            "old text: before", "after", "new: minus the old tokenizer"]  # fmt: skip
+ARM_HEAD = ["tokens", "bytes per token", "nats per token, after", "new text: before",
+            "new text: after", "old text: after"]  # fmt: skip
 
 
 def arm_rows(before):
@@ -176,9 +194,7 @@ def arm_rows(before):
                 said(new * np.log(2) * each, 2),
                 f"{start['new']:.2f}",
                 said(new, 3),
-                f"{start['old']:.2f}",
                 said(old, 3),
-                minus(new, five("CLM", 0, "new")) if arm != "CLM" else "",
             ]
         )
     return rows
@@ -203,30 +219,31 @@ def equal_bytes():
 
 def arm_words():
     """The gain of the mean rows when the bytes per row are made equal, in words."""
-    gap = equal_bytes()
+    gap, old = equal_bytes(), five(ARMS[0], 0, "new")
+    mean, random = (np.subtract(five(arm, 0, "new"), old) for arm in ARMS[1:])
     return (
-        "Minus the old tokenizer, new text, mean rows: with rows of 33 tokens in the test "
-        f"(as many bytes as 64 old ones) {said(gap['test rows'], 3, sign=True)}; with rows "
-        "of 25 tokens in training too (as many bytes as 48 old ones) "
-        f"{said(gap['both'], 3, sign=True)}."
+        f"New text, minus the old tokenizer: mean rows {said_gap(mean, 3)}, random rows "
+        f"{said_gap(random, 3)}. A longer token also lets a row reach further back. So "
+        "the mean rows once more, with as many bytes per row as the old tokenizer has: in "
+        f"the test alone (rows of 33 tokens) {said_gap(gap['test rows'], 3)}, in training "
+        f"too (25 tokens) {said_gap(gap['both'], 3)}."
     )
 
 
 def length_words(before):
-    """80 steps minus 40, paired, and when the forgetting comes, in words."""
-    told = []
-    for share, name in zip(SHARES, ("no replay", "25 % replay")):
-        gaps = [
-            np.subtract(by_length(share, k)[80], by_length(share, k)[40])
-            for k in ("new", "old")
-        ]
-        told.append(
-            f"{name}: new text {said_gap(gaps[0])}, old text {said_gap(gaps[1])}"
-        )
-    lost = {n: np.mean(v) - before["old"] for n, v in by_length(0, "old").items()}
-    drawn, whole = 80 * ROWS * LENGTH, len(ids("new"))
+    """What 10 steps bring, and what 80 add to 40, in words."""
+    more = {
+        (share, k): np.subtract(by_length(share, k)[80], by_length(share, k)[40])
+        for share in SHARES
+        for k in ("new", "old")
+    }
+    gain, lost = (shares_of_last(before, k) for k in ("new", "old"))
+    holds(0.7 < gain[10][0] < 0.85 < lost[10][0], "that most of both comes in 10 steps")
+    holds(abs(lost[20][0] - 1) < 0.1, "that forgetting does not grow after 20 steps")
     return (
-        f"80 steps minus 40 (paired, five seeds), {'; '.join(told)}. Without replay the "
-        f"first {min(lost)} steps bring {lost[min(lost)] / lost[80]:.0%} of the forgetting "
-        f"of 80. (80 steps draw {drawn:,} tokens, {drawn / whole:.0%} of the new text's.)"
+        f"Without replay the first 10 steps bring {lost[10][0]:.0%} of the forgetting of "
+        f"80 and {gain[10][0]:.0%} of the gain. From 40 to 80 steps the new text changes "
+        f"by {said_gap(more[0, 'new'])} and the old one by {said_gap(more[0, 'old'])}; "
+        f"with 25 % replay by {said_gap(more[0.25, 'new'])} and "
+        f"{said_gap(more[0.25, 'old'])} (bits per byte, paired, five seeds)."
     )

@@ -261,7 +261,10 @@ def test_bad_input_is_a_sentence(rng):
             lambda: transfer.task_vector(mlp(5, 4, 2, rng=0), net),
             "a head for other classes",
         ),
-        (lambda: transfer.task_vector(mlp(5, 4, rng=0), net), "the base has 2.bias, 2.weight"),
+        (
+            lambda: transfer.task_vector(mlp(5, 4, rng=0), net),
+            "the base has 2.bias, 2.weight",
+        ),
         (lambda: transfer.add_vectors(net, []), "the list of vectors is empty"),
         (lambda: transfer.add_vectors(net, [tau], [1, 2]), "expected 1 finite weights"),
         (lambda: transfer.add_vectors(net, [tau], np.inf), "expected 1 finite weights"),

@@ -40,4 +40,4 @@ def cost_rows():
 
 
 HEAD = ["a step of 20 rows of 48", "trained numbers", "file (MB)", "Adam's state (MB)",
-             "memory beside the model, peak (MB)", "seconds"]  # fmt: skip
+        "memory beside the model, peak (MB)", "seconds"]  # fmt: skip

@@ -4,15 +4,11 @@ import numpy as np
 
 from tinyft.course import plot, runs
 from tinyft.course.experiment import (
-    cost,
     interval,
-    race,
     said,
     said_gap,
-    training_step,
 )
 from tinyft.course.lessons.pretraining.ch21_continued_pretraining import (
-    EVERYWHERE,
     LENGTH,
     ROWS,
     bits,
@@ -23,8 +19,6 @@ from tinyft.course.lessons.pretraining.ch21_continued_pretraining import (
 )
 from tinyft.course.lessons.pretraining.ch21_length import LENGTHS, MEMORIES, SHARES
 from tinyft.course.lessons.pretraining.ch21_words import ARMS, five, holds, minus
-from tinyft.objectives.language import causal
-from tinyft.peft import LoRA, attach
 from tinyft.transfer.vocabulary import change_vocabulary
 
 SCORES = {"new": "test", "old": "old test", "new valid": "valid", "old valid": "old"}
@@ -141,37 +135,6 @@ def lengths_table():
     return head, rows
 
 
-# --- what a step costs ------------------------------------------------------------------
-
-
-def cost_rows():
-    """Rows: full and LoRA; numbers that train, Adam's state, peak, seconds of a step."""
-    batch = causal(ids("new"), LENGTH)(np.random.default_rng(0), ROWS)
-    full, small = fresh()[0], fresh()[0]
-    attach(small, LoRA(8, 16), EVERYWHERE, rng=0)
-    models = {"full": full, "LoRA, r = 8": small}
-    rows = {name: cost(model, batch) for name, model in models.items()}
-    seconds = race({k: training_step(m, batch) for k, m in models.items()}, rounds=5)
-    small, large = rows["LoRA, r = 8"], rows["full"]
-    part = {k: small[k] / large[k] for k in small}
-    holds(
-        max(part["file per task (MB)"], part["Adam's state (MB)"]) < 0.1
-        and 0.75 < part["beside the base, at the peak (MB)"] < 0.95,
-        "that LoRA saves Adam's state and the file, and little at the peak",
-    )
-    digits = {"trained parameters": ",", "file per task (MB)": ".2f",
-              "Adam's state (MB)": ".2f",
-              "beside the base, at the peak (MB)": ".0f"}  # fmt: skip
-    return [
-        [name, *(f"{one[k]:{d}}" for k, d in digits.items()), f"{seconds[name]:.2f}"]
-        for name, one in rows.items()
-    ]
-
-
-COST_HEAD = ["a step of 20 rows of 48", "trained numbers", "file (MB)", "Adam's state (MB)",
-             "memory beside the model, peak (MB)", "seconds"]  # fmt: skip
-
-
 # --- the tokenizer -----------------------------------------------------------------------
 
 
@@ -182,10 +145,11 @@ ARM_HEAD = ["tokens", "bytes per token", "nats per token, after", "new text: bef
 def arm_rows(before):
     """Rows of the table of tokenizers; before: the GPT's bits per byte on test."""
     tokens, own, rows = fresh()[1], own_tokens(), []
-    test = texts()["new"]["test"]
+    test, first = texts()["new"]["test"], {}
     for arm in ARMS:
         mine, start = (tokens, before) if arm == "CLM" else (own, _untrained(arm))
         each = len(test.encode()) / len(mine.encode(test))
+        first[arm] = start["new"]
         new, old = (np.array(five(arm, 0, k)) for k in ("new", "old"))
         rows.append(
             [
@@ -197,6 +161,11 @@ def arm_rows(before):
                 said(old, 3),
             ]
         )
+    uniform = 10 / each  # of the new tokens, the last two rows
+    holds(
+        first[ARMS[1]] > first[ARMS[2]] > uniform and first[ARMS[2]] < uniform + 0.05,
+        "that before training random rows nearly guess evenly, and mean rows are worse",
+    )
     return rows
 
 

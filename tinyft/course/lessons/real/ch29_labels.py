@@ -14,7 +14,8 @@ from tinyft.course.lessons.real import ch29_reviews as reviews
 
 PLACES = r"attn\.(q|k|v|o)|mlp\.(up|down)"  # every linear layer of the blocks
 PARTS = {"train": 5000, "valid": 1000, "test": 1000}
-STEPS, RATES = 400, {"lora": (1e-3,), "head": (3e-4, 1e-3, 3e-3, 1e-2)}
+STEPS = 400
+RATES = {"lora": (1e-3,), "q and v": (1e-3,), "head": (3e-4, 1e-3, 3e-3, 1e-2)}
 
 
 def run(method, lr, seed):
@@ -23,7 +24,8 @@ def run(method, lr, seed):
     if method == "head":
         return reviews.probe(lr, seed, {p: rows_of(*parts[p]) for p in parts})
     model = reviews.Sentiment(reviews.minilm(), rng=seed)
-    peft.attach(model, peft.LoRA(r=8, alpha=16), PLACES, also=["head"], rng=seed)
+    places = reviews.PLACES if method == "q and v" else PLACES
+    peft.attach(model, peft.LoRA(r=8, alpha=16), places, also=["head"], rng=seed)
     batches = reviews.review_batches(*parts["train"])
     train(model, batches, lr, STEPS, seed, reviews.review_loss)
     valid, test = (reviews.scores(model, *parts[part]) for part in ("valid", "test"))

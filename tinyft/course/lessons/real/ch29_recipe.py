@@ -115,10 +115,7 @@ def sizes(parts, tokens):
 
 def simple(training, held, classes):
     """Rows (what costs nothing, its share of held-out rows that are right)."""
-    (texts, labels), (others, truth) = (
-        ([r["text"] for r in rows], [r["label"] for r in rows])
-        for rows in (training, held)
-    )
+    (texts, labels), (others, truth) = map(_columns, (training, held))
     often = np.bincount(labels, minlength=classes).argmax()
     counts = WordCounts(texts, labels, classes=classes)
     return [
@@ -180,6 +177,34 @@ def by_label(model, rows, tokens, names):
     return table
 
 
+def minus_words(model, training, held, tokens, classes, draws=2000):
+    """What the model gains over a bag of words on the same held-out rows, as a sentence.
+
+    The interval is the bootstrap's 95 %: whole groups are drawn again, since the rows of
+    a group resemble one another.
+    """
+    rows = sorted(held, key=lambda row: len(row["text"]))  # the order of `guesses`
+    logits, truth = guesses(model, rows, tokens)
+    counts = WordCounts(*_columns(training), classes=classes)
+    words = counts.logits([row["text"] for row in rows]).argmax(axis=1) == truth
+    gain = (logits.argmax(axis=1) == truth).astype(float) - words
+    names, place = np.unique([str(r["group"]) for r in rows], return_inverse=True)
+    sums, sizes = np.bincount(place, gain), np.bincount(place)
+    drawn = np.random.default_rng(0).integers(0, len(names), (draws, len(names)))
+    low, high = np.percentile(sums[drawn].sum(1) / sizes[drawn].sum(1), [2.5, 97.5])
+    settled = "" if low > 0 or high < 0 else "; not settled: keep the bag of words, or "
+    settled += "hold out more rows" if settled else ""
+    return (
+        f"Adapter minus bag of words, same {len(rows)} texts: {100 * gain.mean():+.1f} "
+        f"points, 95 % from {100 * low:+.1f} to {100 * high:+.1f} ({len(names)} whole "
+        f"groups drawn again){settled}."
+    )
+
+
+def _columns(rows):
+    return [r["text"] for r in rows], [r["label"] for r in rows]
+
+
 def _share(right):
     if not len(right):
         return "—"
@@ -187,10 +212,14 @@ def _share(right):
     return f"{p:.0%} ± {196 * np.sqrt(p * (1 - p) / len(right)):.0f}"
 
 
-def words(rate, loss, count, minutes):
-    """What a training at this rate gives on valid, and what all its steps take."""
+def words(rate, loss, count, minutes, own=True):
+    """What a training gives on valid, and what all its steps take.
+
+    own: this training; else the shipped run, at its rate whatever `rate` is.
+    """
+    whose = f"Rate {rate:g}" if own else f"The shipped adapter (rate {RATE:g})"
     return (
-        f"Rate {rate:g}: loss on these {count} texts of valid {loss:.3f} nats; {STEPS} "
+        f"{whose}: loss on these {count} texts of valid {loss:.3f} nats; {STEPS} "
         f"steps of {SIZE} texts take {minutes:.1f} minutes of one core."
     )
 

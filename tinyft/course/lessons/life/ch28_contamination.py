@@ -13,10 +13,10 @@ from typing import NamedTuple
 import numpy as np
 
 from tinyft import evaluation
-from tinyft.course.experiment import SEEDS
 from tinyft.course.lessons.life import ch28_setting as setting
+from tinyft.course.runs import CHOOSING
 
-RUNS, NEWER, RATES = range(24), range(12), (1e-3, 2e-3, 5e-3, 1e-2, 2e-2)
+RUNS, NEWER, RATES = range(20), range(10), (2e-3, 5e-3, 1e-2, 2e-2)
 PROMPT, ALPHA = 41, 0.05
 TESTS = ("one model", "one set", "DiD", "interval", "recall", "order", "both", "any")
 SCORES = ("loss", "Min-20%", "Min-20%++", "minus clean", "clean alone")
@@ -90,7 +90,7 @@ def aucs(suspect, clean, test, shadow):
 
 def plan():
     """Rates first, then audits and nulls of one seed after the other: they share models."""
-    rates = [("rate", rate, seed) for rate in RATES for seed in SEEDS]
+    rates = [("rate", rate, seed) for rate in RATES for seed in CHOOSING]
     audits = [(kind, setting.RATE, s) for s in RUNS for kind in ("audit", "null")]
     newer = [("newer", setting.RATE, seed) for seed in NEWER]
     return [dict(zip(("kind", "lr", "seed"), one)) for one in rates + audits + newer]

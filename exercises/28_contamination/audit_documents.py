@@ -1,4 +1,4 @@
-"""Task 1 of 4: an audit of documents in several pieces.  (28.1) to (28.4) of the notebook."""
+"""Task 1 of 4: an audit of documents in pieces.  (28.1) to (28.4) of the notebook."""
 
 import numpy as np
 

@@ -108,10 +108,10 @@ def test_size(student, rng, draw):
     )
 
 
-@pytest.mark.draws((3, 0.25), (2, 0.5))
+@pytest.mark.draws((3,), (2,))
 def test_border(student, rng, draw):
     """p equal to alpha counts, ties across shards do too: sums 0, 1, ..., S."""
-    S, alpha = draw
+    (S,) = draw
     table = np.tile([0.1, 0.0], (S, 1))
     table[0] = [0.3, 0.2]  # 0.1 + 0.2 and 0.3 differ in floats
     every = sums(table)

@@ -1,7 +1,6 @@
 """Named wrong answers: small edits of the solutions, to be caught and named."""
 
 MEANS = "D = np.bincount(which, weights=suspect - clean) / tokens"
-PARTS = "groups = D[tested], D[~tested]"
 VALUE = "value = groups[0].mean() - groups[1].mean()"
 ERROR = "error = np.sqrt(sum(d.var(ddof=1) / len(d) for d in groups))"
 ALARM = "bool(value + t * error < 0)"
@@ -23,15 +22,20 @@ WRONG = {
     "audit_documents": [
         (
             "pieces are the unit, not documents",
-            "names, which = np.unique(document, return_inverse=True)",
+            "which = np.unique(document, return_inverse=True)[1]",
             "which = np.arange(len(document))",
         ),
         (
             "the mean of the pieces' means: short pieces count as much",
             MEANS,
-            "D = np.bincount(which, weights=(suspect - clean) / counts) / np.bincount(which)",
+            "d = (suspect - clean) / counts\n"
+            "    D = np.bincount(which, weights=d) / np.bincount(which)",
         ),
-        ("totals, not means per token", "weights=suspect - clean) / tokens", "weights=suspect - clean)"),
+        (
+            "totals, not means per token",
+            "weights=suspect - clean) / tokens",
+            "weights=suspect - clean)",
+        ),
         (
             "perplexities, without their logarithm",
             MEANS,
@@ -45,7 +49,11 @@ WRONG = {
             "D[~tested], weights=tokens[~tested])",
         ),
         ("the sign is turned round", VALUE, "value = groups[1].mean() - groups[0].mean()"),
-        ("the shadow is left out: a single difference", PARTS, "groups = D[tested], np.zeros(0)\n    groups = (D[tested],)"),
+        (
+            "the shadow is left out: a single difference",
+            VALUE,
+            "groups = groups[:1]\n    value = groups[0].mean()",
+        ),
         ("the clean model is left out", "weights=suspect - clean", "weights=suspect"),
         ("ddof = 0", "ddof=1", "ddof=0"),
         (
@@ -91,7 +99,11 @@ WRONG = {
             TAKE,
             "np.log(np.exp(row[:k]).mean())",
         ),
-        ("μ and σ weigh the vocabulary evenly", MU, "p = np.ones_like(p) / p.shape[-1]\n    " + MU),
+        (
+            "μ and σ weigh the vocabulary evenly",
+            MU,
+            "p = np.ones_like(p) / p.shape[-1]\n    " + MU,
+        ),
         ("divided by σ²", Z, "(own - mu) / sigma**2"),
         ("not divided by σ", Z, "own - mu"),
         ("μ is not subtracted", Z, "own / sigma"),
@@ -176,8 +188,16 @@ WRONG = {
         ("divided by the kept rows", GRADIENT, "(p - np.eye(V)[b]) / len(batch)"),
         ("the step goes up the gradient", "W = W - lr", "W = W + lr"),
         ("nothing trains", "W = W - lr", "W = W - 0 * lr"),
-        ("how many are dropped", "kept.append(len(batch))", "kept.append(len(rows[0]) - len(batch))"),
-        ("a batch of nothing has the loss ln V", "losses.append(0.0)", "losses.append(np.log(V))"),
+        (
+            "how many are dropped",
+            "kept.append(len(batch))",
+            "kept.append(len(rows[0]) - len(batch))",
+        ),
+        (
+            "a batch of nothing has the loss ln V",
+            "losses.append(0.0)",
+            "losses.append(np.log(V))",
+        ),
         ("the losses have the wrong sign", "-np.log(p[", "np.log(p["),
         ("logarithms to base 2", "-np.log(p[", "-np.log2(p["),
     ],

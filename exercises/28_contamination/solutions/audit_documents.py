@@ -1,4 +1,4 @@
-"""Task 1 of 4: an audit of documents in several pieces.  (28.1) to (28.4) of the notebook."""
+"""Task 1 of 4: an audit of documents in pieces.  (28.1) to (28.4) of the notebook."""
 
 import numpy as np
 
@@ -23,7 +23,7 @@ def audit_documents(suspect, clean, counts, document, test, t):
     DiD = −0.7083 + 0.5 = −0.2083, s.e. = 0.5017, alarm False.
     """
     # YOUR CODE: (28.1) to (28.4)
-    names, which = np.unique(document, return_inverse=True)
+    which = np.unique(document, return_inverse=True)[1]
     tokens = np.bincount(which, weights=counts)
     D = np.bincount(which, weights=suspect - clean) / tokens
     tested = np.bincount(which, weights=test) > 0

@@ -48,7 +48,10 @@ def shared(rows, lengths, share):
     T_max = rows.shape[1]
     return {
         "the padding counts": np.array(
-            [np.sort(r)[: max(1, int(share * T + 1e-9))].mean() for r, T in zip(rows, lengths)]
+            [
+                np.sort(r)[: max(1, int(share * T + 1e-9))].mean()
+                for r, T in zip(rows, lengths)
+            ]
         ),
         "k from the longest text": lowest(
             rows, lengths, share, k=lambda T: max(1, int(share * T_max + 1e-9))

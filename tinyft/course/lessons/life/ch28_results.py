@@ -1,0 +1,113 @@
+"""Chapter 28: the study read and drawn, and a baseline that never sees the model."""
+
+import numpy as np
+
+from tinyft import evaluation, models
+from tinyft.course import plot
+from tinyft.course.experiment import interval, said
+from tinyft.course.lessons.life import ch28_contamination as lesson
+from tinyft.course.lessons.life import ch28_setting as setting
+from tinyft.course.plot import COLOURS
+
+NAMES = {
+    "one set": "one set: suspect − clean on the test set alone",
+    "one model": "one model: test − shadow by the suspect alone",
+    "10 pages": "DiD, 10 test pages, permutation p",
+    "interval": "DiD, interval",
+    "DiD": "DiD, permutation p",
+    "recall": "DiD of greedy recall, permutation p",
+    "order": "order of the lines",
+    "both": "DiD and order both",
+    "any": "DiD or order, corrected",
+}
+
+
+def by_dose(study, score):
+    """{dose: a value per seed (20,)} of a score of the audits, such as "DiD" or "AUC loss"."""
+    audits = study.where(kind="audit")
+    return {dose: np.array(audits.values(f"{score} {dose}")) for dose in setting.DOSES}
+
+
+def alarms(study, test, alpha=lesson.ALPHA):
+    """{dose: of how many seeds the test finds the group contaminated}."""
+    found = by_dose(study, f"p {test}")
+    return {dose: int((p <= alpha + 1e-9).sum()) for dose, p in found.items()}
+
+
+def false_alarms(study, test):
+    """Shares of false alarms, one per pair of clean models (6 groups each)."""
+    return np.array(study.where(kind="null").values(test))
+
+
+def percent(shares):
+    """Mean ± half of the 95 % interval over seeds, in per cent."""
+    return said(100 * np.asarray(shares), 1)
+
+
+def power_rows(study, tests):
+    """A row per test: alarms of 20 suspects at each dose."""
+    return [[NAMES[test], *alarms(study, test).values()] for test in tests]
+
+
+def auc_rows(study):
+    """A row per score: the mean AUC over seeds ± half its 95 % interval at each dose."""
+    return [
+        [name, *(said(values, 2) for values in by_dose(study, f"AUC {name}").values())]
+        for name in lesson.SCORES
+    ]
+
+
+def blind(members, others, folds=5, seed=0):
+    """The AUC of a bag of words: naive Bayes on token counts, fitted on other folds.
+
+    members, others: token ids (n, T), (m, T). It sees the texts and no language model.
+    """
+    rows = np.concatenate([members, others])
+    counts = np.array([np.bincount(r, minlength=setting.VOCAB) for r in rows[:, 1:]])
+    labels = np.repeat([1, 0], [len(members), len(others)])
+    fold = np.concatenate([np.arange(len(part)) % folds for part in (members, others)])
+    fold = np.random.default_rng(seed).permutation(folds)[fold]
+    lead = np.zeros(len(rows))
+    for k in range(folds):
+        bayes = models.classic.NaiveBayes().fit(
+            counts[fold != k] * 1.0, labels[fold != k]
+        )
+        lead[fold == k] = np.diff(bayes.log_posterior(counts[fold == k] * 1.0))[:, 0]
+    return evaluation.auc(lead[labels == 1], lead[labels == 0])
+
+
+def draw_doses(study, caption):
+    """DiD against dose: a dot per seed, the mean with its 95 % interval."""
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots(figsize=(7, 3.6))
+    found = list(by_dose(study, "DiD").values())
+    rng = np.random.default_rng(0)
+    for x, values in enumerate(found):
+        at = x + rng.uniform(-0.12, 0.12, len(values))
+        ax.plot(at, values, "o", color=COLOURS["sky"], markersize=4, alpha=0.7)
+        mean, half = interval(values)
+        look = {"color": COLOURS["blue"], "marker": "D", "capsize": 4}
+        ax.errorbar(x + 0.25, mean, half, **look)
+    ax.axhline(0, color="0.3", linestyle=":")
+    ax.set_xticks(range(len(setting.DOSES)), setting.DOSES)
+    ax.set(xlabel="times each page was read", ylabel="DiD (nats per token)")
+    text = ", ".join(f"{d} times {v.mean():+.2f}" for d, v in zip(setting.DOSES, found))
+    plot.show(
+        fig, f"Dots of the DiD per seed against the dose. Means: {text}.", caption
+    )
+
+
+def draw_null(values, observed, caption):
+    """A histogram of permuted DiDs with the observed one as a line."""
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots(figsize=(6.4, 2.8))
+    ax.hist(values, bins=40, color=COLOURS["sky"])
+    ax.axvline(observed, color=COLOURS["vermilion"], linestyle="--")
+    ax.set(xlabel="DiD of a random choice of test pages", ylabel="choices")
+    alt = (
+        f"Histogram of {len(values)} permuted DiDs, from {min(values):+.2f} to "
+        f"{max(values):+.2f}; the observed one is at {observed:+.3f}."
+    )
+    plot.show(fig, alt, caption)

@@ -19,6 +19,10 @@ from tinyft.course.runs import CHOOSING
 RUNS, NEWER, RATES = range(20), range(10), (2e-3, 5e-3, 1e-2, 2e-2)
 PROMPT, ALPHA = 41, 0.05
 TESTS = ("one model", "one set", "DiD", "interval", "recall", "order", "both", "any")
+REFERENCES = {
+    "same": "a clean model of the same text",
+    "newer": "a clean model that has read Psalms and Job too",
+}
 SCORES = ("loss", "Min-20%", "Min-20%++", "minus clean", "clean alone")
 
 

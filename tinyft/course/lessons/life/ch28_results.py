@@ -23,7 +23,7 @@ NAMES = {
 
 
 def by_dose(study, score):
-    """{dose: a value per seed (20,)} of a score of the audits, such as "DiD" or "AUC loss"."""
+    """{dose: a value per seed (20,)} of an audits' score, "DiD" or "AUC loss"."""
     audits = study.where(kind="audit")
     return {dose: np.array(audits.values(f"{score} {dose}")) for dose in setting.DOSES}
 
@@ -111,3 +111,61 @@ def draw_null(values, observed, caption):
         f"{max(values):+.2f}; the observed one is at {observed:+.3f}."
     )
     plot.show(fig, alt, caption)
+
+
+def advice(study):
+    """Rows: a situation, what to do, the numbers of this chapter, where they are from."""
+
+    def found(test, *doses):
+        at = alarms(study, test)
+        return ", ".join(f"{at[d]} at dose {d}" for d in doses)
+
+    def wrong(test):
+        return f"{percent(false_alarms(study, test))} % false alarms"
+
+    psalms = [
+        study.where(kind="newer").values(f"alarms {k} psalms")
+        for k in lesson.REFERENCES
+    ]
+    auc = {name: by_dose(study, f"AUC {name}")[16].mean() for name in lesson.SCORES}
+    return [
+        [
+            "a clean model like the suspect, fresh texts of the test's pool",
+            "DiD, permutation p",
+            f"{wrong('DiD')}; of 20 suspects {found('DiD', 4, 8, 16)}",
+            "2, 3, 6",
+        ],
+        [
+            "a file whose order means nothing",
+            "the order test",
+            f"{wrong('order')}; of 20 suspects {found('order', 2, 4, 8)}",
+            "5, 6",
+        ],
+        [
+            "both",
+            '"either, corrected" to search, "both" to accuse',
+            f"either: {wrong('any')}, {found('any', 4)}; both: {wrong('both')}, "
+            f"{found('both', 4)}",
+            "6",
+        ],
+        [
+            "few test pages",
+            "find more",
+            f"10 pages: {found('10 pages', 8)}; 30 pages: {found('DiD', 8)}",
+            "3",
+        ],
+        [
+            "no shadow, or one of other books",
+            "no DiD",
+            f"other books: {percent(psalms[0])} % false alarms, {percent(psalms[1])} % if "
+            "the reference has read such books",
+            "6",
+        ],
+        [
+            "one text to judge",
+            "do not, without a clean model",
+            f"AUC at dose 16: loss {auc['loss']:.2f}, minus clean {auc['minus clean']:.2f}, "
+            f"blind {auc['clean alone']:.2f}",
+            "4",
+        ],
+    ]

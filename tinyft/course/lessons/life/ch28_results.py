@@ -49,6 +49,21 @@ def power_rows(study, tests):
     return [[NAMES[test], *alarms(study, test).values()] for test in tests]
 
 
+def discordant(study, one, other, doses):
+    """Suspects that one test finds and the other does not, with McNemar's exact p, for a
+    dose each: the suspects of one dose are independent runs."""
+    text = []
+    for dose in doses:
+        a, b = (
+            by_dose(study, f"p {test}")[dose] <= lesson.ALPHA + 1e-9
+            for test in (one, other)
+        )
+        only, rest = int((a & ~b).sum()), int((b & ~a).sum())
+        p = f", p = {evaluation.mcnemar(only, rest):.3f}" if only + rest else ""
+        text.append(f"dose {dose}: {one} {only}, {other} {rest}{p}")
+    return "; ".join(text)
+
+
 def auc_rows(study):
     """A row per score: the mean AUC over seeds ± half its 95 % interval at each dose."""
     return [
@@ -164,8 +179,8 @@ def advice(study):
         [
             "one text to judge",
             "do not, without a clean model",
-            f"AUC at dose 16: loss {auc['loss']:.2f}, minus clean {auc['minus clean']:.2f}, "
-            f"blind {auc['clean alone']:.2f}",
+            f"AUC at dose 16: loss {auc['loss']:.2f}, "
+            f"minus clean {auc['minus clean']:.2f}, blind {auc['clean alone']:.2f}",
             "4",
         ],
     ]

@@ -113,6 +113,33 @@ def draw_doses(study, caption):
     )
 
 
+def draw_interaction(clean, suspect, caption):
+    """The idea of the DiD: mean losses (shadow, test) of both models as two lines, and
+    where the suspect's would end if it ran parallel to the clean one's."""
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots(figsize=(6, 3.6))
+    parallel = suspect[0] + clean[1] - clean[0]
+    looks = (("clean", clean, "black", "s-"), ("suspect", suspect, "blue", "o-"))
+    for name, means, colour, look in looks:
+        ax.plot((0, 1), means, look, color=COLOURS[colour], label=name)
+    ax.plot((0, 1), (suspect[0], parallel), ":", color="0.4", label="if parallel")
+    arrow = {"arrowstyle": "->", "color": COLOURS["vermilion"], "linewidth": 2}
+    ax.annotate("", (1.04, suspect[1]), (1.04, parallel), arrowprops=arrow)
+    did = suspect[1] - parallel
+    ax.text(1.07, (suspect[1] + parallel) / 2, f"DiD\n{did:+.2f}", va="center")
+    ax.set_xticks((0, 1), ("shadow (nobody read it)", "test (dose 16)"))
+    ax.set(xlabel="30 pages each", ylabel="nats per token", xlim=(-0.2, 1.35))
+    fig.legend(loc="outside lower center", ncols=3)
+    alt = (
+        f"Two lines of mean loss from shadow to test: clean {clean[0]:.2f} to "
+        f"{clean[1]:.2f}, "
+        f"suspect {suspect[0]:.2f} to {suspect[1]:.2f}; parallel it would end at "
+        f"{parallel:.2f}, and an arrow from there marks the DiD of {did:+.2f}."
+    )
+    plot.show(fig, alt, caption)
+
+
 def draw_null(values, observed, caption):
     """A histogram of permuted DiDs with the observed one as a line."""
     import matplotlib.pyplot as plt
@@ -129,7 +156,7 @@ def draw_null(values, observed, caption):
 
 
 def advice(study):
-    """Rows: a situation, what to do, the numbers of this chapter, where they are from."""
+    """Rows: a situation, what to do, the result here with its section, the price."""
 
     def found(test, *doses):
         at = alarms(study, test)
@@ -147,40 +174,40 @@ def advice(study):
         [
             "a clean model like the suspect, fresh texts of the test's pool",
             "DiD, permutation p",
-            f"{wrong('DiD')}; of 20 suspects {found('DiD', 4, 8, 16)}",
-            "2, 3, 6",
+            f"{wrong('DiD')}; of 20 suspects {found('DiD', 4, 8, 16)} (3, 6)",
+            "a second model",
         ],
         [
             "a file whose order means nothing",
             "the order test",
-            f"{wrong('order')}; of 20 suspects {found('order', 2, 4, 8)}",
-            "5, 6",
+            f"{wrong('order')}; of 20 suspects {found('order', 2, 4, 8)} (5, 6)",
+            "a pass per drawn order",
         ],
         [
             "both",
             '"either, corrected" to search, "both" to accuse',
             f"either: {wrong('any')}, {found('any', 4)}; both: {wrong('both')}, "
-            f"{found('both', 4)}",
-            "6",
+            f"{found('both', 4)} (6)",
+            "the sum of the two",
         ],
         [
             "few test pages",
             "find more",
-            f"10 pages: {found('10 pages', 8)}; 30 pages: {found('DiD', 8)}",
-            "3",
+            f"10 pages: {found('10 pages', 8)}; 30 pages: {found('DiD', 8)} (3)",
+            "fresh texts",
         ],
         [
             "no shadow, or one of other books",
             "no DiD",
             f"other books: {percent(psalms[0])} % false alarms, {percent(psalms[1])} % if "
-            "the reference has read such books",
-            "6",
+            "the reference has read such books (6)",
+            "none",
         ],
         [
             "one text to judge",
             "do not, without a clean model",
             f"AUC at dose 16: loss {auc['loss']:.2f}, "
-            f"minus clean {auc['minus clean']:.2f}, blind {auc['clean alone']:.2f}",
-            "4",
+            f"minus clean {auc['minus clean']:.2f}, blind {auc['clean alone']:.2f} (4)",
+            "none",
         ],
     ]

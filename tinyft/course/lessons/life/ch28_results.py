@@ -40,7 +40,10 @@ def false_alarms(study, test):
 
 
 def percent(shares):
-    """Mean ± half of the 95 % interval over seeds, in per cent."""
+    """Mean ± half of the 95 % interval over pairs, in per cent; where all pairs agree there
+    is no spread to make an interval of, and the text says so."""
+    if np.ptp(shares) == 0:
+        return f"{100 * shares[0]:.0f} in all {len(shares)} pairs"
     return said(100 * np.asarray(shares), 1)
 
 
@@ -163,7 +166,7 @@ def advice(study):
         return ", ".join(f"{at[d]} at dose {d}" for d in doses)
 
     def wrong(test):
-        return f"{percent(false_alarms(study, test))} % false alarms"
+        return f"false alarms (%) {percent(false_alarms(study, test))}"
 
     psalms = [
         study.where(kind="newer").values(f"alarms {k} psalms")
@@ -199,8 +202,8 @@ def advice(study):
         [
             "no shadow, or one of other books",
             "no DiD",
-            f"other books: {percent(psalms[0])} % false alarms, {percent(psalms[1])} % if "
-            "the reference has read such books (6)",
+            f"false alarms (%) with other books: {percent(psalms[0])}; "
+            f"{percent(psalms[1])} if the reference has read such books (6)",
             "none",
         ],
         [

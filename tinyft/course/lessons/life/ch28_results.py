@@ -204,13 +204,13 @@ def advice(study):
             "no DiD",
             f"false alarms (%) with other books: {percent(psalms[0])}; "
             f"{percent(psalms[1])} if the reference has read such books (6)",
-            "none",
+            "nothing",
         ],
         [
             "one text to judge",
             "do not, without a clean model",
             f"AUC at dose 16: loss {auc['loss']:.2f}, "
             f"minus clean {auc['minus clean']:.2f}, blind {auc['clean alone']:.2f} (4)",
-            "none",
+            "nothing",
         ],
     ]

@@ -187,7 +187,7 @@ def advice(study):
             "a pass per drawn order",
         ],
         [
-            "both",
+            "both of these",
             '"either, corrected" to search, "both" to accuse',
             f"either: {wrong('any')}, {found('any', 4)}; both: {wrong('both')}, "
             f"{found('both', 4)} (6)",

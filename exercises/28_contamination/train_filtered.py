@@ -1,0 +1,26 @@
+"""Task 4 of 4: train without what overlaps a test set.  (28.9) of the notebook."""
+
+import numpy as np
+
+
+def train_filtered(W, rows, pages, g, lr):
+    """Train a bigram model on the rows that share no g tokens in a row with a page.
+
+    The model: the logits of the token after token a are W[a]. One step per batch:
+    W ← W − lr · gradient of the mean of −log softmax(W[a])[b] over all pairs (a, b) of
+    neighbours in the KEPT rows of the batch.                                 (28.9)
+    A row is dropped, as a whole, if any g tokens that follow each other in it also follow
+    each other in a page. A batch without a kept row takes no step.
+
+    W (V, V); rows (steps, B, T) token ids; pages (n, L), L >= g; g int, 1 <= g <= T; lr.
+    Do not change the inputs. Returns (W, kept, losses): kept (steps,) rows per batch;
+    losses (steps,): the mean before each step, 0.0 where nothing was kept.
+
+    V = 3, W = 0, g = 2, lr = 1, pages = [[0, 1, 1]], rows = [[[2, 0, 1], [1, 2, 2]],
+    [[0, 0, 2], [2, 0, 0]]]: (0, 1) stands in the page, so the first row is dropped. The
+    pairs (1, 2), (2, 2) are left: W[1] = W[2] = [−1/6, −1/6, 1/3], loss 1.0986. The second
+    batch is kept: four pairs, (0, 0) twice, (0, 2), (2, 0); loss 1.1495,
+    W[0] = [1/4, −1/4, 0], W[2] = [0.0108, −0.2392, 0.2284]. kept = [1, 2].
+    """
+    # YOUR CODE: (28.9)
+    raise NotImplementedError("not implemented yet: train_filtered, (28.9)")

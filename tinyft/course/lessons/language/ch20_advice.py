@@ -193,19 +193,21 @@ def verdicts(here):
         reliable_for_the_frozen_head_at_1000_only=here.signs("frozen", "words")[-2:]
         == [0, -1]
         and here.signs("mean", "words")[-2:] == [0, 0],
+        and_the_trained_vectors=here.gap(MEAN, "words", 1000).sign == -1,
     )
     say(
         "- **With few labels, having read text pays.** All of BERT is above counted words "
         f"by {gaps[4].mean:.0f}, {gaps[10].mean:.0f} and {gaps[32].mean:.0f} points with "
         "4, 10 and 32 labels.\n"
         f"- **Asking is as good as training, at first.** The recentred prompt has "
-        f"{here.recentred:.1%} without a label. Up to 100 labels nothing trained is "
-        "reliably above it.\n"
-        f"- **With many labels, training pays:** all of BERT gains {more[300]} (300) and "
+        f"{here.recentred:.1%} without a label. Up to 100 labels neither training "
+        "of all of BERT is reliably above it.\n"
+        f"- **With many labels, training pays:** a new head gains {more[300]} (300) and "
         f"{more[1000]} points (1000) over the recentred prompt.\n"
         "- **New head or prompt?** Trained, they are nowhere reliably apart.\n"
         "- **Counted words catch up.** Their average passes the vectors' and the frozen "
-        "head's between 100 and 300 labels (reliably so the frozen head's, with 1000). "
+        "head's between 100 and 300 labels (reliably so the frozen head's and the "
+        "trained vectors', with 1000). "
         f"With 1000 labels all of BERT is {gaps[1000]} points above them: this test cannot "
         "tell."
     )
@@ -233,8 +235,8 @@ def control(unseen):
     say(
         f"- **No label:** {share(unseen.raw, 400)} % raw, {share(unseen.recentred, 400)} % "
         "recentred: less than before, and recentring matters more.\n"
-        f"- **Training pays sooner:** {more[32]} points over the recentred prompt with 32 "
-        f"labels (just outside 0), {more[100]} with 100, {more[1000]} with 1000.\n"
+        f"- **A new head pays sooner:** {more[32]} points over the recentred prompt with "
+        f"32 labels (just outside 0), {more[100]} with 100, {more[1000]} with 1000.\n"
         f"- **Against counted words** all of BERT, with a new head, has {bayes[32]} "
         "with 32 labels; with 100 and "
         f"1000 ({bayes[100]}, {bayes[1000]}) this test cannot tell.\n"

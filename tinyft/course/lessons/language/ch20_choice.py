@@ -17,10 +17,10 @@ from tinyft.transfer import linear_probe, spread
 SOME = 8  # of 40 steps of BERT are timed
 
 
-def costs(few, vectors):
+def costs(few):
     """Processor seconds to train on 32 labels and to predict 400 verses, and sizes.
 
-    vectors: the seconds that skip-gram took.  Returns {name: (seconds to train once,
+    Returns the rows of `cost_table`, and {name: (seconds to train once,
     milliseconds to read a verse)}.
     """
     test = parts()["test"].texts
@@ -42,9 +42,9 @@ def costs(few, vectors):
         rows.append([f"BERT, {name}", _size(model), taken * 40 / SOME])
         rows[-1].append(timed(lambda m=model: bert.score(m))[1])
     rows.append(["BERT, prompt, no label", 0, 0.0, rows[-1][3]])
-    _cost_table(rows)
-    _about_costs(vectors)
-    return {name: (train, 1e3 * read / len(test)) for name, _, train, read in rows}
+    return rows, {
+        name: (train, 1e3 * read / len(test)) for name, _, train, read in rows
+    }
 
 
 def _about_costs(vectors):
@@ -61,7 +61,8 @@ def _about_costs(vectors):
     )
 
 
-def _cost_table(rows):
+def cost_table(rows, vectors):
+    """What training and predicting cost; vectors: the seconds that skip-gram took."""
     head = ["32 labels", "numbers trained", "s to train once", "s to predict"]
     base = rows[0][3]
     table(
@@ -71,6 +72,7 @@ def _cost_table(rows):
             for k, n, t, p in rows
         ],
     )
+    _about_costs(vectors)
 
 
 def _tried(method, n):
@@ -103,22 +105,20 @@ def decide(here, unseen, price):
     here, unseen: the `Task`s; price: what `costs` returned.
     """
     train, read = price["BERT, full"]
-    tries = [_tried(method, 32) for method in ("full", "prompt")]
+    tries = {n: [_tried(m, n) for m in ("full", "prompt")] for n in (10, 32, 300)}
     mean, bayes = (
         1e3 * price[name][1]
         for name in ("mean of vectors, head", "TF-IDF + naive Bayes")
     )
     asked = f"no training; {price['BERT, prompt, no label'][1]:.1f} ms a verse"
-    trained = (
-        f"{train:.0f} s a run, {tries[0]} (head) or {tries[1]} (prompt) runs for a "
-        f"rate; {read:.1f} ms a verse"
-    )
+    runs = {n: f"{a} or {b} runs for a rate" for n, (a, b) in tries.items()}
+    trained = f"{train:.0f} s a run; {runs[10]} (head or prompt); {read:.1f} ms a verse"
     advice = [
         ["no label", "ask: the prompt, recentred (5)", None, (), asked],
         ["up to 10", "the same; a new head may lose (6)", "full", (4, 10), trained],
-        ["32", "the same; train all of BERT beside it (6)", "full", (32,), "as above"],
-        ["100 or more", "train all of BERT, new head or prompt (6)", "full"]
-        + [(100, 1000), "as above, up to twice the steps"],
+        ["32", "the same; try a new head beside it (6)", "full", (32,)] + [runs[32]],
+        ["100 or more", "train all of BERT with a new head (6)", "full"]
+        + [(100, 1000), f"twice the steps; {runs[300]}"],
         ["up to 32, no BERT", "mean of vectors, logistic regression (3)", "mean"]
         + [(10, 32), f"vectors once; {mean:.0f} µs a verse"],
         ["any number, where speed matters", "TF-IDF and naive Bayes (2)", "words"]
@@ -143,9 +143,10 @@ def _right(task, method, counts):
 
 def how_sure(here, unseen):
     """Table: the differences that the advice relies on, here and on the unseen books."""
-    asked = [("full", ZERO, "train all of BERT − ask, recentred")]
-    asked += [("full", "words", "all of BERT − naive Bayes")]
-    asked += [("mean", "words", "mean of vectors − naive Bayes")]
+    asked = [("full", ZERO, "BERT with a new head − ask, recentred")]
+    asked += [("prompt", ZERO, "trained prompt − ask, recentred")]
+    asked += [("mean", "words", "mean of fixed vectors − naive Bayes")]
+    asked += [("full", "words", "BERT with a new head − naive Bayes")]
     counts = sorted({4, *unseen.labels})
     rows = [
         [name, where] + [task.gap(a, b, n) if n in task.labels else "" for n in counts]
@@ -161,6 +162,8 @@ def how_sure(here, unseen):
         ),
         it_gains_here_with_1000_only=[g.sign for g in pays[0][1:]] == [0, 0, 0, 1],
         on_unseen_books_from_32_on=[g.sign for g in pays[1][1:]] == [0, 1, 1, 1],
+        the_trained_prompt_gains_there_with_1000_only=[g.sign for g in rows[3][3:]]
+        == [0, 0, 0, 1],
         vectors_lead_counted_words_up_to_100_here=[g.sign for g in rows[4][2:]]
         == [1, 1, 1, 1, 0],
         on_unseen_books_with_10_only_and_trail_with_1000=[g.sign for g in rows[5][3:]]

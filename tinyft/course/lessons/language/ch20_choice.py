@@ -8,7 +8,7 @@ from tinyft.course.lessons.language import ch20_four_paradigms as runs20
 from tinyft.course.lessons.language import ch20_vectors as vec
 from tinyft.course.lessons.language.ch20_advice import chosen
 from tinyft.course.lessons.language.ch20_results import ZERO, mean
-from tinyft.course.lessons.language.ch20_setting import holds, parts, share
+from tinyft.course.lessons.language.ch20_setting import holds, parts
 from tinyft.course.prose import say, table
 from tinyft.models.classic import NaiveBayes, Tfidf
 from tinyft.training import recipes
@@ -120,9 +120,9 @@ def decide(here, unseen, price):
     bayes = 1e3 * price["TF-IDF + naive Bayes"][1]
     runs = [_tried("full", n) for n in (300, 10)]
     say(
-        f"**Prices.** Ask: no training, {ask:.1f} ms a verse. New head: {train:.0f} s a run "
-        f"(40 steps), {runs[0]} to {runs[1]} runs to choose a rate, {read:.1f} ms a verse. "
-        f"Naive Bayes: milliseconds to train, {bayes:.0f} µs a verse."
+        f"**Prices.** Ask: no training, {ask:.1f} ms a verse. New head: {train:.0f} s a "
+        f"run (40 steps), {runs[0]} to {runs[1]} runs to choose a rate, {read:.1f} ms a "
+        f"verse. Naive Bayes: milliseconds to train, {bayes:.0f} µs a verse."
     )
 
 

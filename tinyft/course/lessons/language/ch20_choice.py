@@ -8,7 +8,7 @@ from tinyft.course.lessons.language import ch20_four_paradigms as runs20
 from tinyft.course.lessons.language import ch20_vectors as vec
 from tinyft.course.lessons.language.ch20_advice import chosen
 from tinyft.course.lessons.language.ch20_results import ZERO, mean
-from tinyft.course.lessons.language.ch20_setting import holds, parts, share
+from tinyft.course.lessons.language.ch20_setting import holds, parts
 from tinyft.course.prose import say, table
 from tinyft.models.classic import NaiveBayes, Tfidf
 from tinyft.training import recipes
@@ -17,10 +17,10 @@ from tinyft.transfer import linear_probe, spread
 SOME = 8  # of 40 steps of BERT are timed
 
 
-def costs(few, vectors):
+def costs(few):
     """Processor seconds to train on 32 labels and to predict 400 verses, and sizes.
 
-    vectors: the seconds that skip-gram took.  Returns {name: (seconds to train once,
+    Returns the rows of `cost_table`, and {name: (seconds to train once,
     milliseconds to read a verse)}.
     """
     test = parts()["test"].texts
@@ -42,9 +42,9 @@ def costs(few, vectors):
         rows.append([f"BERT, {name}", _size(model), taken * 40 / SOME])
         rows[-1].append(timed(lambda m=model: bert.score(m))[1])
     rows.append(["BERT, prompt, no label", 0, 0.0, rows[-1][3]])
-    _cost_table(rows)
-    _about_costs(vectors)
-    return {name: (train, 1e3 * read / len(test)) for name, _, train, read in rows}
+    return rows, {
+        name: (train, 1e3 * read / len(test)) for name, _, train, read in rows
+    }
 
 
 def _about_costs(vectors):
@@ -61,7 +61,8 @@ def _about_costs(vectors):
     )
 
 
-def _cost_table(rows):
+def cost_table(rows, vectors):
+    """What training and predicting cost; vectors: the seconds that skip-gram took."""
     head = ["32 labels", "numbers trained", "s to train once", "s to predict"]
     base = rows[0][3]
     table(
@@ -71,6 +72,7 @@ def _cost_table(rows):
             for k, n, t, p in rows
         ],
     )
+    _about_costs(vectors)
 
 
 def _tried(method, n):
@@ -98,55 +100,49 @@ def timed(step):
 
 
 def decide(here, unseen, price):
-    """The decision table in words: what to do, how well it did, at what price.
+    """What to do with so many labels, beside what each choice gave, and the prices.
 
     here, unseen: the `Task`s; price: what `costs` returned.
     """
-    train, read = price["BERT, full"]
-    tries = [_tried(method, 32) for method in ("full", "prompt")]
-    mean, bayes = (
-        1e3 * price[name][1]
-        for name in ("mean of vectors, head", "TF-IDF + naive Bayes")
-    )
-    asked = f"no training; {price['BERT, prompt, no label'][1]:.1f} ms a verse"
-    trained = (
-        f"{train:.0f} s a run, {tries[0]} (head) or {tries[1]} (prompt) runs for a "
-        f"rate; {read:.1f} ms a verse"
-    )
-    advice = [
-        ["no label", "ask: the prompt, recentred (5)", None, (), asked],
-        ["up to 10", "the same; a new head may lose (6)", "full", (4, 10), trained],
-        ["32", "the same; train all of BERT beside it (6)", "full", (32,), "as above"],
-        ["100 or more", "train all of BERT, new head or prompt (6)", "full"]
-        + [(100, 1000), "as above, up to twice the steps"],
-        ["up to 32, no BERT", "mean of vectors, logistic regression (3)", "mean"]
-        + [(10, 32), f"vectors once; {mean:.0f} µs a verse"],
-        ["any number, where speed matters", "TF-IDF and naive Bayes (2)", "words"]
-        + [(100, 1000), f"milliseconds; {bayes:.0f} µs a verse"],
+    do = {4: "ask", 10: "ask", 32: "ask; try a new head beside it"}
+    rows = [
+        [n, do.get(n, "a new head on all of BERT")]
+        + [
+            _right(task, m, n)
+            for task in (here, unseen)
+            for m in (None, "full", "words")
+        ]
+        for n in here.labels
     ]
-    table(
-        ["labels", "do (section)", "accuracy here, %", "on unseen books, %", "price"],
-        [
-            [have, do, *(_right(task, m, counts) for task in (here, unseen)), cost]
-            for have, do, m, counts, cost in advice
-        ],
+    head = ["ask, %", "new head", "naive Bayes", "unseen books: ask", "new head"]
+    table(["labels", "do", *head, "naive Bayes"], rows)
+    (train, read), ask = price["BERT, full"], price["BERT, prompt, no label"][1]
+    bayes = 1e3 * price["TF-IDF + naive Bayes"][1]
+    runs = [_tried("full", n) for n in (300, 10)]
+    say(
+        f"**Prices.** Ask: no training, {ask:.1f} ms a verse. New head: {train:.0f} s a "
+        f"run (40 steps), {runs[0]} to {runs[1]} runs to choose a rate, {read:.1f} ms a "
+        f"verse. Naive Bayes: milliseconds to train, {bayes:.0f} µs a verse."
     )
 
 
-def _right(task, method, counts):
-    """ "10: 89.5, 32: 91.5"; without a method, the recentred prompt."""
-    if method is None:
-        return share(task.recentred, 400)
-    found = task.found[method]
-    return ", ".join(f"{n}: {mean(found[n])}" for n in counts if n in found)
+def _right(task, method, n):
+    """Mean accuracy in per cent; without a method, the recentred prompt."""
+    if n not in task.labels:
+        return ""
+    return (
+        f"{100 * task.recentred:.1f}" if method is None else mean(task.found[method][n])
+    )
 
 
 def how_sure(here, unseen):
     """Table: the differences that the advice relies on, here and on the unseen books."""
-    asked = [("full", ZERO, "train all of BERT − ask, recentred")]
-    asked += [("full", "words", "all of BERT − naive Bayes")]
-    asked += [("mean", "words", "mean of vectors − naive Bayes")]
-    counts = sorted({4, *unseen.labels})
+    asked = [("full", ZERO, "BERT with a new head − ask, recentred")]
+    asked += [("prompt", ZERO, "trained prompt − ask, recentred")]
+    asked += [("mean", "words", "mean of fixed vectors − naive Bayes")]
+    asked += [("full", "words", "BERT with a new head − naive Bayes")]
+    asked += [("prompt", "words", "trained prompt − naive Bayes")]
+    counts = here.labels
     rows = [
         [name, where] + [task.gap(a, b, n) if n in task.labels else "" for n in counts]
         for a, b, name in asked
@@ -155,17 +151,19 @@ def how_sure(here, unseen):
     table(["points", "verses", *map(str, counts)], rows)
     pays = [row[2:] for row in rows[:2]]
     holds(
-        training_on_4_loses_here=pays[0][0].sign == -1,
-        elsewhere_it_never_loses_reliably=not any(
-            g.sign < 0 for row in pays for g in row[1:]
-        ),
-        it_gains_here_with_1000_only=[g.sign for g in pays[0][1:]] == [0, 0, 0, 1],
-        on_unseen_books_from_32_on=[g.sign for g in pays[1][1:]] == [0, 1, 1, 1],
-        vectors_lead_counted_words_up_to_100_here=[g.sign for g in rows[4][2:]]
-        == [1, 1, 1, 1, 0],
-        on_unseen_books_with_10_only_and_trail_with_1000=[g.sign for g in rows[5][3:]]
+        on_4_a_new_head_loses_here_from_300_it_gains=_signs(pays[0])
+        == [-1, 0, 0, 0, 1, 1],
+        on_unseen_books_it_gains_from_32_on=_signs(pays[1]) == [0, 1, 1, 1],
+        the_trained_prompt_gains_with_1000_there=_signs(rows[3][2:]) == [0, 0, 0, 1],
+        vectors_lead_counted_words_up_to_100_here=_signs(rows[4][2:])
+        == [1, 1, 1, 1, 0, 0],
+        on_unseen_books_with_10_only_and_trail_with_1000=_signs(rows[5][2:])
         == [1, 0, 0, -1],
     )
+
+
+def _signs(gaps):
+    return [gap.sign for gap in gaps if gap]
 
 
 def settings():

@@ -132,38 +132,45 @@ def centre(task="saying", stories=1.0, sayings=1.0):
     return float(np.median(np.concatenate(kept)))
 
 
-def draw_lines(found, levels, caption):
+def draw_lines(found, levels, caption, ylims=((58, 97), (85, 98))):
     """Figure: accuracy against labelled verses, few labels left and many right, a mean
-    and a 95 % interval for each method; two variants are left to the table."""
+    and a 95 % interval for each method; two variants are left to the table.
+
+    levels: {name: accuracy} drawn as grey lines; ylims: of both panels.
+    """
     import matplotlib.pyplot as plt
 
     shown = {m: line for m, line in found.items() if m not in LEFT_OUT}
     fig, axes = plt.subplots(1, 2, figsize=(8.4, 4.6))
-    for ax, counts in zip(axes, (LABELS[:3], LABELS[3:])):
+    every = list(shown["words"])
+    half = len(every) // 2
+    for ax, counts in zip(axes, (every[:half], every[half:])):
         for i, (method, line) in enumerate(shown.items()):
-            where = np.arange(3) + 0.035 * (i - 2.5)
+            where = np.arange(half) + 0.035 * (i - 2.5)
             mean = [100 * np.mean(line[n]) for n in counts]
             look = {"color": list(COLOURS.values())[i], "marker": MARKS[i]}
             look |= {"linestyle": DASHES[i], "markersize": 5, "linewidth": 1.2}
-            half = [interval(100 * line[n])[1] for n in counts]
-            ax.errorbar(where, mean, half, capsize=3, label=NAMES[method], **look)
-        ax.set(xlabel="labelled verses", xticks=range(3))
+            bars = [interval(100 * line[n])[1] for n in counts]
+            ax.errorbar(where, mean, bars, capsize=3, label=NAMES[method], **look)
+        ax.set(xlabel="labelled verses", xticks=range(half))
         ax.set_xticklabels([str(n) for n in counts])
     for (name, level), dashes in zip(levels.items(), ("-", "--")):
         look = {"color": "0.45", "linewidth": 1, "linestyle": dashes}
         for ax in axes:
             ax.axhline(100 * level, label=name, **look)
-    axes[0].set(ylabel="test accuracy (%)", ylim=(58, 97), title="few labels")
-    axes[1].set(
-        ylabel="test accuracy (%)", ylim=(85, 98), title="many labels (another scale)"
-    )
+    titles = "few labels", "many labels (another scale)"
+    for ax, ylim, title in zip(axes, ylims, titles):
+        ax.set(ylabel="test accuracy (%)", ylim=ylim, title=title)
     handles, names = axes[0].get_legend_handles_labels()
     fig.legend(handles, names, fontsize=8, ncols=3, loc="outside lower center")
     show(fig, f"Accuracy against labelled verses: {_ends(shown)}. {caption}", caption)
 
 
 def _ends(shown):
-    ends = {m: [100 * np.mean(line[n]) for n in (4, 1000)] for m, line in shown.items()}
+    ends = {
+        m: [100 * np.mean(line[n]) for n in (min(line), max(line))]
+        for m, line in shown.items()
+    }
     return "; ".join(
         f"{NAMES[m]} from {a:.0f} to {b:.0f}" for m, (a, b) in ends.items()
     )

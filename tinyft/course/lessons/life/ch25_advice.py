@@ -41,50 +41,50 @@ def _step(way, worlds, arrays):
     return one
 
 
-def advice(seconds):
-    """Rows (situation, do, what it did here, price), in words; `leans` has the numbers.
+ADVICE = [  # situation, do, what it did here, price
+    (
+        "any two losses",
+        "average both over their examples and add them up",
+        "with a factor of 20 on B, A was drowned",
+        "none",
+    ),
+    (
+        "you know the task when you use the network",
+        "give each task its own head",
+        "both worlds were read nearly as well as one alone, even the impossible pair",
+        "one small layer per task",
+    ),
+    (
+        "one output, and scales that you do not trust",
+        "uncertainty weights, started at the first losses",
+        "A recovered from the factor 20",
+        "B's error rose again; not for tasks that cannot both be learnt",
+    ),
+    (
+        "gradients that conflict, at equal scales",
+        "stay with the plain sum",
+        "PCGrad made no difference that five seeds settle",
+        "PCGrad: a step took {slower:.1f} times as long",
+    ),
+    (
+        "a regression beside a classification",
+        "uncertainty weights, started at the first losses",
+        "good at both in either unit of ink",
+        "as a share, some digits",
+    ),
+    (
+        "few labels, and a second task with many",
+        "try it and test it with `decide`",
+        "digit helped much; side harmed in a narrow trunk with weight 10",
+        "the second task's labels and a run without them",
+    ),
+]
 
-    seconds: of `costs`.
-    """
+
+def advice(seconds):
+    """The rows of ADVICE, in words; `leans` has the numbers.  seconds: of `costs`."""
     slower = seconds["PCGrad"] / seconds["sum"]
-    return [
-        [
-            "any two losses",
-            "average both over their examples and add them up",
-            "with a factor of 20 on B, A was drowned",
-            "none",
-        ],
-        [
-            "you know the task when you use the network",
-            "give each task its own head",
-            "both worlds were read nearly as well as one alone, even the impossible pair",
-            "one small layer per task",
-        ],
-        [
-            "one output, and scales that you do not trust",
-            "uncertainty weights, started at the first losses",
-            "A recovered from the factor 20",
-            "B's error rose again; not for tasks that cannot both be learnt",
-        ],
-        [
-            "gradients that conflict, at equal scales",
-            "stay with the plain sum",
-            "PCGrad made no difference that five seeds settle",
-            f"PCGrad: a step took {slower:.1f} times as long",
-        ],
-        [
-            "a regression beside a classification",
-            "uncertainty weights, started at the first losses",
-            "good at both in either unit of ink",
-            "as a share, some digits",
-        ],
-        [
-            "few labels, and a second task with many",
-            "try it and test it with `decide`",
-            "digit helped much; side harmed in a narrow trunk with weight 10",
-            "the second task's labels and a run without them",
-        ],
-    ]
+    return [[text.format(slower=slower) for text in row] for row in ADVICE]
 
 
 def leans(study, verdicts):

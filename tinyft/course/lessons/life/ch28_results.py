@@ -160,57 +160,64 @@ def draw_null(values, observed, caption):
 
 def advice(study):
     """Rows: a situation, what to do, the result here with its section, the price."""
-
-    def found(test, *doses):
-        at = alarms(study, test)
-        return ", ".join(f"{at[d]} at dose {d}" for d in doses)
-
-    def wrong(test):
-        return f"false alarms (%) {percent(false_alarms(study, test))}"
-
-    psalms = [
-        study.where(kind="newer").values(f"alarms {k} psalms")
-        for k in lesson.REFERENCES
-    ]
-    auc = {name: by_dose(study, f"AUC {name}")[16].mean() for name in lesson.SCORES}
     return [
         [
             "a clean model like the suspect, fresh texts of the test's pool",
             "DiD, permutation p",
-            f"{wrong('DiD')}; of 20 suspects {found('DiD', 4, 8, 16)} (3, 6)",
+            f"{_wrong(study, 'DiD')}; {_found(study, 'DiD', 4, 8, 16)} (3, 6)",
             "a second model",
         ],
         [
             "a file whose order means nothing",
             "the order test",
-            f"{wrong('order')}; of 20 suspects {found('order', 2, 4, 8)} (5, 6)",
+            f"{_wrong(study, 'order')}; {_found(study, 'order', 2, 4, 8)} (5, 6)",
             "a pass per drawn order",
         ],
         [
             "both of these",
             '"either, corrected" to search, "both" to accuse',
-            f"either: {wrong('any')}, {found('any', 4)}; both: {wrong('both')}, "
-            f"{found('both', 4)} (6)",
+            f"either: {_wrong(study, 'any')}, {_found(study, 'any', 4)}; both: "
+            f"{_wrong(study, 'both')}, {_found(study, 'both', 4)} (6)",
             "the sum of the two",
         ],
+        *_warnings(study),
+    ]
+
+
+def _warnings(study):
+    """The rows of `advice` on what not to do."""
+    newer = study.where(kind="newer")
+    same, later = (newer.values(f"alarms {k} psalms") for k in lesson.REFERENCES)
+    auc = {name: by_dose(study, f"AUC {name}")[16].mean() for name in lesson.SCORES}
+    return [
         [
             "few test pages",
             "find more",
-            f"10 pages: {found('10 pages', 8)}; 30 pages: {found('DiD', 8)} (3)",
+            f"10 pages: {_found(study, '10 pages', 8)}; 30 pages: "
+            f"{_found(study, 'DiD', 8)} (3)",
             "fresh texts",
         ],
         [
             "no shadow, or one of other books",
             "no DiD",
-            f"false alarms (%) with other books: {percent(psalms[0])}; "
-            f"{percent(psalms[1])} if the reference has read such books (6)",
+            f"false alarms (%) with other books: {percent(same)}; {percent(later)} if the "
+            "reference has read such books (6)",
             "nothing",
         ],
         [
             "one text to judge",
             "do not, without a clean model",
-            f"AUC at dose 16: loss {auc['loss']:.2f}, "
-            f"minus clean {auc['minus clean']:.2f}, blind {auc['clean alone']:.2f} (4)",
+            f"AUC at dose 16: loss {auc['loss']:.2f}, minus clean "
+            f"{auc['minus clean']:.2f}, blind {auc['clean alone']:.2f} (4)",
             "nothing",
         ],
     ]
+
+
+def _found(study, test, *doses):
+    at = alarms(study, test)
+    return "of 20 suspects " + ", ".join(f"{at[d]} at dose {d}" for d in doses)
+
+
+def _wrong(study, test):
+    return f"false alarms (%) {percent(false_alarms(study, test))}"

@@ -4,6 +4,7 @@ And what a classifier's probabilities are worth on data with other class frequen
 what several samples of one answer are worth.
 """
 
+from tinyft.evaluation.best_of_n import best_of_n_kl, best_of_n_law
 from tinyft.evaluation.calibration import Calibration, bcts
 from tinyft.evaluation.decision import Decision, decide, student
 from tinyft.evaluation.prior_shift import bbse, confusion, em_prior
@@ -27,6 +28,8 @@ __all__ = [
     "bbse",
     "bcts",
     "best_of",
+    "best_of_n_kl",
+    "best_of_n_law",
     "confusion",
     "content_free_bias",
     "decide",

@@ -68,6 +68,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
         "course/lessons/real",
         "course/lessons/language",
         "course/lessons/answers",
+        "course/lessons/alignment",
     ],
     ["course/faults"],
     ["commands"],

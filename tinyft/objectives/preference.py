@@ -183,7 +183,9 @@ def pair_loss(model, x, y, reference=None, kind="dpo", chosen=0.0, **options):
     if (reference is None) != (kind in WITHOUT_REFERENCE):
         what = "no reference" if reference is not None else "the frozen model's log π"
         raise ValueError(f"pair_loss: {kind!r} takes {what} as reference=")
-    ratios = logps if reference is None else logps - there(model, reference).detach()
+    if reference is not None:
+        reference = there(model, getattr(reference, "data", reference))  # detached
+    ratios = logps if reference is None else logps - reference
     half = len(logps) // 2
     value = ops.mean(preference_loss(ratios[:half], ratios[half:], kind, **options))
     if not chosen:

@@ -223,8 +223,16 @@ WRONG = {
             GRADIENT,
             "slope = (h - 1 / (2 * tau)) / B",
         ),
-        ("the rejected row has the sign of the chosen one", BOTH, BOTH.replace("-s", "s")),
-        ("the opposite sign", "return h, losses, answer", "return h, losses, -1.0 * answer"),
+        (
+            "the rejected row has the sign of the chosen one",
+            BOTH,
+            BOTH.replace("-s", "s"),
+        ),
+        (
+            "the opposite sign",
+            "return h, losses, answer",
+            "return h, losses, -1.0 * answer",
+        ),
         ("rejected minus chosen", H, "h = ratios[B:] - ratios[:B]"),
     ],
 }

@@ -1,0 +1,162 @@
+"""Chapter 24: the tables of its study, and "What to set"."""
+
+import numpy as np
+
+from tinyft.course.experiment import said, said_gap
+from tinyft.course.lessons.alignment.ch24_preferences import LOOKS, METHODS, NS
+from tinyft.evaluation import best_of_n_kl
+
+REWARDS = {  # what the learned reward can express, or has seen
+    "token counts, 1000 pairs": ("counts", 1000),
+    "token counts, 100 pairs": ("counts", 100),
+    "token counts, 500 pairs + 500 among best-of-16": ("fresh pairs", 1000),
+    "token counts and (th-words − 2)²": ("counts and square", 1000),
+}
+
+
+def of_reward(study, name):
+    """The runs of best-of-n with this reward model."""
+    method, pairs = REWARDS[name]
+    return study.where(part="best of n", method=method, pairs=pairs)
+
+
+def reward_rows(study):
+    """[name, accuracy, taste of the best of n for each n]."""
+    return [
+        [
+            name,
+            f"{np.mean(of_reward(study, name).values('accuracy')):.0%}",
+            *(said(of_reward(study, name).values(f"gold {n}")) for n in NS),
+        ]
+        for name in REWARDS
+    ]
+
+
+def change(study, name, n, m):
+    """Taste of best-of-n minus best-of-m with the same reward, paired, as text."""
+    found = of_reward(study, name)
+    return said_gap(np.subtract(found.values(f"gold {n}"), found.values(f"gold {m}")))
+
+
+def path_rows(study):
+    """[method, step, accuracy, two log-ratios, th-words, taste, KL]."""
+    rows = []
+    for method in ("DPO", "DPO + chosen"):
+        found = study.where(part="path", method=method)
+        for step in LOOKS:
+            got = {
+                k: found.values(f"{k} {step}")
+                for k in ("valid", "chosen", "rejected", "words", "gold", "KL")
+            }
+            accuracy = 100 * (1 - np.array(got.pop("valid")))
+            rows.append(
+                [method, step, said(accuracy, 1), *(said(v, 1) for v in got.values())]
+            )
+    return rows
+
+
+def path_gap(study, score, step, other="DPO + chosen"):
+    """DPO with the chosen term minus DPO alone at a step, paired, as text."""
+    pair = (
+        study.where(part="path", method=m).values(f"{score} {step}")
+        for m in (other, "DPO")
+    )
+    return said_gap(np.subtract(*pair))
+
+
+def train_rows(study):
+    """[method, rate chosen, rates tried, accuracy, log-ratios, taste, KL], at 40 steps."""
+    rows = []
+    for method in METHODS:
+        found = study.where(part="train", method=method)
+        tried = sorted({run["settings"]["lr"] for run in found})
+        best = found.at_best_rate()
+        accuracy = 100 * (1 - np.array(best.values("valid")))
+        rows.append(
+            [
+                method,
+                f"{found.best_rate():g}",
+                ", ".join(f"{lr:g}" for lr in tried),
+                said(accuracy, 1),
+                *(
+                    said(best.values(k), 1)
+                    for k in ("chosen", "rejected", "gold", "KL")
+                ),
+            ]
+        )
+    return rows
+
+
+def rate_rows(study, methods=None):
+    """[method, rate, accuracy, taste, KL] of every rate, the seeds of choosing."""
+    rows = []
+    for method in methods or METHODS:
+        found = study.where(part="train", method=method)
+        for lr in sorted({run["settings"]["lr"] for run in found}):
+            two = [r for r in found.where(lr=lr) if r["settings"]["seed"] < 2]
+            mean = {k: np.mean([r["scores"][k] for r in two]) for k in two[0]["scores"]}
+            rows.append(
+                [
+                    method,
+                    f"{lr:g}",
+                    f"{100 * (1 - mean['valid']):.1f}",
+                    *(f"{mean[k]:.1f}" for k in ("chosen", "gold", "KL")),
+                ]
+            )
+    return rows
+
+
+def advice(study):
+    """Rows (what, set, measured, section) of "What to set"."""
+    best = of_reward(study, "token counts, 1000 pairs")
+    few = of_reward(study, "token counts, 100 pairs")
+    means = {n: np.mean(best.values(f"gold {n}")) for n in NS}
+    top = max(means, key=means.get)
+    table = {row[0]: row for row in train_rows(study)}
+    return [
+        [
+            "n of best-of-n",
+            f"4 to 16 ({best_of_n_kl(16):.1f} nats); before more, read a few texts",
+            f"taste highest at {top} of {NS}; 256 minus 16: "
+            + change(study, "token counts, 1000 pairs", 256, 16),
+            "1",
+        ],
+        [
+            "more comparisons",
+            "first make sure that the reward can express the taste",
+            f"accuracy {np.mean(few.values('accuracy')):.0%} with 100 pairs, "
+            f"{np.mean(best.values('accuracy')):.0%} with 1000; both sink after 16; with "
+            "the square it does not",
+            "2",
+        ],
+        [
+            "steps of DPO",
+            "stop by taste on fresh samples, not by accuracy on pairs",
+            "DPO, taste at 80 minus 20 steps: "
+            + path_change(study, "gold", 80, 20)
+            + "; accuracy, points: "
+            + path_change(study, "valid", 80, 20, unit=-100),
+            "5",
+        ],
+        [
+            "a term for the chosen answer",
+            "0.2 per token, if log π(chosen) falls",
+            f"at 80 steps, with minus without: log π(chosen) "
+            f"{path_gap(study, 'chosen', 80)} nats; taste {path_gap(study, 'gold', 80)}",
+            "5",
+        ],
+        [
+            "rate (AdamW, LoRA r = 8)",
+            f"{table['DPO'][1]}, then a third and three times it",
+            f"highest accuracy of {table['DPO'][2]} on held-out pairs, 40 steps, two seeds",
+            "6",
+        ],
+        ["β", "0.1", "by custom; not varied here on the GPT", "–"],
+    ]
+
+
+def path_change(study, score, late, early, method="DPO", unit=1):
+    """A score at a late step minus at an early one, paired by seed, as text."""
+    found = study.where(part="path", method=method)
+    gap = np.subtract(found.values(f"{score} {late}"), found.values(f"{score} {early}"))
+    return said_gap(gap, unit=unit)

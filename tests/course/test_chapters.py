@@ -26,6 +26,7 @@ LIBRARY = {  # PyTorch's shorter name; what the file measures or holds
     "20_four_paradigms": "naive_bayes",
     "23_instruction_tuning": "instruction",
     "23b_more_tokens": "sampling",
+    "24_preferences": "preference",
     "21_continued_pretraining": "language",  # what is trained on
     "29_real_models": "gguf",  # the file of one of them
 }

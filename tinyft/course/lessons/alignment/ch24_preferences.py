@@ -158,6 +158,12 @@ class Run:
         }
 
 
+def logps(model, x, y):
+    """log π of each row's answer, without a tape, a host array (2B,)."""
+    with no_grad():
+        return objectives.answer_logps(model, x, y).numpy()
+
+
 # --- the study ------------------------------------------------------------------------
 
 

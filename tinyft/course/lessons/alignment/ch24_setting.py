@@ -56,7 +56,7 @@ def th_words(ids):
 
 def taste(ids):
     """The reader's score of texts (n,): 0 at best, negative otherwise."""
-    return -((th_words(ids) - WANTED) ** 2.0)
+    return 0.0 - (th_words(ids) - WANTED) ** 2.0
 
 
 def sample(model, count, seed):

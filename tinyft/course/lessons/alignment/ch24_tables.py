@@ -65,18 +65,20 @@ def path_gap(study, score, step, other="DPO + chosen"):
 
 
 def train_rows(study):
-    """[method, rate chosen, rates tried, accuracy, log-ratios, taste, KL], at 40 steps."""
+    """[method, rate chosen, rates tried, win rate, accuracy, log-ratios, taste, KL]."""
     rows = []
     for method in METHODS:
         found = study.where(part="train", method=method)
         tried = sorted({run["settings"]["lr"] for run in found})
         best = found.at_best_rate()
-        accuracy = 100 * (1 - np.array(best.values("valid")))
+        accuracy = 100 * np.array(best.values("accuracy"))
+        won = 100 * (1 - np.array(best.values("valid")))
         rows.append(
             [
                 method,
                 f"{found.best_rate():g}",
                 ", ".join(f"{lr:g}" for lr in tried),
+                said(won, 1),
                 said(accuracy, 1),
                 *(
                     said(best.values(k), 1)
@@ -88,7 +90,7 @@ def train_rows(study):
 
 
 def rate_rows(study, methods=None):
-    """[method, rate, accuracy, taste, KL] of every rate, the seeds of choosing."""
+    """[method, rate, win rate, accuracy, log-ratio, taste, KL] of every rate, two seeds."""
     rows = []
     for method in methods or METHODS:
         found = study.where(part="train", method=method)
@@ -100,6 +102,7 @@ def rate_rows(study, methods=None):
                     method,
                     f"{lr:g}",
                     f"{100 * (1 - mean['valid']):.1f}",
+                    f"{100 * mean['accuracy']:.1f}",
                     *(f"{mean[k]:.1f}" for k in ("chosen", "gold", "KL")),
                 ]
             )
@@ -108,33 +111,43 @@ def rate_rows(study, methods=None):
 
 def advice(study):
     """Rows (what, set, measured, section) of "What to set"."""
+    return [*_rows_of_rewards(study), *_rows_of_training(study)]
+
+
+def _rows_of_rewards(study):
     best = of_reward(study, "token counts, 1000 pairs")
     few = of_reward(study, "token counts, 100 pairs")
     means = {n: np.mean(best.values(f"gold {n}")) for n in NS}
-    top = max(means, key=means.get)
-    table = {row[0]: row for row in train_rows(study)}
+    many = [f"{np.mean(found.values('accuracy')):.0%}" for found in (few, best)]
     return [
         [
             "n of best-of-n",
             f"4 to 16 ({best_of_n_kl(16):.1f} nats); before more, read a few texts",
-            f"taste highest at {top} of {NS}; 256 minus 16: "
+            f"taste highest at {max(means, key=means.get)} of {NS}; 256 minus 16: "
             + change(study, "token counts, 1000 pairs", 256, 16),
             "1",
         ],
         [
             "more comparisons",
-            "first make sure that the reward can express the taste",
-            f"accuracy {np.mean(few.values('accuracy')):.0%} with 100 pairs, "
-            f"{np.mean(best.values('accuracy')):.0%} with 1000; both sink after 16; with "
-            "the square it does not",
+            "first ask what the reward can express",
+            f"{many[0]} accuracy with 100 pairs, {many[1]} with 1000, and the taste turns "
+            "in both; with the square it does not",
             "2",
         ],
+    ]
+
+
+def _rows_of_training(study):
+    rate, tried = train_rows(study)[0][1:3]
+    return [
         [
             "steps of DPO",
-            "stop by taste on fresh samples, not by accuracy on pairs",
-            "DPO, taste at 80 minus 20 steps: "
+            "stop by fresh samples and KL, not by accuracy on pairs",
+            "80 minus 20 steps: KL "
+            + path_change(study, "KL", 80, 20)
+            + "; taste "
             + path_change(study, "gold", 80, 20)
-            + "; accuracy, points: "
+            + "; accuracy, points "
             + path_change(study, "valid", 80, 20, unit=-100),
             "5",
         ],
@@ -142,16 +155,17 @@ def advice(study):
             "a term for the chosen answer",
             "0.2 per token, if log π(chosen) falls",
             f"at 80 steps, with minus without: log π(chosen) "
-            f"{path_gap(study, 'chosen', 80)} nats; taste {path_gap(study, 'gold', 80)}",
+            f"{path_gap(study, 'chosen', 80)}, KL {path_gap(study, 'KL', 80)}, taste "
+            f"{path_gap(study, 'gold', 80)}",
             "5",
         ],
         [
             "rate (AdamW, LoRA r = 8)",
-            f"{table['DPO'][1]}, then a third and three times it",
-            f"highest accuracy of {table['DPO'][2]} on held-out pairs, 40 steps, two seeds",
+            f"{rate} for DPO; then a third and three times it",
+            f"highest win rate of {tried}, 40 steps, two seeds",
             "6",
         ],
-        ["β", "0.1", "by custom; not varied here on the GPT", "–"],
+        ["β of DPO", "0.1", "by custom; not varied here on the GPT", "–"],
     ]
 
 

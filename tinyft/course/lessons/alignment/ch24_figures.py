@@ -74,7 +74,7 @@ def slopes(caption):
     import matplotlib.pyplot as plt
 
     fig, axes = plt.subplots(1, 2, figsize=(8.8, 3.3))
-    h, text = np.linspace(-6, 16, 221), []
+    h, text = np.linspace(-12, 16, 281), []
     for i, (kind, options) in enumerate(SLOPES.items()):
         w = tensor(h, requires_grad=True)
         loss = objectives.preference_loss(w, tensor(0 * h), kind, **options)
@@ -87,7 +87,7 @@ def slopes(caption):
         axes[1].plot(h, slope, label=name, **look)
         text.append(f"{name}: slope {slope[0]:.2f} to {slope[-1]:.2f}")
     axes[0].set(xlabel="h", ylabel="loss of a pair", ylim=(-0.1, 4))
-    axes[1].set(xlabel="h", ylabel="slope by h", ylim=(-0.5, 0.3))
+    axes[1].set(xlabel="h", ylabel="slope by h", ylim=(-1.2, 0.6))
     axes[1].axhline(0, color="0.45", linewidth=0.8)
     axes[1].legend(fontsize=8, loc="lower right")
     plot.show(

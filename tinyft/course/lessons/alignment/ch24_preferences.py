@@ -30,7 +30,7 @@ METHODS = {  # options of objectives.pair_loss; None: the chosen answers' loss a
     "chosen only": None,
 }
 RATES = {
-    "DPO": (1e-4, *MIDDLE),
+    "DPO": (1e-4, *HIGH),
     "DPO + chosen": HIGH,
     "IPO": HIGH,
     "SimPO": MIDDLE,

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tinyft import no_grad, objectives, peft, tensor
+from tinyft import data, no_grad, objectives, peft, tensor
 from tinyft.training.pretrained import load_pretrained
 
 BASE, LENGTH, TEXTS, POOL, VALID = "gpt_text", 24, 4096, 1024, 512
@@ -57,6 +57,20 @@ def th_words(ids):
 def taste(ids):
     """The reader's score of texts (n,): 0 at best, negative otherwise."""
     return 0.0 - (th_words(ids) - WANTED) ** 2.0
+
+
+@cache
+def known():
+    """Every word of the two texts that the GPT was trained on, in small letters."""
+    every = (data.load_text(name, "train") for name in ("shakespeare", "bible"))
+    return {word for text in every for word in re.findall(r"[a-z]+", text.lower())}
+
+
+def real_words(ids):
+    """The share of words in texts that are words; each text's first and last one, which
+    may be cut off, do not count."""
+    parts = [re.findall(r"[a-z]+", text.lower())[1:-1] for text in texts(ids)]
+    return float(np.mean([word in known() for words in parts for word in words]))
 
 
 def sample(model, count, seed):

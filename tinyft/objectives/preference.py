@@ -73,7 +73,7 @@ def answer_logps(model, x, y, mean=False, **inputs):
     mean: divide by their number, as `simpo` and `orpo` want it. inputs: of the model.
     Raises ValueError for a row without targets.
     """
-    logits = model(x, **inputs)
+    y, logits = wrap(y), model(x, **inputs)
     flat = logits.reshape(-1, logits.shape[-1])
     each = ops.cross_entropy(flat, y.reshape(-1), reduction="none")
     counts = (y.data != IGNORE).sum(axis=1)
@@ -179,6 +179,7 @@ def pair_loss(model, x, y, reference=None, kind="dpo", chosen=0.0, **options):
     have none. chosen: the weight of the chosen answers' mean loss per token, which keeps
     them likely. Raises ValueError for a missing reference, or one too many.
     """
+    y = wrap(y)
     logps = answer_logps(model, x, y, mean=kind in WITHOUT_REFERENCE)
     if (reference is None) != (kind in WITHOUT_REFERENCE):
         what = "no reference" if reference is not None else "the frozen model's log π"

@@ -21,7 +21,7 @@ from tinyft.evaluation import best_of
 NS = (1, 4, 16, 64, 256)
 PAIRS, VALID_PAIRS, STEPS, BATCH, SAMPLES = 1000, 300, 40, 16, 256
 PATH_RATE, LOOKS = 1e-3, (20, 40, 80)
-LOW, MIDDLE, HIGH = (1e-4, 3e-4, 1e-3), (3e-4, 1e-3, 3e-3), (3e-4, 1e-3, 3e-3, 1e-2)
+MIDDLE, HIGH = (3e-4, 1e-3, 3e-3), (3e-4, 1e-3, 3e-3, 1e-2)
 METHODS = {  # options of objectives.pair_loss; None: the chosen answers' loss alone
     "DPO": {"kind": "dpo", "beta": 0.1},
     "DPO + chosen": {"kind": "dpo", "beta": 0.1, "chosen": 0.2},
@@ -34,7 +34,7 @@ RATES = {
     "DPO + chosen": HIGH,
     "IPO": HIGH,
     "SimPO": MIDDLE,
-    "chosen only": LOW,
+    "chosen only": (1e-3, 3e-3, 1e-2, 3e-2),
 }
 
 

@@ -9,12 +9,13 @@ chosen by the win rate: 256 fresh texts of the trained model, each compared by t
 noisy reader with four untouched ones. Accuracy on pairs chooses badly: it rises with KL.
 """
 
+import time
 from functools import cache
 
 import numpy as np
 
 from tinyft import no_grad, objectives, optim, peft, tensor
-from tinyft.course.experiment import SEEDS, trained_parameters
+from tinyft.course.experiment import SEEDS, race, trained_parameters
 from tinyft.course.lessons.alignment import ch24_setting as setting
 from tinyft.evaluation import best_of
 
@@ -170,6 +171,22 @@ def logps(model, x, y):
     """log π of each row's answer, without a tape, a host array (2B,)."""
     with no_grad():
         return objectives.answer_logps(model, x, y).numpy()
+
+
+def step_times(rounds=3):
+    """{way: processor ms} of a step on 16 pairs: the reference each time, or kept; and
+    of fine-tuning on the 16 chosen answers."""
+    run, kept = Run("DPO", 1e-3, 0), Run("DPO", 1e-3, 0)
+    kept.loss = lambda x, y: objectives.pair_loss(
+        kept.model, x, y, np.full(2 * BATCH, -90.0)
+    )
+    steps = {
+        "DPO": run.step,
+        "the reference computed once": kept.step,
+        "the chosen answers alone": Run("chosen only", 1e-3, 0).step,
+    }
+    found = race(steps, rounds, clock=time.process_time)
+    return {name: 1e3 * seconds for name, seconds in found.items()}
 
 
 def win_rate(model, seed):

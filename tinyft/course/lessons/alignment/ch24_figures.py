@@ -7,7 +7,7 @@ from tinyft.course import plot
 from tinyft.course.experiment import interval
 from tinyft.course.lessons.alignment.ch24_preferences import LOOKS, NS
 from tinyft.course.plot import COLOURS, DASHES, MARKS
-from tinyft.evaluation import best_of_n_kl
+from tinyft.evaluation import best_of_n_kl, best_of_n_law
 
 SLOPES = {  # options of preference_loss for the drawing
     "dpo": {"beta": 0.3},
@@ -35,6 +35,41 @@ def over_n(found, caption):
         text.append(f"{label} " + ", ".join(f"{v:.2f}" for v in mean))
     axes[1].axhline(mean[0], color="0.45", linestyle="--", linewidth=1.1)
     alt = f"Two panels against n = {NS}: {'; '.join(text)}. {caption}"
+    plot.show(fig, alt, caption)
+
+
+def why(words, proxy, caption, ns=(1, 16, 256)):
+    """Taste and learned reward by th-words; and how many th-words the best of n have."""
+    import matplotlib.pyplot as plt
+
+    fig, axes = plt.subplots(2, 1, figsize=(6.6, 4.8), sharex=True)
+    c = np.arange(0, 8)
+    mean = np.array(
+        [proxy[words == k].mean() if (words == k).any() else np.nan for k in c]
+    )
+    axes[0].plot(
+        c, -((c - 3.0) ** 2), color=COLOURS["vermilion"], marker="s", label="taste"
+    )
+    axes[0].plot(
+        c, mean, color=COLOURS["blue"], marker="o", label="learned reward, mean"
+    )
+    axes[0].set(ylabel="score", ylim=(-10, 8))
+    axes[0].legend(fontsize=8, loc="upper left", ncols=2)
+    text, even = [], np.full(len(proxy), 1 / len(proxy))
+    for i, n in enumerate(ns):
+        law = best_of_n_law(even, proxy, n)
+        share = np.array([law[words == k].sum() for k in c])
+        look = {
+            "color": ("0.6", COLOURS["sky"], COLOURS["black"])[i],
+            "hatch": ("", "//", "")[i],
+        }
+        name = "random texts" if n == 1 else f"best of {n}"
+        axes[1].bar(c + 0.27 * (i - 1), share, 0.27, label=name, **look)
+        text.append(f"{name} have {law @ words:.1f} th-words on average")
+    axes[1].set(xlabel="th-words in a text, c", ylabel="share of texts")
+    axes[1].legend(fontsize=8)
+    shape = "Above, taste peaks at 3 and the learned reward rises"
+    alt = f"{shape}. {'; '.join(text)}. {caption}"
     plot.show(fig, alt, caption)
 
 

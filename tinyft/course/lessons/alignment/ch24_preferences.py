@@ -66,6 +66,14 @@ def fit_reward(x, pairs, steps=300, lr=0.03, decay=0.01):
     return w.numpy()
 
 
+def pair_accuracy(ids, scores, count=VALID_PAIRS, seed=0):
+    """The share of held-out noisy labels that scores (n,) of texts order rightly; equal
+    scores count a half."""
+    pairs = setting.compare(ids, count, seed)
+    lead = scores[pairs.chosen] - scores[pairs.rejected]
+    return float(np.mean((lead > 0) + 0.5 * (lead == 0)))
+
+
 def fresh_pairs(ids, reward, count, seed):
     """Comparisons among the best of 16 by `reward`: where best-of-n will look."""
     groups = reward[: len(ids) // 16 * 16].reshape(-1, 16).argmax(axis=1)

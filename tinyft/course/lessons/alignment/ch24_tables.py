@@ -40,7 +40,10 @@ def change(study, name, n, m):
 
 def path_rows(study):
     """[method, step, accuracy, two log-ratios, th-words, taste, KL]."""
-    rows = []
+    best, rows = of_reward(study, "token counts, 1000 pairs"), []
+    for n, name in ((1, "untouched"), (4, "best of 4"), (16, "best of 16")):
+        taste, words = (said(best.values(f"{k} {n}"), 1) for k in ("gold", "words"))
+        rows.append([name, *["–"] * 4, words, taste, f"{best_of_n_kl(n):.1f}"])
     for method in ("DPO", "DPO + chosen"):
         found = study.where(part="path", method=method)
         for step in LOOKS:
@@ -73,7 +76,8 @@ def over_best(study, n, step):
 
 def train_rows(study):
     """[method, rate chosen, rates tried, win rate, accuracy, log-ratios, taste, KL]."""
-    rows = []
+    untouched = of_reward(study, "token counts, 1000 pairs").values("gold 1")
+    rows = [["untouched", *["–"] * 2, "50", *["–"] * 3, said(untouched, 1), "0"]]
     for method in METHODS:
         found = study.where(part="train", method=method)
         tried = sorted({run["settings"]["lr"] for run in found})
@@ -96,12 +100,20 @@ def train_rows(study):
     return rows
 
 
-def train_gaps(study, score):
+def train_gaps(study, score, unit=1):
     """Each method's score minus DPO's, at their rates, paired by seed, as one text."""
     best = {m: study.where(part="train", method=m).at_best_rate() for m in METHODS}
     dpo = best.pop("DPO").values(score)
     gaps = {m: np.subtract(found.values(score), dpo) for m, found in best.items()}
-    return "; ".join(f"{m} {said_gap(gap)}" for m, gap in gaps.items())
+    return "; ".join(f"{m} {said_gap(gap, unit=unit)}" for m, gap in gaps.items())
+
+
+def train_others(study):
+    """The mean taste of the seeds that chose no rate, as one text."""
+    found = {m: study.where(part="train", method=m).at_best_rate() for m in METHODS}
+    return ", ".join(
+        f"{m} {np.mean(f.values('gold')[2:]):.1f}" for m, f in found.items()
+    )
 
 
 def rate_rows(study, methods=None):
@@ -165,7 +177,7 @@ def _rows_of_training(study):
             + "; taste "
             + path_change(study, "gold", 80, 20)
             + "; accuracy, points "
-            + path_change(study, "valid", 80, 20, unit=-100),
+            + path_change(study, "accuracy", 80, 20),
             "5",
         ],
         [
@@ -188,8 +200,12 @@ def _rows_of_training(study):
     ]
 
 
-def path_change(study, score, late, early, method="DPO", unit=1):
-    """A score at a late step minus at an early one, paired by seed, as text."""
+def path_change(study, score, late, early, method="DPO"):
+    """A score at a late step minus at an early one, paired by seed, as text.
+
+    "accuracy": of pairs, in points.
+    """
     found = study.where(part="path", method=method)
-    gap = np.subtract(found.values(f"{score} {late}"), found.values(f"{score} {early}"))
+    kept, unit = ("valid", -100) if score == "accuracy" else (score, 1)  # 1 − accuracy
+    gap = np.subtract(found.values(f"{kept} {late}"), found.values(f"{kept} {early}"))
     return said_gap(gap, unit=unit)

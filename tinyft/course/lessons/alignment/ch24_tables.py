@@ -136,6 +136,13 @@ def rate_rows(study, methods=None):
     return rows
 
 
+def smallest(study, method, points=5):
+    """The smallest rate whose win rate is within so many points of the best, as text."""
+    rows = rate_rows(study, [method])
+    most = max(float(row[2]) for row in rows)
+    return next(row[1] for row in rows if float(row[2]) >= most - points)
+
+
 def advice(study):
     """Rows (what, set, measured, section) of "What to set"."""
     return [*_rows_of_rewards(study), *_rows_of_training(study)]
@@ -146,6 +153,9 @@ def _rows_of_rewards(study):
     few = of_reward(study, "token counts, 100 pairs")
     means = {n: np.mean(best.values(f"gold {n}")) for n in NS}
     many = [f"{np.mean(found.values('accuracy')):.0%}" for found in (few, best)]
+    falls = [
+        change(study, name, 256, 16) for name in (list(REWARDS)[i] for i in (1, 0, 3))
+    ]
     return [
         [
             "n of best-of-n",
@@ -157,8 +167,9 @@ def _rows_of_rewards(study):
         [
             "more comparisons",
             "first ask what the reward can express",
-            f"{many[0]} accuracy with 100 pairs, {many[1]} with 1000, and the taste turns "
-            "in both; with the square it does not",
+            f"{many[0]} of pairs in order with 100 comparisons, {many[1]} with 1000; taste, "
+            f"best of 256 minus 16: {falls[0]} and {falls[1]}; with the square "
+            f"{falls[2]}",
             "2",
         ],
     ]
@@ -166,8 +177,7 @@ def _rows_of_rewards(study):
 
 def _rows_of_training(study):
     swept = rate_rows(study, ["DPO"])
-    most = max(float(row[2]) for row in swept)
-    near = [row for row in swept if float(row[2]) >= most - 5]
+    small = [smallest(study, method) for method in ("DPO", "DPO + chosen")]
     return [
         [
             "steps of DPO",
@@ -190,8 +200,9 @@ def _rows_of_training(study):
         ],
         [
             "rate (AdamW, LoRA r = 8)",
-            f"{near[0][1]} for DPO: the smallest within 5 points of the best win rate",
-            f"{', '.join(row[1] for row in swept)}: win rates "
+            f"{small[0]} for DPO, {small[1]} with the chosen term: the smallest within 5 "
+            "points of the best win rate",
+            f"DPO at {', '.join(row[1] for row in swept)}: win rates "
             f"{', '.join(row[2] for row in swept)} %, KL "
             f"{', '.join(row[6] for row in swept)}; 40 steps, two seeds",
             "6",

@@ -167,8 +167,8 @@ def _rows_of_rewards(study):
         [
             "more comparisons",
             "first ask what the reward can express",
-            f"{many[0]} of pairs in order with 100 comparisons, {many[1]} with 1000; taste, "
-            f"best of 256 minus 16: {falls[0]} and {falls[1]}; with the square "
+            f"{many[0]} of pairs in order with 100 comparisons, {many[1]} with 1000; "
+            f"taste, best of 256 minus 16: {falls[0]} and {falls[1]}; with the square "
             f"{falls[2]}",
             "2",
         ],

@@ -30,6 +30,10 @@ METHODS = {  # options of objectives.pair_loss; None: the chosen answers' loss a
     "SimPO": {"kind": "simpo", "beta": 2.0, "gamma": 0.5},
     "chosen only": None,
 }
+GENTLER = 3e-4
+PATHS = {"DPO": PATH_RATE, "DPO, rate 0.0003": GENTLER, "DPO + chosen": PATH_RATE}
+BETAS = {f"DPO, β = {beta:g}": {"kind": "dpo", "beta": beta} for beta in (0.03, 0.3)}
+OPTIONS = METHODS | BETAS | {"DPO, rate 0.0003": METHODS["DPO"]}
 RATES = {
     "DPO": (1e-4, *HIGH),
     "DPO + chosen": HIGH,
@@ -126,7 +130,7 @@ class Run:
             self.model, peft.LoRA(**setting.LORA), target=setting.TARGET, rng=seed
         )
         self.pairs, self.held = problem(seed)
-        options = METHODS[method]
+        options = OPTIONS[method]
         self.options = options or {"kind": "simpo"}
         self.alone, self.mean = options is None, self.options["kind"] == "simpo"
         with peft.disabled(self.model):
@@ -220,9 +224,14 @@ def plan():
         for m, n in best
     ]
     out += [
-        {"part": "path", "method": m, "pairs": PAIRS, "lr": PATH_RATE, "seed": seed}
+        {"part": "path", "method": m, "pairs": PAIRS, "lr": lr, "seed": seed}
         for seed in SEEDS
-        for m in ("DPO", "DPO + chosen")
+        for m, lr in PATHS.items()
+    ]
+    out += [
+        {"part": "beta", "method": m, "pairs": PAIRS, "lr": PATH_RATE, "seed": seed}
+        for seed in SEEDS
+        for m in BETAS
     ]
     return out + [
         {"part": "train", "method": m, "pairs": PAIRS, "lr": lr, "seed": seed}
@@ -237,7 +246,7 @@ def run(part, method, pairs, lr, seed):
     if part == "best of n":
         return reward_run(method, pairs, seed)
     made, found = Run(method, lr, seed), {}
-    if part == "train":
+    if part in ("train", "beta"):
         for _ in range(STEPS):
             made.step()
         seen = made.look()

@@ -5,7 +5,8 @@ import numpy as np
 from tinyft import objectives, tensor
 from tinyft.course import plot
 from tinyft.course.experiment import interval
-from tinyft.course.lessons.alignment.ch24_preferences import LOOKS, NS
+from tinyft.course.lessons.alignment.ch24_preferences import LOOKS, METHODS, NS, PATHS
+from tinyft.course.lessons.alignment.ch24_tables import rate_rows
 from tinyft.course.plot import COLOURS, DASHES, MARKS
 from tinyft.evaluation import best_of_n_kl, best_of_n_law
 
@@ -53,7 +54,7 @@ def why(words, proxy, caption, ns=(1, 16, 256)):
     axes[0].plot(
         c, mean, color=COLOURS["blue"], marker="o", label="learned reward, mean"
     )
-    axes[0].set(ylabel="score", ylim=(-10, 8))
+    axes[0].set(ylabel="score", ylim=(-17, 10))
     axes[0].legend(fontsize=8, loc="upper left", ncols=2)
     text, even = [], np.full(len(proxy), 1 / len(proxy))
     for i, n in enumerate(ns):
@@ -80,22 +81,23 @@ def paths(study, caption):
     fig, ax = plt.subplots(figsize=(6.6, 3.9))
     best = study.where(part="best of n", method="counts", pairs=1000)
     lines = {}
-    lines["best of n, exact KL"] = (
-        [best_of_n_kl(n) for n in NS],
+    lines["best of n, KL by (24.3)"] = (
+        [(best_of_n_kl(n), 0.0) for n in NS],
         [interval(best.values(f"gold {n}")) for n in NS],
     )
     start = interval(best.values("gold 1"))
-    for method in ("DPO", "DPO + chosen"):
+    for method in PATHS:
         runs = study.where(part="path", method=method)
         lines[f"{method}, steps 0, {', '.join(map(str, LOOKS))}"] = (
-            [0.0, *(np.mean(runs.values(f"KL {s}")) for s in LOOKS)],
+            [(0.0, 0.0), *(interval(runs.values(f"KL {s}")) for s in LOOKS)],
             [start, *(interval(runs.values(f"gold {s}")) for s in LOOKS)],
         )
     text = []
     for i, (name, (kl, taste)) in enumerate(lines.items()):
         mean, half = np.transpose(taste)
+        kl, across = np.transpose(kl)
         look = {"color": list(COLOURS.values())[i], "marker": MARKS[i], "capsize": 4}
-        ax.errorbar(kl, mean, half, label=name, linestyle=DASHES[i], **look)
+        ax.errorbar(kl, mean, half, across, label=name, linestyle=DASHES[i], **look)
         text.append(
             f"{name}: " + ", ".join(f"({x:.1f}, {y:.2f})" for x, y in zip(kl, mean))
         )
@@ -128,3 +130,21 @@ def slopes(caption):
     plot.show(
         fig, f"Losses and slopes against h. {'; '.join(text)}. {caption}", caption
     )
+
+
+def rates(study, caption):
+    """Win rate against KL, a curve per method, a point per rate: means of two seeds."""
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots(figsize=(6.8, 3.9))
+    text = []
+    for i, row in enumerate(METHODS):
+        points = [(float(r[6]), float(r[2]), r[1]) for r in rate_rows(study, [row])]
+        kl, won = zip(*(point[:2] for point in points))
+        look = {"color": list(COLOURS.values())[i], "marker": MARKS[i]}
+        ax.plot(np.maximum(kl, 0.03), won, label=row, linestyle=DASHES[i], **look)
+        text.append(f"{row}: " + ", ".join(f"{a} nats {b} %" for a, b, _ in points))
+    ax.axhline(50, color="0.45", linewidth=0.8)
+    ax.set(xscale="log", xlabel="KL, nats per text", ylabel="win rate, %")
+    ax.legend(fontsize=8, loc="lower left")
+    plot.show(fig, f"Win rate against KL. {'; '.join(text)}. {caption}", caption)

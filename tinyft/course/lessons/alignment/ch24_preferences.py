@@ -9,13 +9,12 @@ chosen by the win rate: 256 fresh texts of the trained model, each compared by t
 noisy reader with four untouched ones. Accuracy on pairs chooses badly: it rises with KL.
 """
 
-import time
 from functools import cache
 
 import numpy as np
 
 from tinyft import no_grad, objectives, optim, peft, tensor
-from tinyft.course.experiment import SEEDS, race, trained_parameters
+from tinyft.course.experiment import SEEDS, trained_parameters
 from tinyft.course.lessons.alignment import ch24_setting as setting
 from tinyft.evaluation import best_of
 
@@ -32,8 +31,7 @@ METHODS = {  # options of objectives.pair_loss; None: the chosen answers' loss a
 }
 GENTLER = 3e-4
 PATHS = {"DPO": PATH_RATE, "DPO, rate 0.0003": GENTLER, "DPO + chosen": PATH_RATE}
-BETAS = {f"DPO, β = {beta:g}": {"kind": "dpo", "beta": beta} for beta in (0.03, 0.3)}
-OPTIONS = METHODS | BETAS | {"DPO, rate 0.0003": METHODS["DPO"]}
+OPTIONS = METHODS | {"DPO, rate 0.0003": METHODS["DPO"]}
 RATES = {
     "DPO": (1e-4, *HIGH),
     "DPO + chosen": HIGH,
@@ -185,22 +183,6 @@ def logps(model, x, y):
         return objectives.answer_logps(model, x, y).numpy()
 
 
-def step_times(rounds=3):
-    """{way: processor ms} of a step on 16 pairs: the reference each time, or kept; and
-    of fine-tuning on the 16 chosen answers."""
-    run, kept = Run("DPO", 1e-3, 0), Run("DPO", 1e-3, 0)
-    kept.loss = lambda x, y: objectives.pair_loss(
-        kept.model, x, y, np.full(2 * BATCH, -90.0)
-    )
-    steps = {
-        "DPO": run.step,
-        "the reference computed once": kept.step,
-        "the chosen answers alone": Run("chosen only", 1e-3, 0).step,
-    }
-    found = race(steps, rounds, clock=time.process_time)
-    return {name: 1e3 * seconds for name, seconds in found.items()}
-
-
 def win_rate(model, seed):
     """How often the reader prefers fresh texts of the model to untouched ones."""
     fresh = setting.sample(model, SAMPLES, 700 + seed)
@@ -228,11 +210,6 @@ def plan():
         for seed in SEEDS
         for m, lr in PATHS.items()
     ]
-    out += [
-        {"part": "beta", "method": m, "pairs": PAIRS, "lr": PATH_RATE, "seed": seed}
-        for seed in SEEDS
-        for m in BETAS
-    ]
     return out + [
         {"part": "train", "method": m, "pairs": PAIRS, "lr": lr, "seed": seed}
         for seed in SEEDS[:2]
@@ -246,7 +223,7 @@ def run(part, method, pairs, lr, seed):
     if part == "best of n":
         return reward_run(method, pairs, seed)
     made, found = Run(method, lr, seed), {}
-    if part in ("train", "beta"):
+    if part == "train":
         for _ in range(STEPS):
             made.step()
         seen = made.look()

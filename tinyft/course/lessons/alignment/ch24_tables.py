@@ -1,9 +1,14 @@
-"""Chapter 24: the tables of its study, and "What to set"."""
+"""Chapter 24: the tables of its study."""
 
 import numpy as np
 
 from tinyft.course.experiment import said, said_gap
-from tinyft.course.lessons.alignment.ch24_preferences import LOOKS, METHODS, NS
+from tinyft.course.lessons.alignment.ch24_preferences import (
+    LOOKS,
+    METHODS,
+    NS,
+    PATHS,
+)
 from tinyft.evaluation import best_of_n_kl
 
 REWARDS = {  # what the learned reward can express, or has seen
@@ -38,13 +43,19 @@ def change(study, name, n, m):
     return said_gap(np.subtract(found.values(f"gold {n}"), found.values(f"gold {m}")))
 
 
+def between(study, n, few="fresh pairs", many="counts"):
+    """Taste of the best of n, one reward minus another, 1000 pairs each, as text."""
+    pair = (study.where(part="best of n", method=m, pairs=1000) for m in (few, many))
+    return said_gap(np.subtract(*(found.values(f"gold {n}") for found in pair)))
+
+
 def path_rows(study):
     """[method, step, accuracy, two log-ratios, th-words, taste, KL]."""
     best, rows = of_reward(study, "token counts, 1000 pairs"), []
     for n, name in ((1, "untouched"), (4, "best of 4"), (16, "best of 16")):
         taste, words = (said(best.values(f"{k} {n}"), 1) for k in ("gold", "words"))
         rows.append([name, *["–"] * 4, words, taste, f"{best_of_n_kl(n):.1f}"])
-    for method in ("DPO", "DPO + chosen"):
+    for method in PATHS:
         found = study.where(part="path", method=method)
         for step in LOOKS:
             got = {
@@ -69,9 +80,14 @@ def path_gap(study, score, step, other="DPO + chosen"):
 
 def over_best(study, n, step):
     """Taste of DPO at a step minus that of the best of n, paired, as text."""
-    dpo = study.where(part="path", method="DPO").values(f"gold {step}")
+    return said_gap(over(study, n, step, "DPO"))
+
+
+def over(study, n, step, method):
+    """Taste of a trained model at a step minus that of the best of n, per seed."""
+    made = study.where(part="path", method=method).values(f"gold {step}")
     best = of_reward(study, "token counts, 1000 pairs").values(f"gold {n}")
-    return said_gap(np.subtract(dpo, best))
+    return np.subtract(made, best)
 
 
 def train_rows(study):
@@ -134,81 +150,6 @@ def rate_rows(study, methods=None):
                 ]
             )
     return rows
-
-
-def smallest(study, method, points=5):
-    """The smallest rate whose win rate is within so many points of the best, as text."""
-    rows = rate_rows(study, [method])
-    most = max(float(row[2]) for row in rows)
-    return next(row[1] for row in rows if float(row[2]) >= most - points)
-
-
-def advice(study):
-    """Rows (what, set, measured, section) of "What to set"."""
-    return [*_rows_of_rewards(study), *_rows_of_training(study)]
-
-
-def _rows_of_rewards(study):
-    best = of_reward(study, "token counts, 1000 pairs")
-    few = of_reward(study, "token counts, 100 pairs")
-    means = {n: np.mean(best.values(f"gold {n}")) for n in NS}
-    many = [f"{np.mean(found.values('accuracy')):.0%}" for found in (few, best)]
-    falls = [
-        change(study, name, 256, 16) for name in (list(REWARDS)[i] for i in (1, 0, 3))
-    ]
-    return [
-        [
-            "n of best-of-n",
-            f"4 to 16 ({best_of_n_kl(16):.1f} nats); before more, read a few texts",
-            f"taste highest at {max(means, key=means.get)} of {NS}; 256 minus 16: "
-            + change(study, "token counts, 1000 pairs", 256, 16),
-            "1",
-        ],
-        [
-            "more comparisons",
-            "first ask what the reward can express",
-            f"{many[0]} of pairs in order with 100 comparisons, {many[1]} with 1000; "
-            f"taste, best of 256 minus 16: {falls[0]} and {falls[1]}; with the square "
-            f"{falls[2]}",
-            "2",
-        ],
-    ]
-
-
-def _rows_of_training(study):
-    swept = rate_rows(study, ["DPO"])
-    small = [smallest(study, method) for method in ("DPO", "DPO + chosen")]
-    return [
-        [
-            "steps of DPO",
-            "stop by fresh samples and KL, not by accuracy on pairs",
-            "80 minus 20 steps: KL "
-            + path_change(study, "KL", 80, 20)
-            + "; taste "
-            + path_change(study, "gold", 80, 20)
-            + "; accuracy, points "
-            + path_change(study, "accuracy", 80, 20),
-            "5",
-        ],
-        [
-            "a term for the chosen answer",
-            "0.2 per token, if log π(chosen) falls",
-            f"at 80 steps, with minus without: log π(chosen) "
-            f"{path_gap(study, 'chosen', 80)}, KL {path_gap(study, 'KL', 80)}, taste "
-            f"{path_gap(study, 'gold', 80)}",
-            "5",
-        ],
-        [
-            "rate (AdamW, LoRA r = 8)",
-            f"{small[0]} for DPO, {small[1]} with the chosen term: the smallest within 5 "
-            "points of the best win rate",
-            f"DPO at {', '.join(row[1] for row in swept)}: win rates "
-            f"{', '.join(row[2] for row in swept)} %, KL "
-            f"{', '.join(row[6] for row in swept)}; 40 steps, two seeds",
-            "6",
-        ],
-        ["β of DPO", "0.1", "by custom; not varied here on the GPT", "–"],
-    ]
 
 
 def path_change(study, score, late, early, method="DPO"):

@@ -25,7 +25,7 @@ def smallest(study, method, points=5):
 
 def advice(study):
     """Rows (what, set, measured, section) of "What to set"."""
-    return [*_rows_of_rewards(study), *_rows_of_training(study)]
+    return [*_rows_of_rewards(study), *_rows_of_steps(study), *_rows_of_rates(study)]
 
 
 def _rows_of_rewards(study):
@@ -58,9 +58,7 @@ def _rows_of_rewards(study):
     ]
 
 
-def _rows_of_training(study):
-    swept = rate_rows(study, ["DPO"])
-    small = [smallest(study, method) for method in ("DPO", "DPO + chosen")]
+def _rows_of_steps(study):
     return [
         [
             "steps of DPO",
@@ -81,6 +79,13 @@ def _rows_of_training(study):
             f"{path_gap(study, 'gold', 80)}",
             "5",
         ],
+    ]
+
+
+def _rows_of_rates(study):
+    swept = rate_rows(study, ["DPO"])
+    small = [smallest(study, method) for method in ("DPO", "DPO + chosen")]
+    return [
         [
             "rate (AdamW, LoRA r = 8)",
             f"{small[0]} for DPO, {small[1]} with the chosen term: the smallest within 5 "

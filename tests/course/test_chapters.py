@@ -27,6 +27,7 @@ LIBRARY = {  # PyTorch's shorter name; what the file measures or holds
     "23_instruction_tuning": "instruction",
     "27_merging_models": "soups",
     "23b_more_tokens": "sampling",
+    "24_preferences": "preference",
     "21_continued_pretraining": "language",  # what is trained on
     "29_real_models": "gguf",  # the file of one of them
 }

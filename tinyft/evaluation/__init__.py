@@ -4,6 +4,7 @@ And what a classifier's probabilities are worth on data with other class frequen
 what several samples of one answer are worth. And whether a model has read its test set.
 """
 
+from tinyft.evaluation.best_of_n import best_of_n_kl, best_of_n_law
 from tinyft.evaluation.calibration import Calibration, bcts
 from tinyft.evaluation.contamination import (
     Contrast,
@@ -45,6 +46,8 @@ __all__ = [
     "bbse",
     "bcts",
     "best_of",
+    "best_of_n_kl",
+    "best_of_n_law",
     "confusion",
     "content_free_bias",
     "decide",

@@ -70,6 +70,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
         "course/lessons/pretraining",
         "course/lessons/answers",
         "course/lessons/life",
+        "course/lessons/several",
         "course/lessons/alignment",
     ],
     ["course/lessons/more_tokens"],

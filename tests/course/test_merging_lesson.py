@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tinyft import transfer
-from tinyft.course.lessons.life import ch27_setting as setting
+from tinyft.course.lessons.several import ch27_setting as setting
 
 
 def test_valid_and_test_share_no_image_and_every_task_has_the_same_labels():

@@ -5,9 +5,9 @@ import pytest
 
 from tinyft import tensor
 from tinyft.course import runs
-from tinyft.course.lessons.life import ch25_conflict, ch25_linear, ch25_results
-from tinyft.course.lessons.life import ch25_multitask as lesson
-from tinyft.course.lessons.life import ch25_setting as setting
+from tinyft.course.lessons.several import ch25_conflict, ch25_linear, ch25_results
+from tinyft.course.lessons.several import ch25_multitask as lesson
+from tinyft.course.lessons.several import ch25_setting as setting
 
 
 def test_no_image_is_in_two_parts():

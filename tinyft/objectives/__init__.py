@@ -1,4 +1,4 @@
-"""L4: what a language model is trained for: masks, patterns, targets, denominators."""
+"""L4: what a language model is trained for: masks, patterns, targets, preferences."""
 
 from tinyft.objectives.divergence import kl_estimate, kl_loss, penalised
 from tinyft.objectives.instruction import (
@@ -51,6 +51,7 @@ from tinyft.objectives.policy import (
     steered_loss,
     token_log_probs,
     up_to_end,
+)
 from tinyft.objectives.preference import (
     FAMILY,
     answer_logps,
@@ -69,10 +70,10 @@ from tinyft.objectives.reward import (
 from tinyft.objectives.verbalizer import Verbalizer
 
 __all__ = [
-    "Example",
     "FAMILY",
     "METHODS",
     "OBJECTIVES",
+    "Example",
     "Packed",
     "Pattern",
     "PatternClassifier",

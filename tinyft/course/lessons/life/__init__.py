@@ -1,1 +1,1 @@
-"""What chapters 25 to 28 need: the life of a model."""
+"""What chapters 26 and 28 need: the life of a model."""

@@ -2,9 +2,9 @@
 
 from tinyft import optim, tensor, transfer
 from tinyft.course.experiment import race
-from tinyft.course.lessons.life import ch25_multitask as lesson
-from tinyft.course.lessons.life import ch25_results as results
-from tinyft.course.lessons.life import ch25_setting as setting
+from tinyft.course.lessons.several import ch25_multitask as lesson
+from tinyft.course.lessons.several import ch25_results as results
+from tinyft.course.lessons.several import ch25_setting as setting
 
 BASE, ODD = ("upside down", 1.0), ("upside down", lesson.FACTOR)
 

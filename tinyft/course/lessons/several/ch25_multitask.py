@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from tinyft.course.experiment import SEEDS
-from tinyft.course.lessons.life import ch25_setting as setting
+from tinyft.course.lessons.several import ch25_setting as setting
 from tinyft.course.runs import Runs
 
 TEN = (*SEEDS, 5, 6, 7, 8, 9)

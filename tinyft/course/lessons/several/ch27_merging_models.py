@@ -7,7 +7,7 @@ import numpy as np
 
 from tinyft import transfer
 from tinyft.course.experiment import SEEDS
-from tinyft.course.lessons.life.ch27_setting import (
+from tinyft.course.lessons.several.ch27_setting import (
     LABELS,
     MERGES,
     RATE,

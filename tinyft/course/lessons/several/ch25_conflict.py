@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from tinyft import backend, optim, tensor, transfer
-from tinyft.course.lessons.life import ch25_setting as setting
+from tinyft.course.lessons.several import ch25_setting as setting
 from tinyft.optim.schedule import warmup_cosine
 from tinyft.training.metrics import on_device
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from tinyft import evaluation
 from tinyft.course.experiment import said, said_gap
-from tinyft.course.lessons.life import ch25_multitask as lesson
-from tinyft.course.lessons.life import ch25_setting as setting
+from tinyft.course.lessons.several import ch25_multitask as lesson
+from tinyft.course.lessons.several import ch25_setting as setting
 
 WAYS = {
     "sum": "sum",

@@ -4,9 +4,9 @@ import numpy as np
 
 from tinyft.course import plot
 from tinyft.course.experiment import interval
-from tinyft.course.lessons.life import ch25_linear as linear
-from tinyft.course.lessons.life import ch25_results as results
-from tinyft.course.lessons.life import ch25_setting as setting
+from tinyft.course.lessons.several import ch25_linear as linear
+from tinyft.course.lessons.several import ch25_results as results
+from tinyft.course.lessons.several import ch25_setting as setting
 from tinyft.course.plot import COLOURS, DASHES, MARKS
 
 

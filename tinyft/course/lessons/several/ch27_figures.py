@@ -1,6 +1,6 @@
 """Chapter 27: the drawing of its ideas, and old against new accuracy along the paths."""
 
-from tinyft.course.lessons.life import ch27_tables as tables
+from tinyft.course.lessons.several import ch27_tables as tables
 from tinyft.course.plot import COLOURS, DASHES, MARKS, show
 
 PANELS = (  # title, {name: point}, arrows from θ0, the merged point, what it is

@@ -9,8 +9,8 @@ merges(study)                    the table of section 7
 import numpy as np
 
 from tinyft.course.experiment import SEEDS, said, said_gap
-from tinyft.course.lessons.life import ch27_merging_models as lesson
-from tinyft.course.lessons.life import ch27_setting as setting
+from tinyft.course.lessons.several import ch27_merging_models as lesson
+from tinyft.course.lessons.several import ch27_setting as setting
 
 PATH_RATES = (lesson.LOW, *setting.RATES)
 

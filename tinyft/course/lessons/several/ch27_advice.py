@@ -3,9 +3,9 @@
 import numpy as np
 
 from tinyft.course.experiment import said_gap
-from tinyft.course.lessons.life import ch27_merging_models as lesson
-from tinyft.course.lessons.life import ch27_setting as setting
-from tinyft.course.lessons.life import ch27_tables as tables
+from tinyft.course.lessons.several import ch27_merging_models as lesson
+from tinyft.course.lessons.several import ch27_setting as setting
+from tinyft.course.lessons.several import ch27_tables as tables
 
 ADVICE = [  # condition, do, price, section
     [

@@ -173,15 +173,11 @@ def verdicts(here):
     """What Figure 2 and the differences say, in sentences that are checked."""
     gaps = {n: here.gap("full", "words", n) for n in here.labels}
     more = {n: here.gap("full", ZERO, n) for n in here.labels}
-    level = {
-        m: {n: np.mean(v) for n, v in row.items()} for m, row in here.found.items()
-    }
+    level = {m: {n: np.mean(v) for n, v in r.items()} for m, r in here.found.items()}
     bayes, few = level["words"], (4, 10, 32, 100)
     frozen = max(abs(level["frozen"][n] - level["mean"][n]) for n in here.labels)
     holds(
-        BERT_is_above_counted_words_up_to_100_labels=all(
-            gaps[n].sign == 1 for n in few
-        ),
+        BERT_is_above_counted_words_up_to_100=all(gaps[n].sign == 1 for n in few),
         up_to_100_labels_nothing_trained_beats_the_recentred_prompt=not any(
             here.gap(m, ZERO, n).sign == 1 for m in ("full", "prompt") for n in few
         ),

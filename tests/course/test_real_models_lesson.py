@@ -145,16 +145,24 @@ def test_texts_that_are_cut_are_counted():
     ]
 
 
-def test_a_rate_is_the_smallest_of_those_that_are_level():
-    losses = {1e-3: 0.502, 3e-3: 0.5, 1e-2: 0.73, 3e-4: 0.51}
+@pytest.mark.parametrize(
+    "losses, middle",
+    [
+        ({3e-4: 0.52, 1e-3: 0.502, 3e-3: 0.5, 1e-2: 0.73}, "0.001"),
+        ({3e-4: 0.505, 1e-3: 0.502, 3e-3: 0.5, 1e-2: 0.73}, "0.001"),
+        ({3e-4: 0.55, 1e-3: 0.52, 3e-3: 0.5, 1e-2: 0.73}, "0.003"),
+    ],
+)
+def test_a_rate_is_in_the_middle_of_those_that_are_level(losses, middle):
     study = runs.Runs(
-        {"settings": {"method": "lora", "lr": r, "seed": s}, "scores": {"valid": v}}
+        {"settings": {"method": "lora", "lr": r, "seed": s}}
+        | {"scores": {"valid": v, "test": 0.78}}
         for r, v in losses.items()
         for s in runs.CHOOSING
     )
     name, start, told = advice.rate_row(study, "lora")
-    assert (name, start) == ("LoRA's rate", "0.001")
-    assert told.endswith("0.0003: 0.510, 0.001: 0.502, 0.003: 0.500, 0.01: 0.730")
+    assert (name, start) == ("LoRA's rate", middle)
+    assert f"0.01: 0.730; test at {reviews.ADVISED:g}: 78.0" in told
 
 
 def test_a_missing_tensor_is_refused_in_a_sentence():

@@ -178,10 +178,10 @@ def more_labels(study):
     values, rate = lora.values("test"), lora[0]["settings"]["lr"]
     return [
         "encoder, 5000 labelled texts",
-        "LoRA r = 8; places: see right",
-        f"every linear layer {share(values)} %; minus a head: "
+        "LoRA r = 8 on every linear layer",
+        f"{share(values)} %; minus a head: "
         f"{points(values, head.values('test'))}; minus a bag of words: "
-        f"{points(values, base)}; minus q, v only: {points(values, few)} "
+        f"{points(values, base)}; minus LoRA on q, v only: {points(values, few)} "
         f"(400 steps at {rate:g})",
     ]
 

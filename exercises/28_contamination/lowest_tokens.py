@@ -22,9 +22,9 @@ def lowest_tokens(Z, y, lengths, share):
     Returns (min_k (n,), min_k_plus (n,)).
 
     Two texts, V = 2, share 0.5. Z[0] = [[0, 2], [0, 1]], y[0] = [0, 1], length 2: log p =
-    [−2.1269, −0.3133], μ = [−0.3653, −0.5822], σ = [0.6483, 0.4434], z = [−2.7174,
+    [−2.1269, −0.3133], μ = [−0.3653, −0.5822], σ = [0.6481, 0.4434], z = [−2.7183,
     0.6065], k = 1. Z[1] = [[1, 0], [5, 0]], y[1] = [1, 1], length 1: the second is padding,
-    log p = −1.3133, z = −1.6487. min_k = [−2.1269, −1.3133], plus = [−2.7174, −1.6487].
+    log p = −1.3133, z = −1.6487. min_k = [−2.1269, −1.3133], plus = [−2.7183, −1.6487].
     """
     # YOUR CODE: (28.6), (28.7)
     raise NotImplementedError("not implemented yet: lowest_tokens, (28.6), (28.7)")

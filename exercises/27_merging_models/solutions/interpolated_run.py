@@ -25,7 +25,7 @@ def interpolated_run(theta0, train, new, old, share, lr, steps):
     Example, d = 2, one step with lr = 0.5 from theta0 = [0, 0] on X = [[2, 0], [0, 1]],
     y = [2, 4]: the gradient is [−2, −2], so θ1 = [1, 1]. With new = ([[1, 0], [0, 1]],
     [1, 3]), old = ([[1, 0], [0, 1]], [0, 0]) and share = 0.25 the weighted losses are
-    0.625, 0.46875 and 0.625 at α = 0, ½, 1: α = 0.5 and θ = [0.5, 0.5].
+    0.625, 0.5 and 0.625 at α = 0, ½, 1: α = 0.5 and θ = [0.5, 0.5].
     """
     # YOUR CODE: (27.1) to (27.3)
     X, y = train

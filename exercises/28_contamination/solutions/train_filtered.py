@@ -19,8 +19,8 @@ def train_filtered(W, rows, pages, g, lr):
     V = 3, W = 0, g = 2, lr = 1, pages = [[0, 1, 1]], rows = [[[2, 0, 1], [1, 2, 2]],
     [[0, 0, 2], [2, 0, 0]]]: (0, 1) stands in the page, so the first row is dropped. The
     pairs (1, 2), (2, 2) are left: W[1] = W[2] = [−1/6, −1/6, 1/3], loss 1.0986. The second
-    batch is kept: four pairs, (0, 0) twice, (0, 2), (2, 0); loss 1.1495,
-    W[0] = [1/4, −1/4, 0], W[2] = [0.0108, −0.2392, 0.2284]. kept = [1, 2].
+    batch is kept: four pairs, (0, 0) twice, (0, 2), (2, 0); loss 1.1476,
+    W[0] = [1/4, −1/4, 0], W[2] = [0.0148, −0.2352, 0.2204]. kept = [1, 2].
     """
     # YOUR CODE: (28.9)
     V = len(W)

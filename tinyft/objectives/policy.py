@@ -165,7 +165,7 @@ def _choice(name, value, options):
 
 
 def policy_loss(logp, A, mask, rule, old=None, limit=None, importance="token"):
-    """(2), a scalar Tensor. Its value says little: on the sampling policy ρ = 1.
+    """−Σ min(ρ A, clip(ρ) A) / D, a scalar Tensor. Its value says little.
 
     logp (n, T): `token_log_probs` of the policy that learns. A: (n,), one per answer, or
     (n, T), one per token, as a critic gives them. mask (n, T): which tokens count.

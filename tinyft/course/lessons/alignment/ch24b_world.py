@@ -123,6 +123,21 @@ def descend(z, loss, steps=600, lr=0.1):
     return z.numpy()
 
 
+def steered(z, rule, rewards, ref, beta, place, seed, steps=300):
+    """The table that training on samples ends at: `steered_loss` on 48 fresh answers in
+    groups of 8 per step. ref (15, 3): token log-probabilities of the base."""
+    rng = np.random.default_rng(seed)
+
+    def loss(z):
+        logp = token_log_probs(z)
+        p = np.exp(logp.numpy().sum(axis=1))
+        rows = rng.choice(len(ANSWERS), 48, p=p / p.sum())
+        given = logp[rows], rewards[rows], MASK[rows], 8, rule, ref[rows]
+        return objectives.steered_loss(*given, beta, place, limit=LONGEST)
+
+    return descend(z, loss, steps, lr=0.05)
+
+
 def expected_loss(way, rewards, ref, beta):
     """A function z -> the loss of infinitely many fresh answers, each in its proportion.
 

@@ -171,7 +171,7 @@ def advice(study):
             "a file whose order means nothing",
             "the order test",
             f"{_wrong(study, 'order')}; {_found(study, 'order', 2, 4, 8)} (5, 6)",
-            "a pass per drawn order",
+            "a pass per page and order of its verses",
         ],
         [
             "both of these",
@@ -208,7 +208,7 @@ def _warnings(study):
             "one text to judge",
             "do not, without a clean model",
             f"AUC at dose 16: loss {auc['loss']:.2f}, minus clean "
-            f"{auc['minus clean']:.2f}, blind {auc['clean alone']:.2f} (4)",
+            f"{auc['minus clean']:.2f}, clean alone {auc['clean alone']:.2f} (4)",
             "nothing",
         ],
     ]

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tinyft import backend
 from tinyft.course.experiment import cost, race, training_step
 from tinyft.course.lessons.pretraining.ch21_continued_pretraining import (
     EVERYWHERE,
@@ -23,11 +24,12 @@ def cost_rows():
     models = {"full": full, "LoRA, r = 8": small}
     rows = {name: cost(model, batch) for name, model in models.items()}
     seconds = race({k: training_step(m, batch) for k, m in models.items()}, rounds=5)
+    host = backend.device_of(full.embed.weight.data) == "cpu"  # fused: a lower peak
     small, large = rows["LoRA, r = 8"], rows["full"]
     part = {k: small[k] / large[k] for k in small}
     holds(
         max(part["file per task (MB)"], part["Adam's state (MB)"]) < 0.1
-        and 0.8 < part["beside the base, at the peak (MB)"] < 0.9,
+        and 0.8 < part["beside the base, at the peak (MB)"] < (0.9 if host else 1.0),
         "that LoRA saves Adam's state and the file, and little at the peak",
     )
     digits = {"trained parameters": ",", "file per task (MB)": ".2f",

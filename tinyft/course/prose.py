@@ -3,6 +3,7 @@
 say(f"The risk is {risk:.3f}.")      Markdown whose numbers are variables
 table(["λ", "accuracy"], rows)       a Markdown table
 source(l2sp.closed_form)             the library's own code, as it runs
+holds(gap > 0, "that early layers win")   stops a cell whose sentence is no longer true
 """
 
 import inspect
@@ -26,6 +27,15 @@ def table(head, rows):
     """Show `rows`, each a list of texts or numbers, under the titles in `head`."""
     lines = [head, ["---"] * len(head), *rows]
     say("\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines))
+
+
+def holds(condition, what):
+    """Raise AssertionError if a sentence is no longer what the numbers of its cell say.
+
+    what: the claim, "that ..."; nothing is shown while it is true.
+    """
+    if not condition:
+        raise AssertionError(f"the text says {what}; its numbers no longer do")
 
 
 def source(*things):

@@ -66,12 +66,6 @@ def kl(p, q):
     return float((p * (np.log(p) - np.log(q))).sum())
 
 
-def tilted(p, rewards, beta):
-    """The optimum p e^{R/β}/Z of E R − β KL(·‖p)."""
-    found = p * np.exp((rewards - rewards.max()) / beta)
-    return found / found.sum()
-
-
 def groups():
     """Every group of three answers, each once, and in how many orders it can be drawn."""
     for rows in itertools.combinations_with_replacement(range(len(ANSWERS)), GROUP):

@@ -8,6 +8,7 @@ from tinyft.course.lessons.answers import ch22_pattern_exploiting as lesson
 from tinyft.course.lessons.answers import ch22_results as results
 from tinyft.course.lessons.answers import ch22_setting as setting
 from tinyft.course.lessons.answers import ch22_words as words
+from tinyft.course.prose import holds
 
 
 def costs(labels=4):
@@ -78,8 +79,8 @@ def what_to_set(study, spent, no_label, unseen, assumed, sets, by_count):
 
 def _unlabelled(no_label, unseen, by_count):
     worse = float((by_count[10] < no_label["raw"]).mean())
-    results.holds(worse > 0.2, "that ten unlabelled texts are too few")
-    results.holds(no_label["recentred"] > no_label["raw"], "that recentring gains")
+    holds(worse > 0.2, "that ten unlabelled texts are too few")
+    holds(no_label["recentred"] > no_label["raw"], "that recentring gains")
     return [
         "you have no label, but 50 or more unlabelled texts of known class shares",
         "a pattern, recentred on them",
@@ -92,7 +93,7 @@ def _unlabelled(no_label, unseen, by_count):
 
 def _shares(assumed):
     wrong = 100 * (assumed[0.5] - assumed[0.4])
-    results.holds(wrong > 3, "that a wrong share costs")
+    holds(wrong > 3, "that a wrong share costs")
     return [
         "you do not know the shares",
         "label a few texts; do not recentre, and not by content-free prompts",
@@ -105,7 +106,7 @@ def _shares(assumed):
 def _words(sets):
     seen = {name: row[2] for name, row in sets.items()}
     good = [v for name, v in seen.items() if "For" not in name]
-    results.holds(min(good) > seen["And / For"] + 0.05, "that only *For* was bad")
+    holds(min(good) > seen["And / For"] + 0.05, "that only *For* was bad")
     return [
         "you choose words",
         "likely ones of one token each; recentre",
@@ -122,7 +123,7 @@ def _patterns():
         for k in ("saying", "poetry")
     ]
     best = [row.index(max(row)) for row in found]
-    results.holds(best[0] != best[1], "that no pattern was best on both")
+    holds(best[0] != best[1], "that no pattern was best on both")
     return [
         "you choose a pattern",
         "a plain one; with labels, try several",
@@ -140,7 +141,7 @@ def _of_labels(study, spent, no_label):
     lead = {n: results.difference(study, biases, head, n, "recentred") for n in (4, 32)}
     there = results.difference(study, *lesson.OTHER_TASK, 16, "recentred", "poetry")
     ratio = spent["pattern, whole model"][0] / spent[biases][0]
-    results.holds("not settled" in gain[4] and "not" not in gain[8], "a gain from 8 on")
+    holds("not settled" in gain[4] and "not" not in gain[8], "a gain from 8 on")
     return [
         [
             "you have 8 to 32 labels",

@@ -10,6 +10,7 @@ from tinyft.course.experiment import interval, said, said_gap
 from tinyft.course.experiment import settled as settled_sign
 from tinyft.course.lessons.answers import ch22_pattern_exploiting as lesson
 from tinyft.course.plot import COLOURS, DASHES, MARKS
+from tinyft.course.prose import holds
 
 
 def values(study, method, labels, score="test", task="saying"):
@@ -155,12 +156,6 @@ def _line(ax, i, method, at, found):
 
 
 # --- sentences of section 6 --------------------------------------------------------------
-
-
-def holds(condition, what):
-    """Stop when a sentence of this chapter is no longer what its runs show."""
-    if not condition:
-        raise AssertionError(f"chapter 22 says {what}; its runs no longer do")
 
 
 def sign(study, a, b, labels, score="test", task="saying"):

@@ -12,8 +12,7 @@ import numpy as np
 
 from tinyft import data, transfer
 from tinyft.backend import asnumpy
-from tinyft.course import experiment
-from tinyft.course.check import check
+from tinyft.course import experiment, prose
 from tinyft.course.experiment import interval, said
 
 LABELS = (4, 10, 32, 100, 300, 1000)  # labelled verses, half of each kind
@@ -55,9 +54,9 @@ class Gap(NamedTuple):
 
 
 def holds(**claims):
-    """A check for every claim that a sentence makes: its_name=True."""
+    """`prose.holds` for every claim that a sentence makes: its_name=True."""
     for name, claim in claims.items():
-        check(name.replace("_", " "), bool(claim), True)
+        prose.holds(claim, f"that {name.replace('_', ' ')}")
 
 
 def gap(a, b):

@@ -12,10 +12,10 @@ from tinyft.course.lessons.pretraining.ch21_results import (
 from tinyft.course.lessons.pretraining.ch21_words import (
     ARMS,
     five,
-    holds,
     per_rate,
     task_five,
 )
+from tinyft.course.prose import holds
 
 HEAD = ["if", "do", "gain", "price", "shown in"]
 

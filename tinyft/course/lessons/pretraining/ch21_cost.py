@@ -11,7 +11,7 @@ from tinyft.course.lessons.pretraining.ch21_continued_pretraining import (
     fresh,
     ids,
 )
-from tinyft.course.lessons.pretraining.ch21_words import holds
+from tinyft.course.prose import holds
 from tinyft.objectives.language import causal
 from tinyft.peft import LoRA, attach
 

@@ -18,7 +18,8 @@ from tinyft.course.lessons.pretraining.ch21_continued_pretraining import (
     texts,
 )
 from tinyft.course.lessons.pretraining.ch21_length import LENGTHS, MEMORIES, SHARES
-from tinyft.course.lessons.pretraining.ch21_words import ARMS, five, holds, minus
+from tinyft.course.lessons.pretraining.ch21_words import ARMS, five, minus
+from tinyft.course.prose import holds
 from tinyft.transfer.vocabulary import change_vocabulary
 
 SCORES = {"new": "test", "old": "old test", "new valid": "valid", "old valid": "old"}

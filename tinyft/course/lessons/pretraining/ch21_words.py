@@ -7,6 +7,7 @@ from tinyft.course.experiment import said, said_gap
 from tinyft.course.lessons.pretraining.ch21_continued_pretraining import GOOD, SHARES
 from tinyft.course.lessons.pretraining.ch21_tasks import FIRST, SAME_RATE
 from tinyft.course.plot import COLOURS
+from tinyft.course.prose import holds
 
 SCORES = {"new": "test", "old": "old test", "new valid": "valid"}  # in the study
 ARMS = ("CLM", "new tokens, mean rows", "new tokens, random rows")
@@ -32,12 +33,6 @@ def five(method, share, text):
 def minus(a, b, digits=3):
     """The paired difference as text, and whether its interval leaves out 0."""
     return said_gap(np.subtract(a, b), digits)
-
-
-def holds(condition, what):
-    """Stop when a sentence of this chapter is no longer what its runs show."""
-    if not condition:
-        raise AssertionError(f"chapter 21 says {what}; its runs no longer do")
 
 
 def short_rows(method):

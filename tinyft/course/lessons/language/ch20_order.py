@@ -135,8 +135,8 @@ def judged(study):
         the_LSTM_has_hardly_learned_its_own_pairs=own < 0.75,
     )
     say(
-        f"± is the 95 % interval over {len(hits)} pairs. BERT tells order, {head:.0%} with "
-        f"a new head and {np.mean(hits):.0%} without any label. The LSTM is not reliably "
+        f"± is the 95 % interval over {len(hits)} pairs. BERT tells order, {head:.1%} with "
+        f"a new head and {np.mean(hits):.1%} without any label. The LSTM is not reliably "
         f"above guessing (50 %); after its 400 steps it gets only {own:.0%} of its *own* "
         "500 pairs right. So it has hardly begun to learn this; with other settings it "
         "might."

@@ -27,8 +27,10 @@ def cost_rows():
     host = backend.device_of(full.embed.weight.data) == "cpu"  # fused: a lower peak
     small, large = rows["LoRA, r = 8"], rows["full"]
     part = {k: small[k] / large[k] for k in small}
+    # 7.4 % of the numbers train; what stays also counts some 0.2 MB of Python's objects
     holds(
-        max(part["file per task (MB)"], part["Adam's state (MB)"]) < 0.1
+        part["file per task (MB)"] < 0.1
+        and part["Adam's state (MB)"] < 0.15
         and 0.8 < part["beside the base, at the peak (MB)"] < (0.9 if host else 1.0),
         "that LoRA saves Adam's state and the file, and little at the peak",
     )

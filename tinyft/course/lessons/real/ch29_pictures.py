@@ -83,7 +83,7 @@ def draw_run(run, live):
 
     losses = run["losses"]
     caption = (
-        "Figure 4. The shipped run. Ten steps show nothing, and single steps are noisy to "
+        "Figure 4. The shipped run. A few steps show nothing; single steps are noisy to "
         "the end: judge a training by held-out texts."
     )
     fig, ax = plt.subplots(figsize=(7.2, 3.2))

@@ -16,8 +16,8 @@ from tinyft.data import check_rng_state, set_rng_state
 from tinyft.io.json_text import JSONError, parse_json
 from tinyft.nn.state import checked, fill, slots_of
 from tinyft.training import whole
+from tinyft.training.checks.parts import check_parts, check_path, given
 from tinyft.training.made_for import describe, differences, path_of, say_other_path
-from tinyft.training.parts import check_parts, check_path, given
 
 FORMAT = "tinyft training checkpoint, version 2"
 RESERVED = ("format", "parts", "made_for", "computed_by")

@@ -11,11 +11,16 @@ from types import SimpleNamespace
 
 from tinyft import backend
 from tinyft.optim.clip import clip_grad_norm
-from tinyft.training.arguments import check_fit, check_loss_value
-from tinyft.training.finite import check_loss, check_losses, check_norm, check_weights
-from tinyft.training.metrics import counted, on_device
+from tinyft.training.checks.arguments import check_fit, check_loss_value
+from tinyft.training.checks.finite import (
+    check_loss,
+    check_losses,
+    check_norm,
+    check_weights,
+)
+from tinyft.training.metrics import on_device
 from tinyft.training.progress import progress_bar
-from tinyft.training.walk import EPOCH_END, groups, length
+from tinyft.training.walk import EPOCH_END, groups, length, shares_of
 
 OWN = ("step", "loss", "lr")  # columns of the history that `evaluate` may not replace
 
@@ -38,6 +43,7 @@ def fit(
     checkpoint=None,
     on_step=lambda step, loss: None,
     progress=True,
+    parallel=None,
 ):
     """Train `model` and return its history: {"step", "loss", "lr", ...: list}.
 
@@ -54,6 +60,7 @@ def fit(
     early_stopping  an EarlyStopping; the best weights are restored at the end
     checkpoint      a Checkpoint, saved at each log point
     on_step   on_step(step, loss) after each update, gradients still there
+    parallel  a DataParallel: each rank takes its part of every batch; the first saves
 
     Raises TypeError and ValueError, before the first step, for arguments that are none
     or do not belong together; FloatingPointError for a loss of NaN or Inf.
@@ -69,6 +76,8 @@ def _train(run):
     )
     asked = (run.model, run.loss_fn, run.batches, run.optimizer)
     check_fit(*asked, numbers, run.clip, parts)
+    if run.parallel:
+        run.parallel.lead(run)
     log = _Log(run)
     if getattr(run.early_stopping, "is_over", False):
         return log.finish()  # resumed from a run that had stopped already
@@ -94,7 +103,9 @@ def _updates(run, log):
     for group, place in groups(run.batches, *spans, run.checkpoint):
         if group is not EPOCH_END:
             step += 1
-            loss = _backward(model, run.loss_fn, group, (step, *place), log)
+            loss = _backward(
+                model, run.loss_fn, group, (step, *place), log, run.parallel
+            )
             _clip(optimizer, run.clip, log)
             optimizer.step()
             run.on_step(step, loss)
@@ -125,13 +136,17 @@ def _clip(optimizer, max_norm, log):
         log.watch(clip_grad_norm(params, max_norm).data, log.losses[-1][1], check_norm)
 
 
-def _backward(model, loss_fn, group, place, log):
+def _backward(model, loss_fn, group, place, log, parallel=None):
     """Accumulate the gradient of a group's mean loss; return that mean, a 0-d array.
 
     Batch i weighs n_i / Σ n, n its targets, so the gradient is that of one large batch.
+    In parallel it weighs n_i: the one division by all ranks' Σ n comes with their sum.
     """
     total, (step, epoch, first) = 0.0, place
-    for i, (batch, share) in enumerate(zip(group, _shares(group, step))):
+    if parallel:
+        group = [parallel.part(batch) for batch in group]
+    shares = parallel.counts(group) if parallel else shares_of(group, step)
+    for i, (batch, share) in enumerate(zip(group, shares)):
         if not share:  # every target of this batch is ignored
             continue
         loss = check_loss_value(loss_fn(model, *on_device(model, batch)))
@@ -140,19 +155,10 @@ def _backward(model, loss_fn, group, place, log):
             loss = loss * share
         loss.backward()
         total = loss.detach().data + total
+    if parallel:
+        total = parallel.average(total, sum(shares))
     log.add(total, place)
     return total
-
-
-def _shares(group, step):
-    if len(group) == 1:
-        return [1]
-    counts = [counted(batch[-1]) for batch in group]
-    if not sum(counts):
-        raise ValueError(
-            f"fit(): no target of step {step} counts: all of them are -100"
-        )
-    return [n / sum(counts) for n in counts]
 
 
 class _Log:

@@ -5,7 +5,7 @@ from pathlib import Path
 from tinyft.io.atomic import remove_leftovers
 from tinyft.io.lock import Lock
 from tinyft.training.checkpoint import load_checkpoint, save_checkpoint
-from tinyft.training.parts import check_generators, check_parts, check_path
+from tinyft.training.checks.parts import check_generators, check_parts, check_path
 
 
 class Start(int):

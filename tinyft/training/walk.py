@@ -4,7 +4,8 @@ import itertools
 import math
 import warnings
 
-from tinyft.training.arguments import check_batch
+from tinyft.training.checks.arguments import check_batch
+from tinyft.training.metrics import counted
 
 EPOCH_END = None  # stands between the groups of two epochs
 
@@ -77,3 +78,15 @@ def length(batches, steps, epochs, accumulate):
     if steps is None and hasattr(batches, "__len__"):
         return epochs * math.ceil(len(batches) / accumulate)
     return steps
+
+
+def shares_of(group, step):
+    """[n_i / Σ n] of a group's batches, n_i the targets of batch i that count."""
+    if len(group) == 1:
+        return [1]
+    counts = [counted(batch[-1]) for batch in group]
+    if not sum(counts):
+        raise ValueError(
+            f"fit(): no target of step {step} counts: all of them are -100"
+        )
+    return [n / sum(counts) for n in counts]

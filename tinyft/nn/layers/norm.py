@@ -72,6 +72,8 @@ class BatchNorm2d(Module):
     γ and β train or not by `weight.requires_grad`, whatever the statistics do.
     """
 
+    batch_norm = staticmethod(ops.batch_norm)  # of one process; across/norms.py: of all
+
     def __init__(
         self,
         num_features,
@@ -109,7 +111,7 @@ class BatchNorm2d(Module):
         mean, var = self.running_mean, self.running_var
         if by_batch:
             mean = var = None
-        return ops.batch_norm(
+        return self.batch_norm(
             x,
             mean,
             var,

@@ -5,7 +5,7 @@ from numbers import Real
 from tinyft.autograd import Tensor
 from tinyft.nn import Module
 from tinyft.optim import Optimizer
-from tinyft.training.parts import check_model, check_parts
+from tinyft.training.checks.parts import check_model, check_parts
 from tinyft.training.run import Checkpoint
 
 BATCHES = (

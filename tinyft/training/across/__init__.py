@@ -1,0 +1,1 @@
+"""Below DataParallel: what ranks agree on, their buffer, norms over all of them."""

@@ -1,0 +1,118 @@
+"""Data parallel over MPI: each rank computes on its part of a batch, one sum joins them.
+
+    g = sum_r n_r g_r / sum_r n_r                                                   (1)
+
+g_r is the gradient of rank r's mean loss over its n_r targets, so (1) is the gradient of
+the whole batch, whatever the parts. The buffer [sums of gradients, loss, count] goes
+through one Allreduce and is divided once; only what trains is in it, so an adapter sends
+little. A ring sends 2 (p - 1) / p of it per rank (Patarasu and Yuan 2009).
+
+    ranks = DataParallel(model)                  # mpiexec -n 4 python script.py
+    fit(model, loss_fn, batches, optimizer, parallel=ranks, epochs=3)
+"""
+
+import time
+
+from tinyft import backend
+from tinyft.training import whole
+from tinyft.training.across import buffer, norms, world
+from tinyft.training.metrics import counted
+
+
+class DataParallel:
+    """One model on `size` ranks, each with the same values; this process is `rank`.
+
+    comm   an mpi4py communicator; the default is all ranks of `mpiexec`
+    every  steps between two comparisons of all ranks' values (0: never)
+
+    Build model and optimizer alike on every rank, and draw the same batches. Rank 0's
+    values and generator states go to all; rank r's generators then jump r times, so that
+    dropout masks are independent. BatchNorm takes the statistics of all ranks' rows.
+    `bytes` and `seconds` add up what went through Allreduce and how long that took.
+    Arrays on a GPU are copied to the host for it: the MPI of the extra cannot read them.
+
+    Raises ModuleNotFoundError without mpi4py, ValueError on every rank if the ranks train
+    different parameters. An error on one rank ends all.
+    """
+
+    def __init__(self, model, comm=None, every=100):
+        self.comm = world.join(comm)
+        self.rank, self.size = self.comm.Get_rank(), self.comm.Get_size()
+        self.model, self.every = model, every
+        self.steps = self.bytes = self.seen = 0
+        self.seconds = 0.0
+        self.start()
+
+    def start(self):
+        """Send rank 0's values and generators to all; `fit` does it, after a resume too."""
+        named = [(n, p) for n, p in self.model.named_parameters() if p.requires_grad]
+        kinds = [(name, tuple(p.shape), str(p.dtype)) for name, p in named]
+        world.same(
+            self.comm, kinds, "DataParallel: the ranks train different parameters"
+        )
+        if not named:
+            raise ValueError(
+                "DataParallel: no parameter of the model requires a gradient"
+            )
+        self.params = [p for _, p in named]
+        self.norms = norms.synchronise(self.model, self.comm)
+        for slot in whole.slots(self.model).values():
+            value = self.comm.bcast(backend.asnumpy(slot.data))
+            slot.data[...] = backend.to(value, backend.device_of(slot.data))
+        world.spread_generators(self.comm, whole.generators(self.model))
+
+    def lead(self, run):
+        """Begin a run of `fit`: only rank 0 saves and shows progress."""
+        self.start()
+        if self.rank:
+            run.checkpoint, run.progress = None, False
+
+    def part(self, batch):
+        """This rank's rows of a batch of arrays (n, ...), each row on one rank only.
+
+        May have no row, if n < size. Raises ValueError for arrays of different lengths.
+        """
+        self.seen = world.batch_digest(batch, self.seen)
+        rows = world.rows(batch, self.rank, self.size)
+        return tuple(x[rows] if backend.is_array(x) and x.ndim else x for x in batch)
+
+    def counts(self, parts):
+        """Targets in each of this rank's parts of a step's batches.
+
+        Raises ValueError for 0 where BatchNorm would wait for this rank's rows.
+        """
+        found = [counted(part[-1]) for part in parts]
+        if self.norms and not all(found):
+            raise ValueError(
+                f"DataParallel: rank {self.rank} of {self.size} has no target in a batch, "
+                "and BatchNorm needs every rank's rows; use larger batches, or "
+                "transfer.batchnorm(model, 'freeze')"
+            )
+        return found
+
+    def average(self, loss, count):
+        """(1) for every gradient, in place; the mean loss of the whole batch, a float.
+
+        loss    the sum of losses over this rank's `count` targets, after its backward();
+                0 and 0 on a rank that had none
+        Raises ValueError, on every rank, if no rank had a target.
+        """
+        mine = buffer.pack(self.params, float(loss), count)
+        total = backend.HOST.empty_like(mine)
+        began = time.perf_counter()
+        self.comm.Allreduce(mine, total)
+        self.seconds += time.perf_counter() - began
+        self.bytes += mine.nbytes
+        mean, _ = buffer.unpack(total, self.params)
+        self.steps += 1
+        if self.every and self.steps % self.every == 0:
+            self.check()
+        return mean
+
+    def check(self):
+        """Compare all ranks' values and batches; ValueError names the first to differ."""
+        mine = [
+            ("the batches drawn", self.seen),
+            *world.digests(whole.slots(self.model)),
+        ]
+        world.same(self.comm, mine, "DataParallel: the ranks have drifted apart")

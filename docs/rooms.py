@@ -45,6 +45,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
     ["peft/huggingface"],
     ["efficiency/ledger"],
     ["efficiency"],
+    ["training/across", "training/checks"],
     ["training"],
     ["grading"],
     ["grading/sandbox"],

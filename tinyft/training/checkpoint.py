@@ -15,7 +15,7 @@ from tinyft import backend, io
 from tinyft.data import check_rng_state, set_rng_state
 from tinyft.io.json_text import JSONError, parse_json
 from tinyft.nn.state import checked, fill, slots_of
-from tinyft.training import whole
+from tinyft.training.checks import whole
 from tinyft.training.checks.parts import check_parts, check_path, given
 from tinyft.training.made_for import describe, differences, path_of, say_other_path
 

@@ -8,7 +8,7 @@ import math
 
 from tinyft import backend
 from tinyft.nn.state import checked, fill
-from tinyft.training.whole import slots
+from tinyft.training.checks.whole import slots
 
 
 class EarlyStopping:

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 from tinyft import backend
 from tinyft.optim.clip import clip_grad_norm
-from tinyft.training.checks.arguments import check_fit, check_loss_value
+from tinyft.training.arguments import check_fit, check_loss_value
 from tinyft.training.checks.finite import (
     check_loss,
     check_losses,
@@ -49,8 +49,7 @@ def fit(
 
     loss_fn   loss_fn(model, *batch) -> scalar Tensor, for example
               lambda model, x, y: ops.cross_entropy(model(x), y)
-    batches   an iterable of tuples, walked again each epoch, or a function that returns
-              one: lambda: data.batches(rng, x, y, batch_size=32)
+    batches   tuples again each epoch: an iterable, or lambda: data.batches(rng, x, y, 32)
     steps, epochs   how long (the first to end counts); `start`: the step of a resumed
               run; a list goes on behind the batches it has used
     clip      largest norm of all gradients together

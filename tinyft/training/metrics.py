@@ -12,7 +12,7 @@ import statistics
 
 from tinyft import backend
 from tinyft.autograd import Tensor, no_grad
-from tinyft.training.checks.arguments import check_batch, check_metrics
+from tinyft.training.arguments import check_batch, check_metrics
 
 IGNORE = -100  # a target that does not count
 

@@ -14,8 +14,8 @@ little. A ring sends 2 (p - 1) / p of it per rank (Patarasu and Yuan 2009).
 import time
 
 from tinyft import backend
-from tinyft.training import whole
 from tinyft.training.across import buffer, norms, world
+from tinyft.training.checks import whole
 from tinyft.training.metrics import counted
 
 

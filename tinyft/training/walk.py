@@ -4,7 +4,7 @@ import itertools
 import math
 import warnings
 
-from tinyft.training.checks.arguments import check_batch
+from tinyft.training.arguments import check_batch
 from tinyft.training.metrics import counted
 
 EPOCH_END = None  # stands between the groups of two epochs

@@ -96,6 +96,17 @@ def exact_running_mean():
     return against_one(make)
 
 
+def frozen_norms():
+    """Statistics that do not move need no other rank: a rank without a row may wait."""
+
+    def make():
+        net = Net(norm=True)
+        net.norm.statistics = "frozen"
+        return net
+
+    return against_one(make, batches=[(np.ones((1, 12)), np.array([2]))])
+
+
 def ignored_targets():
     """Nearly all of the first batch, so that a rank has no target at all."""
     return against_one(Net, batches=data(ignored=range(11)), accumulate=2)

@@ -15,7 +15,10 @@ import pytest
 
 HERE = Path(__file__).parent
 MPIEXEC = Path(sys.executable).with_name("mpiexec")
-SAME = "full_batch accumulated clipped batchnorm exact_running_mean ignored_targets"
+SAME = (
+    "frozen_norms full_batch accumulated clipped batchnorm exact_running_mean "
+    "ignored_targets"
+)
 OTHERS = "lora dropout starts_alike unused refused"
 
 

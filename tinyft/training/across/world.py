@@ -49,7 +49,9 @@ def _ending(comm):
             file=sys.stderr,
             flush=True,
         )
-        time.sleep(1)  # mpiexec passes the text on, and drops what it still holds at once
+        time.sleep(
+            1
+        )  # mpiexec passes the text on, and drops what it still holds at once
         comm.Abort(1)
 
     return hook

@@ -1,1 +1,1 @@
-"""What a run is given and what it computes, looked at: arguments, parts, finite values."""
+"""What a run consists of, and whether its parts and its values are fit to be used."""

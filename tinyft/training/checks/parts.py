@@ -5,7 +5,7 @@ import os
 from tinyft.data import DataError
 from tinyft.nn import Module
 from tinyft.optim import Optimizer
-from tinyft.training.whole import generator_states, generators, is_merged
+from tinyft.training.checks.whole import generator_states, generators, is_merged
 
 
 def check_path(caller, path):

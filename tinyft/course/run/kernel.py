@@ -141,7 +141,9 @@ def _beside_main_thread(job):
                 if stop.is_set():
                     raise KeyboardInterrupt
         except KeyboardInterrupt:
-            loop.call_soon_threadsafe(task.cancel)
-            concurrent.futures.wait([done], timeout=20)
+            for _ in range(4):  # nbclient may swallow a cancellation
+                loop.call_soon_threadsafe(task.cancel)
+                if concurrent.futures.wait([done], timeout=5).done:
+                    break
             raise
         return done.result()

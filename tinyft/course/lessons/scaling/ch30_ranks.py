@@ -1,0 +1,53 @@
+"""Chapter 30, on every rank: `mpiexec -n 2 python -m ... OUT METHOD STEPS`.
+
+Rank 0 writes what training ended with, and one line of JSON: seconds of all steps but
+the first, those spent in Allreduce, bytes of the buffers, steps.
+"""
+
+import json
+import sys
+import time
+
+from tinyft import io, optim
+from tinyft.course.experiment import trained_parameters
+from tinyft.course.lessons.scaling import ch30_scaling_out as lesson
+from tinyft.training import fit
+from tinyft.training.parallel import DataParallel
+from tinyft.training.recipes import lm_loss
+
+
+def train(model, ranks, steps=lesson.STEPS):
+    """AdamW on the chapter's batches; seconds at the end of each step."""
+    ends = []
+    fit(
+        model,
+        lm_loss,
+        lesson.batches(steps),
+        optim.AdamW(trained_parameters(model), lesson.RATE),
+        steps=steps,
+        clip=lesson.CLIP,
+        parallel=ranks,
+        on_step=lambda step, loss: ends.append(time.perf_counter()),
+        progress=False,
+    )
+    return ends
+
+
+def main(out, method, steps):
+    """Train on this rank."""
+    model = lesson.fresh(method)
+    ranks = DataParallel(model)
+    ends = train(model, ranks, int(steps))
+    if ranks.rank == 0:
+        io.save(out, {"values": lesson.values(model)})
+        found = {
+            "seconds": ends[-1] - ends[0],
+            "waiting": ranks.seconds,
+            "bytes": ranks.bytes,
+            "steps": ranks.steps,
+        }
+        print(json.dumps(found), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

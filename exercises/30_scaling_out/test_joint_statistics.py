@@ -84,5 +84,5 @@ def test_statistics(student, rng, draw):
         want=right(rows, running, momentum),
         mistakes=mistakes(rows, running, momentum),
         tol=TOL,
-        equation="(30.6)",
+        equation="(30.4)",
     )

@@ -79,5 +79,5 @@ def test_bytes(student, rng, draw):
         want=simulated(N, p, itemsize),
         mistakes=mistakes(N, p, itemsize),
         tol=1e-9,
-        equation="(30.4)",
+        equation="(30.2)",
     )

@@ -1,4 +1,4 @@
-"""Task 4 of 4: train on several ranks.  (30.1), (30.2) of the notebook."""
+"""Task 4 of 4: train on several ranks.  (30.1) of the notebook."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ import numpy as np
 def train_ranks(parts, w, lr, max_norm, steps):
     """Adam on least squares; every rank adds up its micro-batches, then all ranks join.
 
-    loss = ½ mean over all rows of a step of (x·w − y)²                            (30.2)
+    loss = ½ mean over all rows of a step of (x·w − y)²
 
     parts[r][k] = (X (n, d), y (n,)): micro-batch k of rank r. The ranks have different
     numbers of rows, and of micro-batches too. Every step uses all of them. In a step:
@@ -24,5 +24,5 @@ def train_ranks(parts, w, lr, max_norm, steps):
     lr = 0.1, max_norm = 1, one step: over four rows g = [−1, −3]/4 = [−0.25, −0.75],
     norm 0.7906, losses = [(1 + 9)/8] = [1.25], w = [0.1, 0.1].
     """
-    # YOUR CODE: (30.1), (30.2)
-    raise NotImplementedError("not implemented yet: train_ranks, (30.1), (30.2)")
+    # YOUR CODE: (30.1)
+    raise NotImplementedError("not implemented yet: train_ranks, (30.1)")

@@ -1,4 +1,4 @@
-"""Task 3 of 4: BatchNorm over all ranks.  (30.6) of the notebook."""
+"""Task 3 of 4: BatchNorm over all ranks.  (30.4) of the notebook."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ def joint_statistics(n, means, variances, running, momentum):
     (rank 0 has the row 0): mean = 3, var = (1·(0 + 9) + 3·(2 + 1))/4 = 4.5, and
     running = 0.5 + 0.5 · 4.5 · 4/3 = 3.5.
     """
-    # YOUR CODE: (30.6)
+    # YOUR CODE: (30.4)
     total = n.sum()
     mean = n @ means / total
     var = n @ (variances + (means - mean) ** 2) / total

@@ -1,4 +1,4 @@
-"""Task 2 of 4: what a ring sends, to the byte.  (30.4) of the notebook."""
+"""Task 2 of 4: what a ring sends, to the byte.  (30.2) of the notebook."""
 
 import numpy as np
 
@@ -23,7 +23,7 @@ def ring_bytes(N, p, itemsize):
     rank 2 sends 2, 1, then 0, 2: 9 numbers. So sent = [40, 36, 36]. In every round one
     rank sends chunk 0, the largest: longest = 4 · 3 · 4 = 48.
     """
-    # YOUR CODE: (30.4)
+    # YOUR CODE: (30.2)
     each, more = divmod(N, p)
     chunk = np.array([each + (k < more) for k in range(p)])
     r = np.arange(p)

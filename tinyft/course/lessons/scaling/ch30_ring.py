@@ -43,7 +43,7 @@ def all_reduce(buffers):
 
 
 def ring_seconds(p, size, latency, bandwidth):
-    """(30.5) for `size` bytes on p ranks; seconds, bytes a second."""
+    """(30.3) for `size` bytes on p ranks; seconds, bytes a second."""
     return 2 * (p - 1) * latency + 2 * (p - 1) / p * size / bandwidth
 
 
@@ -59,7 +59,7 @@ def crossing(p, latency, bandwidth):
 
 
 def zero_bytes(parameters, p, stage):
-    """Bytes that a rank holds: float32 weights, gradients, Adam's two moments (30.7)."""
+    """Bytes that a rank holds: float32 weights, gradients, Adam's two moments (30.5)."""
     weights, gradients, moments = (
         size / (p if stage >= first else 1) for size, first in ((4, 3), (4, 2), (8, 1))
     )

@@ -57,6 +57,7 @@ def answers_only(batch, kept):
 def slopes(model, batch):
     """(gradient of the mean loss as one array, its targets, the loss) of a batch."""
     params = trained_parameters(model)
+    assert all(p.grad is None for p in params), "a gradient of before would be added"
     loss = lm_loss(model, *on_device(model, batch))
     loss.backward()
     flat = np.concatenate([p.grad.numpy().ravel().astype(float) for p in params])
@@ -100,6 +101,7 @@ def trained(model, steps, make, join="sum / count", size=4, clip=None):
         if clip:
             clip_grad_norm(trained_parameters(model), clip)
         step.step()
+        step.zero_grad()
         losses.append(n @ loss / n.sum())
     return np.array(losses)
 
@@ -138,6 +140,7 @@ def separate(steps, size=4, lr=RATE, joined=lambda k: False):
         for model, step, row, n in zip(team, makers, total, count):
             put(model, row / n)
             step.step()
+            step.zero_grad()
     ends = [values(model) for model in team]
     return team, float(np.mean([np.linalg.norm(e - ends[0]) for e in ends[1:]]))
 

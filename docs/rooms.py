@@ -71,6 +71,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
         "course/lessons/pretraining",
         "course/lessons/answers",
         "course/lessons/life",
+        "course/lessons/scaling",
         "course/lessons/several",
         "course/lessons/alignment",
     ],

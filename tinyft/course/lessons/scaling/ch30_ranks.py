@@ -8,7 +8,7 @@ import json
 import sys
 import time
 
-from tinyft import io, optim
+from tinyft import io, models, nn, optim
 from tinyft.course.experiment import trained_parameters
 from tinyft.course.lessons.scaling import ch30_scaling_out as lesson
 from tinyft.training import fit
@@ -31,6 +31,34 @@ def train(model, ranks, steps=lesson.STEPS):
         progress=False,
     )
     return ends
+
+
+def deep(on):
+    """A small Transformer of 8 blocks, each computed again in backward if `on`."""
+    config = models.TransformerConfig(vocab=64, dim=32, layers=8, heads=2, length=64)
+    model = models.Transformer(config, rng=0)
+    for block in model.blocks:
+        nn.recompute(block, on)
+    return model
+
+
+class Alone:
+    """What DataParallel uses of mpi4py, for one rank and without MPI."""
+
+    def Get_rank(self):
+        return 0
+
+    def Get_size(self):
+        return 1
+
+    def allgather(self, value):
+        return [value]
+
+    def bcast(self, value):
+        return value
+
+    def Allreduce(self, mine, total):
+        total[...] = mine
 
 
 def main(out, method, steps):

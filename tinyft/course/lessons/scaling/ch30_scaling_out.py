@@ -33,9 +33,9 @@ def fresh(method="lora"):
 
 
 @cache
-def ids():
-    """The King James Bible's Proverbs and others, as the shipped model's tokens."""
-    return text_parts("kjv", load_pretrained("gpt_text")[1])["train"]
+def ids(part="train"):
+    """A part of the King James Bible, in the shipped model's tokens (N,)."""
+    return text_parts("kjv", load_pretrained("gpt_text")[1])[part]
 
 
 def batches(steps=STEPS, rows=ROWS, seed=0):

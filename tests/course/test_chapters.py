@@ -29,6 +29,7 @@ LIBRARY = {  # PyTorch's shorter name; what the file measures or holds
     "23b_more_tokens": "sampling",
     "24_preferences": "preference",
     "21_continued_pretraining": "language",  # what is trained on
+    "30_scaling_out": "parallel",
     "29_real_models": "gguf",  # the file of one of them
 }
 EVERY = chapters.every()

@@ -6,31 +6,10 @@ the first, those spent in Allreduce, bytes of the buffers, steps.
 
 import json
 import sys
-import time
 
-from tinyft import io, models, nn, optim
-from tinyft.course.experiment import trained_parameters
+from tinyft import io, models, nn
 from tinyft.course.lessons.scaling import ch30_scaling_out as lesson
-from tinyft.training import fit
 from tinyft.training.parallel import DataParallel
-from tinyft.training.recipes import lm_loss
-
-
-def train(model, ranks, steps=lesson.STEPS):
-    """AdamW on the chapter's batches; seconds at the end of each step."""
-    ends = []
-    fit(
-        model,
-        lm_loss,
-        lesson.batches(steps),
-        optim.AdamW(trained_parameters(model), lesson.RATE),
-        steps=steps,
-        clip=lesson.CLIP,
-        parallel=ranks,
-        on_step=lambda step, loss: ends.append(time.perf_counter()),
-        progress=False,
-    )
-    return ends
 
 
 def deep(on):
@@ -65,7 +44,7 @@ def main(out, method, steps):
     """Train on this rank."""
     model = lesson.fresh(method)
     ranks = DataParallel(model)
-    ends = train(model, ranks, int(steps))
+    ends = lesson.train(model, ranks, int(steps))
     if ranks.rank == 0:
         io.save(out, {"values": lesson.values(model)})
         found = {

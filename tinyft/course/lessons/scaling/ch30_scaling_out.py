@@ -2,9 +2,11 @@
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import tempfile
+import time
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import numpy as np
 from tinyft import io, optim, peft, tensor
 from tinyft.course.experiment import text_parts, trained_parameters, windows
 from tinyft.optim.clip import clip_grad_norm
+from tinyft.training import fit
 from tinyft.training.metrics import counted, on_device
 from tinyft.training.pretrained import load_pretrained
 from tinyft.training.recipes import lm_loss
@@ -148,6 +151,23 @@ def separate(steps, size=4, lr=RATE, joined=lambda k: False):
 # --- ranks that are processes -------------------------------------------------------
 
 
+def train(model, ranks, steps=STEPS):
+    """AdamW on the chapter's batches; seconds at the end of each step."""
+    ends = []
+    fit(
+        model,
+        lm_loss,
+        batches(steps),
+        optim.AdamW(trained_parameters(model), RATE),
+        steps=steps,
+        clip=CLIP,
+        parallel=ranks,
+        on_step=lambda step, loss: ends.append(time.perf_counter()),
+        progress=False,
+    )
+    return ends
+
+
 def mpiexec():
     """The launcher beside this Python, None where the extra `mpi` is not installed."""
     path = Path(sys.executable).with_name("mpiexec")
@@ -155,7 +175,10 @@ def mpiexec():
 
 
 def launch(size, method="lora", steps=STEPS):
-    """Train under `mpiexec -n size`; {"values", "seconds", "waiting", "bytes", "steps"}."""
+    """Train under `mpiexec -n size`, on the CPU.
+
+    Returns {"values", "seconds", "waiting", "bytes", "steps"} of rank 0.
+    """
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "values.safetensors"
         module = "tinyft.course.lessons.scaling.ch30_ranks"
@@ -164,6 +187,7 @@ def launch(size, method="lora", steps=STEPS):
             [*map(str, command), str(out), method, str(steps)],
             capture_output=True,
             text=True,
+            env={k: v for k, v in os.environ.items() if k != "TINYFT_DEVICE"},
         )
         if ended.returncode:
             raise RuntimeError(f"mpiexec ended with an error: {ended.stderr[-2000:]}")
@@ -191,8 +215,6 @@ def finals(grids):
 
 def run(method, ranks, seed):
     """One run under mpiexec beside one process; seed: only another repetition."""
-    from tinyft.course.lessons.scaling.ch30_ranks import train
-
     model = fresh(method)
     train(model, None)
     start, alone = values(fresh(method)), values(model)

@@ -81,7 +81,9 @@ def _train(run):
     if getattr(run.early_stopping, "is_over", False):
         return log.finish()  # resumed from a run that had stopped already
     total = length(run.batches, run.steps, run.epochs, run.accumulate)
-    with _owned(run.checkpoint), progress_bar(total, run.progress) as advance:
+    ranks = run.parallel or contextlib.nullcontext()
+    bar = progress_bar(total, run.progress)
+    with ranks, _owned(run.checkpoint), bar as advance:
         for step, group in _updates(run, log):
             advance(step, log.text)
             if log.is_due(step, group) and log.write(step):

@@ -31,8 +31,9 @@ class DataParallel:
     `bytes` and `seconds` add up what went through Allreduce and how long that took.
     Arrays on a GPU are copied to the host for it: the MPI of the extra cannot read them.
 
-    Raises ModuleNotFoundError without mpi4py, ValueError on every rank if the ranks train
-    different parameters. An error on one rank ends all.
+    Raises ModuleNotFoundError without mpi4py, ValueError if the ranks train different
+    parameters. An error on one rank ends all, as does sys.exit inside `fit`. Passes in
+    training mode through BatchNorm are joint from now on: make them on all ranks.
     """
 
     def __init__(self, model, comm=None, every=100):
@@ -45,16 +46,7 @@ class DataParallel:
 
     def start(self):
         """Send rank 0's values and generators to all; `fit` does it, after a resume too."""
-        named = [(n, p) for n, p in self.model.named_parameters() if p.requires_grad]
-        kinds = [(name, tuple(p.shape), str(p.dtype)) for name, p in named]
-        world.same(
-            self.comm, kinds, "DataParallel: the ranks train different parameters"
-        )
-        if not named:
-            raise ValueError(
-                "DataParallel: no parameter of the model requires a gradient"
-            )
-        self.params = [p for _, p in named]
+        self.params = world.trained(self.comm, self.model)
         self.norms = norms.synchronise(self.model, self.comm)
         for slot in whole.slots(self.model).values():
             value = self.comm.bcast(backend.asnumpy(slot.data))
@@ -66,6 +58,13 @@ class DataParallel:
         self.start()
         if self.rank:
             run.checkpoint, run.progress = None, False
+
+    def __enter__(self):  # `with ranks:` around a loop of one's own, as `fit` does it
+        return self
+
+    def __exit__(self, kind, value, trace):
+        if kind is SystemExit and self.size > 1:  # Python calls no hook for it
+            world.end(self.comm, kind, value, trace)
 
     def part(self, batch):
         """This rank's rows of a batch of arrays (n, ...), each row on one rank only.
@@ -84,9 +83,8 @@ class DataParallel:
         found = [counted(part[-1]) for part in parts]
         if self.norms and not all(found):
             raise ValueError(
-                f"DataParallel: rank {self.rank} of {self.size} has no target in a batch, "
-                "and BatchNorm needs every rank's rows; use larger batches, or "
-                "transfer.batchnorm(model, 'freeze')"
+                f"DataParallel: rank {self.rank} has no target in a batch, and BatchNorm "
+                "needs all ranks'; use larger ones, or transfer.batchnorm(model, 'freeze')"
             )
         return found
 

@@ -271,6 +271,18 @@ def dies():
     ranks.comm.Barrier()  # would wait forever
 
 
+def leaves():
+    """sys.exit in the middle of a run: Python calls no hook for it."""
+    net = Net()
+    ranks = DataParallel(net)
+
+    def on_step(step, loss):
+        if step == 2 and ranks.rank == 1:
+            sys.exit("enough")
+
+    train(net, ranks, on_step=on_step)
+
+
 def too_few_for_norms():
     net = Net(norm=True)
     train(net, DataParallel(net), batches=[(np.ones((1, 12)), np.array([2]))])

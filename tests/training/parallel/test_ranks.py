@@ -59,7 +59,7 @@ def found(size):
     return results(size, "none", *names, "fewer_rows_than_ranks")
 
 
-@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("size", [2, 3, 5])
 @pytest.mark.parametrize("case", [*SAME.split(), "fewer_rows_than_ranks"])
 def test_ranks_end_where_one_process_does(size, case):
     assert found(size)[case]["values"] < 1e-14
@@ -108,7 +108,8 @@ def test_what_the_ranks_refuse_is_a_sentence(name, words):
 
 
 @pytest.mark.parametrize(
-    "case, words", [("dies", "disk"), ("too_few_for_norms", "freeze")]
+    "case, words",
+    [("dies", "disk"), ("leaves", "enough"), ("too_few_for_norms", "freeze")],
 )
 def test_a_rank_that_dies_ends_the_others(case, words):
     ended = start(2, "none", case)

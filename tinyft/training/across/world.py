@@ -38,23 +38,21 @@ def _everyone():
 
 
 def _ending(comm):
-    """A hook that tells what ended this rank, and ends the others: they would wait."""
+    return lambda kind, value, trace: end(comm, kind, value, trace)
 
-    def hook(kind, value, trace):
-        told = "".join(traceback.format_exception(kind, value, trace))
-        print(
-            f"{told}rank {comm.Get_rank()} of {comm.Get_size()} ended with "
-            f"{kind.__name__}; the other ranks would wait for it forever, so they are "
-            "ended too",
-            file=sys.stderr,
-            flush=True,
-        )
-        time.sleep(
-            1
-        )  # mpiexec passes the text on, and drops what it still holds at once
-        comm.Abort(1)
 
-    return hook
+def end(comm, kind, value, trace):
+    """Tell what ended this rank, and end the others: they would wait."""
+    told = "".join(traceback.format_exception(kind, value, trace))
+    print(
+        f"{told}rank {comm.Get_rank()} of {comm.Get_size()} ended with "
+        f"{kind.__name__}; the other ranks would wait for it forever, so they are "
+        "ended too",
+        file=sys.stderr,
+        flush=True,
+    )
+    time.sleep(1)  # mpiexec passes the text on, and drops what it still holds
+    comm.Abort(1)
 
 
 def same(comm, mine, what):
@@ -71,6 +69,16 @@ def same(comm, mine, what):
         ]
         first, other = next(pair for pair in pairs if pair[0] != pair[1])
         raise ValueError(f"{what}: rank 0 has {first}, rank {rank} has {other}")
+
+
+def trained(comm, model):
+    """The parameters that train, adapters' too; ValueError unless all ranks have them."""
+    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    kinds = [(name, tuple(p.shape), str(p.dtype)) for name, p in named]
+    same(comm, kinds, "DataParallel: the ranks train different parameters")
+    if not named:
+        raise ValueError("DataParallel: no parameter of the model requires a gradient")
+    return [p for _, p in named]
 
 
 def spread_generators(comm, generators):

@@ -6,6 +6,7 @@ from tinyft.course.experiment import said_gap
 from tinyft.course.lessons.alignment.ch24_preferences import GENTLER, NS
 from tinyft.course.lessons.alignment.ch24_tables import (
     REWARDS,
+    beta_rows,
     change,
     of_reward,
     over,
@@ -95,7 +96,7 @@ def _rows_of_rates(study):
             f"{', '.join(row[6] for row in swept)}; 40 steps, two seeds",
             "6",
         ],
-        ["β of DPO", "0.1", "by custom; not varied here on the GPT", "–"],
+        _row_of_beta(study),
         [
             "best of n or DPO?",
             "few answers: best of 4; many: DPO, once, at a small rate",
@@ -106,4 +107,19 @@ def _rows_of_rates(study):
             + "; both together: not tested",
             "5",
         ],
+    ]
+
+
+def _row_of_beta(study):
+    """What β changes after 80 steps at rate 0.001, beside 0.1."""
+    rows = {row[0]: row for row in beta_rows(study)}
+    gaps = (
+        f"{beta} minus 0.1: taste {rows[beta][5]}, KL {rows[beta][6]}"
+        for beta in ("0.03", "0.3", "1")
+    )
+    return [
+        "β of DPO",
+        "0.1 to 0.3; larger: less drift in the same steps",
+        "after 80 steps at rate 0.001: " + "; ".join(gaps),
+        "Reference B",
     ]

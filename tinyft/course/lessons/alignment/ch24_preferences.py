@@ -31,7 +31,9 @@ METHODS = {  # options of objectives.pair_loss; None: the chosen answers' loss a
 }
 GENTLER = 3e-4
 PATHS = {"DPO": PATH_RATE, "DPO, rate 0.0003": GENTLER, "DPO + chosen": PATH_RATE}
+BETAS = (0.03, 0.3, 1.0)  # beside PATHS' 0.1, at the same rate
 OPTIONS = METHODS | {"DPO, rate 0.0003": METHODS["DPO"]}
+OPTIONS |= {f"DPO, β = {beta:g}": {"kind": "dpo", "beta": beta} for beta in BETAS}
 RATES = {
     "DPO": (1e-4, *HIGH),
     "DPO + chosen": HIGH,
@@ -197,7 +199,7 @@ def win_rate(model, seed):
 
 
 def plan():
-    """Best of n with four reward models, two paths, five methods at three or four rates."""
+    """Best of n with four reward models, paths, values of β, methods at their rates."""
     best = [("counts", 1000), ("counts", 100), ("counts and square", 1000)]
     best += [("fresh pairs", 1000)]
     out = [
@@ -209,6 +211,11 @@ def plan():
         {"part": "path", "method": m, "pairs": PAIRS, "lr": lr, "seed": seed}
         for seed in SEEDS
         for m, lr in PATHS.items()
+    ]
+    out += [
+        {"part": "beta", "method": m, "pairs": PAIRS, "lr": PATH_RATE, "seed": seed}
+        for seed in SEEDS
+        for m in (f"DPO, β = {beta:g}" for beta in BETAS)
     ]
     return out + [
         {"part": "train", "method": m, "pairs": PAIRS, "lr": lr, "seed": seed}

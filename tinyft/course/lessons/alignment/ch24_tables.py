@@ -4,6 +4,7 @@ import numpy as np
 
 from tinyft.course.experiment import said, said_gap
 from tinyft.course.lessons.alignment.ch24_preferences import (
+    BETAS,
     LOOKS,
     METHODS,
     NS,
@@ -66,6 +67,27 @@ def path_rows(study):
             rows.append(
                 [method, step, said(accuracy, 1), *(said(v, 1) for v in got.values())]
             )
+    return rows
+
+
+def beta_rows(study):
+    """[β, accuracy, log-ratio of chosen, taste, KL; taste and KL minus β = 0.1's]."""
+    usual = study.where(part="path", method="DPO")
+    rows = []
+    for beta in sorted((*BETAS, 0.1)):
+        found = usual
+        if beta in BETAS:
+            found = study.where(part="beta", method=f"DPO, β = {beta:g}")
+        accuracy = 100 * (1 - np.array(found.values("valid 80")))
+        gaps = [
+            said_gap(np.subtract(found.values(f"{k} 80"), usual.values(f"{k} 80")))
+            for k in ("gold", "KL")
+        ]
+        rows.append(
+            [f"{beta:g}", said(accuracy, 1)]
+            + [said(found.values(f"{k} 80"), 1) for k in ("chosen", "gold", "KL")]
+            + (gaps if found is not usual else ["", ""])
+        )
     return rows
 
 

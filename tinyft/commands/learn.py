@@ -112,3 +112,15 @@ def reset(
     if not yes:
         typer.confirm(f"Put {task} back to its start?", abort=True)
     screen.reset(task)
+
+
+@app.command(rich_help_panel=LEARN)
+def certificate(
+    name: option("Options", str, "your name, as it should stand there", "--name"),
+    out: option("Options", Path, "the folder to write to", "--out") = Path(),
+):
+    """Write certificate.svg and certificate.pdf from your progress: no server, unsigned."""
+    from tinyft.grading.learner.certificate import certificate
+
+    for path in certificate(name, out):
+        print(f"wrote {path}")

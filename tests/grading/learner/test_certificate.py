@@ -94,7 +94,9 @@ def test_letters_of_no_font_keep_the_svg(known, tmp_path, monkeypatch):
     from matplotlib import font_manager
 
     monkeypatch.setattr(font_manager.fontManager, "ttflist", [])
-    with pytest.raises(GradingError, match="no font of this machine has the letters '李"):
+    with pytest.raises(
+        GradingError, match="no font of this machine has the letters '李"
+    ):
         made.certificate("李 Ada", tmp_path, DAY)
     assert (tmp_path / "certificate.svg").exists()
     assert not (tmp_path / "certificate.pdf").exists()

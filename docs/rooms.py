@@ -55,6 +55,7 @@ FLOORS = [  # from the bottom up; rooms of one floor do not know each other
     ["grading/learner"],
     ["course"],
     ["course/lessons", "course/run"],
+    ["course/site"],
     [
         "course/lessons/foundations",
         "course/lessons/transfer",

@@ -1,4 +1,4 @@
-"""`tinyft course, faults, doctor, pretrain, fetch, study, bench`: the course, proofs."""
+"""`tinyft course, site, faults, doctor, pretrain, fetch, study, bench`: course, proofs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +20,19 @@ def course(
     from tinyft.course.run import screen
 
     leave(screen.course(names or (), json, out, seconds, jobs=jobs))
+
+
+@app.command(rich_help_panel=PROVE)
+def site(
+    out: option("Options", Path, "where the site goes") = Path("build/site"),
+    language: Annotated[str, typer.Option(help="en, or zh_CN where translated")] = "en",
+    pdf: Annotated[bool, typer.Option("--pdf", help="the whole printed, too")] = False,
+    epub: Annotated[bool, typer.Option("--epub", help="and as an e-book")] = False,
+):
+    """Build the book: notebooks, docs and docstrings as pages that need no network."""
+    from tinyft.course.site.build import build
+
+    build(out, language, pdf, epub, typer.echo)
 
 
 @app.command(rich_help_panel=PROVE)

@@ -41,11 +41,47 @@ class Chapter:
         return f"| {links[0]} | {self.teaches} | {links[1]} |"
 
 
+@dataclass(frozen=True)
+class Part:
+    """Some chapters that belong together, in course order."""
+
+    title: str
+    about: str
+    chapters: list
+
+    @property
+    def hours(self):
+        """To read and run them, without proofs and exercises."""
+        return round(sum(c.minutes[0] for c in self.chapters) / 60)
+
+
+@functools.cache
+def _table():
+    return tomllib.loads(TABLE.read_text("utf-8"))
+
+
 @functools.cache
 def every():
     """All chapters, in course order."""
-    entries = tomllib.loads(TABLE.read_text("utf-8"))["chapter"]
-    return [Chapter(**entry) for entry in entries]
+    return [Chapter(**entry) for entry in _table()["chapter"]]
+
+
+def parts():
+    """The parts of the course; each chapter is in one of them."""
+    return _joined("part")
+
+
+def tracks():
+    """Ways through the course, each for one kind of reader."""
+    return _joined("track")
+
+
+def _joined(kind):
+    found = {chapter.number: chapter for chapter in every()}
+    return [
+        Part(p["title"], p["about"], [found[number] for number in p["chapters"]])
+        for p in _table()[kind]
+    ]
 
 
 def one(key):
@@ -60,8 +96,13 @@ def one(key):
 def readme(root):
     """The README's table of the chapters whose notebook is in `root`."""
     head = ["| chapter | what it teaches | library file |", "|---|---|---|"]
-    rows = [c.row for c in every() if (Path(root) / c.notebook).exists()]
-    return "\n".join([*head, *rows]) + "\n"
+    tables = []
+    for part in parts():
+        rows = [c.row for c in part.chapters if (Path(root) / c.notebook).exists()]
+        if rows:
+            title = f"**{part.title}.** {part.about}\n"
+            tables.append("\n".join([title, *head, *rows]) + "\n")
+    return "\n".join(tables)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,125 @@
+"""The site's sources: the committed notebooks, docs and docstrings, laid out for Sphinx.
+
+index, start, cheat_sheet, errata, glossary    docs/site/*.md, tables filled in
+chapters/NAME.ipynb                            notebooks/, by part, with a card each
+docs/NAME.md                                   docs/, links rewritten
+reference/PACKAGE.rst                          the public names
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+import nbformat
+
+from tinyft.course import chapters
+from tinyft.course.site import cheat_sheet, errata, links, notebooks, reference, sliders
+
+DOCS = {  # the page's file: its name in the contents, in this order
+    "fine_tune_your_own": "Fine-tune your own",
+    "methods": "Methods",
+    "transfer": "Transfer and evaluation",
+    "efficiency": "What fine-tuning costs",
+    "performance": "Performance",
+    "fast": "The compiled path",
+    "gpu": "GPUs",
+    "architecture": "Architecture",
+    "chapters": "How a chapter is built",
+    "grading": "Grading, for instructors",
+    "decisions": "Decisions",
+}
+TOCTREE = """
+```{{toctree}}
+:caption: {caption}
+:hidden:
+:maxdepth: {depth}
+
+{entries}
+```
+"""
+
+
+def assemble(root, to, language="en", repository="", source_links=True):
+    """Write the sources of the site into the empty folder `to`.
+
+    root: a copy of the repository; repository: "owner/name" on GitHub, "" while there is
+    none; source_links: to the pages of code, which PDF and EPUB do not have
+    """
+    shutil.copytree(root / "docs" / "site", to, dirs_exist_ok=True)
+    (to / "told.json").write_text(json.dumps({"language": language}), "utf-8")
+    _extra(to / "extra")
+    pages, sources = reference.pages()
+    sources = sources if source_links else set()
+    _chapters(root, to, repository)
+    _docs(root, to, sources, repository)
+    (to / "reference").mkdir()
+    for name, text in pages.items():
+        (to / "reference" / f"{name}.rst").write_text(text, "utf-8")
+    _fill(to / "start.md", tracks=tracks())
+    _fill(to / "cheat_sheet.md", table=cheat_sheet.table())
+    _fill(to / "errata.md", errata=errata.page(root))
+    with (to / "index.md").open("a", encoding="utf-8") as file:
+        file.write(_contents())
+
+
+def tracks():
+    """The three ways through the book, with the minutes that each takes."""
+    made = []
+    for track in chapters.tracks():
+        rows = [f"**{track.title}** ({track.hours} hours). {track.about}", ""]
+        rows += [
+            f"{i}. [{c.title}](chapters/{c.name}.ipynb), {c.minutes[0]} minutes"
+            for i, c in enumerate(track.chapters, 1)
+        ]
+        made.append("\n".join(rows))
+    return "\n\n".join(made)
+
+
+def _chapters(root, to, repository):
+    for folder in ("chapters", "extra/colab"):
+        (to / folder).mkdir(parents=True)
+    for chapter in chapters.every():
+        notebook = nbformat.read(root / chapter.notebook, as_version=4)
+        figures = to / "chapters" / chapter.name
+        page = notebooks.page(notebook, chapter, figures, repository)
+        sliders.insert(page, chapter.number, to / "chapters" / chapter.name)
+        nbformat.write(page, to / "chapters" / f"{chapter.name}.ipynb")
+        own = notebooks.for_colab(notebook, repository)
+        nbformat.write(own, to / "extra" / "colab" / f"{chapter.name}.ipynb")
+
+
+def _docs(root, to, sources, repository):
+    (to / "docs").mkdir()
+    for name in DOCS:
+        here = f"docs/{name}.md"
+        text = (root / here).read_text("utf-8")
+        text = links.rewrite(text, here, sources, repository)
+        (to / here).write_text(text, "utf-8")
+    for picture in (root / "docs").glob("*.[sp][vn]g"):
+        shutil.copy(picture, to / "docs")
+
+
+def _extra(folder):
+    folder.mkdir()
+    (folder / ".nojekyll").touch()
+
+
+def _fill(page, **made):
+    text = page.read_text("utf-8")
+    for name, value in made.items():
+        text = text.replace("{" + name + "}", value)
+    page.write_text(text, "utf-8")
+
+
+def _contents():
+    one = TOCTREE.format
+    made = [one(caption="Begin", depth=1, entries="start\ncheat_sheet\nerrata\nglossary")]
+    for part in chapters.parts():
+        rows = "\n".join(f"chapters/{c.name}" for c in part.chapters)
+        made.append(one(caption=part.title, depth=1, entries=rows))
+    pages = "\n".join(f"{title} <docs/{name}>" for name, title in DOCS.items())
+    made.append(one(caption="Pages", depth=1, entries=f"{pages}\nreference/index"))
+    for part in chapters.parts():
+        made.append(f"\n## {part.title}\n\n{part.about}\n")
+        made += [f"- [{c.number} · {c.title}](chapters/{c.name}.ipynb)" for c in part.chapters]
+    return "\n".join(made) + "\n"

@@ -180,7 +180,11 @@ def test_ctrl_c_leaves_no_kernel(tmp_path, write):
     environment = os.environ | {"TINYFT_HOME": str(tmp_path), "PYTHONPATH": REPOSITORY}
     command = [sys.executable, "-m", "tinyft", "course", "--out", str(tmp_path / "out")]
     running = subprocess.Popen(
-        command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE
+        command,
+        env=environment,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        preexec_fn=_hear_ctrl_c,
     )
     pid_file = tmp_path / "notebooks" / "pid"
     _until(lambda: pid_file.exists() and pid_file.read_text())
@@ -189,6 +193,11 @@ def test_ctrl_c_leaves_no_kernel(tmp_path, write):
     assert running.returncode == 130 and b"Traceback" not in err
     kernel = int(pid_file.read_text())
     _until(lambda: not _alive(kernel))
+
+
+def _hear_ctrl_c():
+    """A shell starts what it puts in the background with SIGINT ignored, and so would we."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _alive(pid):

@@ -196,7 +196,7 @@ def test_ctrl_c_leaves_no_kernel(tmp_path, write):
 
 
 def _hear_ctrl_c():
-    """A shell starts what it puts in the background with SIGINT ignored, and so would we."""
+    """A shell starts what it puts in the background with SIGINT ignored."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 

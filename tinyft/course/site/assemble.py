@@ -8,7 +8,6 @@ reference/PACKAGE.rst                          the public names
 
 import json
 import shutil
-from pathlib import Path
 
 import nbformat
 
@@ -28,11 +27,25 @@ DOCS = {  # the page's file: its name in the contents, in this order
     "grading": "Grading, for instructors",
     "decisions": "Decisions",
 }
+TOP = (
+    "start",
+    "chapters/index",
+    "cheat_sheet",
+    "errata",
+    "docs/index",
+    "reference/index",
+)
+CHAPTERS = """# Chapters
+
+In the order of the whole course; [start here](../start.md) has three shorter ways.
+"""
+GUIDES = """# Guides
+
+What is not a chapter: doing it yourself, what it costs, how tinyft is built.
+"""
 TOCTREE = """
 ```{{toctree}}
-:caption: {caption}
-:hidden:
-:maxdepth: {depth}
+{options}
 
 {entries}
 ```
@@ -58,8 +71,7 @@ def assemble(root, to, language="en", repository="", source_links=True):
     _fill(to / "start.md", tracks=tracks())
     _fill(to / "cheat_sheet.md", table=cheat_sheet.table())
     _fill(to / "errata.md", errata=errata.page(root))
-    with (to / "index.md").open("a", encoding="utf-8") as file:
-        file.write(_contents())
+    _contents(to)
 
 
 def tracks():
@@ -111,15 +123,27 @@ def _fill(page, **made):
     page.write_text(text, "utf-8")
 
 
-def _contents():
-    one = TOCTREE.format
-    made = [one(caption="Begin", depth=1, entries="start\ncheat_sheet\nerrata\nglossary")]
+def _contents(to):
+    """The tables of contents: the whole, the chapters by part, the docs."""
+    with (to / "index.md").open("a", encoding="utf-8") as file:
+        file.write(_toctree((*TOP, "glossary"), ":hidden:"))
+        file.write("".join(_part(part, "chapters/") for part in chapters.parts()))
+    text = CHAPTERS
     for part in chapters.parts():
-        rows = "\n".join(f"chapters/{c.name}" for c in part.chapters)
-        made.append(one(caption=part.title, depth=1, entries=rows))
-    pages = "\n".join(f"{title} <docs/{name}>" for name, title in DOCS.items())
-    made.append(one(caption="Pages", depth=1, entries=f"{pages}\nreference/index"))
-    for part in chapters.parts():
-        made.append(f"\n## {part.title}\n\n{part.about}\n")
-        made += [f"- [{c.number} · {c.title}](chapters/{c.name}.ipynb)" for c in part.chapters]
-    return "\n".join(made) + "\n"
+        text += _part(part) + _toctree(
+            (c.name for c in part.chapters), f":caption: {part.title}\n:hidden:"
+        )
+    (to / "chapters" / "index.md").write_text(text, "utf-8")
+    entries = (f"{title} <{name}>" for name, title in DOCS.items())
+    (to / "docs" / "index.md").write_text(GUIDES + _toctree(entries), "utf-8")
+
+
+def _toctree(entries, options=":maxdepth: 1"):
+    return TOCTREE.format(options=options, entries="\n".join(entries))
+
+
+def _part(part, folder=""):
+    rows = [
+        f"- [{c.number} · {c.title}]({folder}{c.name}.ipynb)" for c in part.chapters
+    ]
+    return "\n".join([f"\n## {part.title}\n\n{part.about}\n", *rows]) + "\n"

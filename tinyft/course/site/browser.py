@@ -24,10 +24,16 @@ def print_pdf(page, to, seconds=300):
             f"{', '.join(NAMES)} is installed"
         )
     command = [browser, "--headless", "--disable-gpu", "--no-sandbox"]
-    command += ["--no-pdf-header-footer", f"--print-to-pdf={to}", page.resolve().as_uri()]
+    command += [
+        "--no-pdf-header-footer",
+        f"--print-to-pdf={to}",
+        page.resolve().as_uri(),
+    ]
     try:
         ran = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
     except subprocess.TimeoutExpired as error:
-        raise BrowserError(f"{browser} took longer than {seconds} s to print") from error
+        raise BrowserError(
+            f"{browser} took longer than {seconds} s to print"
+        ) from error
     if ran.returncode or not to.exists():
         raise BrowserError(f"{browser} did not print {page}: {ran.stderr[-300:]}")

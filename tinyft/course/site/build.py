@@ -7,10 +7,16 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tinyft.course.site import browser
+from tinyft.course.site import browser, reading
 from tinyft.course.site.assemble import assemble
 
-NEEDED = "sphinx", "myst_nb", "pydata_sphinx_theme", "sphinx_copybutton", "sphinx_design"
+NEEDED = (
+    "sphinx",
+    "myst_nb",
+    "pydata_sphinx_theme",
+    "sphinx_copybutton",
+    "sphinx_design",
+)
 ADDRESS = "TINYFT_REPOSITORY"  # "owner/name", once there is one
 
 
@@ -31,6 +37,9 @@ def build(out, language="en", pdf=False, epub=False, say=print):
         room = Path(folder)
         assemble(root, room / "html", language, repository)
         _sphinx("html", room / "html", room / "made")
+        (room / "made" / "_static" / "webpack-macros.html").unlink(missing_ok=True)
+        reading.mend_back_links(room / "made")
+        _whole(room / "made")
         _replace(room / "made", out)
         say(f"{out / 'index.html'}: {len(list(out.rglob('*.html')))} pages")
         if pdf or epub:
@@ -74,6 +83,16 @@ def _sphinx(builder, sources, to):
         raise SiteError(f"Sphinx ({builder}) complained:\n{told}")
 
 
+def _whole(made):
+    """SiteError if a link within the site leads nowhere."""
+    folder = made.resolve()
+    lost = [
+        f"{page}: {link}" for page, link in reading.broken(reading.read(folder), folder)
+    ]
+    if lost:
+        raise SiteError("links of the site lead nowhere:\n" + "\n".join(lost[:20]))
+
+
 def _replace(made, out):
     """The new site in place of the old one, which goes only when the new one is whole."""
     for rest in (".doctrees", ".buildinfo", "objects.inv"):
@@ -81,7 +100,9 @@ def _replace(made, out):
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     if out.exists():
         if any(out.iterdir()) and not (out / "index.html").exists():
-            raise SiteError(f"{out} is not empty and holds no site; name another folder")
+            raise SiteError(
+                f"{out} is not empty and holds no site; name another folder"
+            )
         shutil.rmtree(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(made, out)

@@ -37,7 +37,14 @@ def _row(item):
     chapter = chapters.one(about["chapter"])
     link = f"[{name}](chapters/{chapter.name}.ipynb)"
     merges = "yes" if cell["mergeable"] else "no"
-    words = [link, cell["formula"], cell["counts"], gigabytes(about), merges, about["set"]]
+    words = [
+        link,
+        cell["formula"],
+        cell["counts"],
+        gigabytes(about),
+        merges,
+        about["set"],
+    ]
     return [word.replace("|", "\\|") for word in words]
 
 
@@ -45,5 +52,7 @@ def gigabytes(about):
     """Memory of a training step of a 7B model, "–" where the planner has no such method."""
     if "plan" not in about:
         return "–"
-    plan = efficiency.plan(MODEL, about["plan"], length=LENGTH, **about.get("options", {}))
+    plan = efficiency.plan(
+        MODEL, about["plan"], length=LENGTH, **about.get("options", {})
+    )
     return f"{plan.total / 1e9:.1f}"

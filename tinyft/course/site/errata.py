@@ -1,4 +1,4 @@
-"""The page of common mistakes: claim, right form, and a quotation from the cell that shows it."""
+"""The page of common mistakes: the claim, the right form, what a cell printed about it."""
 
 import re
 import tomllib
@@ -12,8 +12,8 @@ ENTRY = """## {number}. {claim}
 
 {right}
 
-[Chapter {chapter}](chapters/{name}.ipynb), in <a href="chapters/{name}.html#cell-{cell}">this
-cell</a>:
+[Chapter {chapter}](chapters/{name}.ipynb), in
+<a href="chapters/{name}.html#cell-{cell}">this cell</a>:
 
 ```text
 {quoted}
@@ -54,11 +54,17 @@ def _lines(cell):
     """(line, the table's head above it) of everything that a code cell has shown."""
     for output in cell.get("outputs", ()):
         data = output.get("data", {})
-        text = data.get("text/markdown") or data.get("text/plain") or output.get("text", "")
+        text = (
+            data.get("text/markdown")
+            or data.get("text/plain")
+            or output.get("text", "")
+        )
         if "image/png" in data or text.startswith("```"):
             continue
         lines = text.split("\n")
-        rule = next((i for i, x in enumerate(lines) if re.match(r"\|[ :|-]+\|$", x)), None)
+        rule = next(
+            (i for i, x in enumerate(lines) if re.match(r"\|[ :|-]+\|$", x)), None
+        )
         for i, line in enumerate(lines):
             in_table = rule is not None and i > rule and line.startswith("|")
             yield _joined(lines, i), [_plain(lines[rule - 1])] if in_table else []

@@ -9,6 +9,7 @@ from tinyft.course.run.page import TAG, mathml
 
 LONGEST = 160  # characters of a description
 ALIGNED = re.compile(r"\S {2,}\S")
+MARKED = re.compile(r"`([^`\s][^`]*)`|([\\*|`_])")  # code, or what must be escaped
 
 
 def setup(app):
@@ -26,7 +27,9 @@ def _inline(translator, node):
 
 
 def _block(translator, node):
-    tags = "".join(f"<span>({html.escape(t)})</span>" for t in TAG.findall(node.astext()))
+    tags = "".join(
+        f"<span>({html.escape(t)})</span>" for t in TAG.findall(node.astext())
+    )
     formula = mathml(TAG.sub("", node.astext()), "block")
     made = f'<div class="equation"><div class="formula">{formula}</div>{tags}</div>\n'
     translator.body.append(made)
@@ -47,7 +50,9 @@ def restructured(lines):
         rows = [row for row in block.split("\n") if row.strip()]
         if not rows:
             continue
-        if rows[0][:1] == " " or any(row[:1] == " " or ALIGNED.search(row) for row in rows):
+        if rows[0][:1] == " " or any(
+            row[:1] == " " or ALIGNED.search(row) for row in rows
+        ):
             made += [".. code-block:: text", "", *(f"   {row}" for row in rows), ""]
         else:
             made += [*map(_escaped, rows), ""]
@@ -55,16 +60,8 @@ def restructured(lines):
 
 
 def _escaped(row):
-    parts = row.split("`")
-    for i, part in enumerate(parts):
-        code = i % 2 and i < len(parts) - 1
-        parts[i] = f"``{part}``" if code and part.strip() else _text(part)
-    made = "".join(parts)
+    made = MARKED.sub(lambda m: f"``{m[1]}``" if m[1] else f"\\{m[2]}", row)
     return re.sub(r"^([-+*•]|\d+[.)]|\.\.|:)(\s)", r"\\\1\2", made)
-
-
-def _text(part):
-    return re.sub(r"([\\*|`_])", r"\\\1", part)
 
 
 def _describe(app, pagename, templatename, context, doctree):

@@ -6,8 +6,8 @@ from importlib import import_module
 
 PACKAGES = (
     "tinyft ops autograd nn models models.vision models.classic peft transfer objectives "
-    "evaluation optim training data io io.huggingface pretrained quantise efficiency kernels "
-    "backend"
+    "evaluation optim training data io io.huggingface pretrained quantise efficiency "
+    "kernels backend"
 ).split()
 UNDERLINE = "="
 INTRO = """Reference
@@ -23,7 +23,7 @@ docstring. Shapes, units and errors are said there; *[source]* shows the file.
 
 
 def pages():
-    """{page name: reStructuredText}, "index" first, and the modules whose source is shown."""
+    """{page: reStructuredText}, "index" first, and the modules whose source is shown."""
     seen, sources, made = set(), set(), {}
     for package in _packages():
         names = list(public(package, seen))

@@ -55,7 +55,9 @@ def strength():
 def momentum():
     """10: the share of the target in a running mean, by momentum and batches seen."""
     seen = np.arange(0, 61, 2)
-    lines = {f"momentum {m:g}": 1 - (1 - m) ** seen for m in (0.01, 0.03, 0.1, 0.3, 0.9)}
+    lines = {
+        f"momentum {m:g}": 1 - (1 - m) ** seen for m in (0.01, 0.03, 0.1, 0.3, 0.9)
+    }
     caption = (
         "Move the momentum (the weight of the new batch): how much of a running mean comes "
         "from the target after so many batches, 1 − (1 − m)ᵏ. A large m follows at once, "
@@ -100,7 +102,7 @@ def figure(name, x, lines, axes, caption, log=False):
         up = TOP + HEIGHT * (1 - (y - low) / (high - low))
         points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(across, up, strict=True))
         on = " on" if i == len(lines) // 2 else ""
-        said = "; ".join(f"{a:g}: {b:.3g}" for a, b in _some(x, y))
+        said = "; ".join(f"{a:g}: {b:.4g}" for a, b in _some(x, y))
         drawn.append(
             f'<polyline class="value{on}" data-label="{html.escape(label)}" '
             f'data-said="{html.escape(said)}" points="{points}"/>'

@@ -14,7 +14,14 @@ version = release = tinyft.__version__
 language = told["language"]
 locale_dirs, gettext_compact = ["locale"], False
 if language == "zh_CN":
+    import logging
+
+    import jieba  # cuts Chinese into words for the search
+
+    jieba.setLogLevel(logging.WARNING)
     html_search_language = "zh"
+    words = Path(__file__).with_name("words_zh.txt")  # of the field, kept whole
+    html_search_options = {"dict": str(words)}
 
 extensions = [
     "myst_nb",

@@ -52,18 +52,18 @@ TOCTREE = """
 """
 
 
-def assemble(root, to, language="en", repository="", source_links=True):
+def assemble(root, to, language="en", repository="", paper=False):
     """Write the sources of the site into the empty folder `to`.
 
     root: a copy of the repository; repository: "owner/name" on GitHub, "" while there is
-    none; source_links: to the pages of code, which PDF and EPUB do not have
+    none; paper: for PDF and EPUB, without pages of code and notebooks to download
     """
     shutil.copytree(root / "docs" / "site", to, dirs_exist_ok=True)
     (to / "told.json").write_text(json.dumps({"language": language}), "utf-8")
     _extra(to / "extra")
     pages, sources = reference.pages()
-    sources = sources if source_links else set()
-    _chapters(root, to, repository)
+    sources = set() if paper else sources
+    _chapters(root, to, repository, paper)
     _docs(root, to, sources, repository)
     (to / "reference").mkdir()
     for name, text in pages.items():
@@ -87,17 +87,18 @@ def tracks():
     return "\n\n".join(made)
 
 
-def _chapters(root, to, repository):
+def _chapters(root, to, repository, paper):
     for folder in ("chapters", "extra/colab"):
         (to / folder).mkdir(parents=True)
     for chapter in chapters.every():
         notebook = nbformat.read(root / chapter.notebook, as_version=4)
         figures = to / "chapters" / chapter.name
-        page = notebooks.page(notebook, chapter, figures, repository)
+        page = notebooks.page(notebook, chapter, figures, None if paper else repository)
         sliders.insert(page, chapter.number, to / "chapters" / chapter.name)
         nbformat.write(page, to / "chapters" / f"{chapter.name}.ipynb")
-        own = notebooks.for_colab(notebook, repository)
-        nbformat.write(own, to / "extra" / "colab" / f"{chapter.name}.ipynb")
+        if not paper:
+            own = notebooks.for_colab(notebook, repository)
+            nbformat.write(own, to / "extra" / "colab" / f"{chapter.name}.ipynb")
 
 
 def _docs(root, to, sources, repository):

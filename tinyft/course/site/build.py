@@ -39,11 +39,12 @@ def build(out, language="en", pdf=False, epub=False, say=print):
         _sphinx("html", room / "html", room / "made")
         (room / "made" / "_static" / "webpack-macros.html").unlink(missing_ok=True)
         reading.mend_back_links(room / "made")
+        _mend_chinese_search(room / "made" / "_static" / "language_data.js")
         _whole(room / "made")
         _replace(room / "made", out)
         say(f"{out / 'index.html'}: {len(list(out.rglob('*.html')))} pages")
         if pdf or epub:
-            assemble(root, room / "paper", language, repository, source_links=False)
+            assemble(root, room / "paper", language, repository, paper=True)
         if pdf:
             _sphinx("singlehtml", room / "paper", room / "single")
             browser.print_pdf(room / "single" / "index.html", out / "tinyft.pdf")
@@ -76,11 +77,18 @@ def _is_there(name):
 
 def _sphinx(builder, sources, to):
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-j", "2"]
-    command += ["-b", builder, str(sources), str(to)]
+    command += ["-b", builder, "-d", f"{to}-doctrees", str(sources), str(to)]
     ran = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
     if ran.returncode or ran.stderr.strip():
         told = ran.stderr.strip().replace(f"{sources}{os.sep}", "")
         raise SiteError(f"Sphinx ({builder}) complained:\n{told}")
+
+
+def _mend_chinese_search(script):
+    """Sphinx 9.0 names a stemmer that it does not ship; the one it ships is English."""
+    text = script.read_text("utf-8")
+    if "ChineseStemmer" in text and "ChineseStemmer=" not in text:
+        script.write_text(text.replace("ChineseStemmer", "EnglishStemmer"), "utf-8")
 
 
 def _whole(made):
@@ -95,7 +103,7 @@ def _whole(made):
 
 def _replace(made, out):
     """The new site in place of the old one, which goes only when the new one is whole."""
-    for rest in (".doctrees", ".buildinfo", "objects.inv"):
+    for rest in ("_sources", ".buildinfo", "objects.inv"):
         path = made / rest
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     if out.exists():

@@ -32,7 +32,7 @@ def page(notebook, chapter, figures, repository=""):
     """A copy of the executed notebook, made ready for Sphinx.
 
     notebook: what nbformat reads; figures: an empty folder beside the page, for its
-    pictures; repository: "owner/name" on GitHub, or "" while there is none
+    pictures; repository: "owner/name" on GitHub, "" while there is none, None on paper
     """
     made = copy.deepcopy(notebook)
     several = sum(len(re.findall(r"^# ", c.source, re.M)) for c in texts(made)) > 1
@@ -83,6 +83,8 @@ def card(chapter, repository):
         needed = ", ".join(f"[{name}]({name}.ipynb)" for name in before)
         about += f"Read before: {needed}. "
     about += f"Run it: `tinyft course {chapter.number}`"
+    if repository is None:
+        return CARD.format(about=about, links="")
     links = [f'<a href="../colab/{chapter.name}.ipynb" download>the notebook</a>']
     if repository:
         branch = f"{repository}/gh-pages/colab/{chapter.name}.ipynb"

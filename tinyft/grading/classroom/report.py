@@ -12,7 +12,7 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from tinyft.grading import places
+from tinyft.grading import places, words
 from tinyft.grading.judging import runner
 from tinyft.grading.results import Report
 from tinyft.grading.sandbox import box
@@ -128,7 +128,12 @@ def _test(name, score, most, output, tags):
 
 
 def lines(report):
-    """The report for a terminal: (text, style) of every line."""
+    """The report for a terminal: (text, style) of every line, in the learner's language."""
+    for text, style in _all_lines(report):
+        yield words.told(text), style
+
+
+def _all_lines(report):
     for task in report.tasks:
         yield from _lines(task)
     yield f"{report.score:g} of {report.out_of:g} points", "bold"

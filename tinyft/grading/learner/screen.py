@@ -12,6 +12,7 @@ from tinyft.grading import files, places
 from tinyft.grading.check.explain import clean
 from tinyft.grading.classroom import report
 from tinyft.grading.learner import loop
+from tinyft.grading.words import told
 
 
 def grade(wanted=(), student="", json=None, csv=None, gradescope=None, **submission):
@@ -86,7 +87,8 @@ def list_tasks(console=None):
 def bar(done, total, width=40):
     """How far the course is: a bar that needs no colours, and in words."""
     full = done * width // total
-    return f"{'█' * full}{'░' * (width - full)}  {done} of {total} tasks done"
+    said = told(f"{done} of {total} tasks done")
+    return f"{'█' * full}{'░' * (width - full)}  {said}"
 
 
 def hint(wanted, console=None, again="the same command again"):
@@ -98,7 +100,7 @@ def hint(wanted, console=None, again="the same command again"):
     for number, text in enumerate(seen, 1):
         console.print(Text(f" {number}. {text}"))
     said = f"{left} more: {again}" if left else "that was the last hint"
-    console.print(Text(f" {said}", style="dim"))
+    console.print(Text(f" {told(said)}", style="dim"))
 
 
 def reset(wanted, console=None):
@@ -106,8 +108,8 @@ def reset(wanted, console=None):
     task, console = loop.single(wanted), console or Console()
     kept = loop.reset(task)
     if kept:
-        console.print(Text(f"your text is kept in {places.short(kept)}"))
-    console.print(Text(f"{places.short(task.answer)} is as it was at the start"))
+        console.print(Text(told(f"your text is kept in {places.short(kept)}")))
+    console.print(Text(told(f"{places.short(task.answer)} is as it was at the start")))
 
 
 def solution(wanted):
@@ -122,4 +124,4 @@ def solution(wanted):
     if text:
         console.print(Syntax(text, "diff", theme="ansi_light", word_wrap=True))
     else:
-        console.print("yours is the solution, word for word")
+        console.print(told("yours is the solution, word for word"))

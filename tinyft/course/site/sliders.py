@@ -78,7 +78,7 @@ def ranks():
         lines[f"r = {r}"] = np.array([np.mean(found[lr][:2]) for lr in rates])
     caption = (
         "Move the rank: validation loss against the learning rate (each point the mean of "
-        "two seeds, α = 8). The best rate hardly moves with the rank."
+        "two seeds, α = 8). The best rate moves by one step at most."
     )
     axes = "learning rate", "validation loss, nats per token"
     return figure("rank", np.array(rates), lines, axes, caption, log=True)

@@ -97,6 +97,14 @@ def at_places(states, mask):
     return np.stack([row[:n][list(PLACES)] for row, n in zip(states, lengths)])
 
 
+def means(bert, batch):
+    """The library's mean states of the texts, and the same by hand: (B, C) each."""
+    states = bert.states(batch.ids, batch.mask)
+    each = zip(states.numpy(), np.asarray(batch.mask), strict=True)
+    by_hand = np.stack([row[real].mean(axis=0) for row, real in each])
+    return models.mean_tokens(states, batch.mask), by_hand
+
+
 def caught(name, got, want, bound=0, why="to the bit"):
     """A check that a wrong model must fail: shown as failed; an error if it passes."""
     record = {"name": name, "bound": float(bound), "why": why, "relative": False}

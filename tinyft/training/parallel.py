@@ -89,7 +89,7 @@ class DataParallel:
         return found
 
     def average(self, loss, count):
-        """(1) for every gradient, in place; the mean loss of the whole batch, a float.
+        """Join every gradient, in place; the mean loss of the whole batch, a float.
 
         loss    the sum of losses over this rank's `count` targets, after its backward();
                 0 and 0 on a rank that had none
@@ -101,11 +101,29 @@ class DataParallel:
         self.comm.Allreduce(mine, total)
         self.seconds += time.perf_counter() - began
         self.bytes += mine.nbytes
-        mean, _ = buffer.unpack(total, self.params)
+        mean, _ = buffer.unpack(total, self.params)  # divides by the count of all ranks
         self.steps += 1
         if self.every and self.steps % self.every == 0:
             self.check()
         return mean
+
+    def audit(self, loss_fn, batch):
+        """(relative difference, factor): the joint gradient beside one process's.
+
+        Every rank computes the gradient of all rows of `batch`, and joins that of its
+        part as `fit` does; about 1e-6 and 1 in float32 if loss_fn is the mean over the
+        targets that `fit` counts (rows, or whole-number targets other than -100).
+        Call it on all ranks, with parts that differ in their targets; in evaluation
+        mode, so it does not see dropout and BatchNorm. Leaves no gradients.
+        """
+        part = world.rows(batch, self.rank, self.size)
+        mine = tuple(x[part] if backend.is_array(x) and x.ndim else x for x in batch)
+        with self.model.evaluating():
+            exact = buffer.sums(self.model, self.params, loss_fn, batch)
+            joint = buffer.sums(self.model, self.params, loss_fn, mine)
+        total = backend.HOST.empty_like(joint)
+        self.comm.Allreduce(joint, total)
+        return buffer.compare(total, exact, sum(p.size for p in self.params))
 
     def check(self):
         """Compare all ranks' values and batches; ValueError names the first to differ."""

@@ -8,6 +8,7 @@ keeps none (an optimizer skips it), one that has some is zero on the other ranks
 
 from tinyft import backend
 from tinyft.autograd import Tensor
+from tinyft.training.metrics import counted, on_device
 
 EXACT = 2**24  # float32 holds every whole number up to here
 
@@ -55,3 +56,25 @@ def unpack(buffer, params):
             p.grad = Tensor(backend.to(part, p.device))
         start += p.size
     return float(buffer[-2]) / count, count
+
+
+def sums(model, params, loss_fn, batch):
+    """The buffer of a batch on this rank alone; leaves no gradients."""
+    for p in params:
+        p.grad = None
+    count, loss = counted(batch[-1]), 0.0
+    if count:
+        total = loss_fn(model, *on_device(model, batch)) * count
+        total.backward()
+        loss = total.item()
+    found = pack(params, loss, count)
+    for p in params:
+        p.grad = None
+    return found
+
+
+def compare(joint, exact, size):
+    """(relative difference, least-squares factor) of two buffers' mean gradients."""
+    a, b = (one[:size].astype("float64") / float(one[-1]) for one in (joint, exact))
+    norm = backend.HOST.linalg.norm
+    return float(norm(a - b) / norm(b)), float(a @ b / (b @ b))

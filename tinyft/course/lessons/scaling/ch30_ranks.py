@@ -1,14 +1,17 @@
 """Chapter 30, on every rank: `mpiexec -n 2 python -m ... OUT METHOD STEPS`.
 
 Rank 0 writes what training ended with, and one line of JSON: seconds of all steps but
-the first, those spent in Allreduce, bytes of the buffers, steps.
+the first, which of them went into Allreduce and into the update behind it, bytes of the
+buffers, steps.
 """
 
 import json
 import sys
+import time
 
 from tinyft import io, models, nn
 from tinyft.course.lessons.scaling import ch30_scaling_out as lesson
+from tinyft.training.across import world
 from tinyft.training.parallel import DataParallel
 
 
@@ -40,16 +43,34 @@ class Alone:
         total[...] = mine
 
 
+class Clocked:
+    """A communicator that notes when each Allreduce began and ended."""
+
+    def __init__(self, comm):
+        self.comm, self.spans = comm, []
+
+    def __getattr__(self, name):
+        return getattr(self.comm, name)
+
+    def Allreduce(self, mine, total):
+        began = time.perf_counter()
+        self.comm.Allreduce(mine, total)
+        self.spans.append((began, time.perf_counter()))
+
+
 def main(out, method, steps):
     """Train on this rank."""
+    comm = Clocked(world.join())
     model = lesson.fresh(method)
-    ranks = DataParallel(model)
+    ranks = DataParallel(model, comm)
     ends = lesson.train(model, ranks, int(steps))
     if ranks.rank == 0:
         io.save(out, {"values": lesson.values(model)})
+        spans = comm.spans[1:]  # the first step warms up
         found = {
             "seconds": ends[-1] - ends[0],
-            "waiting": ranks.seconds,
+            "waiting": sum(end - began for began, end in spans),
+            "update": sum(end - joined for end, (_, joined) in zip(ends[1:], spans)),
             "bytes": ranks.bytes,
             "steps": ranks.steps,
         }

@@ -138,7 +138,8 @@ def launch(size, method="lora", steps=STEPS):
 
 
 METHODS, REPEATS = ("lora", "full"), range(5)
-SIZES, RATES, SEEN = (4, 16), (5e-4, 1e-3, 2e-3, 4e-3, 8e-3), 960
+SIZES, SEEN = (4, 16), 960  # rows of a batch, and in all
+RATES = (5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2)
 
 
 def plan():

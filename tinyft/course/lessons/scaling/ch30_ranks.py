@@ -9,10 +9,15 @@ import json
 import sys
 import time
 
+import numpy as np
+
 from tinyft import io, models, nn
 from tinyft.course.lessons.scaling import ch30_scaling_out as lesson
 from tinyft.training.across import world
+from tinyft.training.checks import whole
+from tinyft.training.metrics import on_device
 from tinyft.training.parallel import DataParallel
+from tinyft.training.recipes import lm_loss
 
 
 def deep(on):
@@ -41,6 +46,50 @@ class Alone:
 
     def Allreduce(self, mine, total):
         total[...] = mine
+
+
+class Two(Alone):
+    """Two ranks, the other of which we play: `theirs` is what it tells."""
+
+    def __init__(self, theirs):
+        self.theirs = theirs
+
+    def allgather(self, mine):
+        return [mine, self.theirs]
+
+
+def mistakes(net):
+    """Five calls that are refused: see their messages. net: an nn.Linear."""
+
+    def without_targets():
+        DataParallel(net, Alone()).average(0.0, 0)
+
+    def nothing_trains():
+        frozen = nn.Linear(3, 2, rng=0)
+        frozen.weight.requires_grad = frozen.bias.requires_grad = False
+        DataParallel(frozen, Alone())
+
+    def unequal_arrays():
+        DataParallel(net, Alone()).part((np.ones((4, 3)), np.ones(3)))
+
+    def drifted():
+        other = nn.Linear(3, 2, rng=0)
+        other.bias.data[0] += 1e-7
+        two = Two([("the batches drawn", 0), *world.digests(whole.slots(other))])
+        ranks = DataParallel(net, Alone())
+        ranks.comm = two
+        ranks.check()
+
+    def other_types():
+        world.trained(Two([("weight", (2, 3), "float64")]), net)
+
+    return [without_targets, nothing_trains, unequal_arrays, drifted, other_types]
+
+
+def forward(net, batch):
+    """A function that makes a forward pass with its tape."""
+    x, y = on_device(net, batch)
+    return lambda: lm_loss(net, x, y)
 
 
 class Clocked:

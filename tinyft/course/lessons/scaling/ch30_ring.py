@@ -101,6 +101,12 @@ def zero_3(weights, gradients):
     return seen, [chunks[r][(r + 1) % p] for r in range(p)], first + second + third
 
 
+def mlp(x, dy, W1, W2):
+    """(relu(x W1) W2, the gradient of x for the gradient dy of that)."""
+    hidden = x @ W1
+    return np.maximum(hidden, 0) @ W2, ((dy @ W2.T) * (hidden > 0)) @ W1.T
+
+
 def ring_seconds(p, size, latency, bandwidth):
     """(30.3) for `size` bytes on p ranks; seconds, bytes a second."""
     return 2 * (p - 1) * latency + 2 * (p - 1) / p * size / bandwidth

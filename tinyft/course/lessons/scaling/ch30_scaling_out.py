@@ -12,15 +12,19 @@ from pathlib import Path
 
 import numpy as np
 
+import tinyft
 from tinyft import io, optim, peft
 from tinyft.course.experiment import (
     SEEDS,
     loss_on,
+    race,
     text_parts,
     trained_parameters,
     windows,
 )
 from tinyft.training import fit
+from tinyft.training.across import world
+from tinyft.training.checks import whole
 from tinyft.training.metrics import counted, on_device
 from tinyft.training.pretrained import load_pretrained
 from tinyft.training.recipes import lm_loss
@@ -122,22 +126,77 @@ def launch(size, method="lora", steps=STEPS):
         out = Path(folder) / "values.safetensors"
         module = "tinyft.course.lessons.scaling.ch30_ranks"
         command = [mpiexec(), "-n", str(size), sys.executable, "-m", module]
-        ended = subprocess.run(
-            [*map(str, command), str(out), method, str(steps)],
-            capture_output=True,
-            text=True,
-            env={k: v for k, v in os.environ.items() if k != "TINYFT_DEVICE"} | ONE,
-        )
-        if ended.returncode:
-            raise RuntimeError(f"mpiexec ended with an error: {ended.stderr[-2000:]}")
-        line = next(x for x in ended.stdout.splitlines() if x.startswith("{"))
+        told = _run([*command, out, method, steps])
+        line = next(x for x in told.splitlines() if x.startswith("{"))
         return json.loads(line) | {"values": np.asarray(io.load(out)["values"])}
+
+
+def measured(alone, study):
+    """{"gap", "bytes", "told"} of two ranks beside `alone`, trained by one process.
+
+    Run here by `mpiexec -n 2`; a stored run where the extra `mpi` is not installed.
+    """
+    if not mpiexec():
+        scores = study.where(method="lora", ranks=2, seed=0)[0]["scores"]
+        return scores | {"told": "the extra mpi is not installed here: a stored run"}
+    found, start = launch(2), values(fresh())
+    way = np.linalg.norm(values(alone) - start)
+    gap = np.linalg.norm(found["values"] - values(alone)) / way
+    told = f"measured here: two ranks, {found['steps']} steps, {found['bytes']:,} bytes"
+    return {"gap": gap, "bytes": found["bytes"], "told": told}
+
+
+def fastest(study, method, ranks):
+    """{part: seconds of a step} of the fastest repetition: shared, update, waiting, all."""
+    runs = [r["scores"] for r in study.where(method=method, ranks=ranks)]
+    best = min(runs, key=lambda scores: scores["seconds"])
+    parts = {k: best[k] / (STEPS - 1) for k in ("seconds", "update", "waiting")}
+    return parts | {"shared": 2 * parts["seconds"] - sum(parts.values())}
+
+
+def share_of_time(rows):
+    """Time of forward and backward on so many rows, beside that on ROWS (CPU time)."""
+    model, (x, y) = fresh(), batches(1)[0]
+    parts = {n: lambda n=n: slopes(model, (x[:n], y[:n])) for n in (rows, ROWS)}
+    seconds = race(parts, clock=time.process_time)
+    return seconds[rows] / seconds[ROWS]
+
+
+def hashing():
+    """A function that takes the hashes of the shipped GPT, as DataParallel does."""
+    model = fresh("full")
+    return lambda: world.digests(whole.slots(model))
+
+
+def start(script, size=2):
+    """What a script prints under `mpiexec -n size`; a sentence without the extra."""
+    if not mpiexec():
+        return "the extra mpi is not installed here, so the script was not started"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "script.py"
+        path.write_text(script, "utf-8")
+        return _run([mpiexec(), "-n", str(size), sys.executable, path], folder)
+
+
+def _run(command, folder=None):
+    paths = [str(Path(tinyft.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    kept = {k: v for k, v in os.environ.items() if k != "TINYFT_DEVICE"}
+    ended = subprocess.run(
+        list(map(str, command)),
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=kept | ONE | {"PYTHONPATH": os.pathsep.join(paths)},
+    )
+    if ended.returncode:
+        raise RuntimeError(f"mpiexec ended with an error: {ended.stderr[-2000:]}")
+    return ended.stdout
 
 
 # --- the study ----------------------------------------------------------------------
 
 
-METHODS, REPEATS = ("lora", "full"), range(5)
+METHODS, REPEATS = ("lora", "full"), range(10)
 SIZES, SEEN = (4, 16), 960  # rows of a batch, and in all
 RATES = (5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2)
 
@@ -146,9 +205,9 @@ def plan():
     """`tinyft study 30`: times on 1, 2 and 3 ranks, and rates for two sizes of a batch."""
     times = [
         {"method": method, "ranks": ranks, "seed": seed}
+        for seed in REPEATS  # outermost: what else the machine does meets all alike
         for method in METHODS
         for ranks in (1, 2, 3)
-        for seed in REPEATS
     ]
     return times + [
         {"rows": rows, "lr": lr, "seed": seed}

@@ -1,8 +1,7 @@
 """Chapter 30, on every rank: `mpiexec -n 2 python -m ... OUT METHOD STEPS`.
 
 Rank 0 writes what training ended with, and one line of JSON: seconds of all steps but
-the first, which of them went into Allreduce and into the update behind it, bytes of the
-buffers, steps.
+the first, those spent in Allreduce, bytes of the buffers, steps.
 """
 
 import json
@@ -11,8 +10,10 @@ import time
 
 import numpy as np
 
-from tinyft import io, models, nn
+from tinyft import io, models, nn, optim
+from tinyft.course.experiment import race, trained_parameters
 from tinyft.course.lessons.scaling import ch30_scaling_out as lesson
+from tinyft.optim.clip import clip_grad_norm
 from tinyft.training.across import world
 from tinyft.training.checks import whole
 from tinyft.training.metrics import on_device
@@ -92,34 +93,48 @@ def forward(net, batch):
     return lambda: lm_loss(net, x, y)
 
 
-class Clocked:
-    """A communicator that notes when each Allreduce began and ended."""
+def times(study, method, ranks):
+    """(seconds of a step, of which in the all-reduce): medians of the stored runs."""
+    found = study.where(method=method, ranks=ranks)
+    seconds = np.median(found.values("seconds")) / (lesson.STEPS - 1)
+    return seconds, np.median(found.values("waiting")) / lesson.STEPS
 
-    def __init__(self, comm):
-        self.comm, self.spans = comm, []
 
-    def __getattr__(self, name):
-        return getattr(self.comm, name)
+def parts(method):
+    """{8: , 15: forward and backward on so many rows, "update": } CPU seconds, here."""
+    model, (x, y) = lesson.fresh(method), lesson.batches(1)[0]
+    params = trained_parameters(model)
+    step, kept = optim.AdamW(params, 0.0), [0 * p.detach() for p in params]
 
-    def Allreduce(self, mine, total):
-        began = time.perf_counter()
-        self.comm.Allreduce(mine, total)
-        self.spans.append((began, time.perf_counter()))
+    def update():
+        for p, g in zip(params, kept):
+            p.grad = g
+        clip_grad_norm(params, lesson.CLIP)
+        step.step()
+        step.zero_grad()
+
+    passes = {
+        n: lambda n=n: lesson.slopes(model, (x[:n], y[:n])) for n in (8, lesson.ROWS)
+    }
+    return race(passes | {"update": update}, clock=time.process_time)
+
+
+def hashing():
+    """A function that takes the hashes of the shipped GPT, as DataParallel does."""
+    model = lesson.fresh("full")
+    return lambda: world.digests(whole.slots(model))
 
 
 def main(out, method, steps):
     """Train on this rank."""
-    comm = Clocked(world.join())
     model = lesson.fresh(method)
-    ranks = DataParallel(model, comm)
+    ranks = DataParallel(model)
     ends = lesson.train(model, ranks, int(steps))
     if ranks.rank == 0:
         io.save(out, {"values": lesson.values(model)})
-        spans = comm.spans[1:]  # the first step warms up
         found = {
             "seconds": ends[-1] - ends[0],
-            "waiting": sum(end - began for began, end in spans),
-            "update": sum(end - joined for end, (_, joined) in zip(ends[1:], spans)),
+            "waiting": ranks.seconds,
             "bytes": ranks.bytes,
             "steps": ranks.steps,
         }

@@ -17,14 +17,11 @@ from tinyft import io, optim, peft
 from tinyft.course.experiment import (
     SEEDS,
     loss_on,
-    race,
     text_parts,
     trained_parameters,
     windows,
 )
 from tinyft.training import fit
-from tinyft.training.across import world
-from tinyft.training.checks import whole
 from tinyft.training.metrics import counted, on_device
 from tinyft.training.pretrained import load_pretrained
 from tinyft.training.recipes import lm_loss
@@ -120,7 +117,7 @@ def mpiexec():
 def launch(size, method="lora", steps=STEPS):
     """Train under `mpiexec -n size`, on the CPU.
 
-    Returns {"values", "seconds", "waiting", "update", "bytes", "steps"} of rank 0.
+    Returns {"values", "seconds", "waiting", "bytes", "steps"} of rank 0.
     """
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "values.safetensors"
@@ -144,28 +141,6 @@ def measured(alone, study):
     gap = np.linalg.norm(found["values"] - values(alone)) / way
     told = f"measured here: two ranks, {found['steps']} steps, {found['bytes']:,} bytes"
     return {"gap": gap, "bytes": found["bytes"], "told": told}
-
-
-def fastest(study, method, ranks):
-    """{part: seconds of a step} of the fastest repetition: shared, update, waiting, all."""
-    runs = [r["scores"] for r in study.where(method=method, ranks=ranks)]
-    best = min(runs, key=lambda scores: scores["seconds"])
-    parts = {k: best[k] / (STEPS - 1) for k in ("seconds", "update", "waiting")}
-    return parts | {"shared": 2 * parts["seconds"] - sum(parts.values())}
-
-
-def share_of_time(rows):
-    """Time of forward and backward on so many rows, beside that on ROWS (CPU time)."""
-    model, (x, y) = fresh(), batches(1)[0]
-    parts = {n: lambda n=n: slopes(model, (x[:n], y[:n])) for n in (rows, ROWS)}
-    seconds = race(parts, clock=time.process_time)
-    return seconds[rows] / seconds[ROWS]
-
-
-def hashing():
-    """A function that takes the hashes of the shipped GPT, as DataParallel does."""
-    model = fresh("full")
-    return lambda: world.digests(whole.slots(model))
 
 
 def start(script, size=2):
@@ -196,25 +171,34 @@ def _run(command, folder=None):
 # --- the study ----------------------------------------------------------------------
 
 
-METHODS, REPEATS = ("lora", "full"), range(10)
 SIZES, SEEN = (4, 16), 960  # rows of a batch, and in all
 RATES = (5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2)
 
 
 def plan():
     """`tinyft study 30`: times on 1, 2 and 3 ranks, and rates for two sizes of a batch."""
-    times = [
+    timings = [
         {"method": method, "ranks": ranks, "seed": seed}
-        for seed in REPEATS  # outermost: what else the machine does meets all alike
-        for method in METHODS
+        for method in ("lora", "full")
         for ranks in (1, 2, 3)
+        for seed in (0, 1, 2)
     ]
-    return times + [
+    return timings + [
         {"rows": rows, "lr": lr, "seed": seed}
         for rows in SIZES
         for lr in RATES
         for seed in SEEDS
     ]
+
+
+def minimum(losses):
+    """Where a parabola through the best of RATES and its neighbours is least.
+
+    losses: one per rate. In doublings of the first rate.
+    """
+    k = int(np.clip(np.argmin(losses), 1, len(losses) - 2))
+    a, b, c = losses[k - 1 : k + 2]
+    return k + 0.5 * (a - c) / (a - 2 * b + c)
 
 
 def finals(grids):
@@ -234,7 +218,7 @@ def timed(method, ranks):
     start, alone = values(fresh(method)), values(model)
     found = launch(ranks, method)
     gap = np.linalg.norm(found["values"] - alone) / np.linalg.norm(alone - start)
-    kept = {k: found[k] for k in ("seconds", "waiting", "update", "bytes", "steps")}
+    kept = {k: found[k] for k in ("seconds", "waiting", "bytes", "steps")}
     return {"gap": gap, **kept}
 
 

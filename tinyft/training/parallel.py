@@ -16,7 +16,7 @@ import time
 from tinyft import backend
 from tinyft.training.across import buffer, norms, world
 from tinyft.training.checks import whole
-from tinyft.training.metrics import counted
+from tinyft.training.metrics import counted, on_device
 
 
 class DataParallel:
@@ -119,8 +119,8 @@ class DataParallel:
         part = world.rows(batch, self.rank, self.size)
         mine = tuple(x[part] if backend.is_array(x) and x.ndim else x for x in batch)
         with self.model.evaluating():
-            exact = buffer.sums(self.model, self.params, loss_fn, batch)
-            joint = buffer.sums(self.model, self.params, loss_fn, mine)
+            exact = _sums(self.model, self.params, loss_fn, batch)
+            joint = _sums(self.model, self.params, loss_fn, mine)
         total = backend.HOST.empty_like(joint)
         self.comm.Allreduce(joint, total)
         return buffer.compare(total, exact, sum(p.size for p in self.params))
@@ -132,3 +132,18 @@ class DataParallel:
             *world.digests(whole.slots(self.model)),
         ]
         world.same(self.comm, mine, "DataParallel: the ranks have drifted apart")
+
+
+def _sums(model, params, loss_fn, batch):
+    """The buffer of a batch on this rank alone; leaves no gradients."""
+    for p in params:
+        p.grad = None
+    count, loss = counted(batch[-1]), 0.0
+    if count:
+        total = loss_fn(model, *on_device(model, batch)) * count
+        total.backward()
+        loss = total.item()
+    found = buffer.pack(params, loss, count)
+    for p in params:
+        p.grad = None
+    return found

@@ -8,7 +8,6 @@ keeps none (an optimizer skips it), one that has some is zero on the other ranks
 
 from tinyft import backend
 from tinyft.autograd import Tensor
-from tinyft.training.metrics import counted, on_device
 
 EXACT = 2**24  # float32 holds every whole number up to here
 
@@ -56,21 +55,6 @@ def unpack(buffer, params):
             p.grad = Tensor(backend.to(part, p.device))
         start += p.size
     return float(buffer[-2]) / count, count
-
-
-def sums(model, params, loss_fn, batch):
-    """The buffer of a batch on this rank alone; leaves no gradients."""
-    for p in params:
-        p.grad = None
-    count, loss = counted(batch[-1]), 0.0
-    if count:
-        total = loss_fn(model, *on_device(model, batch)) * count
-        total.backward()
-        loss = total.item()
-    found = pack(params, loss, count)
-    for p in params:
-        p.grad = None
-    return found
 
 
 def compare(joint, exact, size):

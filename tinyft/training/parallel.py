@@ -4,7 +4,7 @@
 
 g_r is the gradient of rank r's mean loss over its n_r targets, so (1) is the gradient of
 the whole batch, whatever the parts. The buffer [sums of gradients, loss, count] goes
-through one Allreduce and is divided once; only what trains is in it, so an adapter sends
+through one Allreduce and is divided once; only what trains is in it: an adapter sends
 little. A ring sends 2 (p - 1) / p of it per rank (Patarasu and Yuan 2009).
 
     ranks = DataParallel(model)                  # mpiexec -n 4 python script.py
@@ -14,9 +14,10 @@ little. A ring sends 2 (p - 1) / p of it per rank (Patarasu and Yuan 2009).
 import time
 
 from tinyft import backend
+from tinyft.training import audit
 from tinyft.training.across import buffer, norms, world
 from tinyft.training.checks import whole
-from tinyft.training.metrics import counted, on_device
+from tinyft.training.metrics import counted
 
 
 class DataParallel:
@@ -26,22 +27,21 @@ class DataParallel:
     every  steps between two comparisons of all ranks' values (0: never)
 
     Build model and optimizer alike on every rank, and draw the same batches. Rank 0's
-    values and generator states go to all; rank r's generators then jump r times, so that
-    dropout masks are independent. BatchNorm takes the statistics of all ranks' rows.
-    `bytes` and `seconds` add up what went through Allreduce and how long that took.
-    Arrays on a GPU are copied to the host for it: the MPI of the extra cannot read them.
+    values and generator states go to all; rank r's generators then jump r times: dropout
+    masks are independent. BatchNorm takes the statistics of all ranks' rows.
+    `bytes` and `seconds` add up what went through Allreduce, and its time; arrays on a
+    GPU are copied to the host for it: the MPI of the extra cannot read them.
 
     Raises ModuleNotFoundError without mpi4py, ValueError if the ranks train different
-    parameters. An error on one rank ends all, as does sys.exit inside `fit`. Passes in
-    training mode through BatchNorm are joint from now on: make them on all ranks.
+    parameters. An error on one rank ends all, as does sys.exit inside `fit`. Passes through
+    BatchNorm in training mode are joint from now on: make them on all ranks.
     """
 
     def __init__(self, model, comm=None, every=100):
         self.comm = world.join(comm)
         self.rank, self.size = self.comm.Get_rank(), self.comm.Get_size()
         self.model, self.every = model, every
-        self.steps = self.bytes = self.seen = 0
-        self.seconds = 0.0
+        self.steps = self.bytes = self.seconds = self.seen = 0
         self.start()
 
     def start(self):
@@ -69,17 +69,14 @@ class DataParallel:
     def part(self, batch):
         """This rank's rows of a batch of arrays (n, ...), each row on one rank only.
 
-        May have no row, if n < size. Raises ValueError for arrays of different lengths.
+        None, if n < size. Raises ValueError for arrays of different lengths.
         """
         self.seen = world.batch_digest(batch, self.seen)
         rows = world.rows(batch, self.rank, self.size)
         return tuple(x[rows] if backend.is_array(x) and x.ndim else x for x in batch)
 
     def counts(self, parts):
-        """Targets in each of this rank's parts of a step's batches.
-
-        Raises ValueError for 0 where BatchNorm would wait for this rank's rows.
-        """
+        """Targets in each of this rank's parts; ValueError for 0 if BatchNorm waits."""
         found = [counted(part[-1]) for part in parts]
         if self.norms and not all(found):
             raise ValueError(
@@ -91,8 +88,7 @@ class DataParallel:
     def average(self, loss, count):
         """Join every gradient, in place; the mean loss of the whole batch, a float.
 
-        loss    the sum of losses over this rank's `count` targets, after its backward();
-                0 and 0 on a rank that had none
+        loss    the sum over this rank's `count` targets, after its backward(), or 0 and 0
         Raises ValueError, on every rank, if no rank had a target.
         """
         mine = buffer.pack(self.params, float(loss), count)
@@ -110,40 +106,13 @@ class DataParallel:
     def audit(self, loss_fn, batch):
         """(relative difference, factor): the joint gradient beside one process's.
 
-        Every rank computes the gradient of all rows of `batch`, and joins that of its
-        part as `fit` does; about 1e-6 and 1 in float32 if loss_fn is the mean over the
-        targets that `fit` counts (rows, or whole-number targets other than -100).
-        Call it on all ranks, with parts that differ in their targets; in evaluation
-        mode, so it does not see dropout and BatchNorm. Leaves no gradients.
+        About 1e-6 and 1 in float32 if loss_fn is the mean over the targets that `fit`
+        counts. Call it on all ranks, with parts of unequal targets; model.eval() is used.
         """
-        part = world.rows(batch, self.rank, self.size)
-        mine = tuple(x[part] if backend.is_array(x) and x.ndim else x for x in batch)
-        with self.model.evaluating():
-            exact = _sums(self.model, self.params, loss_fn, batch)
-            joint = _sums(self.model, self.params, loss_fn, mine)
-        total = backend.HOST.empty_like(joint)
-        self.comm.Allreduce(joint, total)
-        return buffer.compare(total, exact, sum(p.size for p in self.params))
+        return audit.compared(self, loss_fn, batch)
 
     def check(self):
         """Compare all ranks' values and batches; ValueError names the first to differ."""
-        mine = [
-            ("the batches drawn", self.seen),
-            *world.digests(whole.slots(self.model)),
-        ]
-        world.same(self.comm, mine, "DataParallel: the ranks have drifted apart")
-
-
-def _sums(model, params, loss_fn, batch):
-    """The buffer of a batch on this rank alone; leaves no gradients."""
-    for p in params:
-        p.grad = None
-    count, loss = counted(batch[-1]), 0.0
-    if count:
-        total = loss_fn(model, *on_device(model, batch)) * count
-        total.backward()
-        loss = total.item()
-    found = buffer.pack(params, loss, count)
-    for p in params:
-        p.grad = None
-    return found
+        seen, values = self.seen, world.digests(whole.slots(self.model))
+        what = "DataParallel: the ranks have drifted apart"
+        world.same(self.comm, [("the batches drawn", seen), *values], what)

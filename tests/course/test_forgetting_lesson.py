@@ -6,6 +6,7 @@ import pytest
 from tinyft import tensor
 from tinyft.course import runs
 from tinyft.course.lessons.life import ch26_forgetting as lesson
+from tinyft.course.lessons.life import ch26_grids as grids
 from tinyft.course.lessons.life import ch26_guards as guards
 from tinyft.course.lessons.life import ch26_results as results
 from tinyft.course.lessons.life import ch26_toys as toys
@@ -53,25 +54,25 @@ def test_gpm_holds_what_it_should_and_no_bias_moves():
 
 def test_the_first_two_seeds_choose_and_no_chosen_rate_is_at_an_edge():
     study = runs.load("26_forgetting")
-    found = lesson.chosen(study, "domains", lesson.GPM)
+    found = grids.chosen(study, "domains", grids.GPM)
     chosen = found[0]["settings"]
     assert len(found) == 5
-    for other in study.where(kind="domains", method=lesson.GPM, seed=0):
+    for other in study.where(kind="domains", method=grids.GPM, seed=0):
         pair = {k: other["settings"][k] for k in ("strength", "lr")}
-        same = study.where(kind="domains", method=lesson.GPM, **pair)
+        same = study.where(kind="domains", method=grids.GPM, **pair)
         assert np.mean(found.values("valid")[:2]) <= np.mean(same.values("valid")[:2])
-    for method in lesson.GRIDS["domains"]:
+    for method in grids.GRIDS["domains"]:
         of_method = study.where(kind="domains", method=method)
         rates = sorted({run["settings"]["lr"] for run in of_method})
-        best = lesson.chosen(study, "domains", method)[0]["settings"]["lr"]
+        best = grids.chosen(study, "domains", method)[0]["settings"]["lr"]
         assert rates[0] < best < rates[-1], method
-    assert chosen["strength"] in lesson.GRIDS["domains"][lesson.GPM]
+    assert chosen["strength"] in grids.GRIDS["domains"][grids.GPM]
 
 
 def test_the_tables_have_a_row_per_method_and_fisher():
     study = runs.load("26_forgetting")
     assert len(results.race_rows(study, "domains")) == 8
-    assert [row[0] for row in results.fisher_rows(study)] == list(lesson.FISHERS)
+    assert [row[0] for row in results.fisher_rows(study)] == list(grids.FISHERS)
     arms = "off-policy", "on-policy, γ = 1"
     judged = {arm: {"real words": 0.5, "KL(p‖q)": 1.0} for arm in arms}
     assert all(len(row) == 4 for row in results.advice(study, judged))

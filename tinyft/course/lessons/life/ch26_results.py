@@ -7,53 +7,54 @@ import numpy as np
 from tinyft import transfer
 from tinyft.course.experiment import race, said, said_gap
 from tinyft.course.lessons.life import ch26_forgetting as lesson
+from tinyft.course.lessons.life import ch26_grids as grids
 from tinyft.course.lessons.life import ch26_guards as guards
 
 SCORES = ("final", "forgetting", "just after")
 KEEPS = {
-    lesson.NONE: "",
-    lesson.SPRING: "λ",
-    lesson.EWC: "λ",
-    lesson.LWF: "λ",
-    lesson.OSF: "share held",
-    lesson.GPM: "share of squared length",
-    lesson.KEPT: "images",
-    lesson.ALL: "",
+    grids.NONE: "",
+    grids.SPRING: "λ",
+    grids.EWC: "λ",
+    grids.LWF: "λ",
+    grids.OSF: "share held",
+    grids.GPM: "share of squared length",
+    grids.KEPT: "images",
+    grids.ALL: "",
 }
 
 
 def mean(study, kind, method, score, strength=None):
     """The mean of a score at the chosen setting."""
-    return float(np.mean(lesson.chosen(study, kind, method, strength).values(score)))
+    return float(np.mean(grids.chosen(study, kind, method, strength).values(score)))
 
 
 def race_rows(study, kind):
     """A row per method at its chosen setting; differences in points to "nothing"."""
-    base = np.array(lesson.chosen(study, kind, lesson.NONE).values("final"))
-    return [_row(m, lesson.chosen(study, kind, m), base) for m in lesson.GRIDS[kind]]
+    base = np.array(grids.chosen(study, kind, grids.NONE).values("final"))
+    return [_row(m, grids.chosen(study, kind, m), base) for m in grids.GRIDS[kind]]
 
 
 def _row(method, runs, base):
     chosen, final = runs[0]["settings"], np.array(runs.values("final"))
     what = f"{KEEPS[method]} {chosen['strength']:g}" if KEEPS[method] else ""
-    gap = "" if method == lesson.NONE else said_gap(final - base, 2, 100)
+    gap = "" if method == grids.NONE else said_gap(final - base, 2, 100)
     cells = [said(runs.values(score), 3) for score in SCORES]
-    if method == lesson.ALL:
+    if method == grids.ALL:
         cells[1:] = "–", "–"
     return [method, what, f"{chosen['lr']:g}", *cells, gap]
 
 
 def size_rows(study, kind):
     """A row per size of the buffer, at its own best rate."""
-    runs = {n: lesson.chosen(study, kind, lesson.KEPT, n) for n in lesson.SIZES}
+    runs = {n: grids.chosen(study, kind, grids.KEPT, n) for n in grids.SIZES}
     return [[kind, n, *(said(r.values(s), 3) for s in SCORES)] for n, r in runs.items()]
 
 
 def fisher_rows(study):
     """A row per Fisher at its own λ; differences to the true one in points."""
     found = {
-        f: lesson.chosen(study, "domains", f"EWC, {f}", lr=lesson.FISHER_RATE)
-        for f in lesson.FISHERS
+        f: grids.chosen(study, "domains", f"EWC, {f}", lr=grids.FISHER_RATE)
+        for f in grids.FISHERS
     }
     true, rows = np.array(found["true"].values("final")), []
     for name, runs in found.items():
@@ -66,13 +67,13 @@ def fisher_rows(study):
 
 def gap(study, kind, a, b, score="final", digits=2):
     """a minus b at their chosen settings, paired by seed, in points."""
-    first, second = (lesson.chosen(study, kind, m).values(score) for m in (a, b))
+    first, second = (grids.chosen(study, kind, m).values(score) for m in (a, b))
     return said_gap(np.subtract(first, second), digits, 100)
 
 
 def rate_row(study):
     """{rate: (final, just after)} of "nothing" on the domains, two seeds."""
-    found = study.where(kind="domains", method=lesson.NONE)
+    found = study.where(kind="domains", method=grids.NONE)
     rates = sorted({run["settings"]["lr"] for run in found})
     return {
         lr: [float(np.mean(found.where(lr=lr).values(s)[:2])) for s in SCORES]
@@ -81,12 +82,12 @@ def rate_row(study):
 
 
 TIMED = {
-    lesson.NONE: 0.0,
-    lesson.SPRING: 0.03,
-    lesson.EWC: 100.0,
-    lesson.LWF: 0.3,
-    lesson.GPM: 0.9,
-    lesson.KEPT: 20,
+    grids.NONE: 0.0,
+    grids.SPRING: 0.03,
+    grids.EWC: 100.0,
+    grids.LWF: 0.3,
+    grids.GPM: 0.9,
+    grids.KEPT: 20,
 }
 
 
@@ -101,7 +102,7 @@ def step_costs(steps=20):
         hooks = guard.begin(model, 1, "domains", rng)
         runs[method] = _learning(model, every[1]["train"], steps, rng, hooks)
     seconds = race(runs, rounds=5, clock=time.process_time)
-    return {m: t / seconds[lesson.NONE] for m, t in seconds.items() if m != lesson.NONE}
+    return {m: t / seconds[grids.NONE] for m, t in seconds.items() if m != grids.NONE}
 
 
 def _learning(model, xy, steps, rng, hooks=(None, None)):
@@ -133,30 +134,30 @@ def advice(study, words):
 
 def _guards(study):
     def pair(method, strength=None):
-        runs = (lesson.chosen(study, kind, method, strength) for kind in lesson.GRIDS)
+        runs = (grids.chosen(study, kind, method, strength) for kind in grids.GRIDS)
         return " and ".join(said(one.values("final"), 2) for one in runs)
 
-    domains = said(lesson.chosen(study, "domains", lesson.EWC).values("final"), 2)
+    domains = said(grids.chosen(study, "domains", grids.EWC).values("final"), 2)
     return [
         [
             "all old data may be kept",
             "train on all tasks mixed",
-            f"final accuracy {pair(lesson.ALL)} (domains, digits); nothing: "
-            f"{pair(lesson.NONE)}",
+            f"final accuracy {pair(grids.ALL)} (domains, digits); nothing: "
+            f"{pair(grids.NONE)}",
             "the data, and training again for each new task",
         ],
         [
             "a few old examples may be kept",
             "rehearsal: 20 or more per task, every class among them, each old task with "
             "weight 1",
-            pair(lesson.KEPT, 20),
+            pair(grids.KEPT, 20),
             "the right to keep them; a second batch in each step",
         ],
         [
             "none may be kept, and the layers are linear",
             "GPM: hold the directions of 0.8 to 0.95 of the inputs' squared length, "
             "freeze the biases, project each step",
-            pair(lesson.GPM),
+            pair(grids.GPM),
             "in the digits it learned about half; free directions run out (Proofs, F)",
         ],
         [
@@ -190,11 +191,11 @@ def _student(words):
 
 
 PAIRS = (
-    (lesson.KEPT, lesson.GPM),
-    (lesson.GPM, lesson.NONE),
-    (lesson.GPM, lesson.EWC),
-    (lesson.EWC, lesson.NONE),
-    (lesson.EWC, lesson.SPRING),
+    (grids.KEPT, grids.GPM),
+    (grids.GPM, grids.NONE),
+    (grids.GPM, grids.EWC),
+    (grids.EWC, grids.NONE),
+    (grids.EWC, grids.SPRING),
 )
 
 
@@ -205,12 +206,12 @@ def leans(study):
     """
     rows = []
     for a, b in PAIRS:
-        kept = 20 if a == lesson.KEPT else None
+        kept = 20 if a == grids.KEPT else None
         name = f"{a}, 20" if kept else a
         cells = []
-        for kind in lesson.GRIDS:
-            first = lesson.chosen(study, kind, a, kept)
-            second = lesson.chosen(study, kind, b)
+        for kind in grids.GRIDS:
+            first = grids.chosen(study, kind, a, kept)
+            second = grids.chosen(study, kind, b)
             for score in ("final", "just after"):
                 away = np.subtract(first.values(score), second.values(score))
                 cells.append(said_gap(away, 1, 100))

@@ -96,9 +96,7 @@ def fishers(study, caption):
     """Final test accuracy against λ for each Fisher, the mean of the first two seeds."""
     curves = {}
     for name in grids.FISHERS:
-        found = study.where(
-            kind="domains", method=f"EWC, {name}", lr=grids.FISHER_RATE
-        )
+        found = study.where(kind="domains", method=f"EWC, {name}", lr=grids.FISHER_RATE)
         means = [found.where(strength=s).values("final")[:2] for s in grids.STRENGTHS]
         curves[name] = np.mean(means, axis=1)
     plot.curves(

@@ -117,8 +117,12 @@ def run(kind, method, strength, lr, seed):
 
 def in_sequence(kind, method, strength, lr, seed, steps=None):
     """{"valid", "test": R (5, 5)} of one method, NaN above the diagonal."""
-    model, rng = network(seed), np.random.default_rng(seed)
-    guard, steps = guards.make(method, strength), steps or STEPS[kind]
+    return guarded(kind, guards.make(method, strength), lr, seed, steps)
+
+
+def guarded(kind, guard, lr, seed, steps=None):
+    """The same of a guard, which the caller keeps."""
+    model, rng, steps = network(seed), np.random.default_rng(seed), steps or STEPS[kind]
     tables = {part: np.full((5, 5), np.nan) for part in ("valid", "test")}
     every = tasks(kind)
     for i, task in enumerate(every):

@@ -69,7 +69,7 @@ def pairs(kind, method):
 
 def plan():
     """Every strength at every rate, on both sequences; five Fishers at one rate; the
-    students of section 7."""
+    students of the aside."""
     arms = [
         (kind, method, *pair)
         for kind in GRIDS

@@ -99,10 +99,11 @@ class OSF(Bare):
 class GPM(Bare):
     """`strength`: the share of energy of 300 images per task; biases are frozen."""
 
-    spaces = None
+    spaces = held = None
 
     def hold(self, model, i, kind, rng):
-        return None, continual.Complement(model, self.spaces).hold
+        self.held = self.spaces
+        return None, continual.Complement(model, self.held).hold
 
     def end(self, model, x, y, rng):
         x = x[:SPAN_IMAGES]

@@ -15,8 +15,8 @@ NONE, SPRING, LWF, OSF, GPM, KEPT = "nothing", "L2-SP", "LwF", "OSF", "GPM", "re
 EWC, ALL, BARE, RANDOM = "EWC, true", "all at once", "biases frozen", "GPM, random"
 ARM = "kind", "method", "strength", "lr"
 BEYOND = {  # where the best rate of RATES was at the edge
-    "domains": {NONE: 3e-4, LWF: 3e-4, GPM: 3e-2},
-    "digits": {SPRING: 3e-2, LWF: 3e-2},
+    "domains": {NONE: (3e-4,), LWF: (3e-4,), GPM: (3e-2,)},
+    "digits": {SPRING: (3e-2, 1e-1), EWC: (3e-4,), LWF: (3e-2,), OSF: (3e-4,)},
 }
 GRIDS = {
     "domains": {
@@ -31,7 +31,7 @@ GRIDS = {
     },
     "digits": {
         NONE: (0.0,),
-        SPRING: (0.01, 0.1, 1.0),
+        SPRING: (0.01, 0.1, 1.0, 3.0, 10.0),
         EWC: (1e1, 1e2, 1e3, 1e4, 1e5, 1e6),
         LWF: (0.03, 0.1, 0.3, 1.0, 3.0),
         OSF: (0.1, 0.25),
@@ -54,8 +54,7 @@ def other(kind):
 
 def rates(kind, method):
     """The rates that a method may choose from, sorted."""
-    beyond = BEYOND[kind].get(method)
-    return tuple(sorted((*RATES, beyond) if beyond else RATES))
+    return tuple(sorted((*RATES, *BEYOND[kind].get(method, ()))))
 
 
 def pairs(kind, method):

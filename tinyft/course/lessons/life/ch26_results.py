@@ -180,3 +180,13 @@ def student_rows(study):
             )
             rows.append([arm, lr, *(f"{v[0]:.2f} to {v[-1]:.2f}" for v in ends)])
     return rows
+
+
+def sensitivity_rates(study):
+    """{rate: text} of "nothing" on the domains: final and just after, two seeds."""
+    found = study.where(kind="domains", method=grids.NONE)
+    texts = {}
+    for lr in grids.rates("domains", grids.NONE):
+        final, _, after = (np.mean(found.where(lr=lr).values(s)[:2]) for s in SCORES)
+        texts[lr] = f"final {final:.2f}, just after {after:.2f}"
+    return texts

@@ -5,6 +5,7 @@ import pytest
 
 from tinyft import tensor
 from tinyft.course import runs
+from tinyft.course.lessons.life import ch26_advice as advice
 from tinyft.course.lessons.life import ch26_forgetting as lesson
 from tinyft.course.lessons.life import ch26_grids as grids
 from tinyft.course.lessons.life import ch26_guards as guards
@@ -73,10 +74,36 @@ def test_the_tables_have_a_row_per_method_and_fisher():
     study = runs.load("26_forgetting")
     assert len(results.race_rows(study, "domains")) == 8
     assert [row[0] for row in results.fisher_rows(study)] == list(grids.FISHERS)
-    arms = "off-policy", "on-policy, γ = 1"
-    judged = {arm: {"real words": 0.5, "KL(p‖q)": 1.0} for arm in arms}
-    assert all(len(row) == 4 for row in results.advice(study, judged))
-    assert all(len(row) == 5 for row in results.leans(study))
+    assert len(results.copied_rows(study)) == len(grids.FISHERS)
+    assert all(len(row) == 4 for row in advice.rows(study))
+    assert all(len(row) == 5 for row in advice.leans(study))
+    for kind in grids.GRIDS:
+        assert len(results.equal_rows(study, kind)) == 6
+    assert all(len(row) == 7 for row in results.borrowed_rows(study))
+
+
+def test_random_directions_are_as_many_as_gpm_holds():
+    x, y = lesson.tasks()[0]["train"]
+    found = {}
+    for method in ("GPM", "GPM, random"):
+        model, rng = lesson.network(0), np.random.default_rng(0)
+        guard = guards.make(method, 0.9)
+        guard.end(model, x, y, rng)
+        _, after = guard.begin(model, 1, "domains", rng)
+        found[method] = tensor(after.__self__.spaces["0.weight"][1]).numpy()
+        assert rng.random() == np.random.default_rng(0).random()  # the same batches
+    V = found["GPM, random"]
+    assert V.shape == found["GPM"].shape
+    np.testing.assert_allclose(V.T @ V, np.eye(V.shape[1]), atol=1e-5)
+
+
+def test_the_ends_of_figure_4_share_a_new_loss():
+    X1, y1, X2, y2 = toys.two_tasks()
+    w1 = np.linalg.lstsq(X1, y1, rcond=None)[0]
+    ends = toys.ends((X1, y1), (X2, y2), w1)
+    for name in ("L2-SP", "EWC", "LwF", "rehearsal, all kept"):
+        loss = toys.half_square(X2, y2, ends[name][1])
+        assert loss == pytest.approx(toys.half_square(X2, y2, ends["GPM"][1]), 1e-9)
 
 
 def test_only_the_projected_step_stays_under_adam():

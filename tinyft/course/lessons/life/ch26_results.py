@@ -190,3 +190,14 @@ def sensitivity_rates(study):
         final, _, after = (np.mean(found.where(lr=lr).values(s)[:2]) for s in SCORES)
         texts[lr] = f"final {final:.2f}, just after {after:.2f}"
     return texts
+
+
+def rate_by_new_task(study, method, strength):
+    """(rate, final) in the domains at the rate that is best just after each task."""
+    found = study.where(kind="domains", method=method, strength=strength)
+    means = {
+        lr: [float(np.mean(found.where(lr=lr).values(s)[:2])) for s in SCORES]
+        for lr in grids.rates("domains", method)
+    }
+    best = max(means, key=lambda lr: means[lr][2])
+    return best, means[best][0]

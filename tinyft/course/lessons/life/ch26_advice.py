@@ -37,7 +37,7 @@ def rows(study):
         [
             "none may be kept; other layers; every task has all classes",
             "EWC with the true Fisher",
-            f"λ = {EWC_STRENGTH:g}, then sweep it on a sequence like yours that may be kept",
+            f"λ = {EWC_STRENGTH:g}, then sweep on a sequence like yours that you keep",
             pair(grids.EWC),
         ],
     ]

@@ -15,7 +15,7 @@ from tinyft.transfer import continual
 DOMAINS = ("plain", "inverted", "rotated", "shifted", "noisy")
 PAIRS = ((0, 1), (2, 3), (4, 5), (6, 7), (8, 9))
 STEPS, BATCH = {"domains": 300, "digits": 150}, 32
-plan, finals = grids.plan, grids.finals
+plan, finals = grids.settings, grids.more  # for `tinyft study 26`
 
 
 @cache

@@ -66,7 +66,7 @@ def pairs(kind, method):
     return list(dict.fromkeys(found))
 
 
-def plan():
+def settings():
     """Every strength at every rate, on both sequences; five Fishers at one rate; the
     students of the aside."""
     arms = [
@@ -89,7 +89,7 @@ def plan():
     return [dict(zip(ARM, a)) | {"seed": s} for s in CHOOSING for a in arms] + students
 
 
-def finals(study):
+def more(study):
     """The other seeds: each method at what the first two chose on valid.
 
     Each size of the buffer at its own best rate; each Fisher at its own best strength
@@ -110,7 +110,7 @@ def finals(study):
         arms += [("domains", f"EWC, {f}", *of_best)]
         arms += [("domains", f"EWC, {f}", COPIED, FISHER_RATE)]
     arms = [dict(zip(ARM, arm)) for arm in dict.fromkeys(arms)]
-    planned = plan()
+    planned = settings()
     wanted = [arm | {"seed": seed} for seed in SEEDS for arm in arms]
     return [one for one in wanted if one not in planned]
 

@@ -10,7 +10,7 @@ SIZES = [(4, 5, 2), (5, 7, 3), (3, 4, 4)]  # answers, pairs, steps
 
 
 def problem(rng, K, n, steps):
-    w = rng.integers(0, K, n)
+    w = rng.integers(0, K - (steps == 4), n)  # there no pair prefers the last answer
     pairs = np.stack([w, (w + rng.integers(1, K, n)) % K], axis=1)
     beta, epsilon, weight = rng.uniform([0.6, 0.1, 0.2], [0.9, 0.2, 0.4])
     lr = float(rng.uniform(0.8, 1.2))

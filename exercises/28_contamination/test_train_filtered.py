@@ -22,6 +22,7 @@ def problem(rng, V, steps, B, T, n, g, lr):
         at, to = rng.integers(0, L - g + 1), (0, T - g, rng.integers(0, T - g + 1))[i % 3]
         rows[i, 0, to : to + g] = part[at : at + g]
         rows[i, 1, T - g :] = pages[i % n, L - g :]  # the page's last g, at the row's end
+        rows[i, 3, T - g + 1 :] = pages[i % n, L - g + 1 :]  # its last g − 1: no overlap
     rows[1, :, :g] = pages[0, :g]
     rows[2, 2, :L] = pages[-1]
     W = 0.5 * rng.normal(size=(V, V))

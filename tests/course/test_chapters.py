@@ -1,5 +1,6 @@
 """course/chapters.toml says what is there: notebooks, exercises, files, README."""
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -112,3 +113,38 @@ def test_an_unknown_chapter_is_a_sentence():
     assert chapters.one("09_l2sp").number == "09"
     with pytest.raises(LookupError, match=r"no chapter '77' .* it has 00_autograd"):
         chapters.one("77")
+
+
+def silent_tries(source):
+    """try statements of a cell that say nothing if the error does not come."""
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Try):
+            continue
+        inside = [x for part in node.body for x in ast.walk(part)]
+        handled = [x for part in node.handlers for x in ast.walk(part)]
+        speaks = any(isinstance(x, ast.Raise) for x in inside)
+        names = {
+            x.func.id for x in inside if isinstance(getattr(x, "func", 0), ast.Name)
+        }
+        counted = any(isinstance(x, ast.AugAssign | ast.Return) for x in handled)
+        kept = any(getattr(x, "attr", "") == "append" for x in handled)
+        if not (speaks or "check" in names or counted or kept):
+            yield node
+
+
+@each
+def test_a_refusal_that_does_not_come_is_an_error(chapter):
+    """A cell that shows an error fails where the library no longer raises it."""
+    notebook = json.loads((ROOT / chapter.notebook).read_text("utf-8"))
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            source = "".join(cell["source"])
+            assert not list(silent_tries(source)), source
+
+
+def test_a_silent_try_would_be_seen():
+    assert list(silent_tries("try:\n    f()\nexcept ValueError as e:\n    print(e)"))
+    loud = (
+        "try:\n    f()\n    raise AssertionError\nexcept ValueError as e:\n    print(e)"
+    )
+    assert not list(silent_tries(loud))

@@ -5,7 +5,9 @@ import pytest
 
 from tinyft import tensor
 from tinyft.course import runs
+from tinyft.course.lessons.life import ch26_advice as advice
 from tinyft.course.lessons.life import ch26_forgetting as lesson
+from tinyft.course.lessons.life import ch26_grids as grids
 from tinyft.course.lessons.life import ch26_guards as guards
 from tinyft.course.lessons.life import ch26_results as results
 from tinyft.course.lessons.life import ch26_toys as toys
@@ -53,29 +55,55 @@ def test_gpm_holds_what_it_should_and_no_bias_moves():
 
 def test_the_first_two_seeds_choose_and_no_chosen_rate_is_at_an_edge():
     study = runs.load("26_forgetting")
-    found = lesson.chosen(study, "domains", lesson.GPM)
+    found = grids.chosen(study, "domains", grids.GPM)
     chosen = found[0]["settings"]
     assert len(found) == 5
-    for other in study.where(kind="domains", method=lesson.GPM, seed=0):
+    for other in study.where(kind="domains", method=grids.GPM, seed=0):
         pair = {k: other["settings"][k] for k in ("strength", "lr")}
-        same = study.where(kind="domains", method=lesson.GPM, **pair)
+        same = study.where(kind="domains", method=grids.GPM, **pair)
         assert np.mean(found.values("valid")[:2]) <= np.mean(same.values("valid")[:2])
-    for method in lesson.GRIDS["domains"]:
+    for method in grids.GRIDS["domains"]:
         of_method = study.where(kind="domains", method=method)
         rates = sorted({run["settings"]["lr"] for run in of_method})
-        best = lesson.chosen(study, "domains", method)[0]["settings"]["lr"]
+        best = grids.chosen(study, "domains", method)[0]["settings"]["lr"]
         assert rates[0] < best < rates[-1], method
-    assert chosen["strength"] in lesson.GRIDS["domains"][lesson.GPM]
+    assert chosen["strength"] in grids.GRIDS["domains"][grids.GPM]
 
 
 def test_the_tables_have_a_row_per_method_and_fisher():
     study = runs.load("26_forgetting")
     assert len(results.race_rows(study, "domains")) == 8
-    assert [row[0] for row in results.fisher_rows(study)] == list(lesson.FISHERS)
-    arms = "off-policy", "on-policy, γ = 1"
-    judged = {arm: {"real words": 0.5, "KL(p‖q)": 1.0} for arm in arms}
-    assert all(len(row) == 4 for row in results.advice(study, judged))
-    assert all(len(row) == 5 for row in results.leans(study))
+    assert [row[0] for row in results.fisher_rows(study)] == list(grids.FISHERS)
+    assert len(results.copied_rows(study)) == len(grids.FISHERS)
+    assert all(len(row) == 4 for row in advice.rows(study))
+    assert all(len(row) == 5 for row in advice.leans(study))
+    for kind in grids.GRIDS:
+        assert len(results.equal_rows(study, kind)) == 6
+    assert all(len(row) == 7 for row in results.borrowed_rows(study))
+
+
+def test_random_directions_are_as_many_as_gpm_holds():
+    x, y = lesson.tasks()[0]["train"]
+    found = {}
+    for method in ("GPM", "GPM, random"):
+        model, rng = lesson.network(0), np.random.default_rng(0)
+        guard = guards.make(method, 0.9)
+        guard.end(model, x, y, rng)
+        _, after = guard.begin(model, 1, "domains", rng)
+        found[method] = tensor(after.__self__.spaces["0.weight"][1]).numpy()
+        assert rng.random() == np.random.default_rng(0).random()  # the same batches
+    V = found["GPM, random"]
+    assert V.shape == found["GPM"].shape
+    np.testing.assert_allclose(V.T @ V, np.eye(V.shape[1]), atol=1e-5)
+
+
+def test_the_ends_of_figure_4_share_a_new_loss():
+    X1, y1, X2, y2 = toys.two_tasks()
+    w1 = np.linalg.lstsq(X1, y1, rcond=None)[0]
+    ends = toys.ends((X1, y1), (X2, y2), w1)
+    for name in ("L2-SP", "EWC", "LwF", "rehearsal, all kept"):
+        loss = toys.half_square(X2, y2, ends[name][1])
+        assert loss == pytest.approx(toys.half_square(X2, y2, ends["GPM"][1]), 1e-9)
 
 
 def test_only_the_projected_step_stays_under_adam():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tinyft import optim
+from tinyft.course.lessons.scaling import ch30_joins as joins
 from tinyft.course.lessons.scaling import ch30_ring as ring
 from tinyft.course.lessons.scaling import ch30_scaling_out as lesson
 
@@ -34,12 +35,31 @@ def test_zero_shares_what_its_stage_says():
     assert per_number == [16, 8 + 1, 4 + 12 / 8, 2]
 
 
+def test_the_picture_shows_a_ring_that_ends_with_all_sums():
+    bits, new = ring.states(4)
+    assert bits.shape == (7, 4, 4) and (bits[-1] == 15).all()
+    assert (new[1:].sum(axis=2) == 1).all()  # a rank gets one chunk in each round
+
+
+def test_zero_3_gathers_twice_and_keeps_the_sums_where_they_are_owned():
+    weights, slopes = np.arange(6.0), [np.full(6, r + 1.0) for r in range(3)]
+    seen, owned, sent = ring.zero_3(weights, slopes)
+    assert len(seen) == 6 and all((one == weights).all() for one in seen)
+    assert all((chunk == 6).all() for chunk in owned)
+    assert sent.tolist() == [3 * 2 * 2 * 8] * 3
+
+
+def test_the_least_point_of_a_parabola():
+    losses = [(i - 2.3) ** 2 for i in range(6)]
+    assert lesson.minimum(losses) == pytest.approx(2.3)
+
+
 def test_simulated_ranks_end_where_one_does():
     steps = lesson.batches(steps=2, rows=5)
     ends = []
     for size in (1, 4):
         model = lesson.fresh()
-        lesson.trained(model, steps, lambda p: optim.SGD(p, 0.1), size=size)
+        joins.trained(model, steps, lambda p: optim.SGD(p, 0.1), size=size)
         ends.append(lesson.values(model))
     moved = np.linalg.norm(ends[0] - lesson.values(lesson.fresh()))
     assert np.linalg.norm(ends[1] - ends[0]) < 1e-4 * moved  # float32

@@ -4,7 +4,7 @@
 
 g_r is the gradient of rank r's mean loss over its n_r targets, so (1) is the gradient of
 the whole batch, whatever the parts. The buffer [sums of gradients, loss, count] goes
-through one Allreduce and is divided once; only what trains is in it, so an adapter sends
+through one Allreduce and is divided once; only what trains is in it: an adapter sends
 little. A ring sends 2 (p - 1) / p of it per rank (Patarasu and Yuan 2009).
 
     ranks = DataParallel(model)                  # mpiexec -n 4 python script.py
@@ -14,6 +14,7 @@ little. A ring sends 2 (p - 1) / p of it per rank (Patarasu and Yuan 2009).
 import time
 
 from tinyft import backend
+from tinyft.training import audit
 from tinyft.training.across import buffer, norms, world
 from tinyft.training.checks import whole
 from tinyft.training.metrics import counted
@@ -26,22 +27,21 @@ class DataParallel:
     every  steps between two comparisons of all ranks' values (0: never)
 
     Build model and optimizer alike on every rank, and draw the same batches. Rank 0's
-    values and generator states go to all; rank r's generators then jump r times, so that
-    dropout masks are independent. BatchNorm takes the statistics of all ranks' rows.
-    `bytes` and `seconds` add up what went through Allreduce and how long that took.
-    Arrays on a GPU are copied to the host for it: the MPI of the extra cannot read them.
+    values and generator states go to all; rank r's generators then jump r times: dropout
+    masks are independent. BatchNorm takes the statistics of all ranks' rows.
+    `bytes` and `seconds` add up what went through Allreduce, and its time; arrays on a
+    GPU are copied to the host for it: the MPI of the extra cannot read them.
 
     Raises ModuleNotFoundError without mpi4py, ValueError if the ranks train different
-    parameters. An error on one rank ends all, as does sys.exit inside `fit`. Passes in
-    training mode through BatchNorm are joint from now on: make them on all ranks.
+    parameters. An error on one rank ends all, as does sys.exit inside `fit`. Passes through
+    BatchNorm in training mode are joint from now on: make them on all ranks.
     """
 
     def __init__(self, model, comm=None, every=100):
         self.comm = world.join(comm)
         self.rank, self.size = self.comm.Get_rank(), self.comm.Get_size()
         self.model, self.every = model, every
-        self.steps = self.bytes = self.seen = 0
-        self.seconds = 0.0
+        self.steps = self.bytes = self.seconds = self.seen = 0
         self.start()
 
     def start(self):
@@ -69,17 +69,14 @@ class DataParallel:
     def part(self, batch):
         """This rank's rows of a batch of arrays (n, ...), each row on one rank only.
 
-        May have no row, if n < size. Raises ValueError for arrays of different lengths.
+        None, if n < size. Raises ValueError for arrays of different lengths.
         """
         self.seen = world.batch_digest(batch, self.seen)
         rows = world.rows(batch, self.rank, self.size)
         return tuple(x[rows] if backend.is_array(x) and x.ndim else x for x in batch)
 
     def counts(self, parts):
-        """Targets in each of this rank's parts of a step's batches.
-
-        Raises ValueError for 0 where BatchNorm would wait for this rank's rows.
-        """
+        """Targets in each of this rank's parts; ValueError for 0 if BatchNorm waits."""
         found = [counted(part[-1]) for part in parts]
         if self.norms and not all(found):
             raise ValueError(
@@ -89,10 +86,9 @@ class DataParallel:
         return found
 
     def average(self, loss, count):
-        """(1) for every gradient, in place; the mean loss of the whole batch, a float.
+        """Join every gradient, in place; the mean loss of the whole batch, a float.
 
-        loss    the sum of losses over this rank's `count` targets, after its backward();
-                0 and 0 on a rank that had none
+        loss    the sum over this rank's `count` targets, after its backward(), or 0 and 0
         Raises ValueError, on every rank, if no rank had a target.
         """
         mine = buffer.pack(self.params, float(loss), count)
@@ -101,16 +97,22 @@ class DataParallel:
         self.comm.Allreduce(mine, total)
         self.seconds += time.perf_counter() - began
         self.bytes += mine.nbytes
-        mean, _ = buffer.unpack(total, self.params)
+        mean, _ = buffer.unpack(total, self.params)  # divides by the count of all ranks
         self.steps += 1
         if self.every and self.steps % self.every == 0:
             self.check()
         return mean
 
+    def audit(self, loss_fn, batch):
+        """(relative difference, factor): the joint gradient beside one process's.
+
+        About 1e-6 and 1 in float32 if loss_fn is the mean over the targets that `fit`
+        counts. Call it on all ranks, with parts of unequal targets; model.eval() is used.
+        """
+        return audit.compared(self, loss_fn, batch)
+
     def check(self):
         """Compare all ranks' values and batches; ValueError names the first to differ."""
-        mine = [
-            ("the batches drawn", self.seen),
-            *world.digests(whole.slots(self.model)),
-        ]
-        world.same(self.comm, mine, "DataParallel: the ranks have drifted apart")
+        seen, values = self.seen, world.digests(whole.slots(self.model))
+        what = "DataParallel: the ranks have drifted apart"
+        world.same(self.comm, [("the batches drawn", seen), *values], what)

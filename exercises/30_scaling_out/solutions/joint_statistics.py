@@ -1,4 +1,4 @@
-"""Task 3 of 4: BatchNorm over all ranks.  (30.4) of the notebook."""
+"""Task 4 of 4: BatchNorm over all ranks.  (30.4) of the notebook."""
 
 import numpy as np
 

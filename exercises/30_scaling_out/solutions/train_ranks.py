@@ -1,4 +1,4 @@
-"""Task 4 of 4: train on several ranks.  (30.1) of the notebook."""
+"""Task 3 of 4: train on several ranks.  (30.1) of the notebook."""
 
 import numpy as np
 

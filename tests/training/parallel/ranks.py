@@ -112,6 +112,19 @@ def ignored_targets():
     return against_one(Net, batches=data(ignored=range(11)), accumulate=2)
 
 
+def audited():
+    """DataParallel.audit of a right loss, and of one that is a mean over rows."""
+    model, (_, (X, y)) = Net(), data(ignored=range(13, 22))
+    ranks = DataParallel(model)
+
+    def by_row(model, x, y):  # its sum does not count what `fit` counts
+        return loss(model, x, y) * (int((y.data != -100).sum()) / len(y))
+
+    found = {"right": ranks.audit(loss, (X, y)), "by row": ranks.audit(by_row, (X, y))}
+    assert all(p.grad is None for p in model.parameters()) and model.training
+    return found | {"steps": ranks.steps, "bytes": ranks.bytes}
+
+
 def fewer_rows_than_ranks():
     return against_one(Net, batches=[(np.ones((1, 12)), np.array([2]))])
 

@@ -19,7 +19,7 @@ SAME = (
     "frozen_norms full_batch accumulated clipped batchnorm exact_running_mean "
     "ignored_targets"
 )
-OTHERS = "lora dropout starts_alike unused refused"
+OTHERS = "audited lora dropout starts_alike unused refused"
 
 
 def start(size, folder, *names):
@@ -71,6 +71,15 @@ def test_an_adapter_sends_what_it_trains(size):
     lora = found(size)["lora"]
     assert lora["values"] < 1e-6  # float32, Adam's first steps
     assert lora["bytes"] == lora["expected bytes"]
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_an_audit_passes_a_mean_over_targets_and_finds_another_mean(size):
+    audited = found(size)["audited"]
+    difference, factor = audited["right"]
+    assert difference < 1e-14 and abs(factor - 1) < 1e-14
+    assert audited["by row"][0] > 0.05
+    assert audited["steps"] == audited["bytes"] == 0  # no step of a run
 
 
 @pytest.mark.parametrize("size", [2, 3])

@@ -55,3 +55,10 @@ def unpack(buffer, params):
             p.grad = Tensor(backend.to(part, p.device))
         start += p.size
     return float(buffer[-2]) / count, count
+
+
+def compare(joint, exact, size):
+    """(relative difference, least-squares factor) of two buffers' mean gradients."""
+    a, b = (one[:size].astype("float64") / float(one[-1]) for one in (joint, exact))
+    norm = backend.HOST.linalg.norm
+    return float(norm(a - b) / norm(b)), float(a @ b / (b @ b))

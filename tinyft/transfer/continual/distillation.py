@@ -86,7 +86,7 @@ class LwF:
 
 
 def on_policy_loss(student, teacher, ids, counts=None, discount=0.0):
-    """(5) from sequences that the student drew: a scalar Tensor, mean over sequences.
+    """KL(q‖p) of sequences that the student drew: a scalar Tensor, their mean.
 
     student, teacher: logits (B, L, V) at the positions where ids (B, L) were drawn;
     counts (B, L): 1 where a token counts, 0 for padding behind the end.  discount γ: how

@@ -4,6 +4,7 @@ import numpy as np
 
 from tinyft.course import plot
 from tinyft.course.lessons.life import ch26_forgetting as lesson
+from tinyft.course.lessons.life import ch26_grids as grids
 from tinyft.course.lessons.life import ch26_results as results
 
 
@@ -75,8 +76,8 @@ def plane(old, new, start, ends, caption):
 def buffer(study, caption):
     """Final accuracy and forgetting against the size of the buffer, both sequences."""
     curves = {}
-    for kind in lesson.GRIDS:
-        runs = [lesson.chosen(study, kind, lesson.KEPT, n) for n in lesson.SIZES]
+    for kind in grids.GRIDS:
+        runs = [grids.chosen(study, kind, grids.KEPT, n) for n in grids.SIZES]
         for score in ("final", "forgetting"):
             name = f"{kind}: {'final accuracy' if score == 'final' else score}"
             curves[name] = np.transpose([one.values(score) for one in runs])
@@ -85,7 +86,7 @@ def buffer(study, caption):
         "images kept of each task",
         "share",
         caption,
-        x=lesson.SIZES,
+        x=grids.SIZES,
         xscale="log",
         ylim=(-0.05, 1.0),
     )
@@ -94,19 +95,17 @@ def buffer(study, caption):
 def fishers(study, caption):
     """Final test accuracy against λ for each Fisher, the mean of the first two seeds."""
     curves = {}
-    for name in lesson.FISHERS:
-        found = study.where(
-            kind="domains", method=f"EWC, {name}", lr=lesson.FISHER_RATE
-        )
-        means = [found.where(strength=s).values("final")[:2] for s in lesson.STRENGTHS]
+    for name in grids.FISHERS:
+        found = study.where(kind="domains", method=f"EWC, {name}", lr=grids.FISHER_RATE)
+        means = [found.where(strength=s).values("final")[:2] for s in grids.STRENGTHS]
         curves[name] = np.mean(means, axis=1)
     plot.curves(
         curves,
         "strength λ",
         "final accuracy, two seeds",
         caption,
-        x=lesson.STRENGTHS,
-        levels={"nothing": results.mean(study, "domains", lesson.NONE, "final")},
+        x=grids.STRENGTHS,
+        levels={"nothing": results.mean(study, "domains", grids.NONE, "final")},
         xscale="log",
     )
 

@@ -4,7 +4,9 @@ begin(model, i, kind, rng) -> (extra, after) for `learn`: a term of the loss, a 
 each step.  end(model, x, y, rng): the task is learned.
 """
 
-from tinyft import ops, transfer
+import numpy as np
+
+from tinyft import ops, tensor, transfer
 from tinyft.training.metrics import on_device
 from tinyft.transfer import continual
 
@@ -78,29 +80,55 @@ class Rehearsal(Nothing):
         self.kept.keep(x, y, rng)
 
 
-class OSF(Nothing):
-    """`strength`: the share of singular directions that stay; biases are frozen."""
+class Bare(Nothing):
+    """Plain fine-tuning with frozen biases."""
 
     def begin(self, model, i, kind, rng):
         transfer.freeze(model, "bias")
         return super().begin(model, i, kind, rng)
+
+
+class OSF(Bare):
+    """`strength`: the share of singular directions that stay; biases are frozen."""
 
     def hold(self, model, i, kind, rng):
         spaces = continual.top_subspaces(model, self.strength)
         return None, continual.Complement(model, spaces).hold
 
 
-class GPM(OSF):
+class GPM(Bare):
     """`strength`: the share of energy of 300 images per task; biases are frozen."""
 
-    spaces = None
+    spaces = held = None
 
     def hold(self, model, i, kind, rng):
-        return None, continual.Complement(model, self.spaces).hold
+        self.held = self.spaces
+        return None, continual.Complement(model, self.held).hold
 
     def end(self, model, x, y, rng):
         x = x[:SPAN_IMAGES]
         self.spaces = continual.input_subspaces(model, x, self.strength, self.spaces)
+
+
+class RandomGPM(GPM):
+    """As many directions as GPM would hold, but random ones."""
+
+    def hold(self, model, i, kind, rng):
+        spaces = {}
+        for name, (_, V) in self.spaces.items():
+            Q = self.bases[name][:, : V.shape[1]].astype(np.float32)
+            spaces[name] = None, tensor(Q).data
+        return None, continual.Complement(model, spaces).hold
+
+    def end(self, model, x, y, rng):
+        if self.spaces is None:
+            own = rng.spawn(1)[0]  # the batches stay those of the other methods
+            named = dict(model.named_parameters())
+            sizes = {n: p.shape[1] for n, p in named.items() if "weight" in n}
+            self.bases = {
+                n: np.linalg.qr(own.normal(size=(k, k)))[0] for n, k in sizes.items()
+            }
+        super().end(model, x, y, rng)
 
 
 def make(method, strength):
@@ -108,4 +136,5 @@ def make(method, strength):
     if method.startswith("EWC, "):
         return EWC(strength, method.removeprefix("EWC, "))
     plain = {"nothing": Nothing, "L2-SP": L2SP, "LwF": LwF, "rehearsal": Rehearsal}
-    return (plain | {"OSF": OSF, "GPM": GPM})[method](strength)
+    plain |= {"biases frozen": Bare, "OSF": OSF, "GPM": GPM, "GPM, random": RandomGPM}
+    return plain[method](strength)

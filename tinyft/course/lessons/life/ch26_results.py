@@ -1,218 +1,203 @@
-"""Chapter 26: tables from the study, and "what to set"."""
-
-import time
+"""Chapter 26: tables from the study."""
 
 import numpy as np
 
-from tinyft import transfer
-from tinyft.course.experiment import race, said, said_gap
-from tinyft.course.lessons.life import ch26_forgetting as lesson
-from tinyft.course.lessons.life import ch26_guards as guards
+from tinyft.course.experiment import said, said_gap
+from tinyft.course.lessons.life import ch26_grids as grids
+from tinyft.course.lessons.life import ch26_words as words
 
 SCORES = ("final", "forgetting", "just after")
 KEEPS = {
-    lesson.NONE: "",
-    lesson.SPRING: "λ",
-    lesson.EWC: "λ",
-    lesson.LWF: "λ",
-    lesson.OSF: "share held",
-    lesson.GPM: "share of squared length",
-    lesson.KEPT: "images",
-    lesson.ALL: "",
+    grids.SPRING: "λ",
+    grids.EWC: "λ",
+    grids.LWF: "λ",
+    grids.OSF: "share held",
+    grids.GPM: "share",
+    grids.RANDOM: "share",
+    grids.KEPT: "images",
 }
+SURE = " (not settled)"
 
 
 def mean(study, kind, method, score, strength=None):
     """The mean of a score at the chosen setting."""
-    return float(np.mean(lesson.chosen(study, kind, method, strength).values(score)))
+    return float(np.mean(grids.chosen(study, kind, method, strength).values(score)))
+
+
+def minus(runs, base, score="final", digits=1):
+    """Paired differences in points, as text."""
+    away = np.subtract(runs.values(score), base.values(score))
+    return said_gap(away, digits, 100, SURE)
+
+
+def gap(study, kind, a, b, score="final"):
+    """a minus b at their chosen settings, paired by seed, in points."""
+    return minus(*(grids.chosen(study, kind, m) for m in (a, b)), score)
+
+
+def _setting(kind, method, strength, lr):
+    """(strength, rate) as text; † where it is an end of its grid."""
+    strengths = (grids.GRIDS[kind] | grids.CONTROLS[kind])[method]
+    rates = grids.rates(kind, method)
+    ends = [
+        len(some) > 1 and value in (min(some), max(some))
+        for some, value in ((strengths, strength), (rates, lr))
+    ]
+    marks = ["†" if end else "" for end in ends]
+    what = f"{KEEPS[method]} {strength:g}{marks[0]}" if method in KEEPS else ""
+    return what, f"{lr:g}{marks[1]}"
+
+
+def grid_rows():
+    """A row per method: the strengths and rates that it could choose from."""
+    rows = []
+    for method in grids.GRIDS["domains"]:
+        cells = []
+        for kind in grids.GRIDS:
+            some = grids.GRIDS[kind][method]
+            named = f"{KEEPS[method]} " if method in KEEPS else ""
+            strengths = named + ", ".join(f"{s:g}" for s in some) if named else "–"
+            cells += [strengths, ", ".join(f"{r:g}" for r in grids.rates(kind, method))]
+        rows.append([method, *cells])
+    return rows
 
 
 def race_rows(study, kind):
     """A row per method at its chosen setting; differences in points to "nothing"."""
-    base = np.array(lesson.chosen(study, kind, lesson.NONE).values("final"))
-    return [_row(m, lesson.chosen(study, kind, m), base) for m in lesson.GRIDS[kind]]
+    base, rows = grids.chosen(study, kind, grids.NONE), []
+    for method in grids.GRIDS[kind]:
+        runs = grids.chosen(study, kind, method)
+        pair = runs[0]["settings"]["strength"], runs[0]["settings"]["lr"]
+        cells = [said(runs.values(score), 3) for score in SCORES]
+        if method == grids.ALL:
+            cells[1:] = "–", "–"
+        away = "" if method == grids.NONE else minus(runs, base)
+        rows.append([method, *_setting(kind, method, *pair), *cells, away])
+    return rows
 
 
-def _row(method, runs, base):
-    chosen, final = runs[0]["settings"], np.array(runs.values("final"))
-    what = f"{KEEPS[method]} {chosen['strength']:g}" if KEEPS[method] else ""
-    gap = "" if method == lesson.NONE else said_gap(final - base, 2, 100)
-    cells = [said(runs.values(score), 3) for score in SCORES]
-    if method == lesson.ALL:
-        cells[1:] = "–", "–"
-    return [method, what, f"{chosen['lr']:g}", *cells, gap]
+def equal_rows(study, kind):
+    """A row per method: its scores minus "nothing" at the SAME rate, in points."""
+    rows = []
+    for method in grids.CAN_BORROW + (grids.KEPT,):
+        runs = grids.chosen(study, kind, method)
+        lr = runs[0]["settings"]["lr"]
+        base = study.where(kind=kind, method=grids.NONE, lr=lr)
+        rows.append(
+            [method, f"{lr:g}", *(minus(runs, base, score) for score in SCORES)]
+        )
+    return rows
+
+
+def control_rows(study):
+    """OSF, random directions and GPM beside frozen biases alone; final, forgetting."""
+    rows = []
+    for method in (grids.NONE, grids.BARE, grids.OSF, grids.RANDOM, grids.GPM):
+        cells = []
+        for kind in grids.GRIDS:
+            runs = grids.chosen(study, kind, method)
+            cells += [said(runs.values(score), 2) for score in SCORES]
+        rows.append([method, *cells])
+    return rows
 
 
 def size_rows(study, kind):
     """A row per size of the buffer, at its own best rate."""
-    runs = {n: lesson.chosen(study, kind, lesson.KEPT, n) for n in lesson.SIZES}
+    runs = {n: grids.chosen(study, kind, grids.KEPT, n) for n in grids.SIZES}
     return [[kind, n, *(said(r.values(s), 3) for s in SCORES)] for n, r in runs.items()]
 
 
 def fisher_rows(study):
     """A row per Fisher at its own λ; differences to the true one in points."""
     found = {
-        f: lesson.chosen(study, "domains", f"EWC, {f}", lr=lesson.FISHER_RATE)
-        for f in lesson.FISHERS
+        f: grids.chosen(study, "domains", f"EWC, {f}", lr=grids.FISHER_RATE)
+        for f in grids.FISHERS
     }
-    true, rows = np.array(found["true"].values("final")), []
-    for name, runs in found.items():
-        final = np.array(runs.values("final"))
-        gap = "" if name == "true" else said_gap(final - true, 2, 100)
-        cells = [said(runs.values(score), 3) for score in SCORES]
-        rows.append([name, f"{runs[0]['settings']['strength']:g}", *cells, gap])
-    return rows
-
-
-def gap(study, kind, a, b, score="final", digits=2):
-    """a minus b at their chosen settings, paired by seed, in points."""
-    first, second = (lesson.chosen(study, kind, m).values(score) for m in (a, b))
-    return said_gap(np.subtract(first, second), digits, 100)
-
-
-def rate_row(study):
-    """{rate: (final, just after)} of "nothing" on the domains, two seeds."""
-    found = study.where(kind="domains", method=lesson.NONE)
-    rates = sorted({run["settings"]["lr"] for run in found})
-    return {
-        lr: [float(np.mean(found.where(lr=lr).values(s)[:2])) for s in SCORES]
-        for lr in rates
-    }
-
-
-TIMED = {
-    lesson.NONE: 0.0,
-    lesson.SPRING: 0.03,
-    lesson.EWC: 100.0,
-    lesson.LWF: 0.3,
-    lesson.GPM: 0.9,
-    lesson.KEPT: 20,
-}
-
-
-def step_costs(steps=20):
-    """{method: processor time of a step on the second task, relative to "nothing"}."""
-    every, runs = lesson.tasks(), {}
-    for method, strength in TIMED.items():
-        model, rng = lesson.network(0), np.random.default_rng(0)
-        guard = guards.make(method, strength)
-        guard.begin(model, 0, "domains", rng)
-        guard.end(model, *every[0]["train"], rng)
-        hooks = guard.begin(model, 1, "domains", rng)
-        runs[method] = _learning(model, every[1]["train"], steps, rng, hooks)
-    seconds = race(runs, rounds=5, clock=time.process_time)
-    return {m: t / seconds[lesson.NONE] for m, t in seconds.items() if m != lesson.NONE}
-
-
-def _learning(model, xy, steps, rng, hooks=(None, None)):
-    return lambda: lesson.learn(model, *xy, steps, 1e-4, rng, *hooks)
-
-
-def fisher_cost(steps=20):
-    """How many plain steps cost as much as the true Fisher of 60 pictures."""
-    model, (x, y) = lesson.network(0), lesson.tasks()[0]["train"]
-    few = [(x[: guards.FISHER_IMAGES], y[: guards.FISHER_IMAGES])]
-    seconds = race(
-        {
-            "steps": _learning(model, (x, y), steps, np.random.default_rng(0)),
-            "fisher": lambda: transfer.fisher_diagonal(model, few),
-        },
-        rounds=3,
-        clock=time.process_time,
-    )
-    return steps * seconds["fisher"] / seconds["steps"]
-
-
-def advice(study, words):
-    """Rows (if, do, result here, price) of "What to set".
-
-    words: {arm: what `judged` says}, of section 4.
-    """
-    return [*_guards(study), _fisher(study), _student(words)]
-
-
-def _guards(study):
-    def pair(method, strength=None):
-        runs = (lesson.chosen(study, kind, method, strength) for kind in lesson.GRIDS)
-        return " and ".join(said(one.values("final"), 2) for one in runs)
-
-    domains = said(lesson.chosen(study, "domains", lesson.EWC).values("final"), 2)
-    return [
-        [
-            "all old data may be kept",
-            "train on all tasks mixed",
-            f"final accuracy {pair(lesson.ALL)} (domains, digits); nothing: "
-            f"{pair(lesson.NONE)}",
-            "the data, and training again for each new task",
-        ],
-        [
-            "a few old examples may be kept",
-            "rehearsal: 20 or more per task, every class among them, each old task with "
-            "weight 1",
-            pair(lesson.KEPT, 20),
-            "the right to keep them; a second batch in each step",
-        ],
-        [
-            "none may be kept, and the layers are linear",
-            "GPM: hold the directions of 0.8 to 0.95 of the inputs' squared length, "
-            "freeze the biases, project each step",
-            pair(lesson.GPM),
-            "in the digits it learned about half; free directions run out (Proofs, F)",
-        ],
-        [
-            "none may be kept, other layers, and every task has all classes",
-            "EWC with the true Fisher, λ swept over decades",
-            f"{domains} (domains); in the digits not settled against nothing",
-            "two copies of the weights; in the digits it learned less",
-        ],
-    ]
-
-
-def _fisher(study):
-    finals = [float(row[2].split(" ")[0]) for row in fisher_rows(study)]
-    return [
-        "you use EWC's λ from elsewhere",
-        "find out which Fisher it was tuned for, or sweep λ again",
-        f"five Fishers, each at its own λ: {min(finals):.2f} to {max(finals):.2f}",
-        "one sweep",
-    ]
-
-
-def _student(words):
-    near, far = words["off-policy"], words["on-policy, γ = 1"]
-    return [
-        "a student learns a teacher's sequences",
-        "off-policy first; then on-policy with γ = 1 if wrong outputs cost more than "
-        "missing ones",
-        f"real words {near['real words']:.2f}, then {far['real words']:.2f}",
-        f"coverage: KL(p‖q) {near['KL(p‖q)']:.2f}, then {far['KL(p‖q)']:.2f}",
-    ]
-
-
-PAIRS = (
-    (lesson.KEPT, lesson.GPM),
-    (lesson.GPM, lesson.NONE),
-    (lesson.GPM, lesson.EWC),
-    (lesson.EWC, lesson.NONE),
-    (lesson.EWC, lesson.SPRING),
-)
-
-
-def leans(study):
-    """Rows of differences in points, paired by seed: what `advice` leans on.
-
-    Rehearsal with 20 images; the others at what they chose.
-    """
     rows = []
-    for a, b in PAIRS:
-        kept = 20 if a == lesson.KEPT else None
-        name = f"{a}, 20" if kept else a
-        cells = []
-        for kind in lesson.GRIDS:
-            first = lesson.chosen(study, kind, a, kept)
-            second = lesson.chosen(study, kind, b)
-            for score in ("final", "just after"):
-                away = np.subtract(first.values(score), second.values(score))
-                cells.append(said_gap(away, 1, 100))
-        rows.append([f"{name} minus {b}", *cells])
+    for name, runs in found.items():
+        away = "" if name == "true" else minus(runs, found["true"])
+        cells = [said(runs.values(score), 2) for score in SCORES]
+        rows.append([name, f"{runs[0]['settings']['strength']:g}", *cells, away])
     return rows
+
+
+def copied_rows(study):
+    """A row per Fisher at the true one's λ, and what copying it costs, in points."""
+    rows = []
+    for f in grids.FISHERS:
+        method, lr = f"EWC, {f}", grids.FISHER_RATE
+        runs = study.where(kind="domains", method=method, strength=grids.COPIED, lr=lr)
+        own = grids.chosen(study, "domains", method, lr=lr)
+        away = "same λ" if own == runs else minus(runs, own)
+        rows.append([f, *(said(runs.values(score), 2) for score in SCORES), away])
+    return rows
+
+
+def sensitivity_rows(study):
+    """Final accuracy in the domains at rate .003, two seeds, over the strengths."""
+    rows = []
+    for method in (grids.NONE, grids.SPRING, grids.EWC, grids.LWF, grids.GPM):
+        found = study.where(kind="domains", method=method, lr=3e-3)
+        some = sorted({run["settings"]["strength"] for run in found})
+        means = {
+            s: np.mean(found.where(strength=s).values("final")[:2])
+            for s in some
+            if (s, 3e-3) in grids.pairs("domains", method)
+        }
+        texts = [
+            f"{s:g}: {m:.2f}" if method in KEEPS else f"{m:.2f}"
+            for s, m in means.items()
+        ]
+        rows.append([method, KEEPS.get(method, ""), " · ".join(texts)])
+    return rows
+
+
+def borrowed_rows(study):
+    """A row per method: final accuracy with what it chose here, and in the other
+    sequence, and the latter minus "nothing" at its best, in points."""
+    rows = []
+    for method in grids.CAN_BORROW:
+        cells = []
+        for kind in grids.GRIDS:
+            own = grids.chosen(study, kind, method)
+            s, lr = grids.choice(study, grids.other(kind), method)
+            runs = study.where(kind=kind, method=method, strength=s, lr=lr)
+            base = grids.chosen(study, kind, grids.NONE)
+            cells += [said(own.values("final"), 2), said(runs.values("final"), 2)]
+            cells += [minus(runs, base)]
+        rows.append([method, *cells])
+    return rows
+
+
+def student_rows(study):
+    """A row per arm and rate of the aside: from the lowest to the highest of 3 seeds."""
+    rows = []
+    for arm, (_, _, _, rates) in words.ARMS.items():
+        for lr in rates:
+            runs = study.where(kind=words.KIND, method=arm, lr=lr)
+            ends = (
+                sorted(runs.values(k)) for k in ("real words", "KL(q‖p)", "KL(p‖q)")
+            )
+            rows.append([arm, lr, *(f"{v[0]:.2f} to {v[-1]:.2f}" for v in ends)])
+    return rows
+
+
+def sensitivity_rates(study):
+    """{rate: text} of "nothing" on the domains: final and just after, two seeds."""
+    found = study.where(kind="domains", method=grids.NONE)
+    texts = {}
+    for lr in grids.rates("domains", grids.NONE):
+        final, _, after = (np.mean(found.where(lr=lr).values(s)[:2]) for s in SCORES)
+        texts[lr] = f"final {final:.2f}, just after {after:.2f}"
+    return texts
+
+
+def rate_by_new_task(study, method, strength):
+    """(rate, final) in the domains at the rate that is best just after each task."""
+    found = study.where(kind="domains", method=method, strength=strength)
+    means = {
+        lr: [float(np.mean(found.where(lr=lr).values(s)[:2])) for s in SCORES]
+        for lr in grids.rates("domains", method)
+    }
+    best = max(means, key=lambda lr: means[lr][2])
+    return best, means[best][0]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tinyft import nn, optim, tensor
-from tinyft.transfer import continual
+from tinyft.transfer import continual, l2sp
 from tinyft.transfer.continual import linear
 
 OPTIMISERS = {
@@ -52,6 +52,49 @@ def two_tasks(n=20):
     X1 = 1.3 * rng.normal(size=(n, 1)) * along + 0.12 * rng.normal(size=(n, 1)) * across
     X2 = rng.normal(size=(n, 2)) @ np.array([[1.0, 0.3], [0.0, 0.7]])
     return X1, X1 @ np.array([0.0, -1.0]), X2, X2 @ np.array([0.2, 2.0])
+
+
+def ends(old, new, w1):
+    """{method: (strength or "", w)} after the new task, all at GPM's new loss.
+
+    old, new: (X, y) of two weights; w1: the old solution.
+    """
+    (X1, y1), (X2, y2) = old, new
+    H1 = X1.T @ X1 / len(X1)
+    along = np.linalg.svd(X1)[2][1], np.array([-w1[1], w1[0]]) / np.linalg.norm(w1)
+    gpm, osf = (_line(X2, y2, w1, free) for free in along)
+    paths = {
+        "L2-SP": lambda s: l2sp.closed_form(X2, y2, w1, s),
+        "EWC": lambda s: linear.ewc_solution(X2, y2, w1, s * np.diag(np.diag(H1))),
+        "LwF": lambda s: linear.lwf_solution(X2, y2, w1, s),
+        "rehearsal, all kept": lambda s: linear.rehearsed(X2, y2, X1, y1, s / (1 + s)),
+    }
+    found = {"nothing": ("", np.linalg.lstsq(X2, y2, rcond=None)[0])}
+    for name, path in paths.items():
+        s = _strength(path, X2, y2, half_square(X2, y2, gpm))
+        found[name] = f"{s:.2f}", path(s)
+    return found | {"OSF": ("", osf), "GPM": ("", gpm)}
+
+
+def half_square(X, y, w):
+    """|Xw − y|²/2n."""
+    return float(((X @ w - y) ** 2).mean() / 2)
+
+
+def _line(X, y, w, free):
+    """The least loss on the line from w along `free`."""
+    z = X @ free
+    return w + free * (z @ (y - X @ w)) / (z @ z)
+
+
+def _strength(path, X, y, target):
+    """The strength at which a path of solutions has this new loss, by halving."""
+    low, high = -9.0, 9.0  # logarithms
+    for _ in range(60):
+        middle = (low + high) / 2
+        below = half_square(X, y, path(np.exp(middle))) < target
+        low, high = (middle, high) if below else (low, middle)
+    return float(np.exp(low))
 
 
 def rehearsal_path(seed, d=6, n1=3, n2=2):

@@ -19,6 +19,19 @@ from tinyft.transfer import continual
 
 LETTERS, LENGTH, SPREAD = "abcdefghijklmnopqrstuvwxyz", 3, 0.05
 V, STEPS, BATCH = 26, 300, 64
+KIND, START_RATE = "words", 0.1
+ARMS = {  # name: arm, steps, begins where 300 off-policy steps ended, rates
+    "off-policy": ("off-policy", 300, False, (0.03, 0.1, 0.3)),
+    "off-policy, 600 steps": ("off-policy", 600, False, (0.03, 0.1, 0.3)),
+    "on-policy, γ = 0": ("on-policy, γ = 0", 300, True, (0.01, 0.03, 0.1)),
+    "on-policy, γ = 1": ("on-policy, γ = 1", 300, True, (0.01, 0.03, 0.1)),
+    "on-policy, γ = 1, no start, 600 steps": (
+        "on-policy, γ = 1",
+        600,
+        False,
+        (0.01, 0.03, 0.1),
+    ),
+}
 
 
 @cache
@@ -82,6 +95,19 @@ def distil(arm, lr, seed, start=None, steps=STEPS):
         step.step()
         step.zero_grad()
     return params
+
+
+@cache
+def started():
+    """The student that on-policy runs start from."""
+    return distil("off-policy", START_RATE, 0)
+
+
+def run(method, lr, seed):
+    """The scores of a student of ARMS."""
+    arm, steps, begun, _ = ARMS[method]
+    made = distil(arm, lr, seed, started() if begun else None, steps)
+    return {name: round(v, 4) for name, v in judged(made).items()}
 
 
 def _loss(arm, params, rng):

@@ -6,10 +6,19 @@ the first, those spent in Allreduce, bytes of the buffers, steps.
 
 import json
 import sys
+import time
 
-from tinyft import io, models, nn
+import numpy as np
+
+from tinyft import io, models, nn, optim
+from tinyft.course.experiment import race, trained_parameters
 from tinyft.course.lessons.scaling import ch30_scaling_out as lesson
+from tinyft.optim.clip import clip_grad_norm
+from tinyft.training.across import world
+from tinyft.training.checks import whole
+from tinyft.training.metrics import on_device
 from tinyft.training.parallel import DataParallel
+from tinyft.training.recipes import lm_loss
 
 
 def deep(on):
@@ -38,6 +47,82 @@ class Alone:
 
     def Allreduce(self, mine, total):
         total[...] = mine
+
+
+class Two(Alone):
+    """Two ranks, the other of which we play: `theirs` is what it tells."""
+
+    def __init__(self, theirs):
+        self.theirs = theirs
+
+    def allgather(self, mine):
+        return [mine, self.theirs]
+
+
+def mistakes(net):
+    """Five calls that are refused: see their messages. net: an nn.Linear."""
+
+    def without_targets():
+        DataParallel(net, Alone()).average(0.0, 0)
+
+    def nothing_trains():
+        frozen = nn.Linear(3, 2, rng=0)
+        frozen.weight.requires_grad = frozen.bias.requires_grad = False
+        DataParallel(frozen, Alone())
+
+    def unequal_arrays():
+        DataParallel(net, Alone()).part((np.ones((4, 3)), np.ones(3)))
+
+    def drifted():
+        other = nn.Linear(3, 2, rng=0)
+        other.bias.data[0] += 1e-7
+        two = Two([("the batches drawn", 0), *world.digests(whole.slots(other))])
+        ranks = DataParallel(net, Alone())
+        ranks.comm = two
+        ranks.check()
+
+    def other_types():
+        world.trained(Two([("weight", (2, 3), "float64")]), net)
+
+    return [without_targets, nothing_trains, unequal_arrays, drifted, other_types]
+
+
+def forward(net, batch):
+    """A function that makes a forward pass with its tape."""
+    x, y = on_device(net, batch)
+    return lambda: lm_loss(net, x, y)
+
+
+def times(study, method, ranks):
+    """(seconds of a step, of which in the all-reduce): medians of the stored runs."""
+    found = study.where(method=method, ranks=ranks)
+    seconds = np.median(found.values("seconds")) / (lesson.STEPS - 1)
+    return seconds, np.median(found.values("waiting")) / lesson.STEPS
+
+
+def parts(method):
+    """{8: , 15: forward and backward on so many rows, "update": } CPU seconds, here."""
+    model, (x, y) = lesson.fresh(method), lesson.batches(1)[0]
+    params = trained_parameters(model)
+    step, kept = optim.AdamW(params, 0.0), [0 * p.detach() for p in params]
+
+    def update():
+        for p, g in zip(params, kept):
+            p.grad = g
+        clip_grad_norm(params, lesson.CLIP)
+        step.step()
+        step.zero_grad()
+
+    passes = {
+        n: lambda n=n: lesson.slopes(model, (x[:n], y[:n])) for n in (8, lesson.ROWS)
+    }
+    return race(passes | {"update": update}, clock=time.process_time)
+
+
+def hashing():
+    """A function that takes the hashes of the shipped GPT, as DataParallel does."""
+    model = lesson.fresh("full")
+    return lambda: world.digests(whole.slots(model))
 
 
 def main(out, method, steps):

@@ -1,4 +1,4 @@
-"""Chapter 30: ranks in one process, mistakes with the sum, and runs under mpiexec."""
+"""Chapter 30: a model and its batches, runs under mpiexec, and the chapter's study."""
 
 import importlib.util
 import json
@@ -12,9 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
-from tinyft import io, optim, peft, tensor
-from tinyft.course.experiment import text_parts, trained_parameters, windows
-from tinyft.optim.clip import clip_grad_norm
+import tinyft
+from tinyft import io, optim, peft
+from tinyft.course.experiment import (
+    SEEDS,
+    loss_on,
+    text_parts,
+    trained_parameters,
+    windows,
+)
 from tinyft.training import fit
 from tinyft.training.metrics import counted, on_device
 from tinyft.training.pretrained import load_pretrained
@@ -22,6 +28,7 @@ from tinyft.training.recipes import lm_loss
 
 ROWS, LENGTH, STEPS, RATE, CLIP = 15, 48, 12, 1e-3, 1.0
 SITES = r"attn\.(q|v)"
+ONE = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # threads of each rank
 
 
 # --- a model and its batches --------------------------------------------------------
@@ -54,7 +61,7 @@ def answers_only(batch, kept):
     return x, np.where(late, y, -100)
 
 
-# --- ranks in one process -----------------------------------------------------------
+# --- gradients of parts -------------------------------------------------------------
 
 
 def slopes(model, batch):
@@ -74,78 +81,11 @@ def shares(batch, size):
     return list(zip(*(np.array_split(x, size) for x in batch)))
 
 
-JOINS = {
-    "sum / count": lambda g, n: n @ g / n.sum(),
-    "mean of means": lambda g, n: g.mean(axis=0),
-    "sum of means": lambda g, n: g.sum(axis=0),
-    "rank 0 alone": lambda g, n: g[0],
-}
-
-
-def put(model, flat):
-    """Write a flat gradient (N,) into the parameters that train."""
-    at = 0
-    for p in trained_parameters(model):
-        p.grad = tensor(flat[at : at + p.size].reshape(p.shape), dtype=p.dtype)
-        at += p.size
-
-
-def trained(model, steps, make, join="sum / count", size=4, clip=None):
-    """Train on `size` simulated ranks; the losses (their mean over all targets).
-
-    steps: batches.  make(params) -> an optimizer.  join: a name of JOINS.
-    """
-    step, losses = make(trained_parameters(model)), []
-    for batch in steps:
-        g, n, loss = map(
-            np.array, zip(*(slopes(model, part) for part in shares(batch, size)))
-        )
-        put(model, JOINS[join](g, n))
-        if clip:
-            clip_grad_norm(trained_parameters(model), clip)
-        step.step()
-        step.zero_grad()
-        losses.append(n @ loss / n.sum())
-    return np.array(losses)
-
-
 def values(model):
     """All that trains, as one float64 array."""
     return np.concatenate(
         [p.numpy().ravel() for p in trained_parameters(model)]
     ).astype(float)
-
-
-def optimizer(name, lr):
-    """params -> the optimizer of a name."""
-    if name == "SGD":
-        return lambda params: optim.SGD(params, lr)
-    return lambda params: optim.Adam(params, lr)
-
-
-def separate(steps, size=4, lr=RATE, joined=lambda k: False):
-    """Ranks that train on their own: each has its model, and its rows of every batch.
-
-    joined(k): whether micro-batch k of a step (each batch is two) is summed over ranks.
-    Returns (the models, the mean over ranks of the distance to rank 0).
-    """
-    team = [fresh() for _ in range(size)]
-    makers = [optim.AdamW(trained_parameters(model), lr) for model in team]
-    for batch in steps:
-        total, count = np.zeros((size, len(values(team[0])))), np.zeros(size)
-        for k, micro in enumerate(shares(batch, 2)):
-            found = [slopes(m, part) for m, part in zip(team, shares(micro, size))]
-            g, n, _ = map(np.array, zip(*found))
-            sums = g * n[:, None]
-            if joined(k):
-                sums, n = np.tile(sums.sum(0), (size, 1)), np.full(size, n.sum())
-            total, count = total + sums, count + n
-        for model, step, row, n in zip(team, makers, total, count):
-            put(model, row / n)
-            step.step()
-            step.zero_grad()
-    ends = [values(model) for model in team]
-    return team, float(np.mean([np.linalg.norm(e - ends[0]) for e in ends[1:]]))
 
 
 # --- ranks that are processes -------------------------------------------------------
@@ -183,38 +123,96 @@ def launch(size, method="lora", steps=STEPS):
         out = Path(folder) / "values.safetensors"
         module = "tinyft.course.lessons.scaling.ch30_ranks"
         command = [mpiexec(), "-n", str(size), sys.executable, "-m", module]
-        ended = subprocess.run(
-            [*map(str, command), str(out), method, str(steps)],
-            capture_output=True,
-            text=True,
-            env={k: v for k, v in os.environ.items() if k != "TINYFT_DEVICE"},
-        )
-        if ended.returncode:
-            raise RuntimeError(f"mpiexec ended with an error: {ended.stderr[-2000:]}")
-        line = next(x for x in ended.stdout.splitlines() if x.startswith("{"))
+        told = _run([*command, out, method, steps])
+        line = next(x for x in told.splitlines() if x.startswith("{"))
         return json.loads(line) | {"values": np.asarray(io.load(out)["values"])}
+
+
+def measured(alone, study):
+    """{"gap", "bytes", "told"} of two ranks beside `alone`, trained by one process.
+
+    Run here by `mpiexec -n 2`; a stored run where the extra `mpi` is not installed.
+    """
+    if not mpiexec():
+        scores = study.where(method="lora", ranks=2, seed=0)[0]["scores"]
+        return scores | {"told": "the extra mpi is not installed here: a stored run"}
+    found, start = launch(2), values(fresh())
+    way = np.linalg.norm(values(alone) - start)
+    gap = np.linalg.norm(found["values"] - values(alone)) / way
+    told = f"measured here: two ranks, {found['steps']} steps, {found['bytes']:,} bytes"
+    return {"gap": gap, "bytes": found["bytes"], "told": told}
+
+
+def start(script, size=2):
+    """What a script prints under `mpiexec -n size`; a sentence without the extra."""
+    if not mpiexec():
+        return "the extra mpi is not installed here, so the script was not started"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "script.py"
+        path.write_text(script, "utf-8")
+        return _run([mpiexec(), "-n", str(size), sys.executable, path], folder)
+
+
+def _run(command, folder=None):
+    paths = [str(Path(tinyft.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    kept = {k: v for k, v in os.environ.items() if k != "TINYFT_DEVICE"}
+    ended = subprocess.run(
+        list(map(str, command)),
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=kept | ONE | {"PYTHONPATH": os.pathsep.join(paths)},
+    )
+    if ended.returncode:
+        raise RuntimeError(f"mpiexec ended with an error: {ended.stderr[-2000:]}")
+    return ended.stdout
 
 
 # --- the study ----------------------------------------------------------------------
 
 
+SIZES, SEEN = (4, 16), 960  # rows of a batch, and in all
+RATES = (5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2)
+
+
 def plan():
-    """`tinyft study 30`: LoRA and all weights on 1, 2 and 3 ranks, three repetitions."""
-    return [
+    """`tinyft study 30`: times on 1, 2 and 3 ranks, and rates for two sizes of a batch."""
+    timings = [
         {"method": method, "ranks": ranks, "seed": seed}
         for method in ("lora", "full")
         for ranks in (1, 2, 3)
         for seed in (0, 1, 2)
     ]
+    return timings + [
+        {"rows": rows, "lr": lr, "seed": seed}
+        for rows in SIZES
+        for lr in RATES
+        for seed in SEEDS
+    ]
+
+
+def minimum(losses):
+    """Where a parabola through the best of RATES and its neighbours is least.
+
+    losses: one per rate. In doublings of the first rate.
+    """
+    k = int(np.clip(np.argmin(losses), 1, len(losses) - 2))
+    a, b, c = losses[k - 1 : k + 2]
+    return k + 0.5 * (a - c) / (a - 2 * b + c)
 
 
 def finals(grids):
-    """Nothing is chosen, so nothing follows."""
+    """Every seed is run at every rate, so nothing follows."""
     return []
 
 
-def run(method, ranks, seed):
-    """One run under mpiexec beside one process; seed: only another repetition."""
+def run(seed, method=None, ranks=None, rows=None, lr=None):
+    """Scores of one setting of the plan."""
+    return timed(method, ranks) if ranks else tuned(rows, lr, seed)
+
+
+def timed(method, ranks):
+    """One run under mpiexec beside one process; a seed is only another repetition."""
     model = fresh(method)
     train(model, None)
     start, alone = values(fresh(method)), values(model)
@@ -222,3 +220,12 @@ def run(method, ranks, seed):
     gap = np.linalg.norm(found["values"] - alone) / np.linalg.norm(alone - start)
     kept = {k: found[k] for k in ("seconds", "waiting", "bytes", "steps")}
     return {"gap": gap, **kept}
+
+
+def tuned(rows, lr, seed):
+    """The held-out loss after SEEN rows, in batches of `rows`: AdamW, LoRA."""
+    model = fresh()
+    step = optim.AdamW(trained_parameters(model), lr)
+    seen = batches(SEEN // rows, rows, seed)
+    fit(model, lm_loss, seen, step, epochs=1, clip=CLIP, progress=False)
+    return {"valid": loss_on(model, ids("valid"))}

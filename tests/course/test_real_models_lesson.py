@@ -123,7 +123,8 @@ def test_accuracy_is_told_for_each_label():
     pairs = [("0", 0), ("0", 0), ("1", 0), ("1", 0), ("1", 1)]
     rows = [{"text": text, "label": label} for text, label in pairs]
     assert recipe.accuracy(Model(), rows, Tokens()) == 0.6
-    table = recipe.by_label(Model(), rows, Tokens(), ["a", "b", "c"])
+    guessed = recipe.guesses(Model(), rows, Tokens())
+    table = recipe.by_label(guessed, ["a", "b", "c"])
     assert [row[:2] for row in table] == [["a", 4], ["b", 1], ["c", 0], ["all", 5]]
     # 50 % of four: 1.96 sqrt(0.25 / 4) = 49 points; 60 % of five: 43
     assert [row[2] for row in table] == ["50% ± 49", "100% ± 0", "—", "60% ± 43"]

@@ -165,9 +165,9 @@ def accuracy(model, rows, tokens):
     return float(np.mean(logits.argmax(axis=1) == truth))
 
 
-def by_label(model, rows, tokens, names):
-    """Rows (label, how many, share that is right ± 95 %), then one of all."""
-    logits, truth = guesses(model, rows, tokens)
+def by_label(guessed, names):
+    """Rows (label, how many, share that is right ± 95 %), then one of all, of `guesses`."""
+    logits, truth = guessed
     right, table = logits.argmax(axis=1) == truth, []
     for name, those in [
         *((name, truth == i) for i, name in enumerate(names)),
@@ -177,14 +177,14 @@ def by_label(model, rows, tokens, names):
     return table
 
 
-def minus_words(model, training, held, tokens, classes, draws=2000):
-    """What the model gains over a bag of words on the same held-out rows, as a sentence.
+def minus_words(guessed, training, held, classes, draws=2000):
+    """What `guesses` of held-out rows gain over a bag of words on them, as a sentence.
 
     The interval is the bootstrap's 95 %: whole groups are drawn again, since the rows of
     a group resemble one another.
     """
     rows = sorted(held, key=lambda row: len(row["text"]))  # the order of `guesses`
-    logits, truth = guesses(model, rows, tokens)
+    logits, truth = guessed
     counts = WordCounts(*_columns(training), classes=classes)
     words = counts.logits([row["text"] for row in rows]).argmax(axis=1) == truth
     gain = (logits.argmax(axis=1) == truth).astype(float) - words

@@ -29,4 +29,4 @@ def five_fishers(X, y, W, u, batch):
     argmax (1 and 1) 0.0646, batch 0.0607.
     """
     # YOUR CODE: the F of (26.4)
-    raise NotImplementedError("not implemented yet: five_fishers, F of (26.4)")
+    raise NotImplementedError("not implemented yet: five_fishers, the F of (26.4)")

@@ -1,4 +1,4 @@
-"""Task 2 of 4: five numbers that are called the Fisher.  (26.4) of the notebook."""
+"""Task 2 of 4: five numbers that are called the Fisher, the F of (26.4)."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ def five_fishers(X, y, W, u, batch):
     sampled    mean_i g_i(c_i)²,    c_i the first class whose cumulated p exceeds u_i
     empirical  mean_i g_i(y_i)²
     argmax     mean_i g_i(likeliest class of x_i)²
-    batch      mean over batches of (mean of g_i(y_i) in the batch)²         (26.4)
+    batch      mean over batches of (mean of g_i(y_i) in the batch)²
 
     Batches are rows 0 ... batch−1, batch ... 2·batch−1, and so on; the last one may be
     shorter and counts as much as the others.
@@ -28,7 +28,7 @@ def five_fishers(X, y, W, u, batch):
     true 0.3083, sampled (classes 1 and 0) 1.5877, empirical (0 and 1) 0.2957,
     argmax (1 and 1) 0.0646, batch 0.0607.
     """
-    # YOUR CODE: (26.4)
+    # YOUR CODE: the F of (26.4)
     n, K = len(X), len(W)
     Z = X @ W.T
     P = np.exp(Z - Z.max(axis=1, keepdims=True))

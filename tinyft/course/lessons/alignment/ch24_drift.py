@@ -140,7 +140,9 @@ def way_rows(study, drift):
     for way in WAYS:
         found = drift.where(part="80 steps", method=way)
         gold = np.array(found.values("gold"))
-        rows.append([way, said(gold), said(found.values("KL"), 1), said_gap(gold - taste)])
+        rows.append(
+            [way, said(gold), said(found.values("KL"), 1), said_gap(gold - taste)]
+        )
     return rows
 
 

@@ -50,7 +50,9 @@ def why(words, proxy, caption, ns=(1, 16, 256)):
     )
     vermilion, blue = COLOURS["vermilion"], COLOURS["blue"]
     axes[0].plot(c, -((c - 3.0) ** 2), color=vermilion, marker="s", label="taste")
-    right = axes[0].twinx()  # only differences of a reward mean something: its own scale
+    right = axes[
+        0
+    ].twinx()  # only differences of a reward mean something: its own scale
     right.plot(c, mean, color=blue, marker="o", linestyle="--", label="learned reward")
     axes[0].set_ylabel("taste", color=vermilion)
     right.set_ylabel("learned reward, mean", color=blue)

@@ -3,7 +3,8 @@
 import numpy as np
 
 from tinyft.course.experiment import said_gap
-from tinyft.course.lessons.alignment.ch24_preferences import GENTLER, NS
+from tinyft.course.lessons.alignment.ch24_drift import drift_gap, drift_rows, way_rows
+from tinyft.course.lessons.alignment.ch24_preferences import GENTLER, NS, PATH_RATE
 from tinyft.course.lessons.alignment.ch24_tables import (
     REWARDS,
     beta_rows,
@@ -12,21 +13,17 @@ from tinyft.course.lessons.alignment.ch24_tables import (
     over,
     path_change,
     path_gap,
-    rate_rows,
 )
 from tinyft.evaluation import best_of_n_kl
 
 
-def smallest(study, method, points=5):
-    """The smallest rate whose win rate is within so many points of the best, as text."""
-    rows = rate_rows(study, [method])
-    most = max(float(row[2]) for row in rows)
-    return next(row[1] for row in rows if float(row[2]) >= most - points)
-
-
-def advice(study):
+def advice(study, drift):
     """Rows (what, set, measured, section) of "What to set"."""
-    return [*_rows_of_rewards(study), *_rows_of_steps(study), *_rows_of_rates(study)]
+    return [
+        *_rows_of_rewards(study),
+        *_rows_of_steps(study),
+        *_rows_of_rates(study, drift),
+    ]
 
 
 def _rows_of_rewards(study):
@@ -40,8 +37,8 @@ def _rows_of_rewards(study):
     return [
         [
             "n of best-of-n",
-            f"4 ({best_of_n_kl(4):.1f} nats) or 16 ({best_of_n_kl(16):.1f}); read texts "
-            "before more",
+            f"16 ({best_of_n_kl(16):.1f} nats); 4 ({best_of_n_kl(4):.1f}) at a quarter of "
+            "the price; read texts before more",
             f"taste highest at {max(means, key=means.get)} of {NS}; 16 minus 4 "
             + change(study, "token counts, 1000 pairs", 16, 4)
             + ", 256 minus 16 "
@@ -63,13 +60,16 @@ def _rows_of_steps(study):
     return [
         [
             "steps of DPO",
-            "stop by fresh samples and KL, not by accuracy on pairs",
-            "80 minus 20 steps: KL "
-            + path_change(study, "KL", 80, 20)
-            + "; taste "
+            f"80 of 16 pairs at rate {GENTLER:g}; look every 20; stop when readers no "
+            "longer like fresh samples better than those of the last look",
+            f"80 minus 40 steps at {GENTLER:g}: taste "
+            + path_change(study, "gold", 80, 40, "DPO, rate 0.0003")
+            + ", KL "
+            + path_change(study, "KL", 80, 40, "DPO, rate 0.0003")
+            + f"; 80 minus 20 at {PATH_RATE:g}: taste "
             + path_change(study, "gold", 80, 20)
-            + "; accuracy, points "
-            + path_change(study, "accuracy", 80, 20),
+            + ", KL "
+            + path_change(study, "KL", 80, 20),
             "5",
         ],
         [
@@ -83,43 +83,45 @@ def _rows_of_steps(study):
     ]
 
 
-def _rows_of_rates(study):
-    swept = rate_rows(study, ["DPO"])
-    small = [smallest(study, method) for method in ("DPO", "DPO + chosen")]
+def _rows_of_rates(study, drift):
+    swept = drift_rows(drift)
     return [
         [
             "rate (AdamW, LoRA r = 8)",
-            f"{small[0]} for DPO, {small[1]} with the chosen term: the smallest within 5 "
-            "points of the best win rate",
-            f"DPO at {', '.join(row[1] for row in swept)}: win rates "
-            f"{', '.join(row[2] for row in swept)} %, KL "
-            f"{', '.join(row[6] for row in swept)}; 40 steps, two seeds",
-            "6",
+            f"{GENTLER:g}: much of the gain at a small KL; up to 0.003 pays in KL, 0.01 "
+            "ruins",
+            f"DPO at {', '.join(row[0] for row in swept)}, 40 steps: win rates "
+            f"{', '.join(row[5] for row in swept)} %, KL "
+            f"{', '.join(row[7] for row in swept)}; win rate, points, 0.003 minus "
+            f"{GENTLER:g}: {drift_gap(drift, 'won', 3e-3, GENTLER, 100)}",
+            "5",
         ],
-        _row_of_beta(study),
+        _row_of_beta(study, drift),
         [
             "best of n or DPO?",
-            "few answers: best of 4; many: DPO, once, at a small rate",
+            "few answers: best of 16; many: DPO, once, at the gentle rate",
             f"taste, best of 4 minus DPO at {GENTLER:g}, 80 steps: "
             + said_gap(-over(study, 4, 80, "DPO, rate 0.0003"))
-            + "; minus DPO + chosen: "
-            + said_gap(-over(study, 4, 80, "DPO + chosen"))
+            + "; best of 16 minus it: "
+            + said_gap(-over(study, 16, 80, "DPO, rate 0.0003"))
             + "; both together: not tested",
             "5",
         ],
     ]
 
 
-def _row_of_beta(study):
-    """What β changes after 80 steps at rate 0.001, beside 0.1."""
+def _row_of_beta(study, drift):
+    """What β changes after 80 steps, beside 0.1."""
     rows = {row[0]: row for row in beta_rows(study)}
     gaps = (
         f"{beta} minus 0.1: taste {rows[beta][5]}, KL {rows[beta][6]}"
         for beta in ("0.03", "0.3", "1")
     )
+    gentle = next(row for row in way_rows(study, drift) if row[0] == "β = 0.3")
     return [
         "β of DPO",
-        "0.1 to 0.3; larger: less drift in the same steps",
-        "after 80 steps at rate 0.001: " + "; ".join(gaps),
+        "0.1; not less",
+        f"80 steps at rate {PATH_RATE:g}: {'; '.join(gaps)}; at {GENTLER:g}, 0.3 minus "
+        f"0.1: taste {gentle[3]}",
         "Reference B",
     ]

@@ -31,3 +31,18 @@ def sampling_time(count=256):
     gpt, began = setting.gpt(), time.process_time()
     setting.sample(gpt, count, 0)
     return 1e3 * (time.process_time() - began) / count
+
+
+def fitting_time(x, pairs):
+    """CPU ms of fitting the linear reward to these comparisons."""
+    began = time.process_time()
+    lesson.fit_reward(x, pairs)
+    return 1e3 * (time.process_time() - began)
+
+
+def sizes():
+    """MB in float32 of the model, of what LoRA trains with AdamW's two averages."""
+    run = lesson.Run("DPO", 1e-3, 0)
+    trained = sum(p.data.size for p in run.params)
+    every = sum(p.data.size for p in run.model.parameters())
+    return 4e-6 * (every - trained), 4e-6 * 3 * trained

@@ -48,14 +48,16 @@ def why(words, proxy, caption, ns=(1, 16, 256)):
     mean = np.array(
         [proxy[words == k].mean() if (words == k).any() else np.nan for k in c]
     )
-    axes[0].plot(
-        c, -((c - 3.0) ** 2), color=COLOURS["vermilion"], marker="s", label="taste"
-    )
-    axes[0].plot(
-        c, mean, color=COLOURS["blue"], marker="o", label="learned reward, mean"
-    )
-    axes[0].set(ylabel="score", ylim=(-17, 10))
-    axes[0].legend(fontsize=8, loc="upper left", ncols=2)
+    vermilion, blue = COLOURS["vermilion"], COLOURS["blue"]
+    axes[0].plot(c, -((c - 3.0) ** 2), color=vermilion, marker="s", label="taste")
+    right = axes[
+        0
+    ].twinx()  # only differences of a reward mean something: its own scale
+    right.plot(c, mean, color=blue, marker="o", linestyle="--", label="learned reward")
+    axes[0].set_ylabel("taste", color=vermilion)
+    right.set_ylabel("learned reward, mean", color=blue)
+    lines = axes[0].get_lines() + right.get_lines()
+    axes[0].legend(handles=lines, fontsize=8, loc="lower center")
     text, even = [], np.full(len(proxy), 1 / len(proxy))
     for i, n in enumerate(ns):
         law = best_of_n_law(even, proxy, n)

@@ -44,9 +44,9 @@ def change(study, name, n, m):
     return said_gap(np.subtract(found.values(f"gold {n}"), found.values(f"gold {m}")))
 
 
-def between(study, n, few="fresh pairs", many="counts"):
-    """Taste of the best of n, one reward minus another, 1000 pairs each, as text."""
-    pair = (study.where(part="best of n", method=m, pairs=1000) for m in (few, many))
+def between(study, n, one, other=None):
+    """Taste of the best of n with one reward of REWARDS minus another, as text."""
+    pair = (of_reward(study, name) for name in (one, other or next(iter(REWARDS))))
     return said_gap(np.subtract(*(found.values(f"gold {n}") for found in pair)))
 
 

@@ -27,11 +27,11 @@ def start(folder: Path, tasks: Tasks = None):
 
 
 @app.command(name="list", rich_help_panel=LEARN)
-def list_tasks():
+def list_tasks(tasks: Tasks = None):
     """The tasks, their points, the file to open, and how far you are."""
     from tinyft.grading.learner import screen
 
-    screen.list_tasks()
+    screen.list_tasks(wanted=tasks or ())
 
 
 @app.command(rich_help_panel=LEARN)

@@ -54,8 +54,13 @@ def test_the_card_says_goals_minutes_and_what_comes_before(tmp_path):
     made = notebooks.page(notebook(text("# 15 · LoRA\nwords")), LORA, tmp_path / "x")
     card = made.cells[0].source
     assert all(goal in card for goal in LORA.goals)
-    assert "[00_autograd](00_autograd.ipynb)" in card and "tinyft course 15" in card
+    assert "(00_autograd.ipynb)" in card and "tinyft course 15" in card
     assert "colab.research" not in card  # the repository has no address
+
+
+def test_what_is_folded_is_markdown():
+    folded = notebooks.unfold("<details><summary>A</summary>so $B=0$.</details>")
+    assert folded == "<details><summary>A</summary>\n\nso $B=0$.\n\n</details>"
 
 
 def test_with_an_address_the_card_opens_colab_and_binder(tmp_path):

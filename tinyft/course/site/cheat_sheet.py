@@ -36,7 +36,7 @@ def _row(item):
     cell |= {key: about[key] for key in cell if key in about}
     chapter = chapters.one(about["chapter"])
     link = f"[{name}](chapters/{chapter.name}.ipynb)"
-    merges = "yes" if cell["mergeable"] else "no"
+    merges = about.get("merges") or ("yes" if cell["mergeable"] else "no")
     words = [
         link,
         cell["formula"],

@@ -7,7 +7,7 @@ import nbformat
 
 from tinyft.course import chapters
 
-WRAPPED = 70  # characters: a longer line may go on in the next
+WRAPPED = 55  # characters: a longer line may go on in the next
 ENTRY = """## {number}. {claim}
 
 {right}

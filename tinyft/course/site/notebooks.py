@@ -24,7 +24,7 @@ import importlib.util
 if importlib.util.find_spec("tinyft") is None:
     %pip install -q "tinyft[course] @ git+https://github.com/{repository}"
 """
-MATH = re.compile(r"(\$\$.+?\$\$|\$[^$\n]+?\$|`[^`]*`)", re.S)
+FOLDED = r"</summary>\n\n\1\n\n</details>"
 FENCE = re.compile(r"^(```|~~~)")
 
 
@@ -40,7 +40,7 @@ def page(notebook, chapter, figures, repository=""):
     cells = []
     for number, cell in enumerate(made.cells):
         if cell.cell_type == "markdown":
-            cell.source = headings(cell.source, several, first)
+            cell.source = unfold(headings(cell.source, several, first))
             first = False
         elif cell.cell_type == "code":
             cells.append(nbformat.v4.new_markdown_cell(anchor(number)))
@@ -62,6 +62,11 @@ def anchor(number):
     return f'<a class="cell" id="cell-{number}"></a>'
 
 
+def unfold(source):
+    """Blank lines inside <details>: what is folded is Markdown, too, formulas included."""
+    return re.sub(r"</summary>\s*(.*?)\s*</details>", FOLDED, source, flags=re.S)
+
+
 def headings(source, several, first):
     """One level down in a notebook with several h1; the page's title stays as it is."""
     lines, fenced = source.split("\n"), False
@@ -75,12 +80,10 @@ def headings(source, several, first):
 def card(chapter, repository):
     """What a reader can do afterwards, what to read before, and where to run it."""
     goals = "\n".join(f"- {goal}" for goal in chapter.goals)
-    read, more = chapter.minutes
-    about = f"{goals}\n\n**{read} minutes** to read and run"
-    about += f", {more} for proofs and exercises. " if more else ". "
+    about = f"{goals}\n\nAbout **{chapter.minutes[0]} minutes** to read and run. "
     if chapter.needs:
-        before = [chapters.one(number).name for number in chapter.needs]
-        needed = ", ".join(f"[{name}]({name}.ipynb)" for name in before)
+        before = [chapters.one(number) for number in chapter.needs]
+        needed = "; ".join(f"[{c.number} · {c.title}]({c.name}.ipynb)" for c in before)
         about += f"Read before: {needed}. "
     about += f"Run it: `tinyft course {chapter.number}`"
     if repository is None:

@@ -64,9 +64,12 @@ def link(path, text=None):
     return Text(said, style=f"link {path.resolve().as_uri()}")
 
 
-def list_tasks(console=None):
-    """Every task with its score so far, a link to its file, a bar over the course."""
-    found, console = loop.standings(), console or Console()
+def list_tasks(console=None, wanted=()):
+    """Every task, or those wanted, with its score so far, a link to its file, a bar.
+
+    The next task is the open one after the last with full marks.
+    """
+    found, console = loop.standings(wanted), console or Console()
     grid = Table(title="tinyft list")
     for title in ("task", "title", "points"):
         grid.add_column(title, no_wrap=title != "title")
@@ -77,7 +80,8 @@ def list_tasks(console=None):
         grid.add_row(label, Text(one.task.title), points, style=style)
     console.print(grid)
     console.print(Text(bar(sum(one.done for one in found), len(found)), style="bold"))
-    task = loop.next_open(found)
+    done = [one.task for one in found if one.done]
+    task = loop.next_open(found, done[-1] if done else None)
     if task:
         console.print(Text("next: ").append_text(link(task.answer)))
     if places.elsewhere():

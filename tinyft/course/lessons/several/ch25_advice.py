@@ -1,7 +1,9 @@
 """Chapter 25: what a step costs, and "What to set", every number from the runs."""
 
-from tinyft import optim, tensor, transfer
-from tinyft.course.experiment import race
+import time
+
+from tinyft import models, optim, tensor, transfer
+from tinyft.course.experiment import race, step_memory
 from tinyft.course.lessons.several import ch25_multitask as lesson
 from tinyft.course.lessons.several import ch25_results as results
 from tinyft.course.lessons.several import ch25_setting as setting
@@ -9,36 +11,79 @@ from tinyft.course.lessons.several import ch25_setting as setting
 BASE, ODD = ("upside down", 1.0), ("upside down", lesson.FACTOR)
 
 
-def costs(rounds=25):
-    """{way: seconds of one training step}, in alternation; two tasks, one batch each."""
-    worlds = {"A": "plain", "B": "upside down"}
-    arrays = [
-        tensor(v[: setting.BATCH])
-        for name in worlds.values()
-        for v in setting.world(name, "pool")
+COST_TRUNK = 64, 256, 256  # wide enough for memory to show
+COST_WAYS = {  # way: (its name, whether each task has a head)
+    "sum": ("sum, one head", False),
+    "heads": ("sum, a head per task", True),
+    "started": ("uncertainty weights, one head", False),
+    "PCGrad": ("PCGrad, one head", False),
+}
+
+
+def costs(counts=(2, 8), rounds=25):
+    """{(way, tasks): {"parameters", "passes", "MB", "ms"}} of one training step.
+
+    Every task has a batch of its own. MB: the peak beyond the model, Adam's state with
+    it; ms: processor time, the median, all ways in alternation.
+    """
+    arms = [(way, count) for count in counts for way in COST_WAYS]
+    made = {arm: _step(*arm) for arm in arms}
+    steps = {arm: step for arm, (step, _) in made.items()}
+    seconds = race(steps, rounds, time.process_time)
+    return {
+        arm: {
+            "parameters": sum(p.size for p in params),
+            "passes": arm[1] if arm[0] == "PCGrad" else 1,
+            "MB": step_memory(_step(*arm)[0])[1] * 2**20 / 1e6,
+            "ms": 1e3 * seconds[arm],
+        }
+        for arm, (_, params) in made.items()
+    }
+
+
+def cost_rows(found):
+    """Rows (way, tasks, parameters, backward passes, MB, ms, times the sum's)."""
+    return [
+        [
+            COST_WAYS[way][0],
+            count,
+            f"{one['parameters']:,}",
+            one["passes"],
+            f"{one['MB']:.1f}",
+            f"{one['ms']:.1f}",
+            f"{one['ms'] / found['sum', count]['ms']:.1f}",
+        ]
+        for (way, count), one in found.items()
     ]
-    makers = {way: _step(way, worlds, arrays) for way in ("sum", "PCGrad", "started")}
-    return race(makers, rounds)
 
 
-def _step(way, worlds, arrays):
-    model = setting.one_head(0)
-    own = transfer.UncertaintyWeights(dict.fromkeys(worlds, "classification"))
+def _step(way, count):
+    """(one step as a function, the parameters that it trains)."""
+    tasks = [f"task {t}" for t in range(count)]
+    x, y = setting.world("plain", "pool")
+    size = setting.BATCH
+    arrays = [
+        tensor(v[size * t : size * (t + 1)]) for t in range(count) for v in (x, y)
+    ]
+    if COST_WAYS[way][1]:
+        model = setting.heads(dict.fromkeys(tasks, 10), 0, COST_TRUNK)
+    else:
+        model = models.mlp(*COST_TRUNK, 10, rng=0)
+    own = transfer.UncertaintyWeights(dict.fromkeys(tasks, "classification"))
     params = [*model.parameters(), *(own.parameters() if way == "started" else ())]
     step, project = optim.AdamW(params, lr=1e-3), transfer.PCGrad(params, 0)
+    add = own if way == "started" else transfer.weighted_sum
 
     def one():
-        losses = setting.losses(model, worlds, arrays)
+        losses = setting.losses(model, tasks, arrays)
         if way == "PCGrad":
             project.backward(losses)
         else:
-            (
-                own(losses) if way == "started" else transfer.weighted_sum(losses)
-            ).backward()
+            add(losses).backward()
         step.step()
         step.zero_grad()
 
-    return one
+    return one, params
 
 
 ADVICE = [  # situation, do, what it did here, price

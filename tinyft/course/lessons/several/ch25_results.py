@@ -31,7 +31,9 @@ GRID = (*lesson.SMALL[:2], *lesson.RATES, 1.0)
 UNITS = {
     "share": "share, 0 to 1",
     "percent": "percent",
-    "standard": "standardised",
+    "spread 1": "divided by its spread, mean kept",
+    "standard": "standardised: mean taken off too",
+    "centred": "percent, mean taken off",
 }
 
 
@@ -102,20 +104,28 @@ def pcgrad_rows(study):
     return rows
 
 
+def fixed(study, lr, way, other="upside down"):
+    """The runs of two worlds with FACTOR · B at a given rate."""
+    arm = dict(part="worlds", other=other, factor=lesson.FACTOR, head="one", lr=lr)
+    return study.where(**arm, way=way)
+
+
 def rate_rows(study, other="upside down"):
     """A's error with FACTOR · B at every rate: the sum's, and PCGrad minus it."""
     rows = []
     for lr in lesson.RATES[:4]:
-        arm = dict(part="worlds", other=other, factor=lesson.FACTOR, head="one", lr=lr)
-        plain, found = (study.where(**arm, way=way) for way in ("sum", "PCGrad"))
+        plain, found = (fixed(study, lr, way, other) for way in ("sum", "PCGrad"))
         rows.append([f"{lr:g}", percent(plain, "A"), gap(found, plain, "A")])
     return rows
 
 
 def head_rows(study):
-    """One head for both worlds, or one for each; first A alone."""
-    alone = world(study, "upside down", 1.0, "A alone")
-    rows = [["A alone", percent(alone, "A"), "", "", ""]]
+    """One head for both worlds, or one for each; first each world alone."""
+    alone = [
+        percent(world(study, "upside down", 1.0, f"{task} alone"), task)
+        for task in "AB"
+    ]
+    rows = [["each alone (B upside down)", *alone, "", ""]]
     for other in ("upside down", "renamed"):
         for factor in (1.0, lesson.FACTOR):
             row = [f"{other}, × {factor:g}"]
@@ -139,14 +149,23 @@ def uncertainty_rows(study):
 
 
 def unit_rows(study):
-    """Digit and ink, by unit and way."""
-    rows = []
-    for name, text in UNITS.items():
-        for way in WAYS if name != "standard" else ("sum", "started"):
-            found = unit(study, name, way)
-            scores = percent(found, "digit"), percent(found, "ink")
-            rows.append([text, WAYS[way], *scores, rate(found)])
-    return rows
+    """Digit and ink, as share and in percent, by unit and way."""
+    return [
+        _unit_row(study, name, way) for name in ("share", "percent") for way in WAYS
+    ]
+
+
+def target_rows(study):
+    """Digit and ink, by what was done to the target; standardised, also with weights."""
+    pairs = [(name, way) for name in UNITS for way in ("sum", "started")]
+    pairs += [("standard", way) for way in lesson.INK_TIMES]
+    return [_unit_row(study, *pair) for pair in pairs if pair[0] != "share"]
+
+
+def _unit_row(study, name, way):
+    found = unit(study, name, way)
+    scores = percent(found, "digit"), percent(found, "ink")
+    return [UNITS[name], WAYS.get(way, way), *scores, rate(found)]
 
 
 def helper_rows(study, main="even", part="helper", others=("digit", "side", "noise")):
@@ -158,6 +177,22 @@ def helper_rows(study, main="even", part="helper", others=("digit", "side", "noi
         scores = percent(found, "test"), gap(found, alone, "test")
         rows.append([f"{name}{other}", *scores, rate(found)])
     return rows
+
+
+def parity_row(study, part="helper"):
+    """No label of "even": learn digits, answer with the parity of the likeliest one."""
+    alone = helper(study, "none", part=part)
+    found = helper(study, "digit", part=part, labels=0, way=lesson.PARITY)
+    name = f"{TRUNK[part]}digits alone, then their parity"
+    return [name, percent(found, "test"), gap(found, alone, "test"), rate(found)]
+
+
+def weight_row(study, other="side", weight=10.0, part="narrow"):
+    """A helper with another weight: its errors, and minus none."""
+    alone = helper(study, "none", part=part)
+    found = helper(study, other, part=part, weight=weight)
+    name = f"{TRUNK[part]}{other}, a = {weight:g}"
+    return [name, percent(found, "test"), gap(found, alone, "test"), rate(found)]
 
 
 def weight_rows(study):

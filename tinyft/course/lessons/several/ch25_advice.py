@@ -20,7 +20,7 @@ COST_WAYS = {  # way: (its name, whether each task has a head)
 }
 
 
-def costs(counts=(2, 8), rounds=25):
+def costs(counts=(2, 8), rounds=15):
     """{(way, tasks): {"parameters", "passes", "MB", "ms"}} of one training step.
 
     Every task has a batch of its own. MB: the peak beyond the model, Adam's state with
@@ -97,7 +97,8 @@ ADVICE = [  # situation, do, what it did here, price
         "you know the task when you use the network",
         "give each task its own head",
         "no difference to a network per camera is settled, and the impossible pair is read",
-        "a layer per task: {head:,} weights each beside a trunk of {trunk:,}; it takes no longer",
+        "a layer per task: {head:,} weights each beside a trunk of {trunk:,}; "
+        "it takes no longer",
     ),
     (
         "one output, and scales that you do not trust",
@@ -109,7 +110,8 @@ ADVICE = [  # situation, do, what it did here, price
         "gradients that conflict, at equal scales",
         "stay with the plain sum",
         "PCGrad made no difference that five seeds settle (the renamed pair: no evidence)",
-        "PCGrad: a backward pass per task; a step took {two:.1f} times as long with 2 tasks, {eight:.1f} with 8",
+        "PCGrad: a backward pass per task; a step took {two:.1f} times as long "
+        "with 2 tasks, {eight:.1f} with 8",
     ),
     (
         "a regression beside a classification",
@@ -120,7 +122,7 @@ ADVICE = [  # situation, do, what it did here, price
     (
         "few labels, and a second task with many",
         "if it determines the answer, learn it and convert; else try it with `decide`",
-        "digit helped much, its parity alone was better; side harmed a narrow trunk at a = 10",
+        "digit helped much, its parity alone more; side harmed a narrow trunk at a = 10",
         "the second task's labels and a run without them",
     ),
 ]
@@ -140,7 +142,7 @@ def leans(study, verdicts):
     """Rows (what minus what, first task, second task, condition, section) of differences
     in points, behind the rows of `advice`, in the same order.
 
-    verdicts: rows of `results.verdicts`.
+    verdicts: rows of `ch25_helpers.verdicts`.
     """
     pairs = [
         ("20 · B minus B", ODD, BASE, "one head, sum", "1"),

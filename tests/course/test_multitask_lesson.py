@@ -5,7 +5,13 @@ import pytest
 
 from tinyft import tensor
 from tinyft.course import runs
-from tinyft.course.lessons.several import ch25_conflict, ch25_linear, ch25_results
+from tinyft.course.lessons.several import (
+    ch25_advice,
+    ch25_conflict,
+    ch25_helpers,
+    ch25_linear,
+    ch25_results,
+)
 from tinyft.course.lessons.several import ch25_multitask as lesson
 from tinyft.course.lessons.several import ch25_setting as setting
 
@@ -105,8 +111,37 @@ def test_the_study_is_complete():
         ch25_results.head_rows,
         ch25_results.uncertainty_rows,
         ch25_results.unit_rows,
-        ch25_results.helper_rows,
-        ch25_results.weight_rows,
-        ch25_results.label_rows,
+        ch25_results.target_rows,
+        ch25_helpers.parity_row,
+        ch25_helpers.weight_row,
+        ch25_helpers.helper_rows,
+        ch25_helpers.weight_rows,
+        ch25_helpers.label_rows,
     ):
         assert make(study)
+
+
+def test_parity_needs_no_label_of_even(monkeypatch):
+    seen = []
+    monkeypatch.setattr(setting, "train", lambda *given: seen.append(given))
+    model = lesson.helper("even", "digit", 0, 1.0, lesson.PARITY, 1e-2, 0)
+    assert len(next(seen[0][1](np.random.default_rng(0)))) == 2  # one task's x and y
+    x, digits = setting.question("digit", "test")
+    says = setting.outputs(model, "digit", x).argmax(axis=1)
+    found = lesson.parity_errors(model, x, 1 - digits % 2)
+    assert np.array_equal(found, (says % 2 != digits % 2).astype(int))
+
+
+def test_a_step_of_pcgrad_costs_a_pass_and_a_gradient_per_task():
+    found = ch25_advice.costs(counts=(2, 6), rounds=1)
+    assert [found["PCGrad", n]["passes"] for n in (2, 6)] == [2, 6]
+    assert found["sum", 6]["passes"] == 1
+    more = found["PCGrad", 6]["MB"] - found["PCGrad", 2]["MB"]
+    assert more > 4 * 4 * found["sum", 2]["parameters"] / 1e6  # four gradients, float32
+
+
+def test_pcgrad_in_no_step_is_the_sum():
+    tasks = {"A": setting.world("plain", "pool"), "B": setting.world("shifted", "pool")}
+    got = ch25_conflict.part_time(tasks, 20.0, 0, 0, seeds=(0,))
+    model, _ = lesson.worlds("shifted", 20.0, "sum", 0.03, 0)
+    assert got[0] == setting.errors(model, "A", *setting.world("plain", "test")).mean()

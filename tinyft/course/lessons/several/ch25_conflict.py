@@ -1,10 +1,12 @@
 """Chapter 25: how far the gradients of two worlds agree while a network learns both."""
 
+import itertools
 from functools import partial
 
 import numpy as np
 
 from tinyft import backend, optim, tensor, transfer
+from tinyft.course.experiment import train
 from tinyft.course.lessons.several import ch25_setting as setting
 from tinyft.optim.schedule import warmup_cosine
 from tinyft.training.metrics import on_device
@@ -94,33 +96,66 @@ def steps_to_best(loss, lr=0.03, most=5000):
     raise ValueError(f"steps_to_best: still away from {loss} after {most} steps")
 
 
-def small_steps(tasks, factor, after=(20, 200, 400), lr=0.03, eta=1e-4):
-    """Rows (steps, cosine, |g_A|, |g_B|, changes / η) of one small step at some points.
+def small_steps(tasks, factor, after=(20, 200, 400), lr=0.03, seeds=(0, 1, 2, 3, 4)):
+    """Rows (steps, cosine, |g_A|², changes / η) of one small step, means over seeds, and
+    how often the cosine is below 0.
 
     The points are where so many steps of A + factor · B have led. The small step is plain
     gradient descent over the whole pool, along the sum of both gradients and along the
     sum of the projected ones: the changes of L_A, of both ways, then those of L_B.
     """
-    arrays = [tensor(v) for pair in tasks.values() for v in pair]
     rows = []
     for steps in after:
-        model = setting.one_head(0)
-        setting.fit(model, tasks, "sum", lr, 0, {"B": factor}, steps)
-        losses = partial(setting.losses, model, tasks, arrays)
-        found = losses()
-        before = {task: value.item() for task, value in found.items()}
-        found["B"] = factor * found["B"]
-        G = backend.asnumpy(transfer.task_gradients(found, model.parameters()))
-        both = G, transfer.pcgrad(G, np.random.default_rng(0))
-        moves = [
-            _after(list(model.parameters()), part.sum(axis=0) * eta, losses, before)
-            for part in both
-        ]
-        changes = np.transpose(moves).ravel() / eta  # A: sum, PCGrad; B: the same
-        row = [steps, f"{transfer.cosines(G)[0, 1]:+.2f}"]
-        row += [f"{np.linalg.norm(part):.2f}" for part in G]
+        found = np.array([_small_step(tasks, factor, steps, lr, s) for s in seeds])
+        cosine, own, *changes = found.mean(axis=0)
+        below = f"{(found[:, 0] < 0).sum()} of {len(seeds)}"
+        row = [steps, f"{cosine:+.2f}", below, f"{own:.2f}"]
         rows.append([*row, *(f"{value:+.3f}" for value in changes)])
     return rows
+
+
+def _small_step(tasks, factor, steps, lr, seed, eta=1e-4):
+    """[cosine, |g_A|², change of L_A by the sum, by PCGrad, of L_B by both] / η."""
+    arrays = [tensor(v) for pair in tasks.values() for v in pair]
+    model = setting.one_head(seed)
+    setting.fit(model, tasks, "sum", lr, seed, {"B": factor}, steps)
+    losses = partial(setting.losses, model, tasks, arrays)
+    found = losses()
+    before = {task: value.item() for task, value in found.items()}
+    found["B"] = factor * found["B"]
+    G = backend.asnumpy(transfer.task_gradients(found, model.parameters()))
+    both = G, transfer.pcgrad(G, np.random.default_rng(0))
+    moves = [
+        _after(list(model.parameters()), part.sum(axis=0) * eta, losses, before)
+        for part in both
+    ]
+    changes = np.transpose(moves).ravel() / eta  # A: sum, PCGrad; B: the same
+    return [transfer.cosines(G)[0, 1], np.sum(G[0] ** 2), *changes]
+
+
+def part_time(tasks, factor, first, last, lr=0.03, seeds=(0, 1, 2, 3, 4)):
+    """A's test errors, one per seed, when only steps first ≤ k < last use PCGrad."""
+    test, found = setting.world("plain", "test"), []
+    for seed in seeds:
+        model = setting.one_head(seed)
+        loss = _switching(model, tasks, factor, range(first, last), seed)
+        train(model, setting.batches(tasks), lr, setting.STEPS, seed, loss)
+        found.append(setting.errors(model, "", *test).mean())
+    return np.array(found)
+
+
+def _switching(model, tasks, factor, projected, seed):
+    """A loss A + factor · B that goes through PCGrad in the steps of `projected`."""
+    project, count = transfer.PCGrad(model.parameters(), seed), itertools.count()
+
+    def loss(model, *arrays):
+        parts = setting.losses(model, tasks, arrays)
+        parts["B"] = factor * parts["B"]
+        if next(count) in projected:
+            return setting.Projected(project, parts)
+        return transfer.weighted_sum(parts)
+
+    return loss
 
 
 def _after(params, move, losses, before):

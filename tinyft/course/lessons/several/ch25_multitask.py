@@ -22,7 +22,12 @@ UNITS = {
     "share": lambda ink: ink,
     "percent": lambda ink: 100 * ink,
     "standard": lambda ink: (ink - INK[0]) / INK[1],
+    "spread 1": lambda ink: ink / INK[1],  # standardised, but the mean stays
+    "centred": lambda ink: 100 * (ink - INK[0]),  # in percent, but the mean goes
 }
+ALONE = {"A alone": "A", "B alone": "B"}
+INK_TIMES = {f"sum, ink × {a}": float(a) for a in (10, 100)}  # weights of ink's loss
+PARITY = "digit alone"  # no label of "even": the parity of the likeliest digit
 _pool = setting.question("ink", "pool")[1]
 INK = float(_pool.mean()), float(_pool.std())  # of the pool: nothing from valid or test
 
@@ -34,8 +39,8 @@ def worlds(other, factor, way, lr, seed, head="one"):
     """(model, {"A", "B": world}) trained on a plain and on another world."""
     names = {"A": "plain", "B": other}
     tasks = {task: setting.world(name, "pool") for task, name in names.items()}
-    if way == "A alone":
-        tasks = {"A": tasks["A"]}
+    if way in ALONE:
+        tasks = {ALONE[way]: tasks[ALONE[way]]}
     one = head == "one"
     tops = dict.fromkeys(names, 10)
     model = setting.one_head(seed) if one else setting.heads(tops, seed)
@@ -54,7 +59,7 @@ def world_scores(model, names, part):
 def _worlds(other, factor, way, head, lr, seed):
     model, names = worlds(other, factor, way, lr, seed, head)
     valid, test = (world_scores(model, names, part) for part in ("valid", "test"))
-    judged = ["A"] if way == "A alone" else ["A", "B"]
+    judged = ALONE.get(way, "AB")
     return {"valid": np.mean([valid[t] for t in judged]), **test}
 
 
@@ -74,7 +79,8 @@ def units(unit, way, lr, seed):
     tasks = {"digit": setting.question("digit", "pool"), "ink": (x, scaled)}
     tops = {task: setting.OUTPUTS[task] for task in tasks}
     model = setting.heads(tops, seed)
-    return model, setting.fit(model, tasks, way, lr, seed)
+    weights = {"digit": 1.0, "ink": INK_TIMES[way]} if way in INK_TIMES else None
+    return model, setting.fit(model, tasks, way, lr, seed, weights=weights)
 
 
 def unit_scores(model, unit, part):
@@ -101,23 +107,30 @@ def helper(main, other, labels, weight, way, lr, seed, widths=WIDE):
     rows = np.random.default_rng(1000 + seed).permutation(
         len(setting.parts()["pool"][1])
     )
-    tasks = {main: setting.question(main, "pool", rows[:labels])}
+    tasks = {main: setting.question(main, "pool", rows[:labels])} if labels else {}
     if other != "none":
         tasks[other] = setting.question(other, "pool")
     tops = {main: setting.OUTPUTS[main], other: setting.OUTPUTS.get(other, 2)}
     model = setting.heads(tops, seed, widths)  # the same start for every helper
-    chosen = {main: 1.0, other: weight} if other != "none" else None
+    chosen = {main: 1.0, other: weight} if len(tasks) == 2 else None
     setting.fit(model, tasks, way, lr, seed, weights=chosen)
     return model
 
 
 def _helper(main, other, labels, weight, way, lr, seed, widths=WIDE):
     model = helper(main, other, labels, weight, way, lr, seed, widths)
+    scored = parity_errors if way == PARITY else partial(setting.errors, task=main)
     valid, test = (
-        float(setting.errors(model, main, *setting.question(main, part)).mean())
-        for part in ("valid", "test")
+        float(np.mean(scored(model, x=x, y=y)))
+        for x, y in (setting.question(main, part) for part in ("valid", "test"))
     )
     return {"valid": valid, "test": test}
+
+
+def parity_errors(model, x, y):
+    """1 where the likeliest digit has the wrong parity; y: 1 for even, (N,)."""
+    digit = setting.outputs(model, "digit", x).argmax(axis=1)
+    return (1 - digit % 2 != y).astype(int)
 
 
 # --- tinyft study 25 ----------------------------------------------------------------------
@@ -144,7 +157,8 @@ def plan():
 
 
 def _rates(arm):
-    few = arm["part"] == "helper" and arm["other"] != "digit" and arm["labels"] == 30
+    much = arm["other"] in ("digit", "loop") or arm["labels"] != 30
+    few = arm["part"] == "helper" and not much
     return SMALL if few else RATES
 
 
@@ -152,7 +166,7 @@ def _world_arms():
     def arm(other, factor, way, head="one"):
         return dict(part="worlds", other=other, factor=factor, way=way, head=head)
 
-    yield arm("upside down", 1.0, "A alone")
+    yield from (arm("upside down", 1.0, way) for way in ALONE)
     for other in ("shifted", "upside down", "renamed"):
         for way in ("sum", "PCGrad", "started"):
             yield from (arm(other, factor, way) for factor in (1.0, FACTOR))
@@ -165,7 +179,10 @@ def _unit_arms():
     for unit in ("share", "percent"):
         for way in ("sum", "PCGrad", "uncertainty", "started"):
             yield dict(part="units", unit=unit, way=way)
-    for way in ("sum", "started"):
+    for unit in ("standard", "spread 1", "centred"):
+        for way in ("sum", "started"):
+            yield dict(part="units", unit=unit, way=way)
+    for way in INK_TIMES:
         yield dict(part="units", unit="standard", way=way)
 
 
@@ -180,6 +197,9 @@ def _helper_arms():
     for other in ("digit", "side"):
         yield from (arm("even", other, weight=w) for w in (0.1, 10.0))
         yield arm("even", other, way="PCGrad")
+    yield arm("even", "loop")
+    for part in ("helper", "narrow"):
+        yield arm("even", "digit", 0, way=PARITY, part=part)
     for labels in (100, 300):
         yield from (arm("even", other, labels) for other in ("none", "digit", "side"))
     for other in ("none", "digit", "side"):

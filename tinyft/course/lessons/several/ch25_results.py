@@ -7,10 +7,8 @@ that a model leaves unexplained, in percent.
 
 import numpy as np
 
-from tinyft import evaluation
 from tinyft.course.experiment import said, said_gap
 from tinyft.course.lessons.several import ch25_multitask as lesson
-from tinyft.course.lessons.several import ch25_setting as setting
 
 WAYS = {
     "sum": "sum",
@@ -18,20 +16,13 @@ WAYS = {
     "uncertainty": "uncertainty, σ² from 1",
     "started": "uncertainty, σ² from first losses",
 }
-TRUNK = {"helper": "", "narrow": "narrow trunk: "}
-ARMS = {  # trained again by `ten`: part, helper, weight of its loss
-    "none": ("helper", "none", 1.0),
-    "digit": ("helper", "digit", 1.0),
-    "side": ("helper", "side", 1.0),
-    "noise": ("helper", "noise", 1.0),
-    "narrow trunk: none": ("narrow", "none", 1.0),
-    "narrow trunk: side, a = 10": ("narrow", "side", 10.0),
-}
 GRID = (*lesson.SMALL[:2], *lesson.RATES, 1.0)
 UNITS = {
     "share": "share, 0 to 1",
     "percent": "percent",
-    "standard": "standardised",
+    "spread 1": "divided by its spread, mean kept",
+    "standard": "standardised: mean taken off too",
+    "centred": "percent, mean taken off",
 }
 
 
@@ -102,20 +93,28 @@ def pcgrad_rows(study):
     return rows
 
 
+def fixed(study, lr, way, other="upside down"):
+    """The runs of two worlds with FACTOR · B at a given rate."""
+    arm = dict(part="worlds", other=other, factor=lesson.FACTOR, head="one", lr=lr)
+    return study.where(**arm, way=way)
+
+
 def rate_rows(study, other="upside down"):
     """A's error with FACTOR · B at every rate: the sum's, and PCGrad minus it."""
     rows = []
     for lr in lesson.RATES[:4]:
-        arm = dict(part="worlds", other=other, factor=lesson.FACTOR, head="one", lr=lr)
-        plain, found = (study.where(**arm, way=way) for way in ("sum", "PCGrad"))
+        plain, found = (fixed(study, lr, way, other) for way in ("sum", "PCGrad"))
         rows.append([f"{lr:g}", percent(plain, "A"), gap(found, plain, "A")])
     return rows
 
 
 def head_rows(study):
-    """One head for both worlds, or one for each; first A alone."""
-    alone = world(study, "upside down", 1.0, "A alone")
-    rows = [["A alone", percent(alone, "A"), "", "", ""]]
+    """One head for both worlds, or one for each; first each world alone."""
+    alone = [
+        percent(world(study, "upside down", 1.0, f"{task} alone"), task)
+        for task in "AB"
+    ]
+    rows = [["each alone (B upside down)", *alone, "", ""]]
     for other in ("upside down", "renamed"):
         for factor in (1.0, lesson.FACTOR):
             row = [f"{other}, × {factor:g}"]
@@ -139,53 +138,23 @@ def uncertainty_rows(study):
 
 
 def unit_rows(study):
-    """Digit and ink, by unit and way."""
-    rows = []
-    for name, text in UNITS.items():
-        for way in WAYS if name != "standard" else ("sum", "started"):
-            found = unit(study, name, way)
-            scores = percent(found, "digit"), percent(found, "ink")
-            rows.append([text, WAYS[way], *scores, rate(found)])
-    return rows
+    """Digit and ink, as share and in percent, by unit and way."""
+    return [
+        _unit_row(study, name, way) for name in ("share", "percent") for way in WAYS
+    ]
 
 
-def helper_rows(study, main="even", part="helper", others=("digit", "side", "noise")):
-    """A helper's errors, and minus none: over seeds."""
-    alone, name = helper(study, "none", main, part), TRUNK[part]
-    rows = [[f"{name}none", percent(alone, "test"), "", rate(alone)]]
-    for other in others:
-        found = helper(study, other, main, part)
-        scores = percent(found, "test"), gap(found, alone, "test")
-        rows.append([f"{name}{other}", *scores, rate(found)])
-    return rows
+def target_rows(study):
+    """Digit and ink, by what was done to the target; standardised, also with weights."""
+    pairs = [(name, way) for name in UNITS for way in ("sum", "started")]
+    pairs += [("standard", way) for way in lesson.INK_TIMES]
+    return [_unit_row(study, *pair) for pair in pairs if pair[0] != "share"]
 
 
-def weight_rows(study):
-    """Helper minus none for each weight of the helper's loss, and for PCGrad; the last
-    column is the narrow trunk's."""
-    arms = [(f"a = {w:g}", {"weight": w}) for w in (0.1, 1.0, 10.0)]
-    arms.append(("a = 1, PCGrad", {"way": "PCGrad"}))
-    alone, narrow = (helper(study, "none", part=part) for part in TRUNK)
-    rows = []
-    for name, arm in arms:
-        found = [helper(study, other, **arm) for other in ("digit", "side")]
-        rows.append([name, *(gap(one, alone, "test") for one in found), ""])
-        if name in ("a = 1", "a = 10"):
-            found = helper(study, "side", part="narrow", **arm)
-            rows[-1][-1] = gap(found, narrow, "test")
-    return rows
-
-
-def label_rows(study):
-    """Helper minus none by the number of labels."""
-    rows = []
-    for labels in (30, 100, 300):
-        alone = helper(study, "none", labels=labels)
-        row = [labels, percent(alone, "test")]
-        for other in ("digit", "side"):
-            row.append(gap(helper(study, other, labels=labels), alone, "test"))
-        rows.append(row)
-    return rows
+def _unit_row(study, name, way):
+    found = unit(study, name, way)
+    scores = percent(found, "digit"), percent(found, "ink")
+    return [UNITS[name], WAYS.get(way, way), *scores, rate(found)]
 
 
 def sweep_rows(study):
@@ -209,36 +178,4 @@ def sweep_rows(study):
         found = study.where(**arm).by("lr", "valid")
         means = [f"{np.mean(found[lr]):.3f}" if lr in found else "" for lr in GRID]
         rows.append([name, *means])
-    return rows
-
-
-# --- negative transfer, tested as in chapter 12 -------------------------------------------
-
-
-def ten(study, part, other, weight):
-    """Ten networks for "even" trained again at the best rate: errors, (seeds, images)."""
-    found = helper(study, other, part=part, weight=weight)
-    lr, (x, y) = found[0]["settings"]["lr"], setting.question("even", "test")
-    widths = lesson.NARROW if part == "narrow" else lesson.WIDE
-
-    def network(seed):
-        return lesson.helper("even", other, 30, weight, "sum", lr, seed, widths)
-
-    return np.array([setting.errors(network(s), "even", x, y) for s in lesson.TEN])
-
-
-def verdicts(errors):
-    """Rows (helper, gap ± half, verdict, of it seeds and images) of `evaluation.decide`.
-
-    errors: {name of ARMS: (seeds, images)}; each is compared with "none" in its trunk. The
-    level makes all verdicts hold together with 95 %.
-    """
-    arms = [name for name in errors if "none" not in name]
-    rows = []
-    for name in arms:
-        alone = errors[f"{TRUNK[ARMS[name][0]]}none"]
-        found = evaluation.decide(errors[name], alone, 1 - 0.05 / len(arms))
-        parts = f"{100 * found.over_seeds:.1f}, {100 * found.over_examples:.1f}"
-        gap = f"{100 * found.gap:+.1f} ± {100 * found.half:.1f}"
-        rows.append([name, gap, found.verdict, parts])
     return rows

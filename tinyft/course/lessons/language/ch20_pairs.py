@@ -20,7 +20,13 @@ ZERO, MEAN = results.ZERO, runs20.MEAN
 PAIRS = [("full", "words"), ("prompt", "words"), ("frozen", "words"), ("mean", "words")]
 PAIRS += [(MEAN, "words"), ("LSTM", "words"), ("words", ZERO), ("full", "mean")]
 PAIRS += [("prompt", "mean"), ("full", "frozen"), ("prompt", "full"), ("full", ZERO)]
-PAIRS += [("prompt", ZERO), ("LSTM", "mean"), ("LSTM", MEAN), (MEAN, "mean")]
+PAIRS += [
+    ("prompt", ZERO),
+    (ZERO, "mean"),
+    ("LSTM", "mean"),
+    ("LSTM", MEAN),
+    (MEAN, "mean"),
+]
 
 
 class Task:
@@ -82,3 +88,23 @@ def resolution(task, pairs, n=32):
         rows.append([f"{results.SHORT[a]} − {results.SHORT[b]}", *row])
     head = [f"{n} labels", "verses judged differently", "by draws", "by verses"]
     table([*head, "difference, both"], rows)
+
+
+def unseen_table(study):
+    """The same on the unseen books' valid, for the prompt also recentred afterwards."""
+    lines = [(*key, "valid") for key in runs20.UNSEEN]
+    lines += [("prompt", n, "valid recentred") for n in (10, 32)]
+    rows = []
+    for method, n, score in lines:
+        arm = study.where(method=method, labels=n, task="poetry")
+        seeds = runs20.UNSEEN_SEEDS[n]
+        right = {
+            lr: 1 - np.mean([arm.where(lr=lr, seed=k).values(score)[0] for k in seeds])
+            for lr in runs20.UNSEEN[method, n]
+        }
+        shown = {lr: f"{100 * share:.1f}" for lr, share in right.items()}
+        shown[max(right, key=right.get)] = f"**{100 * max(right.values()):.1f}**"
+        name = method + score.removeprefix("valid")
+        rows.append([name, n, len(seeds), *(shown.get(lr, "") for lr in runs20.FEW)])
+    head = ["unseen books: valid, %", "labels", "draws"]
+    table([*head, *(f"{lr:g}" for lr in runs20.FEW)], rows)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from tinyft.course.lessons.language import ch20_four_paradigms as runs20
+from tinyft.course.lessons.language import ch20_pairs as pairs
 from tinyft.course.lessons.language import ch20_results as results
 from tinyft.course.lessons.language import ch20_vectors as vec
 from tinyft.course.lessons.language import ch20_words as words
@@ -152,36 +153,13 @@ def about_training(tuned, body, before, after, centre):
 
 def verdicts(here):
     """What Figure 2 and the differences say, in sentences that are checked."""
-    gaps = {n: here.gap("full", "words", n) for n in here.labels}
-    more = {n: here.gap("full", ZERO, n) for n in here.labels}
-    level = {m: {n: np.mean(v) for n, v in r.items()} for m, r in here.found.items()}
-    bayes, few = level["words"], (4, 10, 32, 100)
-    taught = {n: here.gap("full", "frozen", n) for n in here.labels}
-    mean = {n: here.gap("full", "mean", n) for n in here.labels}
-    frozen = max(abs(level["frozen"][n] - level["mean"][n]) for n in here.labels)
-    holds(
-        BERT_is_above_counted_words_up_to_100=all(gaps[n].sign == 1 for n in few),
-        up_to_100_labels_nothing_trained_beats_the_recentred_prompt=not any(
-            here.gap(m, ZERO, n).sign == 1 for m in ("full", "prompt") for n in few
-        ),
-        training_is_reliably_above_frozen_with_4_and_1000_only=[
-            taught[n].sign for n in here.labels
-        ]
-        == [1, 0, 0, 0, 0, 1],
-        over_the_mean_of_vectors_a_new_head_leads_with_1000_only=[
-            mean[n].sign for n in here.labels
-        ]
-        == [0, 0, 0, 0, 0, 1],
-        with_300_and_1000_labels_training_pays=more[300].sign == more[1000].sign == 1,
-        head_and_prompt_are_nowhere_apart=not any(here.signs("prompt", "full")),
-        averages_of_counted_words_and_frozen_features_cross_after_100=all(
-            bayes[100] < level[m][100] and bayes[300] > level[m][300]
-            for m in ("frozen", "mean")
-        ),
-        reliably_above_frozen_head_and_trained_vectors_with_1000=all(
-            here.signs(m, "words")[-2:] == [0, -1] for m in ("frozen", MEAN)
-        ),
+    pairs.hold_verdicts(here)
+    gaps, more, taught, mean = (
+        {n: here.gap("full", other, n) for n in here.labels}
+        for other in ("words", ZERO, "frozen", "mean")
     )
+    frozen, fixed = here.found["frozen"], here.found["mean"]
+    frozen = max(abs(np.mean(frozen[n]) - np.mean(fixed[n])) for n in here.labels)
     say(
         "- **With few labels BERT leads over counted words**, all of it trained, by "
         f"{gaps[4].mean:.0f}, {gaps[10].mean:.0f} and {gaps[32].mean:.0f} points with "

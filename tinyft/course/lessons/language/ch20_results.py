@@ -159,8 +159,8 @@ def about_rare():
     say(
         "**Where only one verse in ten is a saying**, in valid and in test, the median "
         f"gives {rare['median'][0]:.1%}: it still calls half of the verses sayings. The "
-        f"raw prompt has {rare['raw'][0]:.1%}, finding {rare['raw'][2]:.0%} of them; "
-        "a threshold that calls one verse in ten of valid a saying has "
+        f"raw prompt has {rare['raw'][0]:.1%}, finding {rare['raw'][2]:.0%} of the "
+        "sayings; a threshold that calls one verse in ten of valid a saying has "
         f"{rare['share'][0]:.1%}, finding {rare['share'][2]:.0%}. "
         "(Always *story*: nine in ten.) If you know the share, use it instead of one half."
     )

@@ -9,10 +9,13 @@ from tinyft import no_grad, tensor
 from tinyft.course.lessons.language import ch20_bert as bert
 from tinyft.course.lessons.language import ch20_four_paradigms as plan20
 from tinyft.course.lessons.language import ch20_order as order
+from tinyft.course.lessons.language import ch20_results as results
 from tinyft.course.lessons.language import ch20_setting as setting
 from tinyft.course.lessons.language import ch20_vectors as vectors
 from tinyft.course.lessons.language import ch20_words as words
 from tinyft.course.runs import load
+from tinyft.models.classic import Tfidf
+from tinyft.transfer import linear_probe
 
 
 @pytest.mark.parametrize("task", setting.TASKS)
@@ -138,3 +141,23 @@ def test_a_gap_adds_the_luck_of_draws_and_of_verses():
     assert abs(gap.half**2 - gap.draws**2 - gap.verses**2) < 1e-9 and gap.sign == 0
     same = setting.gap(a[[1, 1]], b)  # no luck of draws
     assert str(same) == f"**+20.0 ± {196 * 0.4 / 20:.1f}**" and same.sign == 1
+
+
+def test_logistic_regression_on_coordinates_is_that_on_all_words():
+    """Four labels, one penalty: the weights lie in the span of the labelled rows."""
+    few = setting.draw(4, 0)
+    X, _, test = words.tables(Tfidf().fit(few.texts), few)
+    axes = np.linalg.svd(X - X.mean(axis=0), full_matrices=False)[2][:3]
+    full = linear_probe(X, few.labels, 0.01, "logistic")
+    some = linear_probe(X @ axes.T, few.labels, 0.01, "logistic")
+    a, b = (np.diff(m(x)) for m, x in ((full, test), (some, test @ axes.T)))
+    assert np.abs(np.asarray(a) - np.asarray(b)).max() < 1e-4 * np.abs(a).max()
+
+
+def test_rare_sayings_are_one_in_ten():
+    rare = results.rare_sayings()
+    stories, sayings = 200, 22
+    for total, story, saying in rare.values():
+        got = total * (stories + sayings)
+        assert abs(got - story * stories - saying * sayings) < 1e-6
+    assert rare["raw"][1] > rare["median"][1]  # the median takes stories for sayings

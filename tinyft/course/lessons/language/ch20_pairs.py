@@ -13,14 +13,20 @@ from tinyft.course.experiment import interval
 from tinyft.course.lessons.language import ch20_four_paradigms as runs20
 from tinyft.course.lessons.language import ch20_results as results
 from tinyft.course.lessons.language import ch20_words as words
-from tinyft.course.lessons.language.ch20_setting import Gap, parts, wrong_verses
+from tinyft.course.lessons.language.ch20_setting import Gap, holds, parts, wrong_verses
 from tinyft.course.prose import table
 
 ZERO, MEAN = results.ZERO, runs20.MEAN
 PAIRS = [("full", "words"), ("prompt", "words"), ("frozen", "words"), ("mean", "words")]
 PAIRS += [(MEAN, "words"), ("LSTM", "words"), ("words", ZERO), ("full", "mean")]
 PAIRS += [("prompt", "mean"), ("full", "frozen"), ("prompt", "full"), ("full", ZERO)]
-PAIRS += [("prompt", ZERO), ("LSTM", "mean"), ("LSTM", MEAN), (MEAN, "mean")]
+PAIRS += [
+    ("prompt", ZERO),
+    (ZERO, "mean"),
+    ("LSTM", "mean"),
+    ("LSTM", MEAN),
+    (MEAN, "mean"),
+]
 
 
 class Task:
@@ -82,3 +88,55 @@ def resolution(task, pairs, n=32):
         rows.append([f"{results.SHORT[a]} − {results.SHORT[b]}", *row])
     head = [f"{n} labels", "verses judged differently", "by draws", "by verses"]
     table([*head, "difference, both"], rows)
+
+
+def unseen_table(study):
+    """The same on the unseen books' valid, for the prompt also recentred afterwards."""
+    lines = [(*key, "valid") for key in runs20.UNSEEN]
+    lines += [("prompt", n, "valid recentred") for n in (10, 32)]
+    rows = []
+    for method, n, score in lines:
+        arm = study.where(method=method, labels=n, task="poetry")
+        seeds = runs20.UNSEEN_SEEDS[n]
+        right = {
+            lr: 1 - np.mean([arm.where(lr=lr, seed=k).values(score)[0] for k in seeds])
+            for lr in runs20.UNSEEN[method, n]
+        }
+        shown = {lr: f"{100 * share:.1f}" for lr, share in right.items()}
+        shown[max(right, key=right.get)] = f"**{100 * max(right.values()):.1f}**"
+        name = method + score.removeprefix("valid")
+        rows.append([name, n, len(seeds), *(shown.get(lr, "") for lr in runs20.FEW)])
+    head = ["unseen books: valid, %", "labels", "draws"]
+    table([*head, *(f"{lr:g}" for lr in runs20.FEW)], rows)
+
+
+def hold_verdicts(here):
+    """Stop unless every sentence of `advice.verdicts` is so."""
+    level = {m: {n: np.mean(v) for n, v in r.items()} for m, r in here.found.items()}
+    bayes, few = level["words"], (4, 10, 32, 100)
+    holds(
+        BERT_is_above_counted_words_up_to_100=set(here.signs("full", "words", few))
+        == {1},
+        up_to_100_labels_nothing_trained_beats_the_recentred_prompt=all(
+            1 not in here.signs(m, ZERO, few) for m in ("full", "prompt")
+        ),
+        training_is_reliably_above_frozen_with_4_and_1000_only=here.signs(
+            "full", "frozen"
+        )
+        == [1, 0, 0, 0, 0, 1],
+        over_the_mean_of_vectors_a_new_head_leads_with_1000_only=here.signs(
+            "full", "mean"
+        )
+        == [0, 0, 0, 0, 0, 1],
+        with_300_and_1000_labels_training_pays=here.signs("full", ZERO)[-2:] == [1, 1],
+        head_and_prompt_are_nowhere_apart=not any(here.signs("prompt", "full")),
+        averages_of_counted_words_and_frozen_features_cross_after_100=all(
+            bayes[100] < level[m][100] and bayes[300] > level[m][300]
+            for m in ("frozen", "mean")
+        ),
+        reliably_above_frozen_head_and_trained_vectors_with_1000=all(
+            here.signs(m, "words")[-2:] == [0, -1] for m in ("frozen", MEAN)
+        ),
+        with_1000_a_new_head_is_not_apart_from_them=here.signs("full", "words")[-1]
+        == 0,
+    )

@@ -80,7 +80,8 @@ def picture(p=3):
     axes[0].set_yticks(range(p))
     text = (
         "Figure 2. Each cell: whose numbers the chunk is the sum of. Bold has just "
-        f"arrived from the rank above (rank 0: from the last). Rounds 1 to {p - 1} add, the others copy."
+        "arrived from the rank above (rank 0: from the last). "
+        f"Rounds 1 to {p - 1} add, the others copy."
     )
     plot.show(fig, f"{len(bits)} grids of ranks by chunks, one per round. {text}", text)
 

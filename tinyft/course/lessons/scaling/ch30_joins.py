@@ -12,12 +12,14 @@ from tinyft.course.lessons.scaling.ch30_scaling_out import (
     values,
 )
 from tinyft.optim.clip import clip_grad_norm
+from tinyft.training.across import world
+from tinyft.training.checks import whole
 
 JOINS = {
     "sum / count": lambda g, n: n @ g / n.sum(),
     "mean of means": lambda g, n: g.mean(axis=0),
     "sum of means": lambda g, n: g.sum(axis=0),
-    "rank 0 alone": lambda g, n: g[0],
+    "rank 0's for all": lambda g, n: g[0],
 }
 
 
@@ -69,9 +71,10 @@ def optimizer(name, lr):
     return lambda params: optim.Adam(params, lr)
 
 
-def separate(steps, size=4, lr=RATE, summed=lambda k: False):
+def separate(steps, size=4, lr=RATE, summed=lambda k: False, join=None):
     """Ranks that train on their own: each has its model, and its rows of every batch.
 
+    join: a name of JOINS, the gradient that every rank then gets, or None.
     summed(k): whether micro-batch k of a step (each batch is two) is summed over ranks.
     Returns (the models, the mean over ranks of the distance to rank 0, rank 0's mean loss
     in every step, rank 0's gradient in the first).
@@ -91,14 +94,22 @@ def separate(steps, size=4, lr=RATE, summed=lambda k: False):
             total, count = total + sums, count + n
             own.append(loss[0])
         losses.append(np.mean(own))
-        first = total[0] / count[0] if first is None else first
-        for model, step, row, n in zip(team, makers, total, count):
-            put(model, row / n)
+        means = total / count[:, None]
+        means = np.tile(JOINS[join](means, count), (size, 1)) if join else means
+        first = means[0] if first is None else first
+        for model, step, row in zip(team, makers, means):
+            put(model, row)
             step.step()
             step.zero_grad()
     ends = [values(model) for model in team]
     apart = np.mean([np.linalg.norm(e - ends[0]) for e in ends[1:]])
     return team, float(apart), np.array(losses), first
+
+
+def differing(team):
+    """How many ranks have other hashes than rank 0, as DataParallel compares them."""
+    hashes = [world.digests(whole.slots(model)) for model in team]
+    return sum(one != hashes[0] for one in hashes)
 
 
 def gradient_through_norm(x, target, part, joint=True):

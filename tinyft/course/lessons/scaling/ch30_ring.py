@@ -74,13 +74,14 @@ def picture(p=3):
             weight = "bold" if new[turn, r, k] else "normal"
             ax.text(k, r, of, ha="center", va="center", fontsize=9, fontweight=weight)
         ax.set(xlabel="chunk", title=f"round {turn}" if turn else "start")
-        ax.set_xticks(range(p), list("abcdefgh"[:p]))
+        ax.set_xticks(range(p), range(p))
         ax.grid(False)
     axes[0].set_ylabel("rank")
     axes[0].set_yticks(range(p))
     text = (
         "Figure 2. Each cell: whose numbers the chunk is the sum of. Bold has just "
-        f"arrived from the rank above. Rounds 1 to {p - 1} add, the others copy."
+        "arrived from the rank above (rank 0: from the last). "
+        f"Rounds 1 to {p - 1} add, the others copy."
     )
     plot.show(fig, f"{len(bits)} grids of ranks by chunks, one per round. {text}", text)
 

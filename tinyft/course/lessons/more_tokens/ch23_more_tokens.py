@@ -99,7 +99,7 @@ def more_tokens(many, curve):
         ],
         [
             "a program can check answers",
-            "draw several, few at 0.4, many at 1; report pass@k beside a guesser's",
+            "draw several: 2 at 0.4, 32 at 1 (4 and 8: either); report a guesser's too",
             f"pass@4 over greedy: {_points(warm['pass@4 - greedy'])}; over guessing: "
             f"{_points(warm['pass@4 - guess'])}",
             "4 answers and the checker",
@@ -171,6 +171,10 @@ def more_tokens_hold(many, curve, ridge, step):
             settled(_between(many, "pass@32")),
         )
         == (1, -1),
+        "pass@2 is better at the lowest temperature than at 1, pass@4 and @8 not settled": [
+            settled(_between(many, f"pass@{k}")) for k in (2, 4, 8)
+        ]
+        == [1, 0, 0],
         "on valid the lowest temperature has the best vote": best_heat(many)
         == min(samples.TEMPERATURES),
         "pass@k minus guessing, in the mean: largest at k = 4": _most(many) == 4,

@@ -166,6 +166,15 @@ def more_tokens_hold(many, curve, ridge, step):
         "best of 32 against greedy: not settled at any temperature": not any(
             settled(g["best - greedy"]) for g in (warm, *cold)
         ),
+        **_hold_heat(many),
+        "pass@k minus guessing, in the mean: largest at k = 4": _most(many) == 4,
+        **_hold_context(curve, ridge, step),
+    }
+
+
+def _hold_heat(many):
+    """{sentence: bool} of the temperatures."""
+    return {
         "at the lowest temperature one sample is better than at 1, pass@32 worse": (
             settled(_between(many, "pass@1")),
             settled(_between(many, "pass@32")),
@@ -177,8 +186,6 @@ def more_tokens_hold(many, curve, ridge, step):
         == [1, 0, 0],
         "on valid the lowest temperature has the best vote": best_heat(many)
         == min(samples.TEMPERATURES),
-        "pass@k minus guessing, in the mean: largest at k = 4": _most(many) == 4,
-        **_hold_context(curve, ridge, step),
     }
 
 

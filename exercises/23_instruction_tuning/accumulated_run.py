@@ -1,4 +1,4 @@
-"""Task 3 of 4: a training run with accumulation and clipping.  (23.5) of the notebook."""
+"""Task 3 of 4: a training run with accumulation and clipping.  (23.5) of chapter 23."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Task 2 of 4: a row of conversations behind one system prompt.  (23.3), (23.4)."""
+"""Task 2 of 4: conversations behind one system prompt.  (23.3), (23.4) of chapter 23."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Task 1 of 4: which tokens of a batch are learned.  (23.1), (23.2) of the notebook."""
+"""Task 1 of 4: which tokens of a batch are learned.  (23.1), (23.2) of chapter 23."""
 
 import numpy as np
 

@@ -2,6 +2,7 @@
 
 import itertools
 from functools import partial
+from math import factorial
 
 import numpy as np
 
@@ -96,8 +97,12 @@ def best_by_enumeration(scores, values, k):
 def plurality(law, n):
     """The chance that answer 0 has most of n votes, ties shared; law: of the answers."""
     total = 0.0
-    for votes in itertools.product(range(len(law)), repeat=n):
-        counts = [votes.count(i) for i in range(len(law))]
+    for counts in itertools.product(range(n + 1), repeat=len(law)):
+        if sum(counts) != n:
+            continue
+        ways = factorial(n)
+        for count in counts:
+            ways //= factorial(count)
         share = (counts[0] == max(counts)) / counts.count(max(counts))
-        total += np.prod([law[i] for i in votes]) * share
+        total += ways * np.prod(np.power(law, counts)) * share
     return total

@@ -16,7 +16,7 @@ def gaps(many, heat=1.0):
         "greedy - one": got["greedy"] - got["pass@1"],
         "vote - greedy": got["vote@32"] - got["greedy"],
         "best - greedy": got["best@32"] - got["greedy"],
-        "pass@4 - one": got["pass@4"] - got["pass@1"],
+        "pass@4 - greedy": got["pass@4"] - got["greedy"],
         "pass@4 - guess": got["pass@4"] - 100 * (1 - 0.9**4),
         "pass@32 - guess": got["pass@32"] - 100 * (1 - 0.9**32),
     }
@@ -79,7 +79,7 @@ def more_tokens(many, curve):
             "the answer follows from steps that can be written down",
             "train on the steps and let it write them",
             f"{_points(right[sums.PAD] - right[sums.ANSWER])} over at once",
-            f"{sums.DIGITS} tokens per answer instead of 1",
+            f"{sums.DIGITS + 1} tokens per answer, [END] included, instead of 2",
             "Figure 1",
         ],
         [
@@ -99,8 +99,8 @@ def more_tokens(many, curve):
         ],
         [
             "a program can check answers",
-            "draw several; report pass@k beside a guesser's",
-            f"pass@4 over one sample: {_points(warm['pass@4 - one'])}; over guessing: "
+            "draw several: 2 at 0.4, 32 at 1 (4 and 8: either); report a guesser's too",
+            f"pass@4 over greedy: {_points(warm['pass@4 - greedy'])}; over guessing: "
             f"{_points(warm['pass@4 - guess'])}",
             "4 answers and the checker",
             "Figure 2",
@@ -117,7 +117,7 @@ def _without_checker(warm, cold, curve):
             "stay with greedy, unless a vote beats it on *valid*",
             f"vote of 32 over greedy: {_points(warm['vote - greedy'])} at temperature 1, "
             f"{_points(cold['vote - greedy'])} at {samples.TEMPERATURES[0]}",
-            f"32 answers: {32 * sums.DIGITS} tokens instead of {sums.DIGITS}",
+            f"32 answers: {32 * (sums.DIGITS + 1)} tokens instead of {sums.DIGITS + 1}",
             "temperatures, section 2",
         ],
         [
@@ -166,15 +166,26 @@ def more_tokens_hold(many, curve, ridge, step):
         "best of 32 against greedy: not settled at any temperature": not any(
             settled(g["best - greedy"]) for g in (warm, *cold)
         ),
+        **_hold_heat(many),
+        "pass@k minus guessing, in the mean: largest at k = 4": _most(many) == 4,
+        **_hold_context(curve, ridge, step),
+    }
+
+
+def _hold_heat(many):
+    """{sentence: bool} of the temperatures."""
+    return {
         "at the lowest temperature one sample is better than at 1, pass@32 worse": (
             settled(_between(many, "pass@1")),
             settled(_between(many, "pass@32")),
         )
         == (1, -1),
+        "pass@2 is better at the lowest temperature than at 1, pass@4 and @8 not settled": [
+            settled(_between(many, f"pass@{k}")) for k in (2, 4, 8)
+        ]
+        == [1, 0, 0],
         "on valid the lowest temperature has the best vote": best_heat(many)
         == min(samples.TEMPERATURES),
-        "pass@k minus guessing, in the mean: largest at k = 4": _most(many) == 4,
-        **_hold_context(curve, ridge, step),
     }
 
 
